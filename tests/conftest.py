@@ -1,0 +1,33 @@
+"""What every test may use: the repository, its params, and an empty project to work in."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from thb.params import Params, load
+from thb.paths import Paths
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repo() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def params() -> Params:
+    return load(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """An empty clone: params.yaml and the printed tables, nothing made yet."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "paper", tmp_path / "paper")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("THB_ROOT", raising=False)
+    return Paths(tmp_path)

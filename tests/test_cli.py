@@ -1,0 +1,62 @@
+"""The command line: fast help without torch, one line and exit code 2 for a user's error."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from thb.cli import app
+
+COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands)
+
+
+def thb(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "thb.cli", *arguments], cwd=cwd, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_has_an_example_and_loads_no_torch(command):
+    code = ("import sys; sys.argv = ['thb', *sys.argv[1:]]\n"
+            "from thb.cli import main\n"
+            "try: main()\n"
+            "except SystemExit as e: code = e.code\n"
+            "heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'dvc'} & set(sys.modules)\n"
+            "sys.exit(code or (f'loaded {heavy}' if heavy else 0))")
+    arguments = [a for a in (command, "--help") if a]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not command or "Example" in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "names", "lists"), [
+    (("prepare", "halo"), "'halo'", "hallo"),
+    (("train", "tal", "all"), "'tal'", "tall"),
+    (("train", "tall", "no-halo"), "'no-halo'", "no-hallo"),
+    (("score", "tall", "some"), "'some'", "ffpp"),
+    (("exhibit", "table99"), "'table99'", "table5"),
+    (("fetch", "--variant", "no_faces"), "'no_faces'", "no_fingerprint"),
+    (("profile", "huge"), "'huge'", "mini"),
+])
+def test_an_unknown_name_is_one_line_and_exit_2(project, arguments, names, lists):
+    done = thb(*arguments, cwd=project.root)
+    assert done.returncode == 2
+    assert re.fullmatch(r"thb: .*\n", done.stderr), done.stderr
+    assert names in done.stderr
+    assert lists in done.stderr
+    assert sorted(p.name for p in project.root.iterdir()) == ["paper", "params.yaml"]
+
+
+def test_outside_a_clone_says_so(tmp_path):
+    done = thb("evaluate", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "params.yaml" in done.stderr
+
+
+def test_a_stage_without_its_input_says_what_to_run(project):
+    done = thb("evaluate", cwd=project.root)
+    assert done.returncode == 2
+    assert "dvc repro" in done.stderr

@@ -1,0 +1,69 @@
+"""The walk over DVC's graph: order kept, lanes filled, a failure stops what follows."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from thb.errors import DataError
+from thb.reproduce import stage_graph, walk
+
+NEEDS = {"fetch": set(), "a": {"fetch"}, "b": {"fetch"}, "c": {"a", "b"}, "pool": {"a"}, "end": {"c", "pool"}}
+
+
+class Recorder:
+    """Counts what runs together."""
+
+    def __init__(self, fail: str = ""):
+        self.order, self.together, self.running, self.fail = [], {}, set(), fail
+        self.lock = threading.Lock()
+
+    def __call__(self, stage: str) -> None:
+        with self.lock:
+            self.running.add(stage)
+            for each in self.running:
+                self.together[each] = max(self.together.get(each, 0), len(self.running))
+        time.sleep(0.03)
+        with self.lock:
+            self.running.discard(stage)
+            self.order.append(stage)
+        if stage == self.fail:
+            raise DataError(f"{stage} failed")
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 4])
+def test_every_stage_runs_once_after_what_it_needs(jobs):
+    work = Recorder()
+    walk(NEEDS, work, jobs, alone=lambda s: s in ("fetch", "pool"))
+    assert sorted(work.order) == sorted(NEEDS)
+    for stage, needs in NEEDS.items():
+        assert all(work.order.index(n) < work.order.index(stage) for n in needs)
+    assert max(work.together.values()) <= jobs
+    assert work.together["pool"] == work.together["fetch"] == 1
+    assert work.together["a"] == min(jobs, 2)
+
+
+def test_a_failure_stops_what_follows():
+    work = Recorder(fail="a")
+    with pytest.raises(DataError, match="a failed"):
+        walk(NEEDS, work, 2, alone=lambda s: False)
+    assert not {"c", "pool", "end"} & set(work.order)
+
+
+def test_stages_that_wait_for_each_other_are_an_error():
+    with pytest.raises(DataError, match="x, y"):
+        walk({"x": {"y"}, "y": {"x"}}, lambda stage: None, 2, alone=lambda s: False)
+
+
+def test_dvc_iterates_the_keys_of_params(repo, params):
+    """`matrix` and `foreach` over a mapping are what lets one line of params.yaml add a stage."""
+    from thb.paths import Paths
+
+    stages = stage_graph(Paths(repo))
+    assert {f"prepare@{s}" for s in params.sources} <= set(stages)
+    assert {f"train_no@{d}-{g}" for d in params.detectors for g in params.generators} <= set(stages)
+    assert {f"exhibit@{e}" for e in params.exhibits} <= set(stages)
+    assert "train_ffpp@tall" in stages["train_all@tall"]
+    assert not any("train" in need for need in stages["prepare@hallo"])

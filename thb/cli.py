@@ -1,0 +1,170 @@
+"""One command line, `thb <stage> …`; a stage is imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from thb import __version__
+from thb.errors import ParamsError, ThbError, unknown
+
+app = typer.Typer(
+    name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Rebuild the tables, figures and book of TalkingHeadBench (arXiv 2505.24866).\n\n"
+         "`dvc repro` calls these stages in order; `thb reproduce` does the same on every core.",
+)
+
+Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
+
+
+def _context(variant: str = ""):
+    """(paths, params) of the clone we stand in, everything checked."""
+    from thb.params import load
+    from thb.paths import Paths, find_root
+
+    root = find_root()
+    params = load(Paths(root).params)
+    if variant and variant not in params.ablations:
+        raise ParamsError(unknown("variant", variant, params.ablations))
+    shared = frozenset(params.sources) - frozenset(params.generators) if variant else frozenset()
+    return Paths(root, variant, shared), params
+
+
+@app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint")
+def fetch(variant: Variant = "") -> None:
+    """Put the corpus into data/raw; an interrupted run is taken up where it stopped."""
+    from thb.stages import fetch
+
+    fetch.run(*_context(variant))
+
+
+@app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
+def prepare(
+    sources: Annotated[list[str], typer.Argument(help="names under `sources` in params.yaml; none: all there are")] = (),
+    variant: Variant = "",
+) -> None:
+    """Decode clips into the neutral store: frames, mel, one row a clip."""
+    from thb.stages import prepare
+
+    paths, params = _context(variant)
+    for source in sources:
+        params.source(source)
+    for source in sources or [name for name in params.sources if name not in paths.shared]:
+        prepare.run(paths, params, source)
+
+
+@app.command(epilog="Example:  thb split")
+def split(variant: Variant = "") -> None:
+    """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
+    from thb.stages import split
+
+    split.run(*_context(variant))
+
+
+Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
+Fit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>")]
+
+
+@app.command(epilog="Examples:  thb train tall all   ·   thb train tall no-hallo")
+def train(detector: Detector, fit: Fit, variant: Variant = "") -> None:
+    """Train one fit of one detector; a killed run resumes at its last epoch."""
+    from thb.stages import train
+
+    train.run(*_fit_context(detector, fit, variant), detector, fit)
+
+
+@app.command(epilog="Examples:  thb score tall all   ·   thb score container ffpp")
+def score(detector: Detector, fit: Fit, variant: Variant = "") -> None:
+    """Score every clip that a fit may be tested on: one number a clip."""
+    from thb.stages import score
+
+    score.run(*_fit_context(detector, fit, variant), detector, fit)
+
+
+def _fit_context(detector: str, fit: str, variant: str):
+    """As `_context`, with the detector's and the fit's names checked."""
+    paths, params = _context(variant)
+    params.detector(detector)
+    if fit not in params.fits:
+        raise ParamsError(unknown("fit", fit, params.fits))
+    return paths, params
+
+
+@app.command(epilog="Example:  thb evaluate")
+def evaluate(variant: Variant = "") -> None:
+    """Turn scores into cells with intervals, beside the printed numbers."""
+    from thb.stages import evaluate
+
+    evaluate.run(*_context(variant))
+
+
+@app.command(epilog="Example:  thb contact")
+def contact() -> None:
+    """Keep a few frames of each source for the book (embedded corpus only)."""
+    from thb.stages import contact
+
+    contact.run(*_context())
+
+
+@app.command(epilog="Examples:  thb exhibit table5   ·   thb exhibit tableD10")
+def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in params.yaml")]) -> None:
+    """Run one exhibit's notebook and write its table and vector files."""
+    from thb.stages import exhibit
+
+    exhibit.run(*_context(), name)
+
+
+@app.command(epilog="Example:  thb book")
+def book() -> None:
+    """Build the book; warnings are errors. The last line is the path of its first page."""
+    from thb.stages import book
+
+    book.run(*_context())
+
+
+@app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1")
+def reproduce(
+    jobs: Annotated[int, typer.Option(min=0, help="stages run side by side; 0 = one a core")] = 0,
+) -> None:
+    """Bring every DVC stage up to date, independent ones side by side, and print the book's path."""
+    from thb import reproduce
+
+    reproduce.run(*_context(), jobs)
+
+
+@app.command(epilog="Examples:  thb profile   ·   thb profile smoke")
+def profile(name: Annotated[str, typer.Argument(help="the profile to switch to; none: say which is active")] = "") -> None:
+    """Show the active profile, or switch to another by rewriting the first line of params.yaml."""
+    from thb import params as params_module
+
+    paths, params = _context()
+    if name and name != params.profile:
+        params_module.switch_profile(paths.params, name)
+        print(f"params.yaml: profile {params.profile} -> {name}")
+    elif not name:
+        print(f"{params.profile}  (known: {', '.join(params.profiles)})")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False) -> None:
+    if version:
+        print(f"thb {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C is 130."""
+    try:
+        app()
+    except ThbError as error:
+        print(f"thb: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("thb: interrupted; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

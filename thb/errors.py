@@ -1,0 +1,42 @@
+"""The errors a user may meet, each one line that names the bad value and lists the good ones.
+
+ThbError                 exit 2: the command line prints the message and stops
+├── ParamsError          params.yaml: unknown key, wrong type, name that does not exist
+├── DataError            clips, splits or scores that are missing, broken or do not fit together
+│   └── CoverageError    more clips failed than the stated share allows
+├── ProtocolError        what must be disjoint overlaps; a test clip was seen in training
+└── DiskError            no space left, or no permission to write
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class ThbError(Exception):
+    """Base of every error that is the user's business; its text is one line."""
+
+
+class ParamsError(ThbError):
+    """A value in params.yaml or on the command line is not one we know."""
+
+
+class DataError(ThbError):
+    """A file that a stage reads is absent, broken or inconsistent."""
+
+
+class CoverageError(DataError):
+    """More clips failed than `max_failed_share` allows."""
+
+
+class ProtocolError(ThbError):
+    """A protocol's promise (disjoint sets, unseen clips) does not hold."""
+
+
+class DiskError(ThbError):
+    """The disk is full or refuses to be written."""
+
+
+def unknown(kind: str, value: object, known: Iterable[object]) -> str:
+    """One line: what was not recognised, and what would have been."""
+    return f"unknown {kind} {str(value)!r}; known: {', '.join(map(str, known))}"

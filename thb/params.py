@@ -1,0 +1,229 @@
+"""params.yaml, typed: unknown keys are refused in one line that lists the known ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from thb.errors import ParamsError, unknown
+
+Role = Literal["generator", "unseen", "real", "swap"]
+Split = Literal["train", "val", "test"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Source(_Strict):
+    role: Role
+    folder: str
+    printed: str
+    family: Literal["diffusion", "non-diffusion"] | None = None
+
+    @property
+    def label(self) -> int:
+        """0 real, 1 fake."""
+        return 0 if self.role == "real" else 1
+
+
+class Protocol(_Strict):
+    title: str
+    fit: Literal["all", "no-generator", "every-no", "ffpp"]
+    fakes: list[Role]
+    split: list[Split]
+    reals: list[Split] = ["test"]
+    printed: str | None = None      # the protocol under which the paper printed these cells
+    disjoint: list[Literal["identity", "driver", "generator", "real"]]
+
+
+class Metrics(_Strict):
+    fpr: dict[str, float]
+    roc: Literal["step", "linear"]
+    bootstrap: int = Field(ge=0)
+    confidence: float = Field(gt=0, lt=1)
+    seed: int
+
+
+class DetectorEntry(_Strict):
+    printed: str | None
+    control: bool = False
+    defaults: dict[str, Any]
+
+
+class Store(_Strict):
+    """Frames kept a clip: `windows` evenly spaced starts x `run` consecutive frames, `size` px square."""
+
+    windows: int = Field(ge=1)
+    run: int = Field(ge=1)
+    size: int = Field(ge=16)
+
+    @property
+    def frames(self) -> int:
+        return self.windows * self.run
+
+
+class Counts(_Strict):
+    train: int = Field(ge=0)
+    val: int = Field(ge=0)
+    test: int = Field(ge=0)
+
+
+class Render(_Strict):
+    size: int = Field(ge=32)
+    seconds: tuple[float, float]
+    fingerprint: float = Field(ge=0)
+    artefacts: float = Field(ge=0)
+    curation: float = Field(gt=0)
+    clips: dict[str, Counts]
+
+
+class Ablation(_Strict):
+    """What a control corpus changes in `render`."""
+
+    fingerprint: float | None = None
+    artefacts: float | None = None
+
+
+class Profile(_Strict):
+    corpus: Literal["mini", "hub"]
+    revision: str | None = None
+    seed: int
+    workers: int = Field(ge=0)
+    max_failed_share: float = Field(ge=0, le=1)
+    finder: str
+    store: Store
+    render: Render | None = None
+    detectors: dict[str, dict[str, Any]]
+
+
+class Params(_Strict):
+    profile: str
+    generators: dict[str, Source]
+    sources: dict[str, Source]
+    protocols: dict[str, Protocol]
+    metrics: Metrics
+    detectors: dict[str, DetectorEntry]
+    exhibits: dict[str, dict[str, Any]]
+    ablations: dict[str, Ablation]
+    profiles: dict[str, Profile]
+
+    @property
+    def active(self) -> Profile:
+        return self.profiles[self.profile]
+
+    def source(self, name: str) -> Source:
+        if name not in self.sources:
+            raise ParamsError(unknown("source", name, self.sources))
+        return self.sources[name]
+
+    def of_role(self, *roles: str) -> list[str]:
+        return [name for name, source in self.sources.items() if source.role in roles]
+
+    @property
+    def fits(self) -> list[str]:
+        """Every fit of a detector, in the order they are trained."""
+        return ["ffpp", "all", *(f"no-{g}" for g in self.generators)]
+
+    def detector(self, name: str) -> dict[str, Any]:
+        """One detector's settings in this profile: its defaults with the profile's overrides."""
+        if name not in self.detectors:
+            raise ParamsError(unknown("detector", name, self.detectors))
+        return {**self.detectors[name].defaults, **self.active.detectors[name]}
+
+
+def load(path: Path) -> Params:
+    """Read and check params.yaml; any fault is one line that names it."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise ParamsError(f"cannot read {path.name}: {e.strerror}") from e
+    except yaml.YAMLError as e:
+        raise ParamsError(f"{path.name} is not YAML: {' '.join(str(e).split())}") from e
+    return parse(raw)
+
+
+def parse(raw: Mapping[str, Any]) -> Params:
+    """A mapping as read from params.yaml, checked."""
+    if not isinstance(raw, Mapping):
+        raise ParamsError(f"params.yaml must be a mapping; known keys: {', '.join(Params.model_fields)}")
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as e:
+        raise ParamsError(_explain(e)) from e
+    _check_names(params)
+    return params
+
+
+def _check_names(p: Params) -> None:
+    """Cross-references that types cannot see."""
+    if p.profile not in p.profiles:
+        raise ParamsError(unknown("profile", p.profile, p.profiles))
+    if set(p.generators) != set(p.of_role("generator")):
+        raise ParamsError("`generators` must hold exactly the sources of role generator; "
+                          f"sources has {', '.join(p.of_role('generator'))}")
+    for name, profile in p.profiles.items():
+        _check_profile(p, name, profile)
+
+
+def _check_profile(p: Params, name: str, profile: Profile) -> None:
+    where = f"profiles.{name}"
+    for detector in profile.detectors:
+        if detector not in p.detectors:
+            raise ParamsError(unknown(f"detector in {where}.detectors", detector, p.detectors))
+    for detector, entry in p.detectors.items():
+        if detector not in profile.detectors:
+            raise ParamsError(f"{where}.detectors lacks {detector!r}; write `{detector}: {{}}` for its defaults")
+        for key in profile.detectors[detector]:
+            if key not in entry.defaults:
+                raise ParamsError(unknown(f"key in {where}.detectors.{detector}", key, entry.defaults))
+    if profile.corpus == "mini" and profile.render is None:
+        raise ParamsError(f"{where} renders its corpus and needs `render:`")
+    roles_and_sources = [*p.sources, "generator", "unseen", "real", "swap"]
+    for key in profile.render.clips if profile.render else ():
+        if key not in roles_and_sources:
+            raise ParamsError(unknown(f"key in {where}.render.clips", key, roles_and_sources))
+
+
+def _explain(error: ValidationError) -> str:
+    """The first fault of a pydantic report, as one line."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        parent = ".".join(str(part) for part in first["loc"][:-1]) or "params.yaml"
+        return unknown(f"key in {parent}", first["loc"][-1], _known_keys(first["loc"][:-1]))
+    if first["type"] == "missing":
+        return f"params.yaml lacks {where}"
+    return f"params.yaml: {where} = {first.get('input')!r}: {first['msg'].lower()}"
+
+
+def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+    """The field names that the model at `loc` knows; a mapping's own keys are stepped over."""
+    model: Any = Params
+    for part in loc:
+        if part in getattr(model, "model_fields", {}):
+            model = _inner(model.model_fields[part].annotation)
+    return list(model.model_fields)
+
+
+def _inner(annotation: Any) -> Any:
+    """The model inside `dict[str, Model]` or `Model | None`, or the annotation itself."""
+    models = [a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
+    return models[0] if models else annotation
+
+
+def switch_profile(path: Path, name: str) -> None:
+    """Rewrite the `profile:` word on params.yaml's first line, keeping its comment."""
+    text = path.read_text(encoding="utf-8")
+    switched, n = re.subn(r"\A(profile:\s*)\S+", rf"\g<1>{name}", text)
+    if not n:
+        raise ParamsError("the first line of params.yaml must be `profile: <name>`")
+    parse(yaml.safe_load(switched))
+    part = path.with_suffix(".yaml.part")
+    part.write_text(switched, encoding="utf-8")
+    part.replace(path)

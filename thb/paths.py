@@ -1,0 +1,158 @@
+"""Every path of the project, named once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from thb.errors import ParamsError
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder at or above `start` that holds params.yaml (or `$THB_ROOT`)."""
+    if named := os.environ.get("THB_ROOT"):
+        return Path(named).resolve()
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return folder
+    raise ParamsError(f"no params.yaml at or above {here}; run thb inside a clone, or set THB_ROOT")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All inputs and outputs below one root.
+
+    `variant` names a control corpus ('' is the main one); `shared` are the sources that it leaves
+    as they are (its reals), whose clips are read from the main corpus.
+    """
+
+    root: Path
+    variant: str = ""
+    shared: frozenset[str] = frozenset()
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    # ---- what was printed
+    @property
+    def published(self) -> Path:
+        return self.root / "paper" / "published"
+
+    @property
+    def references(self) -> Path:
+        return self.root / "paper" / "references.bib"
+
+    # ---- large, made here, never in git
+    @property
+    def data(self) -> Path:
+        return self.root / "data" / "variants" / self.variant if self.variant else self.root / "data"
+
+    @property
+    def raw(self) -> Path:
+        """The release's own layout, whichever corpus it came from."""
+        return self.data / "raw"
+
+    @property
+    def manifest(self) -> Path:
+        return self.raw / "manifest.csv"
+
+    @property
+    def truth(self) -> Path:
+        """What only the embedded corpus knows: regions, artefact masks, where faces are."""
+        return self.data / "truth"
+
+    @property
+    def raw_curation(self) -> Path:
+        """Per source, as the embedded corpus wrote it: how many clips were made, how many kept."""
+        return self.raw / "curation.csv"
+
+    def clips(self, source: str) -> Path:
+        """The neutral clip store of one source: frames.npy, mel.npy, clips.parquet, meta.json."""
+        return self._base(source) / "clips" / source
+
+    def _base(self, source: str) -> Path:
+        return self.root / "data" if source in self.shared else self.data
+
+    @property
+    def splits(self) -> Path:
+        return self.data / "splits"
+
+    def split(self, fit: str) -> Path:
+        return self.splits / f"{fit}.csv"
+
+    @property
+    def _runs(self) -> Path:
+        return self.root / "runs" / "variants" / self.variant if self.variant else self.root / "runs"
+
+    def run(self, detector: str, fit: str) -> Path:
+        """One fit: weights.safetensors, run.json, log.csv."""
+        return self._runs / detector / fit
+
+    def pretrained(self, detector: str) -> Path:
+        """The ffpp fit that others may start from; control corpora start from the same one."""
+        return self.root / "runs" / detector / "ffpp"
+
+    @property
+    def contact(self) -> Path:
+        """A few frames of each source of the embedded corpus, for the book."""
+        return self.data / "contact.npz"
+
+    # ---- small, kept in git
+    @property
+    def results(self) -> Path:
+        base = self.root / "results"
+        return base / "variants" / self.variant if self.variant else base
+
+    def scores(self, detector: str, fit: str) -> Path:
+        return self.results / "scores" / detector / f"{fit}.csv"
+
+    @property
+    def leakage(self) -> Path:
+        return self.results / "leakage.json"
+
+    @property
+    def corpus(self) -> Path:
+        """Counts, splits and container facts of the corpus at hand (no clip, no frame)."""
+        return self.results / "corpus.csv"
+
+    @property
+    def curation(self) -> Path:
+        """The same counts beside the other results; absent where curation is not known."""
+        return self.results / "curation.csv"
+
+    @property
+    def coverage(self) -> Path:
+        """Clips that could not be used, each with its reason."""
+        return self.results / "coverage.csv"
+
+    @property
+    def cells(self) -> Path:
+        return self.results / "cells.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.results / "metrics.json"
+
+    # ---- the book
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def book(self) -> Path:
+        return self.root / "book"
+
+    @property
+    def executed(self) -> Path:
+        return self.book / "_executed"
+
+    @property
+    def html(self) -> Path:
+        return self.book / "_build" / "html"
+
+    def relative(self, path: Path) -> str:
+        """A path as a reader writes it: below the root, with forward slashes."""
+        return path.resolve().relative_to(self.root.resolve()).as_posix()

@@ -1,0 +1,141 @@
+"""The rows that pass between stages, their columns, and the one way they are read and written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from thb.errors import DataError, DiskError
+from thb.paths import Paths
+
+OK, MISSING, ERROR, NO_AUDIO = "ok", "missing", "error", "no_audio"
+STATUSES = (OK, MISSING, ERROR, NO_AUDIO)
+
+LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")   # left as the viewer sees it
+LANDMARK_COLUMNS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
+BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
+
+# A row per clip that the source should hold. Box and landmarks are fractions of the frame side
+# (median over the kept frames); `row` is its place in frames.npy, mel.npy and times.npy, -1 unless status
+# is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has no audio.
+CLIP_COLUMNS = [
+    "clip", "source", "role", "label", "split", "path", "portrait", "driver", "video",
+    "fps", "width", "height", "n_frames", "seconds", "bitrate", "codec", "pix_fmt", "audio_codec",
+    *BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share", "finder", "mel_frames", "row", "status", "reason",
+]
+CONTAINER_FACTS = ["fps", "width", "height", "bitrate", "codec", "pix_fmt", "audio_codec"]
+
+# use: train | val | test | unused, as this fit sees the clip.
+SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
+
+# What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
+SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use",
+                 "score", "status", "reason"]
+
+CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
+                "n_real", "n_fake", "resolvable", "printed"]
+
+
+def require(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
+    """The frame with exactly these columns in this order, or an error that names the first one off."""
+    if missing := [c for c in columns if c not in frame.columns]:
+        raise DataError(f"{name} lacks column {missing[0]!r}; it needs {', '.join(columns)}")
+    return frame[list(columns)]
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """A CSV that must exist and hold these columns; ids stay text."""
+    if not path.is_file():
+        raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
+    text = {c: str for c in columns if c in ("clip", "portrait", "driver", "video", "reason", "status")}
+    return require(pd.read_csv(path, dtype=text, keep_default_na=False, na_values={
+        c: [""] for c in columns if c not in text}), columns, path.name)
+
+
+def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
+    """Write whole or not at all; floats with ten significant digits, so that reruns are byte-identical."""
+    frame = require(frame, columns, path.name)
+    write_atomic(path, lambda part: frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def write_json(value: Any, path: Path) -> None:
+    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    write_atomic(path, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> Any:
+    if not path.is_file():
+        raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary neighbour, then rename it: nobody ever sees half a file."""
+    part = path.with_name(path.name + f".{os.getpid()}.part")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: Path):
+    """Turn 'disk full' and 'not allowed' into one clear line; leave every other OSError alone."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise DiskError(f"cannot write {path}: {os.strerror(e.errno).lower()}") from e
+        raise
+
+
+@dataclass(frozen=True)
+class ClipStore:
+    """Several sources' clips as one table and one way to their pixels; only `ok` clips are in it."""
+
+    rows: pd.DataFrame                      # CLIP_COLUMNS, index 0..n-1
+    frames: Mapping[str, np.ndarray]        # source -> uint8 memory map [clip, T, S, S, 3], RGB
+    windows: int                            # T = windows * run: `windows` evenly spaced starts,
+    run: int                                # each followed by `run` consecutive frames
+
+    def clip(self, index: int) -> np.ndarray:
+        """uint8 [windows, run, S, S, 3] RGB of the table's row `index`."""
+        row = self.rows.iloc[index]
+        kept = self.frames[row["source"]][int(row["row"])]
+        return kept.reshape(self.windows, self.run, *kept.shape[1:])
+
+
+def open_clips(paths: Paths, sources: Sequence[str]) -> ClipStore:
+    """The store of these sources, frames as memory maps."""
+    tables, frames, shapes = [], {}, set()
+    for source in sources:
+        folder = paths.clips(source)
+        table = read_clips(paths, source)
+        meta = read_json(folder / "meta.json")
+        shapes.add((meta["windows"], meta["run"]))
+        frames[source] = np.load(folder / "frames.npy", mmap_mode="r")
+        tables.append(table[table["status"] == OK])
+    if len(shapes) != 1:
+        raise DataError(f"sources were prepared with different windows x run: {sorted(shapes)}; rerun prepare")
+    windows, run = shapes.pop()
+    return ClipStore(pd.concat(tables, ignore_index=True), frames, windows, run)
+
+
+def read_clips(paths: Paths, source: str) -> pd.DataFrame:
+    """clips.parquet of one source, every row, whatever its status."""
+    path = paths.clips(source) / "clips.parquet"
+    if not path.is_file():
+        raise DataError(f"source {source!r} is not prepared ({paths.relative(path)} is missing); run `dvc repro`")
+    return require(pd.read_parquet(path), CLIP_COLUMNS, path.name)
