@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from thb.errors import DataError
-from thb.video import open_media, packets
+from thb.media import open_media, packets
 
 RATE = 16_000        # Hz, mono
 N_FFT = 400          # 25 ms
@@ -33,9 +33,10 @@ def clip_mel(path: Path, start: float, seconds: float) -> np.ndarray:
     samples, begin = read_track(path)
     lead = round((begin - start) * RATE)           # samples by which the sound comes late (or early, if < 0)
     late = max(0, -(-lead // HOP))                 # whole hops in which there is nothing to hear yet
-    mel = log_mel(samples[late * HOP - lead:])
+    wanted = max(1, round(seconds / HOP_SECONDS))
+    mel = log_mel(samples[late * HOP - lead:] if late < wanted else samples[:0])
     mel = np.concatenate([np.full((late, N_MELS), np.nan), mel]) if len(mel) else mel
-    return mel[:max(1, round(seconds / HOP_SECONDS))].astype(np.float16)
+    return mel[:wanted].astype(np.float16)
 
 
 def read_track(path: Path) -> tuple[np.ndarray, float]:
@@ -44,6 +45,8 @@ def read_track(path: Path) -> tuple[np.ndarray, float]:
         if not container.streams.audio:
             return np.zeros(0, np.float32), 0.0
         stream, resampler = container.streams.audio[0], av.AudioResampler("flt", "mono", RATE)
+        if stream.codec_context is None:
+            raise DataError("its sound is of no known codec")
         begin, parts = None, []
         for packet in packets(container, stream):
             for frame in _frames(packet):

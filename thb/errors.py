@@ -16,6 +16,10 @@ from collections.abc import Iterable
 class ThbError(Exception):
     """Base of every error that is the user's business; its text is one line."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook: the line, not the stack."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class ParamsError(ThbError):
     """A value in params.yaml or on the command line is not one we know."""

@@ -55,9 +55,9 @@ def median_face(boxes: np.ndarray, landmarks: np.ndarray) -> Faces:
 
 
 def square(frames: np.ndarray, face: Faces) -> tuple[np.ndarray, Faces]:
-    """Frames cut to squares of their shorter side, at one place for the whole clip, the face in the middle of it.
+    """Frames cut to squares of their shorter side, at one place for the whole clip, centred on the face.
 
-    Cutting beats padding: bars would mark the one source whose videos are wide. A square frame is left as it is.
+    Cutting beats padding: bars would mark the one source whose videos are wide. Square frames stay whole.
     """
     height, width = frames.shape[1:3]
     side = min(height, width)
@@ -69,7 +69,7 @@ def square(frames: np.ndarray, face: Faces) -> tuple[np.ndarray, Faces]:
 
 
 def _offset(edges: np.ndarray, length: int, side: int) -> int:
-    """Where a window of `side` starts on a side of `length` so that it is centred on the face, within the frame."""
+    """Where a window of `side` starts on a side of `length`: centred on the face, within the frame."""
     return int(np.clip(round(edges.mean() * length - side / 2), 0, length - side))
 
 
@@ -82,12 +82,12 @@ class TruthFinder:
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
         from thb.mini import truth
 
-        path = self.paths.truth / f"{clip['clip']}.npz"
-        if not path.is_file():
-            raise DataError(f"finder `truth` knows nothing of {clip['clip']}: {self.paths.relative(path)} is missing")
-        known = truth.read(path)
+        name = f"{clip['clip']}.npz"
+        if not (self.paths.truth / name).is_file():
+            raise DataError(f"finder `truth` does not know this clip: truth/{name} is missing")
+        known = truth.read(self.paths.truth / name)
         if len(known.box) <= kept.max():
-            raise DataError(f"{self.paths.relative(path)} knows {len(known.box)} frames, the clip has more")
+            raise DataError(f"truth/{name} knows {len(known.box)} frames, and the clip has more")
         return median_face(known.box[kept], known.landmarks[kept])
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +11,14 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from thb.errors import DataError
+from thb.media import open_media, packets
 
-# What a broken file can make the libraries raise; anything else is a fault of ours and must be seen.
-DAMAGE = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT   # the same pixels on every machine
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a player would learn from the file; width and height as shown, bitrate of the video track alone."""
+    """What a player would learn from the file; width and height as shown, bitrate of the video alone."""
 
     fps: float
     width: int
@@ -58,36 +56,6 @@ def read(path: Path, choose: Callable[[int], np.ndarray], side: int) -> Footage:
     return _footage(survey, taken)
 
 
-@contextmanager
-def open_media(path: Path) -> Iterator[av.container.InputContainer]:
-    """An input container; a file that is none gets one line without its path."""
-    if path.stat().st_size == 0:
-        raise DataError("empty file")
-    try:
-        container = av.open(str(path))
-    except DAMAGE as e:
-        raise DataError(f"not a readable media file: {plain(e)}") from e
-    with container:
-        yield container
-
-
-def plain(error: BaseException) -> str:
-    """An error's own words in lower case, without the file's path."""
-    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return " ".join(words.split()).lower()
-
-
-def packets(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
-    """Packets until the file's end, or until the first place from which it cannot be read on."""
-    remaining = container.demux(stream)
-    while True:
-        try:
-            packet = next(remaining)
-        except (StopIteration, av.FFmpegError):
-            return
-        yield packet
-
-
 # ---- what demuxing alone tells ----------------------------------------------------------------------
 
 @dataclass(frozen=True)
@@ -104,16 +72,23 @@ class _Survey:
 def _survey(path: Path) -> _Survey:
     with open_media(path) as container:
         stream = _video_stream(container)
-        rate, context = stream.average_rate or stream.guessed_rate or 0, stream.codec_context
+        rate = float(stream.average_rate or stream.guessed_rate or 0)
         sound = container.streams.audio
-        return _Survey(*_measure(container, stream), float(rate), context.codec.canonical_name, context.pix_fmt or "",
-                       sound[0].codec_context.codec.canonical_name if sound else "")
+        return _Survey(*_measure(container, stream), rate, _codec(stream), stream.codec_context.pix_fmt or "",
+                       _codec(sound[0]) if sound else "")
+
+
+def _codec(stream: av.stream.Stream) -> str:
+    """`mp3`, whichever of its decoders is at work."""
+    return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
 
 
 def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
     if not container.streams.video:
         raise DataError("no video track")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise DataError("its video track is of no known codec")
     stream.codec_context.thread_count = 1   # the pool has a process a core already
     return stream
 
@@ -171,7 +146,7 @@ class _Pass:
 
 
 def _decode(path: Path, wanted: np.ndarray, side: int) -> _Pass:
-    """What can be decoded of a clip; frames that cannot are missing from the count, and the count is checked."""
+    """What can be decoded of a clip; frames that cannot be are missing from the count, which is checked."""
     taken = _Pass(wanted, side)
     with open_media(path) as container:
         stream = _video_stream(container)

@@ -26,5 +26,27 @@ def _render(paths: Paths, params: Params) -> None:
     if paths.variant:
         render |= params.ablations[paths.variant].model_dump(exclude_none=True)
         sources = {name: source for name, source in sources.items() if source.role == "generator"}
-    write_corpus(paths, render, params.active.seed, {n: s.model_dump() for n, s in sources.items()},
-                 params.active.workers, tqdm)
+    with _Bars() as bars:
+        write_corpus(paths, render, params.active.seed, {n: s.model_dump() for n, s in sources.items()},
+                     params.active.workers, bars.report)
+
+
+class _Bars:
+    """One progress bar a step of the work, closed when the next step begins."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+
+    def __enter__(self) -> _Bars:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.close()
+
+    def report(self, step: str, done: int, total: int) -> None:
+        if self.bar is None or self.bar.desc != step + ": ":
+            self.__exit__()
+            self.bar = tqdm(desc=step, total=total, unit="clip")
+        self.bar.total = total
+        self.bar.update(done - self.bar.n)

@@ -1,0 +1,237 @@
+"""The book: its sources tell no number, and its pages need no network."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+import pytest
+import results_made
+import yaml
+
+from thb.errors import DataError
+from thb.params import load
+from thb.paths import Paths
+from thb.report import numbers, page, provenance
+from thb.report.results import open_results
+from thb.stages import book, exhibit
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+PROSE = sorted(p for p in BOOK.rglob("*.md") if not p.relative_to(BOOK).parts[0].startswith("_"))
+
+# What may hold a digit in prose: names of things, and the paper's own numbering.
+NAMES = re.compile(r"""
+    \b(Hallo|MAGI-|TALL|T|P|DF|AV-Deepfake|thb)\d[\w.]*     # generators, metrics, protocols
+  | \b(Tables?|Figures?)\s[A-E\d][.\d]*(,\s[A-E\d.]+)*(\sand\s[A-E\d.]+)?
+  | ^\#\ \d[\d.]*\s | \[\d\.\d                               # section numbers
+  | \bCC\ [A-Z-]+\ 4\.0 | \bApache-2\.0                      # licences
+""", re.X | re.M)
+STRIPPED = re.compile(r"```.*?```|`[^`]*`|\{cite\}`[^`]*`|\]\([^)]*\)|\{\{.*?\}\}|^:+\{.*$|^:\w.*$", re.S | re.M)
+
+
+def toc_files() -> list[str]:
+    def walk(entry) -> list[str]:
+        if isinstance(entry, list):
+            return [f for one in entry for f in walk(one)]
+        if isinstance(entry, dict):
+            own = [entry[k] for k in ("file", "root") if k in entry]
+            return own + [f for k in ("parts", "chapters", "sections") for f in walk(entry.get(k, []))]
+        return []
+    return walk(yaml.safe_load((BOOK / "_toc.yml").read_text()))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Paths:
+    """A clone with results, exhibits and the built book."""
+    paths = results_made.clone(ROOT, tmp_path_factory.mktemp("book"))
+    params = results_made.fill(paths)
+    for name in params.exhibits:
+        exhibit.run(paths, params, name)
+    book.run(paths, params)
+    return paths
+
+
+def pages(paths: Paths) -> list[Path]:
+    return [p for p in sorted(paths.html.rglob("*.html")) if "_static" not in p.parts]
+
+
+# ---- sources ------------------------------------------------------------------------------------------
+
+def test_exhibits_in_params_and_contents_are_the_same(params):
+    listed = [f.removeprefix("_executed/") for f in toc_files() if f.startswith("_executed/")]
+    assert sorted(listed) == sorted(params.exhibits)
+
+
+def test_every_page_is_in_the_contents_and_every_entry_exists():
+    written = {p.relative_to(BOOK).with_suffix("").as_posix() for p in PROSE}
+    assert written == {f for f in toc_files() if not f.startswith("_executed/")}
+
+
+def test_the_contents_mirror_the_paper():
+    titles = [(BOOK / f"{f}.md").read_text().splitlines()[0].removeprefix("# ") for f in toc_files()
+              if f.startswith("paper/")]
+    assert [t.split()[0] for t in titles] == ["1", "2", "3", "4", "4.1", "4.2", "4.3", "4.4", "4.5", "5", *"ABCDE"]
+
+
+@pytest.mark.parametrize("path", PROSE, ids=lambda p: p.stem)
+def test_no_number_is_typed_into_prose(path):
+    left = NAMES.sub(" ", STRIPPED.sub(" ", path.read_text(encoding="utf-8")))
+    assert not re.findall(r"[^\n]*\d[^\n]*", left), f"{path.name}: read it from a file with {{{{ name }}}}"
+
+
+@pytest.mark.parametrize("text", ["caught 93 % of fakes", "TALL reaches 0.93", "2,984 fakes", "an AUC of .5"])
+def test_the_check_for_typed_numbers_can_fail(text):
+    assert re.search(r"\d", NAMES.sub(" ", STRIPPED.sub(" ", text)))
+
+
+def test_everything_cited_is_in_the_references_and_nothing_else():
+    keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper/references.bib").read_text(), re.M))
+    cited = {k.strip() for p in PROSE for group in re.findall(r"\{cite\}`([^`]+)`", p.read_text()) for k in group.split(",")}
+    assert cited == keys
+
+
+# ---- the built book -----------------------------------------------------------------------------------
+
+def test_every_page_of_the_contents_is_built_under_the_banner(built):
+    banner = re.sub(r"\s+", " ", page.banner(open_results(built.root)))
+    for file in toc_files():
+        html = re.sub(r"\s+", " ", (built.html / f"{file}.html").read_text())
+        assert banner in html, file
+    assert "<b>not comparable</b>" in banner
+
+
+def test_every_number_in_prose_was_read_from_a_file(built):
+    known = numbers.all_numbers(open_results(built.root))
+    used = {name for p in PROSE for name in re.findall(r"\{\{ (\w+) \}\}", p.read_text())}
+    assert used == set(known), "a value that no page uses, or a page that uses an unknown one"
+    shown = {(n.source, n.shown) for n in known.values()}
+    for file in pages(built):
+        for source, value in re.findall(r'<span class="from-file" title="from ([^"]+)">([^<]*)</span>', file.read_text()):
+            assert (source, value) in shown, f"{file.name}: {value} is not what {source} gives"
+            assert all((built.root / part).exists() for part in source.split(", ")), source
+
+
+def test_values_follow_the_files(built, tmp_path):
+    moved = results_made.clone(ROOT, tmp_path)
+    results_made.fill(moved)
+    moved.corpus.write_text(moved.corpus.read_text().replace("hallo,generator,train,6", "hallo,generator,train,106"))
+    before, after = (numbers.all_numbers(open_results(p.root))["n_clips"].shown for p in (built, moved))
+    assert int(after) == int(before) + 100
+
+
+class Links(HTMLParser):
+    """What a page loads by itself, what it links to, and its images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded, self.linked, self.images = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        a = dict(attrs)
+        if tag in ("script", "img", "iframe", "source") and a.get("src"):
+            self.loaded.append(a["src"])
+        if tag == "link" and a.get("href"):
+            self.loaded.append(a["href"])
+        if tag == "a" and a.get("href"):
+            self.linked.append(a["href"])
+        if tag == "img":
+            self.images.append(a)
+
+
+def read(path: Path) -> Links:
+    links = Links()
+    links.feed(path.read_text(encoding="utf-8"))
+    return links
+
+
+def test_no_page_loads_anything_from_elsewhere(built):
+    for file in pages(built):
+        outside = [u for u in read(file).loaded if urlparse(u).scheme not in ("", "data") or u.startswith("//")]
+        assert not outside, f"{file.name} loads {outside}"
+        assert "unpkg" not in file.read_text()
+    for file in built.html.rglob("*.css"):
+        assert not re.findall(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//", file.read_text()), file.name
+
+
+def test_every_link_and_file_of_a_page_exists(built):
+    for file in pages(built):
+        links = read(file)
+        for url in links.loaded + links.linked:
+            parts = urlparse(url)
+            if parts.scheme or not parts.path:
+                continue
+            assert (file.parent / unquote(parts.path)).exists(), f"{file.name}: {url}"
+
+
+def test_every_image_has_words_and_none_is_its_file_name(built):
+    for file in pages(built):
+        for image in read(file).images:
+            alt = image.get("alt", "")
+            assert alt, f"{file.name}: {image.get('src')}"
+            assert not re.fullmatch(r"\S+\.(svg|png|jpe?g)", alt), f"{file.name}: {alt}"
+
+
+def test_below_every_exhibit_stand_its_files_its_command_and_its_provenance(built, params):
+    for name in params.exhibits:
+        html = (built.html / "_executed" / f"{name}.html").read_text()
+        for kind in ("csv", "svg", "pdf", "png", "ipynb"):
+            copied = built.html / "_executed" / f"{name}.{kind}"
+            assert f'href="{name}.{kind}"' in html
+            assert copied.read_bytes() == (built.executed / f"{name}.{kind}").read_bytes()
+        assert page.text(provenance.rerun(params, name)) in html
+        assert f"exhibit@{name}" in html
+        assert provenance.params_hash(params, name) in html
+        assert f"seed {params.active.seed}" in html
+
+
+def test_a_rerun_command_gives_the_notebook_what_params_gives_it(params):
+    assert provenance.rerun(params, "table7") == "papermill notebooks/protocol_table.ipynb table7.ipynb -p protocol P3"
+    listed = params.model_copy(update={"exhibits": {"x": {"notebook": "findings", "metrics": ["EER"]}}})
+    assert provenance.rerun(listed, "x") == "papermill notebooks/findings.ipynb x.ipynb -y 'metrics: [\"EER\"]'"
+
+
+# ---- what must not be built ---------------------------------------------------------------------------
+
+@pytest.fixture
+def copy(built, tmp_path) -> Paths:
+    """A clone whose sources a test may spoil."""
+    shutil.copytree(built.root, tmp_path / "c", dirs_exist_ok=True, ignore=shutil.ignore_patterns("_build"))
+    return Paths(tmp_path / "c")
+
+
+@pytest.mark.parametrize("spoil", ["{{ no_such_number }}", "[nowhere](nowhere.md)", "{cite}`nobody1900`"])
+def test_a_warning_is_an_error_and_no_book_is_left(copy, spoil):
+    with (copy.book / "index.md").open("a") as file:
+        file.write(f"\n\n{spoil}\n")
+    with pytest.raises(DataError, match="the book has faults"):
+        book.run(copy, load(copy.params))
+    assert not copy.html.exists()
+
+
+def test_a_failed_build_leaves_the_last_book_alone(copy, built):
+    shutil.copytree(built.html, copy.html)
+    (copy.book / "index.md").write_text("# Spoilt\n\n{{ no_such_number }}\n")
+    with pytest.raises(DataError):
+        book.run(copy, load(copy.params))
+    assert (copy.html / "index.html").read_bytes() == (built.html / "index.html").read_bytes()
+
+
+def test_an_exhibit_made_from_other_results_is_refused(copy):
+    results_made.fill(copy, p3=0.6)
+    with pytest.raises(DataError, match=r"_executed/clips.ipynb was made from another results/cells.csv; run `dvc repro`"):
+        book.run(copy, load(copy.params))
+
+
+def test_a_missing_or_foreign_exhibit_is_named(copy):
+    params = load(copy.params)
+    (copy.executed / "old.ipynb").write_text("{}")
+    with pytest.raises(DataError, match=r"old.ipynb belongs to no exhibit"):
+        book.run(copy, params)
+    (copy.executed / "old.ipynb").rename(copy.executed / "table4.ipynb")
+    (copy.executed / "table5.ipynb").unlink()
+    with pytest.raises(DataError, match="exhibit table5 has not been made"):
+        book.run(copy, params)

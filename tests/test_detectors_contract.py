@@ -1,0 +1,210 @@
+"""What every file in thb/detectors promises; a new detector inherits all of it by being there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from stores import SIDE, random_clips, smoke, write_store
+
+from thb import detectors
+from thb.errors import DataError, ParamsError
+from thb.roster import roster, usable
+
+
+def kinds(reads: str) -> list[str]:
+    return [name for name in detectors.names() if detectors.load(name).Detector.reads == reads]
+
+
+@pytest.fixture
+def config(params, name):
+    """The detector's settings at smoke size."""
+    return detectors.configure(name, smoke(params).detector(name))
+
+
+@pytest.fixture
+def network(name, config):
+    torch.manual_seed(0)
+    return detectors.load(name).Detector(config)
+
+
+def clips_for(network, count: int = 3, **kwargs):
+    return random_clips(count, length=network.length, **kwargs)
+
+
+# ── Every detector ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_listing_detectors_imports_no_torch():
+    code = "import sys, thb.detectors as d; print(d.names(), 'torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == f"{detectors.names()} False"
+
+
+def test_an_unknown_detector_is_named_with_the_known():
+    with pytest.raises(ParamsError, match=r"unknown detector 'tal'; known: container, .*tall"):
+        detectors.load("tal")
+
+
+def test_files_and_params_name_the_same_detectors(params):
+    assert detectors.names() == sorted(params.detectors)
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_defaults_are_the_fields_of_config(params, name):
+    assert list(params.detectors[name].defaults)
+    assert set(params.detectors[name].defaults) == {
+        f.name for f in fields(detectors.load(name).Config)}
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_every_profile_configures_it(params, name):
+    for profile in params.profiles:
+        settings = params.model_copy(update={"profile": profile}).detector(name)
+        assert detectors.configure(name, settings)
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_an_unknown_a_missing_and_a_wrong_setting_are_named(params, name):
+    settings = params.detector(name)
+    first = next(iter(settings))
+    with pytest.raises(ParamsError, match=f"unknown key in detectors.{name} 'sighs'; known: .*{first}"):
+        detectors.configure(name, {**settings, "sighs": 3})
+    with pytest.raises(ParamsError, match=f"detectors.{name}.defaults lacks '{first}'"):
+        detectors.configure(name, {k: v for k, v in settings.items() if k != first})
+    with pytest.raises(ParamsError, match=f"detectors.{name}.{first} = \\[\\[\\]\\]: "):
+        detectors.configure(name, {**settings, first: [[]]})
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_a_published_detector_has_its_printed_name_and_a_control_says_so(params, name):
+    entry = params.detectors[name]
+    assert entry.control is (entry.printed is None)
+
+
+# ── Networks ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", kinds("frames"))
+class TestNetwork:
+    def test_clips_in_logits_and_probabilities_out(self, network):
+        clips = clips_for(network.eval())
+        assert network.clip_logits(clips).shape == (3, 2)
+        score = network.score(clips)
+        assert score.shape == (3,)
+        assert score.dtype == torch.float64
+        assert score.isfinite().all()
+        assert score.ge(0).all()
+        assert score.le(1).all()
+
+    def test_gradient_reaches_what_is_trained_and_nothing_else(self, network):
+        network.train().loss(clips_for(network, 4), torch.Generator().manual_seed(1)).backward()
+        for key, parameter in network.named_parameters():
+            reached = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
+            assert reached == parameter.requires_grad, key
+
+    def test_a_heat_map_can_be_read(self, network):
+        layer, to_map = network.cam_layer()
+        seen = []
+        handle = layer.register_forward_hook(lambda module, inputs, output: seen.append(to_map(output)))
+        network.eval().clip_logits(clips_for(network, 2, units=2))
+        handle.remove()
+        assert layer in list(network.modules())
+        assert seen[0].ndim == 4
+        assert seen[0].shape[0] == 4
+        assert min(seen[0].shape[2:]) > 1
+
+    def test_training_views_follow_their_generator(self, network):
+        clips = clips_for(network)
+        one, same, other = (network.view(clips, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+        assert torch.equal(one, same)
+        assert not torch.equal(one, other)
+
+    def test_a_test_view_has_no_chance_in_it(self, network):
+        clips = clips_for(network)
+        first = network.view(clips, None)
+        torch.manual_seed(123)
+        assert torch.equal(first, network.view(clips, None))
+
+    def test_the_same_seed_builds_the_same_network(self, name, config):
+        def state():
+            torch.manual_seed(5)
+            return detectors.load(name).Detector(config).state_dict()
+
+        one, two = state(), state()
+        assert all(torch.equal(one[k], two[k]) for k in one)
+
+    def test_a_clips_score_does_not_depend_on_its_batch(self, network):
+        clips = clips_for(network.eval(), 4)
+        alone = torch.cat([network.score(_pick(clips, [i])) for i in range(4)])
+        assert torch.allclose(network.score(clips), alone, atol=1e-6, rtol=0)
+        assert torch.allclose(network.score(_pick(clips, [3, 1])), alone[[3, 1]], atol=1e-6, rtol=0)
+
+    def test_weights_keep_their_settings_and_their_scores(self, name, config, network, tmp_path):
+        path, again = tmp_path / "weights.safetensors", tmp_path / "again.safetensors"
+        for file in (path, again):
+            network.save(file, detectors.describe(name, config))
+        restored = detectors.restore(path, name)
+        clips = clips_for(network.eval())
+        assert path.read_bytes() == again.read_bytes()
+        assert restored.config == config
+        assert torch.equal(restored.score(clips), network.score(clips))
+
+    def test_weights_that_do_not_fit_are_named(self, name, network, tmp_path):
+        weights = dict(network.state_dict())
+        dropped = sorted(weights)[0]
+        del weights[dropped]
+        with pytest.raises(DataError, match=f"{dropped} is absent there"):
+            network.take_weights(weights, tmp_path / "w.safetensors")
+
+    def test_the_rate_rises_and_falls(self, network):
+        c = replace(network.config, epochs=10, warmup_epochs=2, lr=1.0, warmup_lr=0.1, min_lr=0.01,
+                    lr_delay=0, lr_every="batch")
+        network.config = c
+        assert network.rate(0) == pytest.approx(0.1)
+        assert network.rate(10) == pytest.approx(0.01)
+        assert max(range(11), key=network.rate) == 2
+        network.config = replace(c, lr_every="epoch", lr_delay=1)
+        assert network.rate(3.7) == network.rate(3.0) != network.rate(4.0)
+        assert network.rate(0) == network.rate(1)
+
+
+def _pick(clips, index):
+    return replace(clips, **{f.name: getattr(clips, f.name)[index] for f in fields(clips)})
+
+
+# ── Detectors of container facts ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", kinds("facts"))
+class TestFacts:
+    @pytest.fixture
+    def rows(self, tmp_path):
+        return usable(roster(write_store(tmp_path, side=SIDE), "all", ("train",)), "train")
+
+    def test_scores_are_probabilities_and_the_file_gives_them_again(self, name, config, rows, tmp_path):
+        model = detectors.load(name).Detector(config).fit(rows)
+        scores = model.score(rows)
+        assert scores.shape == (len(rows),)
+        assert np.isfinite(scores).all()
+        assert (scores >= 0).all()
+        assert (
+            scores <= 1).all()
+        model.save(tmp_path / "w.safetensors", detectors.describe(name, config))
+        restored = detectors.restore(tmp_path / "w.safetensors", name)
+        assert restored.config == config
+        assert np.array_equal(restored.score(rows), scores)
+
+    def test_a_clips_score_does_not_depend_on_its_batch(self, name, config, rows):
+        model = detectors.load(name).Detector(config).fit(rows)
+        assert np.allclose(model.score(rows)[[3]], model.score(rows.iloc[[3]]), atol=1e-12)
+
+    def test_new_values_and_missing_facts_are_scored_too(self, name, config, rows):
+        model = detectors.load(name).Detector(config).fit(rows)
+        odd = rows.head(3).assign(codec=["av1", None, ""], audio_codec=None, fps=np.nan, bitrate=np.nan,
+                                  width=np.nan)
+        assert np.isfinite(model.score(odd)).all()

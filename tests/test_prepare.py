@@ -1,0 +1,410 @@
+"""The clip store: right pixels, sound on the video's clock, faces, and nothing half-written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from clips_made import (
+    RATE,
+    SAMPLES,
+    STORE,
+    needs_samples,
+    number_of,
+    tone,
+    with_profile,
+    write_list,
+    write_truth,
+    write_video,
+    write_wav,
+)
+
+from thb import audio, faces
+from thb.errors import CoverageError, DataError, DiskError, ParamsError
+from thb.params import Params
+from thb.paths import Paths
+from thb.records import CLIP_COLUMNS, open_clips, read_clips, read_json
+from thb.sampling import kept_frames
+from thb.stages import prepare
+from thb.store import GrowingArray
+
+GENERATOR = "fake/Hallo"
+STEMS = [f"0000{i}--aaaaaaaaaa{i}_1--Hallo" for i in range(6)]
+
+
+# Prepares Hallo below argv[3] and is killed when only the last file of the store is to be written.
+KILLED_RUN = """
+import os, sys
+from pathlib import Path
+sys.path[:0] = sys.argv[1:3]
+from clips_made import STORE, with_profile
+from thb.params import load
+from thb.paths import Paths
+from thb.stages import prepare
+paths = Paths(Path(sys.argv[3]))
+prepare.write_json = lambda *_: os.kill(os.getpid(), 9)
+prepare.run(paths, with_profile(load(paths.params), store=STORE, workers=1), "hallo")
+"""
+
+
+@pytest.fixture
+def small(params: Params) -> Params:
+    return with_profile(params, store=STORE, workers=1, max_failed_share=0.5)
+
+
+def hallo(paths: Paths, stem: str = STEMS[0], frames: int = 20, split: str = "test", **video: object) -> Path:
+    """One clip of Hallo with its truth file."""
+    write_truth(paths.truth / "hallo" / f"{stem}.npz", frames)
+    return write_video(paths.raw / GENERATOR / split / f"{stem}.mp4", frames, **video)
+
+
+def store_of(paths: Paths, source: str = "hallo") -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    folder = paths.clips(source)
+    return (
+        read_clips(paths, source),
+        *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("frames", "mel", "times")),
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+# ---- what is in the store ---------------------------------------------------------------------------
+
+
+def test_rows_and_pixels_belong_together(project, small):
+    lengths = dict(zip(STEMS, (20, 5, 33, 1, 2, 60), strict=True))
+    for stem, frames in lengths.items():
+        hallo(project, stem, frames, fps="30000/1001", size=(96, 96))
+    prepare.run(project, small, "hallo")
+    table, frames, mel, times = store_of(project)
+    assert list(table.columns) == CLIP_COLUMNS
+    assert frames.shape == (6, 6, 32, 32, 3)
+    assert (frames.dtype, mel.dtype, times.dtype) == (np.uint8, np.float16, np.float32)
+    assert table["row"].tolist() == list(range(6))
+    for row in table.itertuples():
+        kept = kept_frames(lengths[row.clip.split("/")[1]], 3, 2)
+        assert [number_of(f) for f in frames[row.row]] == kept.tolist()
+        assert times[row.row] == pytest.approx(kept / 29.97, abs=2e-3)
+        assert row.n_frames == lengths[row.clip.split("/")[1]]
+        assert (row.width, row.status, row.finder) == (96, "ok", "truth")
+    clips = open_clips(project, ["hallo"])
+    assert clips.clip(2).shape == (3, 2, 32, 32, 3)
+
+
+def test_two_runs_write_the_same_bytes_whatever_the_processes(project, small):
+    for stem in STEMS:
+        hallo(project, stem, sound=tone(0.8))
+    prepare.run(project, small, "hallo")
+    first = contents(project.clips("hallo"))
+    prepare.run(project, with_profile(small, workers=3), "hallo")
+    assert contents(project.clips("hallo")) == first
+    assert set(first) == {"clips.parquet", "frames.npy", "mel.npy", "meta.json", "times.npy"}
+
+
+def test_meta_says_how_to_read_the_arrays(project, small):
+    hallo(project)
+    prepare.run(project, small, "hallo")
+    meta = read_json(project.clips("hallo") / "meta.json")
+    assert (meta["windows"], meta["run"], meta["size"], meta["finder"]) == (3, 2, 32, "truth")
+    assert meta["mel"]["hop_seconds"] == 0.01
+    assert meta["clips"] == {"ok": 1, "missing": 0, "error": 0}
+
+
+# ---- sound ------------------------------------------------------------------------------------------
+
+
+def test_sound_lies_on_the_clock_of_the_video(project, small):
+    """A beep from 0.4 s on; the track itself may begin late, which is absence and not silence."""
+    beep = np.concatenate([np.zeros(round(0.4 * RATE), np.float32), tone(0.6)])
+    hallo(project, STEMS[0], 30, sound=beep)
+    hallo(project, STEMS[1], 30, sound=tone(0.6), sound_starts=0.4)
+    prepare.run(project, small, "hallo")
+    table, _, mel, _ = store_of(project)
+    assert table["mel_frames"].between(95, 108).all()
+    for clip in (0, 1):
+        loud = np.nan_to_num(mel[clip].astype(float), nan=-10).max(axis=1) > -1
+        assert abs(int(np.argmax(loud)) - 40) <= 2
+    assert np.isfinite(mel[0][:90]).all()
+    assert np.isnan(mel[1][:32]).all()  # AAC begins with 64 ms of its own
+    assert np.isfinite(mel[1][40:90]).all()
+
+
+def test_sound_beyond_the_video_is_left_off_and_short_sound_is_not_stretched(project, small):
+    hallo(project, STEMS[0], 20, sound=tone(3.0))
+    hallo(project, STEMS[1], 50, sound=tone(0.5))
+    prepare.run(project, small, "hallo")
+    table, _, mel, _ = store_of(project)
+    assert table["mel_frames"].iloc[0] == 80
+    assert table["mel_frames"].iloc[1] == pytest.approx(50, abs=8)
+    assert np.isnan(mel[0][80:]).all()
+    assert np.isnan(mel[1][60:]).all()
+
+
+def test_the_release_s_wav_stands_in_for_a_missing_track(project, small):
+    write_list(project.raw, {"test": ["001", "002"]}, {})
+    for stem in ("001", "002"):
+        write_truth(project.truth / "ffpp" / f"{stem}.npz", 25)
+        write_video(project.raw / small.source("ffpp").folder / f"{stem}.mp4", 25)
+    write_wav(project.raw / "audio/ff++/001.wav", tone(1.0))
+    prepare.run(project, small, "ffpp")
+    table, _, mel, _ = store_of(project, "ffpp")
+    assert table["mel_frames"].tolist() == [100, 0]
+    assert table["audio_codec"].tolist() == ["", ""]
+    assert np.isfinite(mel[0]).all()
+    assert np.isnan(mel[1]).all()
+
+
+def test_without_any_sound_the_store_has_none(project, small):
+    hallo(project)
+    prepare.run(project, small, "hallo")
+    table, _, mel, _ = store_of(project)
+    assert table["mel_frames"].tolist() == [0]
+    assert np.isnan(mel).all()
+
+
+@pytest.mark.parametrize("hertz", [150, 440, 1000, 3000, 7000])
+def test_a_tone_lights_the_band_that_holds_it(hertz):
+    mel = audio.log_mel(tone(1.0, hertz))
+    assert mel.shape == (101, audio.N_MELS)
+    centre = np.fft.rfftfreq(audio.N_FFT, 1 / RATE)[audio.mel_bank()[mel[50].argmax()].argmax()]
+    assert centre == pytest.approx(hertz, rel=0.06, abs=40)
+
+
+def test_the_mel_bank_has_triangles_of_unit_area_that_cover_the_spectrum():
+    bank = audio.mel_bank()
+    assert bank.shape == (80, 201)
+    assert (bank >= 0).all()
+    assert (bank.max(axis=1) > 0).all()
+    wide = bank[40:]  # narrow ones have too few bins to measure an area by
+    assert wide.sum(axis=1) * RATE / audio.N_FFT == pytest.approx(np.ones(40), rel=0.08)
+
+
+def test_a_spectrogram_agrees_with_scipy():
+    from scipy.signal import stft
+
+    sound = np.random.default_rng(0).normal(size=RATE // 2)
+    _, _, ours = stft(
+        np.pad(sound, 200), nperseg=400, noverlap=240, window="hann", boundary=None, padded=False
+    )
+    power = np.abs(ours.T * 200) ** 2  # scipy divides by the sum of its window
+    expected = np.log10(np.maximum(power @ audio.mel_bank().T, audio.FLOOR))
+    assert audio.log_mel(sound) == pytest.approx(expected, abs=1e-4)
+
+
+# ---- faces ------------------------------------------------------------------------------------------
+
+
+def test_a_wide_picture_is_cut_around_its_face(project, small):
+    picture = np.zeros((64, 128, 3), np.uint8)
+    picture[:, 96:] = 255
+    hallo(project, size=(128, 64), picture=picture)
+    write_truth(project.truth / "hallo" / f"{STEMS[0]}.npz", 20, box=(0.7, 0.2, 0.9, 0.8), lost=5)
+    prepare.run(project, small, "hallo")
+    table, frames, _, _ = store_of(project)
+    row = table.iloc[0]
+    assert (row["width"], row["height"]) == (128, 64)
+    assert frames.shape[2:] == (32, 32, 3)
+    assert frames[0, 0, :, 18:].min() > 200  # the window lies at the right end: half of it is white
+    assert frames[0, 0, :, :14].max() < 55
+    assert (row["x0"] * 32 + 32, row["x1"] * 32 + 32) == pytest.approx((0.7 * 64, 0.9 * 64))
+    assert (row["y0"], row["y1"]) == pytest.approx((0.2, 0.8))
+    assert row["face_share"] == pytest.approx((kept_frames(20, 3, 2) >= 5).mean())
+
+
+def test_a_clip_without_a_face_keeps_its_whole_frame(project, small):
+    hallo(project)
+    write_truth(project.truth / "hallo" / f"{STEMS[0]}.npz", 20, lost=20)
+    prepare.run(project, small, "hallo")
+    row = store_of(project)[0].iloc[0]
+    assert row[["x0", "y0", "x1", "y1"]].tolist() == [0, 0, 1, 1]
+    assert row["face_share"] == 0
+    assert np.isnan(row["nose_x"])
+
+
+def test_a_face_is_the_median_over_the_frames_that_have_one():
+    boxes = np.array([[0, 0, 1, 1], [0.1, 0.1, 0.5, 0.5], [0.2, 0.2, 0.6, 0.6], [np.nan] * 4])
+    face = faces.median_face(boxes, np.zeros((4, 5, 2)))
+    assert face.box.tolist() == [0.1, 0.1, 0.6, 0.6]
+    assert face.share == 0.75
+
+
+def test_an_unknown_finder_is_refused_before_anything_is_written(project, small):
+    hallo(project)
+    with pytest.raises(ParamsError, match="unknown face finder 'yunet'; known: truth"):
+        prepare.run(project, with_profile(small, finder="yunet"), "hallo")
+    assert not project.clips("hallo").parent.exists()
+
+
+# ---- damage -----------------------------------------------------------------------------------------
+
+
+def test_damaged_clips_are_counted_and_the_run_goes_on(project, small, capsys):
+    for stem in STEMS[:3]:
+        hallo(project, stem, faststart=True, size=(128, 128))
+    (project.raw / GENERATOR / "test" / f"{STEMS[3]}.mp4").write_bytes(b"")
+    (project.raw / GENERATOR / "test" / f"{STEMS[4]}.mp4").write_text("no video")
+    broken = project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4"
+    broken.write_bytes(broken.read_bytes()[:-400])
+    prepare.run(project, with_profile(small, max_failed_share=0.6), "hallo")
+    table, frames, _, _ = store_of(project)
+    assert table["status"].tolist() == ["ok", "error", "ok", "error", "error"]
+    assert table["row"].tolist() == [0, -1, 1, -1, -1]
+    assert len(frames) == 2
+    assert table["reason"].str.contains("truncated|empty|not a readable").tolist() == [
+        False,
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert "2 ok, 3 failed, 0 missing" in capsys.readouterr().out
+
+
+def test_too_many_failures_stop_the_run_and_leave_nothing(project, small):
+    hallo(project)
+    for stem in STEMS[1:3]:
+        (project.raw / GENERATOR / "test" / f"{stem}.mp4").write_bytes(b"")
+    with pytest.raises(CoverageError, match=r"hallo: 2 of 3 clips failed, 66\.7%.*50\.0%.*empty file"):
+        prepare.run(project, small, "hallo")
+    assert list(project.clips("hallo").parent.iterdir()) == []
+
+
+def test_listed_but_absent_clips_are_missing_not_failed(project, params):
+    write_list(project.raw, {}, {"test": ["aaaaaaaaaaa_1", "bbbbbbbbbbb_1", "ccccccccccc_1"]})
+    write_truth(project.truth / "celebvhq" / "aaaaaaaaaaa_1.npz", 10)
+    write_video(project.raw / "real/celebvhq/aaaaaaaaaaa_1.mp4", 10)
+    write_video(project.raw / "real/celebvhq/stranger.mp4", 10)
+    prepare.run(project, with_profile(params, store=STORE, workers=1, max_failed_share=0.0), "celebvhq")
+    assert store_of(project, "celebvhq")[0]["status"].tolist() == ["ok", "missing", "missing"]
+    assert read_json(project.clips("celebvhq") / "meta.json")["unlisted"] == {
+        "count": 1,
+        "first": ["stranger.mp4"],
+    }
+
+
+def test_reals_that_nobody_has_are_all_missing(project, small):
+    write_list(project.raw, {"test": ["001", "002"]}, {})
+    prepare.run(project, small, "ffpp")
+    table, frames, mel, times = store_of(project, "ffpp")
+    assert table["status"].tolist() == ["missing", "missing"]
+    assert (len(frames), len(mel), len(times)) == (0, 0, 0)
+
+
+def test_a_clip_without_truth_is_an_error_of_that_clip(project, small):
+    hallo(project)
+    write_video(project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4", 10)
+    prepare.run(project, small, "hallo")
+    assert "does not know this clip" in store_of(project)[0]["reason"].iloc[1]
+
+
+def test_damaged_sound_costs_the_sound_only(project, small):
+    write_list(project.raw, {"test": ["001"]}, {})
+    write_truth(project.truth / "ffpp" / "001.npz", 25)
+    write_video(project.raw / small.source("ffpp").folder / "001.mp4", 25)
+    wav = project.raw / "audio/ff++/001.wav"
+    wav.parent.mkdir(parents=True)
+    wav.write_text("not a sound")
+    prepare.run(project, small, "ffpp")
+    row = store_of(project, "ffpp")[0].iloc[0]
+    assert (row["status"], row["mel_frames"]) == ("ok", 0)
+    assert row["reason"].startswith("no sound: ")
+
+
+def test_no_damage_gets_past_the_clip_that_has_it(project, small):
+    """Flipped, cut and overwritten bytes: every input comes back as a row with one line of reason."""
+    whole = hallo(project, sound=tone(0.8), faststart=True).read_bytes()
+    row = {"clip": f"hallo/{STEMS[0]}", "role": "generator", "status": "ok", "reason": "", "path": "x.mp4"}
+    outcomes = []
+    for seed in range(90):
+        rng, broken = np.random.default_rng(seed), bytearray(whole)
+        first, last = sorted(rng.integers(len(whole), size=2))
+        if seed % 3 == 0:
+            broken[first:last] = bytes(int(last - first))
+        elif seed % 3 == 1:
+            del broken[first:]
+        else:
+            broken[first : first + 40 : 3] = rng.bytes(len(broken[first : first + 40 : 3]))
+        (project.raw / "x.mp4").write_bytes(broken)
+        done = prepare.prepare_clip(prepare.Job(row, project, "truth", STORE)).row
+        outcomes.append(done["status"])
+        assert "\n" not in done["reason"]
+        assert str(project.root) not in done["reason"]
+        assert done["status"] == "ok" or done["reason"]
+    assert outcomes.count("error") > 60
+
+
+# ---- whole or absent --------------------------------------------------------------------------------
+
+
+def test_a_run_that_breaks_leaves_the_old_store_untouched(project, small, monkeypatch):
+    hallo(project)
+    prepare.run(project, small, "hallo")
+    before = contents(project.clips("hallo"))
+    hallo(project, STEMS[1])
+    monkeypatch.setattr(prepare, "write_json", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+    with pytest.raises(DiskError, match="no space left"):
+        prepare.run(project, small, "hallo")
+    assert contents(project.clips("hallo")) == before
+    assert [f.name for f in project.clips("hallo").parent.iterdir()] == ["hallo"]
+
+
+def test_a_killed_run_leaves_no_store_and_the_next_one_cleans_up(project, small):
+    """kill -9 in the middle of writing: what stays is not called `hallo`."""
+    for stem in STEMS:
+        hallo(project, stem)
+    here = Path(__file__).parent
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_RUN, here, here.parent, project.root], capture_output=True
+    )
+    assert killed.returncode == -9, killed.stderr.decode()
+    assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
+    with pytest.raises(DataError, match="not prepared"):
+        read_clips(project, "hallo")
+    prepare.run(project, small, "hallo")
+    assert [f.name for f in project.clips("hallo").parent.iterdir()] == ["hallo"]
+    assert (store_of(project)[0]["status"] == "ok").all()
+
+
+def test_a_control_corpus_leaves_the_reals_to_the_main_one(project, small):
+    variant = Paths(project.root, "no_artefacts", frozenset(["ffpp", "celebvhq"]))
+    with pytest.raises(ParamsError, match="read from the main corpus"):
+        prepare.run(variant, small, "ffpp")
+    hallo(variant)
+    prepare.run(variant, small, "hallo")
+    assert (project.root / "data/variants/no_artefacts/clips/hallo/meta.json").is_file()
+
+
+def test_an_array_grows_past_any_number_of_digits(tmp_path):
+    with GrowingArray(tmp_path / "a.npy", (2,), np.int32) as array:
+        for begin in range(0, 12_000, 400):
+            array.append(np.arange(2 * begin, 2 * begin + 800).reshape(400, 2))
+        with pytest.raises(ValueError, match="takes rows of shape"):
+            array.append(np.zeros((1, 3)))
+    assert (np.load(tmp_path / "a.npy", mmap_mode="r") == np.arange(24_000).reshape(-1, 2)).all()
+
+
+@needs_samples
+def test_the_real_samples_prepare(project, small):
+    """Fakes of three shapes with their sound; where their faces are is made up."""
+    for source in ("hallo2", "liveportrait", "hallo3"):
+        for path in sorted((SAMPLES / small.source(source).folder).rglob("*.mp4"))[:1]:
+            row = {
+                "clip": f"{source}/{path.stem}",
+                "role": small.source(source).role,
+                "status": "ok",
+                "reason": "",
+                "path": str(path.relative_to(SAMPLES)),
+            }
+            write_truth(project.truth / source / f"{path.stem}.npz", 400)
+            (project.raw / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+            (project.raw / row["path"]).symlink_to(path)
+            done = prepare.prepare_clip(prepare.Job(row, project, "truth", STORE))
+            assert done.row["status"] == "ok", done.row["reason"]
+            assert done.frames.shape == (6, 32, 32, 3)
+            assert len(done.mel) == pytest.approx(100 * done.row["seconds"], abs=15)

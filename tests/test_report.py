@@ -1,0 +1,296 @@
+"""Tables, figures and sentences say what the cells say, and nothing that the cells cannot tell."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import results_made
+
+from thb.errors import DataError, ParamsError
+from thb.records import CELL_COLUMNS, read_csv, write_csv
+from thb.report import (
+    ablation_table,
+    classes,
+    contact_sheet,
+    findings,
+    provenance,
+    sentences,
+    shifts,
+    statistics_table,
+    style,
+    tables,
+)
+from thb.report import protocol_table as protocol_tables
+from thb.report.results import MEAN, open_results
+from thb.report.shifts import FAILS, HOLDS, OPEN, Mean
+
+KINDS = {
+    "protocol": lambda: protocol_tables.build("P3"), "unseen": lambda: protocol_tables.build("unseen_P3"),
+    "statistics": statistics_table.build, "ablation": ablation_table.build, "contact": contact_sheet.build,
+    "findings": findings.build,
+}
+
+
+@pytest.fixture
+def made(project):
+    results_made.fill(project)
+    return project
+
+
+def edit_cells(paths, change) -> None:
+    cells = read_csv(paths.cells, CELL_COLUMNS)
+    write_csv(change(cells), paths.cells, CELL_COLUMNS)
+
+
+# ---- classes and single numbers -----------------------------------------------------------------------
+
+@pytest.mark.parametrize(("value", "name"), [
+    (1.0, "Excellent"), (0.99, "Excellent"), (0.986, "Excellent"), (0.984, "Good"), (0.95, "Good"), (0.94, "Reasonable"),
+    (0.85, "Reasonable"), (0.84, "Fair"), (0.75, "Fair"), (0.74, "Poor"), (0.0, "Poor")])
+def test_a_class_begins_at_its_lower_bound_as_printed(value, name):
+    assert classes.level(value).name == name
+
+
+def test_every_class_can_be_told_without_colour():
+    assert len({level.symbol for level in classes.LEVELS}) == len(classes.LEVELS)
+    assert all(level.symbol in classes.legend() and level.name in classes.legend() for level in classes.LEVELS)
+
+
+def cell(**changes) -> dict:
+    return {"value": 0.8765, "lo": 0.8, "hi": 0.9, "n_real": 210, "n_fake": 28, "resolvable": True} | changes
+
+
+def test_a_number_carries_its_interval_and_its_class():
+    html = tables.number(cell(), classed=True, best=False)
+    assert ">0.88<" in html
+    assert "0.80–0.90" in html
+    assert "Reasonable" in html
+
+
+def test_an_unresolvable_number_is_not_shown_as_a_number():
+    html = tables.number(cell(resolvable=False), classed=True, best=True)
+    assert tables.UNRESOLVABLE in html
+    assert "0.88" not in html
+    assert "0.8765" not in html
+
+
+def test_where_nothing_was_scored_there_is_a_dash():
+    assert f">{tables.NONE}<" in tables.number(cell(value=math.nan, n_fake=0), classed=True, best=False)
+    assert f">{tables.NONE}<" in tables.printed(math.nan, classed=True, best=False)
+
+
+def test_equal_prints_are_equally_best():
+    best = tables.best_of([0.991, 0.994, 0.5, math.nan])
+    assert [tables.is_best(v, best) for v in (0.991, 0.994, 0.5, math.nan)] == [True, True, False, False]
+    assert tables.best_of([0.2, 0.1], higher=False) == 0.1
+    assert math.isnan(tables.best_of([math.nan]))
+
+
+# ---- the protocol table -------------------------------------------------------------------------------
+
+def test_the_table_holds_every_detector_generator_and_metric(made, params):
+    results = open_results(made.root)
+    rows = results.table("P3")
+    assert set(rows["generator"]) == {*params.generators, MEAN}
+    assert len(rows) == len(results.entrants) * (len(params.generators) + 1) * len(results.metric_names)
+    own = rows[(rows["detector"] == "TALL") & (rows["metric"] == "AUC") & (rows["generator"] != MEAN)]
+    cells = results.cells.query("protocol == 'P3' and detector == 'tall' and metric == 'AUC'")
+    assert own["value"].tolist() == cells["value"].tolist()
+    assert own["printed"].tolist() == cells["printed"].tolist()
+
+
+def test_printed_cells_are_the_published_ones(made):
+    published = pd.read_csv(made.published / "table7_p3.csv")
+    rows = open_results(made.root).table("P3")
+    labels = {g: open_results(made.root).label(g) for g in rows["generator"].unique()}
+    ours = rows[rows["generator"] != MEAN].assign(generator=lambda r: r["generator"].map(labels))
+    both = published.merge(ours, on=["detector", "generator", "metric"])
+    assert len(both) == len(published)
+    assert both["value_x"].tolist() == both["printed"].tolist()
+
+
+def test_an_unknown_protocol_or_metric_is_refused_with_the_known_ones(made):
+    with pytest.raises(ParamsError, match=r"unknown protocol 'P9'; known: P1, P2, P3"):
+        protocol_tables.build("P9")
+    with pytest.raises(ParamsError, match=r"unknown metric 'F1'; known: AUC, T1"):
+        protocol_tables.build("P1", metrics=["F1"])
+
+
+def test_a_control_stands_apart_and_is_never_best(made, params):
+    control = next(name for name, entry in params.detectors.items() if entry.control)
+    edit_cells(made, lambda c: c.assign(value=c["value"].where(c["detector"] != control, 0.995)))
+    html = protocol_tables.build("P1").html
+    body = re.findall(r'<tbody class="control">.*?</tbody>', html, re.S)
+    assert body
+    assert all(control in b and "best" not in b for b in body)
+    assert f"The control {control} reaches the best detector's AUC on {len(params.generators)} of" in html
+
+
+def test_the_best_of_a_column_is_marked_for_ours_and_for_theirs(made):
+    auc = protocol_tables.build("P3", metrics=["AUC"]).html
+    lines = [re.findall(r"<td.*?</td>", row, re.S) for row in re.findall(r"<tr.*?</tr>", auc, re.S)]
+    column = [line[1] for line in lines if line]                    # the first generator's
+    ours = [td for td in column if "reals" in td]
+    theirs = [td for td in column if "printed in the paper" in td]
+    assert ["best" in td for td in ours] == [True, False]           # TALL, and the control
+    assert ["best" in td for td in theirs] == [False, True, False, True]
+
+
+def test_unresolvable_cells_stay_in_the_csv_with_their_flag(made):
+    exhibit = protocol_tables.build("P1")
+    rows = exhibit.rows[(exhibit.rows["metric"] == "T0.1") & (exhibit.rows["n_fake"] > 0)]
+    assert len(rows)
+    assert not rows["resolvable"].any()
+    assert rows["value"].notna().all()
+    assert "at least 1,000 reals" in exhibit.html
+
+
+def test_a_missing_cell_and_another_profile_are_refused(made):
+    edit_cells(made, lambda c: c[(c["protocol"] != "P3") | (c["generator"] != "hallo")])
+    with pytest.raises(DataError, match="lacks P3, tall, hallo"):
+        protocol_tables.build("P3")
+    edit_cells(made, lambda c: c.assign(profile="smoke"))
+    with pytest.raises(DataError, match=r"profile smoke, params.yaml asks for .* profile mini"):
+        protocol_tables.build("P1")
+
+
+def test_without_results_one_line_says_what_to_run(project):
+    with pytest.raises(DataError, match="missing cells.csv .* run `dvc repro`"):
+        protocol_tables.build("P1")
+
+
+# ---- the other exhibits -------------------------------------------------------------------------------
+
+def test_statistics_add_up_and_stand_beside_the_printed_ones(made, params):
+    rows = statistics_table.build().rows.set_index("source")
+    assert rows.loc["Hallo", ["train", "val", "test", "total", "printed_total"]].tolist() == [6, 2, 4, 12, 420]
+    assert rows.loc["Hallo", "unusable"] == 1
+    assert rows.loc["Hallo", "removed_percent"] == 50
+    fakes = [params.sources[s].printed for s in params.of_role("generator", "unseen")]
+    assert rows.loc["All fakes", "total"] == rows.loc[fakes, "total"].sum()
+    assert math.isnan(rows.loc["Hallo3", "printed_total"])
+
+
+def test_statistics_do_without_curation_where_nobody_counted(made):
+    made.curation.unlink()
+    assert statistics_table.build().rows["removed_percent"].isna().all()
+
+
+def test_an_ablation_says_what_became_of_the_mean(made):
+    exhibit = ablation_table.build("AUC")
+    assert set(exhibit.rows["variant"]) == {"main", "no_fingerprint", "no_artefacts"}
+    before, after = (ablation_table.mean(exhibit.rows, v, "TALL") for v in ("main", "no_fingerprint"))
+    assert f"TALL: mean AUC {before:.2f} on the main corpus, {after:.2f} with fingerprint off" in exhibit.html
+
+
+def test_an_unresolvable_mean_is_not_quoted(made):
+    assert f"mean T0.1 {tables.NONE} on the main corpus" in ablation_table.build("T0.1").html
+
+
+def test_frames_of_real_clips_are_refused(made):
+    text = made.params.read_text().replace("corpus: mini", "corpus: hub")
+    made.params.write_text(text)
+    with pytest.raises(DataError, match="frames of real clips"):
+        contact_sheet.build()
+
+
+# ---- findings -----------------------------------------------------------------------------------------
+
+def test_a_verdict_needs_intervals_that_are_apart():
+    high, low, near = Mean(0.9, 0.88, 0.92), Mean(0.8, 0.78, 0.82), Mean(0.89, 0.87, 0.91)
+    assert shifts.falls(high, low) == HOLDS
+    assert shifts.falls(low, high) == FAILS
+    assert shifts.falls(high, near) == OPEN
+    assert shifts.falls(high, Mean(math.nan)) == OPEN
+
+
+@pytest.mark.parametrize(("p3", "words"), [
+    (0.70, "P3 is below P1"), (0.99, "P3 is not below P1"), (0.91, "the intervals overlap")])
+def test_the_words_follow_the_numbers(project, p3, words):
+    results_made.fill(project, p3=p3)
+    assert words in sentences.about_shifts(open_results(project.root))
+
+
+def test_the_hardest_are_the_lowest_and_nobody_if_one_is_unknown():
+    assert shifts.hardest({"a": 0.9, "b": 0.1, "c": 0.5}) == ["b", "c"]
+    assert shifts.hardest({"a": 0.9, "b": math.nan}) == []
+
+
+def test_what_too_few_clips_cannot_tell_is_left_open(made):
+    held = findings.build(["T0.1"]).rows.set_index("finding")["verdict"]
+    assert set(held[[f for f in held.index if "T0.1" in f]]) == {OPEN}
+
+
+def test_the_printed_findings_are_those_of_the_paper(made):
+    results = open_results(made.root)
+    hardest = shifts.hardest(shifts.by_generator(results, findings.SHIFTS, "T1", printed=True))
+    assert set(hardest) == {"emoportraits", "hallo2"}
+
+
+# ---- what all have in common --------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_exhibit_has_a_title_rows_alt_text_and_the_same_bytes_twice(made, kind, tmp_path):
+    first, second = tmp_path / "a" / "x", tmp_path / "b" / "x"
+    for prefix in (first, second):
+        exhibit = KINDS[kind]()
+        exhibit.save(str(prefix))
+    assert exhibit.title
+    assert len(exhibit.rows)
+    assert len(exhibit.alt) > 20
+    for ending in ("csv", "svg", "pdf", "png"):
+        one, two = (Path(f"{p}.{ending}").read_bytes() for p in (first, second))
+        assert one == two, f"{kind}.{ending} differs between two runs"
+    assert b"<dc:date>" not in Path(f"{first}.svg").read_bytes()
+    assert b"CreationDate" not in Path(f"{first}.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_html_escapes_and_closes_what_it_opens(made, kind):
+    html = KINDS[kind]().html
+    for tag in ("table", "tbody", "tr", "td", "th", "ul", "li", "div"):
+        assert len(re.findall(rf"<{tag}[ >]", html)) == html.count(f"</{tag}>"), tag
+    assert tables.text('<a b="c">') == "&lt;a b=&quot;c&quot;&gt;"
+
+
+def test_without_a_prefix_nothing_is_written(made, tmp_path):
+    before = set(tmp_path.rglob("*"))
+    statistics_table.build().save("")
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_an_auc_axis_shows_what_lies_below_chance():
+    figure, (high, low) = style.panels([1, 1])
+    style.share_axis(high, "AUC", 0.6)
+    style.share_axis(low, "AUC", 0.1)
+    assert high.get_xlim()[0] > 0.3
+    assert low.get_xlim()[0] <= 0
+    assert figure
+
+
+def test_exhibits_are_called_as_the_paper_calls_them():
+    names = {"table5": "Table 5", "tableD10": "Table D.10", "fig2": "Figure 2", "figE7": "Figure E.7", "findings": "",
+             "tables": ""}
+    assert {name: provenance.number(name) for name in names} == names
+
+
+def test_the_parameter_hash_follows_what_the_numbers_rest_on(made, params):
+    base = provenance.params_hash(params, "table5")
+    profile = params.active.model_copy(update={"seed": 1})
+    moved = params.model_copy(update={"profiles": {**params.profiles, params.profile: profile}})
+    other = params.model_copy(update={"profiles": {**params.profiles, "paper": profile}})
+    assert provenance.params_hash(moved, "table5") != base
+    assert provenance.params_hash(other, "table5") == base
+    assert provenance.params_hash(params, "table6") != base
+
+
+def test_nothing_that_draws_loads_torch(repo):
+    names = " ".join(f"thb.report.{p.stem}," for p in sorted((repo / "thb/report").glob("*.py")) if p.stem != "__init__")
+    code = f"import sys, {names.rstrip(',')}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=repo, check=False).returncode == 0

@@ -1,0 +1,131 @@
+"""score: a row for every validation and test clip, a probability or the reason why there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from stores import smoke, write_split, write_store
+
+from thb import detectors
+from thb.errors import DataError
+from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv
+from thb.stages import score, train
+
+TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
+
+
+@pytest.fixture(params=detectors.names())
+def detector(request):
+    return request.param
+
+
+@pytest.fixture
+def tiny(params):
+    return smoke(params, tall=TINY)
+
+
+@pytest.fixture
+def fitted(tmp_path, tiny, detector):
+    """A store whose last clip of each source is broken, and one fit."""
+    paths = write_store(tmp_path)
+    train.run(paths, tiny, detector, "all")
+    return paths
+
+
+def scored(paths, params, detector) -> pd.DataFrame:
+    score.run(paths, params, detector, "all")
+    return read_csv(paths.scores(detector, "all"), SCORE_COLUMNS)
+
+
+def test_every_clip_has_its_row_in_the_splits_order(fitted, tiny, detector):
+    rows = scored(fitted, tiny, detector)
+    split = read_csv(fitted.split("all"), SPLIT_COLUMNS)
+    split = split[split["use"].isin(["val", "test"])]
+    assert list(rows["clip"]) == list(split["clip"])
+    assert list(rows["use"]) == list(split["use"])
+    assert rows["score"].between(0, 1).sum() == len(rows) - 2
+
+
+def test_a_clip_without_frames_keeps_its_reason(fitted, tiny, detector):
+    rows = scored(fitted, tiny, detector)
+    broken = rows[rows["status"] != OK]
+    assert list(broken["clip"]) == ["hallo-023", "ffpp-023"]
+    assert broken["score"].isna().all()
+    assert set(broken["reason"]) == {"truncated file"}
+    assert ",,error,truncated file" in fitted.scores(detector, "all").read_text()
+
+
+def test_scores_are_written_to_seven_digits_and_more(fitted, tiny, detector):
+    scored(fitted, tiny, detector)
+    text = pd.read_csv(fitted.scores(detector, "all"), dtype=str)["score"].dropna()
+    assert text.str.lstrip("0.").str.len().max() >= 7
+
+
+def test_scoring_twice_gives_the_same_bytes(fitted, tiny, detector):
+    scored(fitted, tiny, detector)
+    first = fitted.scores(detector, "all").read_bytes()
+    scored(fitted, tiny, detector)
+    assert fitted.scores(detector, "all").read_bytes() == first
+
+
+def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector):
+    whole = scored(fitted, tiny, detector).set_index("clip")["score"]
+    split = read_csv(fitted.split("all"), SPLIT_COLUMNS).sample(frac=0.5, random_state=0)
+    write_split(fitted, split.assign(split=split["use"]), "all")
+    half = scored(fitted, tiny, detector).set_index("clip")["score"]
+    assert 0 < len(half) < len(whole)
+    assert half.equals(whole[half.index])
+
+
+def test_a_score_that_is_no_number_is_refused(fitted, tiny, detector, monkeypatch):
+    model = detectors.load(detector).Detector
+    original = model.score
+
+    def broken(self, clips):
+        scores = original(self, clips)
+        scores[-1] = np.nan
+        return scores
+
+    monkeypatch.setattr(model, "score", broken)
+    with pytest.raises(DataError, match=r"scored clip '\S+' nan, which is no number in \[0, 1\]"):
+        score.run(fitted, tiny, detector, "all")
+    assert not fitted.scores(detector, "all").exists()
+
+
+def test_missing_broken_and_foreign_weights_are_named(fitted, tiny, detector, tmp_path):
+    file = fitted.run(detector, "all") / "weights.safetensors"
+    other = next(name for name in detectors.names() if name != detector)
+    with pytest.raises(DataError, match=f"weights of '{detector}', not of '{other}'"):
+        detectors.restore(file, other)
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DataError, match="not a whole safetensors file"):
+        score.run(fitted, tiny, detector, "all")
+    file.unlink()
+    with pytest.raises(DataError, match=f"missing weights.safetensors of {detector}/all"):
+        score.run(fitted, tiny, detector, "all")
+
+
+def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):
+    split = read_csv(fitted.split("all"), SPLIT_COLUMNS)
+    extra = split.tail(1).assign(clip="ffpp-999")
+    write_split(fitted, pd.concat([split, extra]).assign(split=lambda t: t["use"]), "all")
+    with pytest.raises(DataError, match="clip 'ffpp-999' of split 'all' is not among the prepared"):
+        score.run(fitted, tiny, detector, "all")
+
+
+def test_container_needs_no_torch(tmp_path):
+    """Trained and scored in a process of its own that never imports it."""
+    code = ("import sys; from pathlib import Path; from thb import params, paths;"
+            "from thb.stages import score, train; p = params.load(Path(sys.argv[2]));"
+            "root = paths.Paths(Path(sys.argv[1]));"
+            "train.run(root, p, 'container', 'all'); score.run(root, p, 'container', 'all');"
+            "sys.exit('torch' in sys.modules)")
+    repo = Path(__file__).parent.parent
+    write_store(tmp_path)
+    command = [sys.executable, "-c", code, str(tmp_path), str(repo / "params.yaml")]
+    subprocess.run(command, cwd=repo, check=True)

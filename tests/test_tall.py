@@ -1,0 +1,261 @@
+"""TALL: the published size and layout, the augmentation, and what the small size adds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from stores import random_clips, smoke
+
+from thb import detectors
+from thb.detectors import base
+from thb.errors import DataError, ParamsError
+
+tall = detectors.load("tall")
+
+
+@pytest.fixture
+def published(params):
+    return detectors.configure("tall", params.detectors["tall"].defaults)
+
+
+@pytest.fixture
+def small(params):
+    return detectors.configure("tall", smoke(params).detector("tall"))
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# ── The published network ────────────────────────────────────────────────────────────────────────
+
+
+def test_the_published_size(published):
+    with torch.device("meta"):
+        network = tall.Detector(published)
+    assert sum(p.numel() for p in network.parameters()) == 86_920_506
+    blocks = [[(b.window_size[0], b.shift_size[0]) for b in stage.blocks] for stage in network.swin.layers]
+    assert blocks == [[(14, 0), (14, 7)], [(14, 0), (14, 7)], [(14, 0)] * 18, [(7, 0)] * 2]
+    assert network.frame_pos_embed.shape == (1, 4, 128)
+
+
+def test_its_heat_map_is_14_by_14(published):
+    with torch.device("meta"):
+        network = tall.Detector(published)
+        layer, to_map = network.cam_layer()
+        shape = to_map(torch.empty(1, 14, 14, 512)).shape
+    assert layer is network.swin.layers[2].blocks[-1]
+    assert shape == (1, 512, 14, 14)
+
+
+@pytest.mark.parametrize(("size", "side"), [(112, 224), (96, 224), (130, 224), (20, 32)])
+def test_the_thumbnail_is_frames_enlarged_tiled_and_halved(size, side):
+    frames = torch.rand(2, 4, 3, size, size, generator=rng())
+    def resize(images):
+        return F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
+
+    large = [resize(frames[:, i]) for i in range(4)]
+    expected = resize(torch.cat([torch.cat(large[:2], dim=3), torch.cat(large[2:], dim=3)], dim=2))
+    assert torch.allclose(tall.thumbnail(frames, side), expected, atol=1e-6)
+
+
+def test_frames_are_tiled_row_by_row_and_do_not_mix():
+    frames = torch.arange(4.0).view(1, 4, 1, 1, 1).expand(1, 4, 3, 8, 8)
+    sheet = tall.thumbnail(frames, 16)[0, 0]
+    assert torch.equal(sheet, torch.kron(torch.tensor([[0.0, 1.0], [2.0, 3.0]]), torch.ones(8, 8)))
+
+
+def test_each_frames_position_covers_its_own_tokens(small):
+    network = tall.Detector(small)
+    each = small.thumbnail // small.patch // 2
+    positions, learned = network._positions()[0], network.frame_pos_embed[0]
+    for i, (row, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        patch = positions[row * each:(row + 1) * each, column * each:(column + 1) * each]
+        assert torch.equal(patch, learned[i].expand_as(patch))
+
+
+# ── Cropping ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_native_crop_copies_pixels():
+    clips = random_clips(side=32)
+    box = torch.tensor([[0.1, 0.3, 0.5, 0.9]]).expand(3, 4)
+    cut = base.crop(clips.frames.flatten(1, 2), base.pixel_square(box, 16, 32), 16)
+    pixels = clips.frames.flatten(1, 2)[:, :, 11:27, 2:18].permute(0, 1, 4, 2, 3) / 255
+    assert torch.allclose(cut, pixels, atol=1e-5)
+    mirrored = base.crop(clips.frames.flatten(1, 2), base.pixel_square(box, 16, 32), 16, torch.ones(3).bool())
+    assert torch.allclose(mirrored, pixels.flip(-1), atol=1e-5)
+
+
+def test_a_native_crop_stays_inside_and_must_fit():
+    box = torch.tensor([[0.8, 0.8, 1.2, 1.2], [-0.3, 0.0, 0.1, 0.2]])
+    assert base.pixel_square(box, 16, 32).tolist() == [[0.5, 0.5, 1, 1], [0, 0, 0.5, 0.5]]
+    with pytest.raises(ParamsError, match="48 px does not fit into the store's 32 px"):
+        base.pixel_square(box, 48, 32)
+
+
+def test_a_scaled_crop_is_a_square_about_the_face():
+    square = base.square_around(torch.tensor([[0.3, 0.2, 0.5, 0.6]]), 1.3)
+    assert torch.allclose(square, torch.tensor([[0.4 - 0.26, 0.4 - 0.26, 0.4 + 0.26, 0.4 + 0.26]]))
+
+
+def test_a_scaled_crop_is_opencvs_bilinear_resize():
+    import cv2
+
+    frames = random_clips(1, side=64).frames.flatten(1, 2)
+    cut = base.crop(frames, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 48)[0, 0].permute(1, 2, 0)
+    expected = cv2.resize(frames[0, 0, 16:48, 16:48].numpy().astype("float32"), (48, 48)) / 255
+    assert torch.allclose(cut[1:-1, 1:-1], torch.from_numpy(expected)[1:-1, 1:-1], atol=1e-4)
+
+
+def test_training_crops_lie_inside_with_neighbouring_scales():
+    box = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(3000, 4)
+    crops = tall.multi_scale_crop(box, (1, 0.875, 0.75, 0.66), rng())
+    sides = crops[:, 2:] - crops[:, :2]
+    assert crops.min() >= 0
+    assert crops.max() <= 1
+    pairs = {tuple(round(v, 3) for v in side) for side in sides.tolist()}
+    assert len(pairs) == 10
+    assert (1.0, 0.75) not in pairs
+    assert (0.875, 1.0) in pairs
+    smallest = crops[(sides - 0.66).abs().amax(dim=1) < 1e-6].round(decimals=3)
+    assert len(smallest.unique(dim=0)) == 13
+
+
+# ── Cutout ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_one_square_is_cut_out_at_one_place_in_all_frames_of_a_clip():
+    holes = tall.cut_out(torch.ones(200, 8, 3, 32, 32), 8, rng()) == 0
+    assert torch.equal(holes, holes[:, :1, :1].expand_as(holes))
+    areas = holes[:, 0, 0].sum(dim=(1, 2))
+    assert areas.max() == 64
+    assert areas.min() >= 16
+    assert len(areas.unique()) > 3
+    assert len({tuple(hole.nonzero()[0].tolist()) for hole in holes[:, 0, 0]}) > 100
+
+
+def test_cutout_is_for_training_and_official_does_it_in_tests_too(small):
+    clips = random_clips()
+    fixed, official = (tall.Detector(replace(small, compat=c)) for c in ("fixed", "official"))
+    official.load_state_dict(fixed.state_dict())
+    assert not (fixed.view(clips, None) == 0).all(dim=2).any()
+    assert (fixed.view(clips, rng()) == 0).all(dim=2).any()
+    view = official.view(clips, None)
+    assert (view == 0).all(dim=2).any()
+    assert torch.equal(view, official.view(clips, None))
+
+
+def test_official_scores_by_the_fake_logit_alone(small):
+    network = tall.Detector(replace(small, compat="official", cutout=0)).eval()
+    clips = random_clips()
+    assert torch.equal(network.score(clips), network.clip_logits(clips).double()[:, 1].sigmoid())
+
+
+# ── Views and logits ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_views_are_normalised_rgb(small):
+    clips = random_clips(1, side=96)
+    white = replace(clips, frames=torch.full_like(clips.frames, 255))
+    view = tall.Detector(replace(small, crop="scaled")).view(white, None)
+    expected = (1 - torch.tensor(tall.MEAN)) / torch.tensor(tall.STD)
+    assert view.shape == (2, 4, 3, small.size, small.size)
+    assert torch.allclose(view[0, 0, :, 5, 5], expected, atol=1e-4)
+
+
+def test_a_clips_logits_are_the_mean_of_its_windows(small):
+    network = tall.Detector(small).eval()
+    clips = random_clips(2, units=3)
+    each = network(network.view(clips, None)).view(2, 3, 2)
+    assert torch.allclose(network.clip_logits(clips), each.mean(dim=1), atol=1e-6)
+
+
+def test_labels_are_smoothed(small):
+    network = tall.Detector(replace(small, label_smoothing=0.1)).eval()
+    clips = random_clips()
+    log = network.clip_logits(clips, rng()).log_softmax(dim=1)
+    target = torch.full((3, 2), 0.05)
+    target[range(3), clips.labels] = 0.95
+    assert torch.allclose(network.loss(clips, rng()), -(target * log).sum(dim=1).mean(), atol=1e-6)
+
+
+def test_the_stem_starts_with_high_pass_filters_and_sees_motion():
+    stem = tall.HighPassStem(width=8, patch=4, dim=16).eval()
+    taps = stem.layers[0].weight.sum(dim=(2, 3))
+    assert taps[::2].abs().max() < 1e-5
+    assert taps[1::2].abs().max() > 1e-2
+    frames = torch.rand(1, 1, 3, 16, 16, generator=rng()).expand(1, 4, 3, 16, 16)
+    still = stem(frames)
+    assert still.shape == (1, 8, 8, 16)
+    assert torch.allclose(still[:, :4, :4], still[:, 4:, 4:], atol=1e-5)
+
+
+# ── Which frames ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_tests_see_every_window_from_its_start():
+    assert base.spans(2, 4, 5, 4, 1, None).tolist() == [[0, 5, 10, 15]] * 2
+
+
+@pytest.mark.parametrize("take", [1, 3, 9])
+def test_training_units_stay_in_their_windows(take):
+    starts = base.spans(300, 4, 5, 4, take, rng())
+    assert starts.shape == (300, min(take, 4))
+    assert (starts // 5 == (starts + 3) // 5).all()
+    assert all(len(set(row)) == len(row) for row in (starts // 5).tolist())
+    assert set((starts % 5).flatten().tolist()) == {0, 1}
+    assert set((starts // 5).flatten().tolist()) == {0, 1, 2, 3}
+
+
+def test_a_unit_longer_than_a_window_is_refused():
+    with pytest.raises(ParamsError, match="6 frames does not fit into the 5 consecutive frames"):
+        base.spans(2, 4, 5, 6, 1, None)
+
+
+# ── Starting weights ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def swin(small):
+    """A Swin with windows of 4, as its own file would hold it."""
+    config = replace(small, stem="patch", window=4)
+    torch.manual_seed(1)
+    return tall.Detector(config).swin
+
+
+def test_a_local_files_weights_are_taken_and_its_windows_stretched(small, swin, tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({k: v.contiguous() for k, v in swin.state_dict().items()}, tmp_path / "swin.safetensors")
+    network = tall.Detector(replace(small, stem="patch", init_weights=str(tmp_path / "swin.safetensors")))
+    head = network.swin.head.fc.weight.clone()
+    network.warm_start()
+    ours, given = network.swin.layers[0].blocks[0], swin.layers[0].blocks[0]
+    assert torch.equal(ours.mlp.fc1.weight, given.mlp.fc1.weight)
+    assert torch.equal(network.swin.head.fc.weight, head)
+    old, new = (block.attn.relative_position_bias_table for block in (given, ours))
+    assert len(old) == 7 * 7
+    assert len(new) == 15 * 15
+    assert torch.allclose(new.view(15, 15, -1)[7, 7], old.view(7, 7, -1)[3, 3], atol=1e-6)
+
+
+def test_weights_that_are_not_there_are_named(small, swin, tmp_path, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.errors import LocalEntryNotFoundError
+    from safetensors.torch import save_file
+
+    def unreachable(*args, **kwargs):
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
+    with pytest.raises(DataError, match=r"'gone\.safetensors' is not a file; known: none"):
+        tall.load_swin(swin, "gone.safetensors")
+    with pytest.raises(DataError, match=r"cannot be had from the hub .*LocalEntryNotFoundError"):
+        tall.load_swin(swin, "hub:some/swin@abc")
+    save_file({"norm.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(DataError, match=r"lacks layers\.0\.blocks\.0"):
+        tall.load_swin(swin, str(tmp_path / "other.safetensors"))

@@ -1,0 +1,300 @@
+"""train: the same weights every time, also after a kill; chosen on validation clips and nothing else."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from stores import SOURCES, smoke, write_split, write_store
+
+from thb import detectors, loop
+from thb.detectors import base
+from thb.errors import DataError, ParamsError
+from thb.feed import Feed
+from thb.records import SPLIT_COLUMNS, open_clips, read_clips, read_csv, read_json
+from thb.roster import roster, usable
+from thb.stages import train
+
+TINY = {"epochs": 3, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
+LONGER = {**TINY, "repeats": 10}
+
+
+@pytest.fixture
+def tiny(params):
+    return smoke(params, tall=TINY)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return write_store(tmp_path)
+
+
+def weights(paths, fit="all", detector="tall") -> bytes:
+    return (paths.run(detector, fit) / "weights.safetensors").read_bytes()
+
+
+def restored(paths, fit="all"):
+    return detectors.restore(paths.run("tall", fit) / "weights.safetensors", "tall")
+
+
+# ── The same every time ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("detector", detectors.names())
+def test_two_runs_give_the_same_bytes(store, tiny, detector):
+    train.run(store, tiny, detector, "all")
+    first = weights(store, detector=detector)
+    train.run(store, tiny, detector, "all")
+    assert weights(store, detector=detector) == first
+
+
+def test_another_seed_gives_other_weights(store, tiny):
+    train.run(store, tiny, "tall", "all")
+    first = weights(store)
+    profile = tiny.active.model_copy(update={"seed": 1})
+    train.run(store, tiny.model_copy(update={"profiles": {**tiny.profiles, "smoke": profile}}), "tall", "all")
+    assert weights(store) != first
+
+
+@pytest.mark.parametrize("whole", [1, 2, 3])
+def test_an_interrupted_fit_ends_in_the_same_weights(store, tiny, monkeypatch, whole):
+    train.run(store, tiny, "tall", "all")
+    expected = weights(store)
+    with monkeypatch.context() as patch:
+        _interrupt_after(patch, whole)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(store, tiny, "tall", "all")
+    epochs = _count_epochs(monkeypatch)
+    train.run(store, tiny, "tall", "all")
+    assert weights(store) == expected
+    assert len(epochs) == 3 - whole
+    assert not store.partial("tall", "all").exists()
+
+
+def _interrupt_after(patch, whole):
+    """Ctrl-C in the epoch that follows `whole` whole ones, or just before the weights are written."""
+    run_epoch = loop._run_epoch
+    if whole == 3:
+        return patch.setattr(train, "_write", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    def stop(fit, feeds, seed, epoch, bar):
+        if epoch == whole:
+            loop._train_epoch(fit, feeds[0], epoch, torch.Generator(), bar)
+            raise KeyboardInterrupt
+        return run_epoch(fit, feeds, seed, epoch, bar)
+
+    patch.setattr(loop, "_run_epoch", stop)
+
+
+def _count_epochs(patch) -> list[int]:
+    seen, run_epoch = [], loop._run_epoch
+
+    def count(fit, feeds, seed, epoch, bar):
+        seen.append(epoch)
+        return run_epoch(fit, feeds, seed, epoch, bar)
+
+    patch.setattr(loop, "_run_epoch", count)
+    return seen
+
+
+def test_a_killed_fit_ends_in_the_same_weights(store, params):
+    """kill -9 after the first whole epoch of another process."""
+    code = ("import sys; from pathlib import Path; from thb import params, paths;"
+            "from thb.stages import train; sys.path.insert(0, sys.argv[2]);"
+            "from stores import smoke; from test_train import LONGER;"
+            "tiny = smoke(params.load(Path(sys.argv[3])), tall=LONGER);"
+            "train.run(paths.Paths(Path(sys.argv[1])), tiny, 'tall', 'all')")
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", code, str(store.root), str(here), str(here.parent / "params.yaml")]
+    partial = store.partial("tall", "all")
+    victim = subprocess.Popen(command, cwd=here.parent, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(partial.glob("*.pt")) and victim.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    assert not store.run("tall", "all").exists()
+    subprocess.run(command, cwd=here.parent, check=True, capture_output=True)
+    resumed = weights(store)
+    train.run(store, smoke(params, tall=LONGER), "tall", "all")
+    assert weights(store) == resumed
+
+
+def test_a_partial_fit_of_other_settings_is_not_taken_up(store, tiny, params, monkeypatch):
+    with monkeypatch.context() as patch:
+        _interrupt_after(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(store, tiny, "tall", "all")
+    epochs = _count_epochs(monkeypatch)
+    train.run(store, smoke(params, tall={**TINY, "lr": 1e-3}), "tall", "all")
+    assert epochs == [0, 1, 2]
+
+
+# ── Chosen on validation clips ───────────────────────────────────────────────────────────────────
+
+
+def test_test_clips_have_no_say(store, tiny):
+    train.run(store, tiny, "tall", "all")
+    before = weights(store)
+    rows = roster(store, "all", ("test",))
+    for source, group in rows[rows["row"] >= 0].groupby("source"):
+        frames = np.load(store.clips(source) / "frames.npy", mmap_mode="r+")
+        frames[group["row"]] = 0
+    train.run(store, tiny, "tall", "all")
+    assert weights(store) == before
+
+
+def test_the_best_epoch_is_kept(store, tiny, monkeypatch):
+    """Epoch 2 has the best validation AUC here; its weights are those of a fit that was stopped there."""
+    told = iter([(0.6, 0.5), (0.9, 0.7), (0.8, 0.1)])
+    monkeypatch.setattr(loop, "validate", lambda network, feed: next(told))
+    kept = []
+    keep = loop._keep
+    monkeypatch.setattr(loop, "_keep", lambda fit, entry: (keep(fit, entry), kept.append(
+        {k: v.clone() for k, v in fit.network.state_dict().items()})))
+    train.run(store, tiny, "tall", "all")
+    written = restored(store).state_dict()
+    assert all(torch.equal(written[k], kept[1][k]) for k in written)
+    assert read_json(store.run("tall", "all") / "run.json")["best_epoch"] == 2
+
+
+def test_equal_auc_is_decided_by_the_loss_then_by_the_earlier():
+    def entry(epoch, val_auc, val_loss):
+        return {"epoch": epoch, "val_auc": val_auc, "val_loss": val_loss}
+
+    a, b, c, d = entry(1, 0.9, 0.5), entry(2, 1.0, 0.4), entry(3, 1.0, 0.2), entry(4, 1.0, 0.2)
+    assert loop.Fit(None, None, [a, b, c, d], {}).chosen is c
+
+
+# ── What is written ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_says_what_it_was(store, tiny):
+    train.run(store, tiny, "tall", "all")
+    folder = store.run("tall", "all")
+    about, log = read_json(folder / "run.json"), pd.read_csv(folder / "log.csv")
+    assert sorted(p.name for p in folder.iterdir()) == ["log.csv", "run.json", "weights.safetensors"]
+    assert list(log.columns) == train.LOG_COLUMNS
+    assert list(log["epoch"]) == [1, 2, 3]
+    assert about["settings"]["epochs"] == 3
+    assert about["clips"] == {"train": 24, "val": 12}
+    assert about["val_auc"] == pytest.approx(log["val_auc"].max())
+    assert about["parameters"] == about["trainable"] > 0
+    assert {"seed", "params_sha256", "split_sha256", "versions", "hardware", "seconds"} <= about.keys()
+
+
+def test_the_synthetic_weave_is_learnt(store, params):
+    train.run(store, smoke(params, tall=LONGER), "tall", "all")
+    log = pd.read_csv(store.run("tall", "all") / "log.csv")
+    assert log["val_auc"].max() > 0.9
+    assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+
+
+# ── Starting from the ffpp fit ───────────────────────────────────────────────────────────────────
+
+
+def test_a_fit_starts_from_the_ffpp_fit(store, params):
+    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 0.0, "min_lr": 0.0,
+                                   "warmup_lr": 0.0})
+    write_split(store, pd.concat([read_clips(store, source) for source in SOURCES]), "ffpp")
+    with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
+        train.run(store, settings, "tall", "all")
+    train.run(store, smoke(params, tall={**TINY, "start_from": "ffpp"}), "tall", "ffpp")
+    train.run(store, settings, "tall", "all")
+    ffpp, fit = (restored(store, name) for name in ("ffpp", "all"))
+    for (key, one), two in zip(ffpp.named_parameters(), fit.parameters(), strict=True):
+        assert torch.equal(one, two), key
+    assert read_json(store.run("tall", "all") / "run.json")["start_sha256"]
+
+
+# ── What is refused ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_unknown_names_and_settings_are_refused(store, tiny, params):
+    with pytest.raises(ParamsError, match="unknown detector 'tal'"):
+        train.run(store, tiny, "tal", "all")
+    with pytest.raises(ParamsError, match=r"unknown key in detectors\.tall 'epoch'; known: epochs"):
+        train.run(store, smoke(params, tall={"epoch": 3}), "tall", "all")
+    with pytest.raises(DataError, match=r"missing no-hallo.csv"):
+        train.run(store, tiny, "tall", "no-hallo")
+
+
+@pytest.mark.parametrize(("use", "label", "named"), [("train", 1, "no usable fake clip with use 'train'"),
+                                                     ("val", 0, "no usable real clip with use 'val'")])
+@pytest.mark.parametrize("detector", detectors.names())
+def test_a_set_without_both_classes_is_refused(store, tiny, detector, use, label, named):
+    split = read_csv(store.split("all"), SPLIT_COLUMNS)
+    gone = (split["use"] == use) & (split["label"] == label)
+    write_split(store, split.assign(split=split["split"].mask(gone, "unused")), "all")
+    with pytest.raises(DataError, match=named):
+        train.run(store, tiny, detector, "all")
+    assert not store.run(detector, "all").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_fit(store, params):
+    with pytest.raises(DataError, match="training loss became nan"):
+        train.run(store, smoke(params, tall={**TINY, "lr": 1e30, "warmup_epochs": 0}), "tall", "all")
+
+
+# ── The feed, and what a GPU adds ────────────────────────────────────────────────────────────────
+
+
+def _feeds(store):
+    rows = usable(roster(store, "all", ("train",)), "train")
+    clips = open_clips(store, sorted(set(rows["source"])))
+    return Feed(clips, rows, torch.device("cpu")), clips, rows
+
+
+def test_a_feed_gives_the_frames_that_were_asked_for(store):
+    feed, clips, rows = _feeds(store)
+    taken = feed.take(torch.tensor([3, 20]), torch.tensor([[0, 6], [1, 5]]), 4)
+    for b, i in enumerate((3, 20)):
+        whole = clips.frames[rows["source"][i]][rows["row"][i]]
+        for u, start in enumerate([[0, 6], [1, 5]][b]):
+            assert np.array_equal(taken.frames[b, u].numpy(), whole[start:start + 4])
+    assert taken.labels.tolist() == [rows["label"][3], rows["label"][20]]
+    assert taken.boxes[0].tolist() == pytest.approx([0.3, 0.25, 0.7, 0.75])
+    assert taken.landmarks.shape == (2, 5, 2)
+
+
+def test_frames_kept_on_the_device_are_the_same(store, monkeypatch):
+    feed, clips, rows = _feeds(store)
+    monkeypatch.setattr(Feed, "_fits", lambda self: True)
+    resident = Feed(clips, rows, torch.device("cpu"))
+    asked = torch.tensor([3, 20, 3]), torch.tensor([[0, 6], [1, 5], [5, 6]]), 4
+    assert resident._resident is not None
+    assert torch.equal(resident.take(*asked).frames, feed.take(*asked).frames)
+
+
+def test_bf16_trains_too(store, tiny, monkeypatch):
+    monkeypatch.setattr(loop, "_precision", lambda device: torch.autocast(device.type, torch.bfloat16))
+    train.run(store, tiny, "tall", "all")
+    log = pd.read_csv(store.run("tall", "all") / "log.csv")
+    assert log["loss"].iloc[-1] < log["loss"].iloc[0]
+    assert all(p.dtype == torch.float32 for p in restored(store).parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpu_gives_the_same_bytes_twice(store, tiny):
+    train.run(store, tiny, "tall", "all")
+    first = weights(store)
+    train.run(store, tiny, "tall", "all")
+    assert weights(store) == first
+
+
+def test_the_published_schedule(params):
+    config = detectors.configure("tall", params.detectors["tall"].defaults)
+    rates = [base.warm_cosine(config, epoch) for epoch in range(61)]
+    assert rates[0] == pytest.approx(1.5e-8)
+    assert rates[10] == pytest.approx(1.5e-7 + 1.485e-5 * (1 + np.cos(np.pi / 6)) / 2)
+    assert rates[5] == pytest.approx(1.5e-8 + (1.5e-5 - 1.5e-8) / 2)
+    assert rates[60] == pytest.approx(1.5e-7)
+    assert base.warm_cosine(replace(config, warmup_epochs=0), 0) == pytest.approx(1.5e-5)

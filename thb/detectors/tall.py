@@ -1,0 +1,247 @@
+"""TALL-Swin: four consecutive frames laid out as one thumbnail, so that an image Swin sees motion.
+
+in    4 face crops, RGB, ImageNet-normalised, float [N, 4, 3, size, size]; box 1.3 times the face's
+out   logits [N, 2] (real, fake); a clip's score is softmax[1] of its windows' mean logits
+
+At the published size this is Swin-B on 2 x 2 frames of 112 px: 86,920,506 parameters. The small one
+(`stem: highpass`) differs in what stands before the Swin; params.yaml says which sizes are run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from thb.detectors.base import Clips, Network, Training, crop, normalise, pixel_square, square_around
+from thb.errors import DataError
+from thb.torch_compat import backbone
+
+SwinTransformer = backbone("timm.models.swin_transformer").SwinTransformer
+
+FRAMES, ROWS = 4, 2     # the layout: row by row, two frames a row
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Config(Training):
+    compat: Literal["fixed", "official"]    # official: cut out at test too, and score by the fake logit alone
+    init_weights: str                       # none | a safetensors file | hub:<repository>@<revision>
+    size: int                               # pixels of one frame's side
+    thumbnail: int                          # pixels of the thumbnail's side
+    crop: Literal["scaled", "native"]       # scaled: `margin` x the box; native: `size` pixels as they are
+    margin: float
+    train_windows: int                      # windows of a clip averaged in one training step
+    scales: tuple[float, ...]               # sides of training crops, shares of the box
+    flip: float                             # chance of mirroring
+    cutout: int                             # pixels of the square blanked in training
+    stem: Literal["patch", "highpass"]      # patch: Swin's own; highpass: convolutions on each frame
+    stem_width: int                         # channels of the first convolution; highpass only
+    patch: int                              # pixels a token
+    dim: int
+    depths: tuple[int, ...]
+    heads: tuple[int, ...]
+    window: int                             # tokens of an attention window's side, where the grid is larger
+    mlp: float
+    drop_path: float
+
+
+class Detector(Network):
+    config: Config
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        c = config
+        self.swin = SwinTransformer(
+            img_size=c.thumbnail, patch_size=c.patch, num_classes=2, embed_dim=c.dim, depths=c.depths,
+            num_heads=c.heads, window_size=c.window, mlp_ratio=c.mlp, drop_path_rate=c.drop_path)
+        self.frame_pos_embed = nn.Parameter(torch.zeros(1, FRAMES, c.dim))
+        nn.init.trunc_normal_(self.frame_pos_embed, std=0.02)
+        if c.stem == "highpass":
+            self.swin.patch_embed = HighPassStem(c.stem_width, c.patch, c.dim)
+
+    length = FRAMES
+
+    # ---- frames -> view
+    def view(self, clips: Clips, rng: Generator | None) -> Tensor:
+        """float [B * U, 4, 3, size, size]; a clip's frames are cropped, mirrored and cut out alike."""
+        c = self.config
+        boxes, mirror = self._boxes(clips), None
+        if rng is not None:
+            boxes = multi_scale_crop(boxes, c.scales, rng)
+            mirror = (torch.rand(len(boxes), generator=rng) < c.flip).to(boxes.device)
+        frames = normalise(crop(clips.frames.flatten(1, 2), boxes, c.size, mirror), MEAN, STD)
+        if rng is not None or c.compat == "official":
+            frames = cut_out(frames, c.cutout, rng or _drawn_from(clips))
+        return frames.unflatten(1, (-1, FRAMES)).flatten(0, 1)
+
+    def _boxes(self, clips: Clips) -> Tensor:
+        if self.config.crop == "native":
+            return pixel_square(clips.boxes, self.config.size, clips.frames.shape[-2])
+        return square_around(clips.boxes, self.config.margin)
+
+    # ---- view -> logits
+    def forward(self, view: Tensor) -> Tensor:
+        tokens = self._tokens(view) + self._positions()
+        return self.swin.forward_head(self.swin.norm(self.swin.layers(tokens)))
+
+    def _tokens(self, view: Tensor) -> Tensor:
+        """[N, 4, 3, size, size] -> [N, grid, grid, dim], the grid a 2 x 2 of the frames' own."""
+        if self.config.stem == "highpass":
+            return self.swin.patch_embed(view)
+        return self.swin.patch_embed(thumbnail(view, self.config.thumbnail))
+
+    def _positions(self) -> Tensor:
+        """[1, grid, grid, dim]: each frame's learned vector at all of its tokens."""
+        each = self.config.thumbnail // self.config.patch // ROWS
+        grid = self.frame_pos_embed.unflatten(1, (ROWS, ROWS))
+        return grid.repeat_interleave(each, dim=1).repeat_interleave(each, dim=2)
+
+    def score(self, clips: Clips) -> Tensor:
+        if self.config.compat == "official":
+            return self.clip_logits(clips).double()[:, 1].sigmoid()
+        return super().score(clips)
+
+    # ---- explaining and starting
+    def cam_layer(self) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+        """The last block whose grid still divides between the frames (14 x 14 at the published size)."""
+        grid = self.config.thumbnail // self.config.patch
+        stages = [stage for i, stage in enumerate(self.swin.layers) if grid % (ROWS * 2**i) == 0]
+        return stages[-1].blocks[-1], lambda tokens: tokens.permute(0, 3, 1, 2)
+
+    def warm_start(self) -> None:
+        if self.config.init_weights != "none":
+            load_swin(self.swin, self.config.init_weights)
+
+
+class HighPassStem(nn.Module):
+    """Convolutions on each frame at full resolution, before it is shrunk: faint traces survive the patches.
+
+    [N, 4, 3, s, s] -> [N, 2s/patch, 2s/patch, dim]. Besides its colours a frame brings its deviation from
+    the four frames' mean; half of the first kernels start as high-pass filters (their taps sum to zero).
+    """
+
+    def __init__(self, width: int, patch: int, dim: int) -> None:
+        super().__init__()
+        halvings = int(math.log2(patch))
+        widths = [6, *(min(dim, width * 2**i) for i in range(halvings)), dim]
+        steps = zip(itertools.pairwise(widths), [1] + [2] * halvings, strict=True)
+        self.layers = nn.Sequential(*(
+            layer for (inputs, outputs), stride in steps for layer in _convolution(inputs, outputs, stride)))
+        self.norm = nn.LayerNorm(dim)
+        with torch.no_grad():
+            first = self.layers[0].weight[::2]
+            first -= first.mean(dim=(2, 3), keepdim=True)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        moving = frames - frames.mean(dim=1, keepdim=True)
+        pixels = torch.cat([frames, moving], dim=2).flatten(0, 1)
+        maps = self.layers(pixels.contiguous(memory_format=torch.channels_last)).unflatten(0, (-1, FRAMES))
+        return self.norm(tile(maps).permute(0, 2, 3, 1))
+
+
+def _convolution(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
+    return (nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+# ── Layout ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def tile(maps: Tensor) -> Tensor:
+    """[N, 4, C, h, w] -> [N, C, 2h, 2w], row by row."""
+    grid = maps.unflatten(1, (ROWS, ROWS)).permute(0, 3, 1, 4, 2, 5)
+    return grid.flatten(4, 5).flatten(2, 3)
+
+
+def thumbnail(frames: Tensor, side: int) -> Tensor:
+    """[N, 4, 3, s, s] -> [N, 3, side, side]: frames enlarged to `side`, tiled, and halved.
+
+    Halving bilinearly takes the mean of 2 x 2 pixels, which lie in one frame: so each frame is halved
+    by itself, and a quarter of the memory does.
+    """
+    large = F.interpolate(frames.flatten(0, 1), size=(side, side), mode="bilinear", align_corners=False)
+    return tile(F.avg_pool2d(large, 2).unflatten(0, (-1, FRAMES)))
+
+
+# ── Augmentation ─────────────────────────────────────────────────────────────────────────────────
+
+# Places of a training crop, in quarters of the room it has: corners, centre, edge centres, half-way points.
+_PLACES = torch.tensor([(0, 0), (4, 0), (0, 4), (4, 4), (2, 2), (0, 2), (4, 2), (2, 4), (2, 0),
+                        (1, 1), (3, 1), (1, 3), (3, 3)])
+
+
+def multi_scale_crop(boxes: Tensor, scales: tuple[float, ...], rng: Generator) -> Tensor:
+    """Boxes [B, 4] -> boxes inside them: sides at neighbouring scales, at one of thirteen places."""
+    pairs = [(w, h) for (i, w), (j, h) in itertools.product(enumerate(scales), repeat=2) if abs(i - j) <= 1]
+    shares = torch.tensor(pairs)[torch.randint(len(pairs), (len(boxes),), generator=rng)]
+    places = _PLACES[torch.randint(len(_PLACES), (len(boxes),), generator=rng)] / 4
+    sides = boxes[:, 2:] - boxes[:, :2]
+    corner = boxes[:, :2] + ((1 - shares) * places).to(boxes.device) * sides
+    return torch.cat([corner, corner + shares.to(boxes.device) * sides], dim=1)
+
+
+def cut_out(frames: Tensor, side: int, rng: Generator) -> Tensor:
+    """Zero one square a clip, at the same place in all frames [B, N, 3, s, s]; clipped at the borders."""
+    size = frames.shape[-1]
+    centre = torch.randint(size, (2, len(frames), 1), generator=rng)
+    at = torch.arange(size)
+    rows, columns = ((at >= c - side // 2) & (at < c - side // 2 + side) for c in centre)
+    hole = (rows[:, :, None] & columns[:, None, :]).to(frames.device)
+    return frames.masked_fill(hole[:, None, None], 0.0)
+
+
+def _drawn_from(clips: Clips) -> Generator:
+    """Chance that hangs on the first clip's pixels: a clip scored alone is always cut at the same place."""
+    return Generator().manual_seed(int(clips.frames[0].sum(dtype=torch.int64)))
+
+
+# ── Weights of a Swin trained on ImageNet ────────────────────────────────────────────────────────
+
+
+def load_swin(swin: nn.Module, origin: str) -> None:
+    """All but the head from a timm Swin's safetensors file; bias tables are stretched to our windows."""
+    from safetensors.torch import load_file
+
+    own, given = swin.state_dict(), load_file(_weights_file(origin))
+    wanted = {k: v for k, v in own.items() if not k.startswith("head.")}
+    if absent := sorted(wanted.keys() - given.keys()):
+        raise DataError(f"init_weights {origin!r} lacks {absent[0]} ({len(absent)} of {len(wanted)} names)")
+    swin.load_state_dict({**own, **{k: _stretched(given[k], v) for k, v in wanted.items()}})
+
+
+def _stretched(table: Tensor, like: Tensor) -> Tensor:
+    """A relative-position bias table [(2w-1)^2, heads] resized bilinearly to another window's."""
+    if table.shape == like.shape:
+        return table
+    old, new = math.isqrt(len(table)), math.isqrt(len(like))
+    if table.ndim != 2 or old**2 != len(table) or table.shape[1:] != like.shape[1:]:
+        raise DataError(f"init_weights: a tensor of shape {tuple(table.shape)} does not fit "
+                        f"{tuple(like.shape)}")
+    grid = table.T.reshape(1, -1, old, old)
+    grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
+    return grid.flatten(2)[0].T.contiguous()
+
+
+def _weights_file(origin: str) -> Path:
+    """A local file, or `hub:<repository>@<revision>` fetched once."""
+    if not origin.startswith("hub:"):
+        if not Path(origin).is_file():
+            raise DataError(f"init_weights {origin!r} is not a file; known: none, a safetensors file, "
+                            "hub:<repository>@<revision>")
+        return Path(origin)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    repository, _, revision = origin.removeprefix("hub:").partition("@")
+    try:
+        return Path(hf_hub_download(repository, "model.safetensors", revision=revision or None))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
+        raise DataError(f"init_weights {origin!r} cannot be had from the hub ({type(e).__name__}); "
+                        "give a local safetensors file, or `none`") from e

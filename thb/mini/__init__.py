@@ -1,0 +1,1 @@
+"""The embedded corpus: talking heads rendered on the spot."""

@@ -1,0 +1,87 @@
+"""One clip, from its plan to the bytes of its files."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from thb.mini import truth, video
+from thb.mini.fingerprint import NO_TRACE, Camera, draw_camera, film
+from thb.mini.generator import Faults, Generator, Scene
+from thb.mini.plan import ClipPlan
+from thb.mini.scene import FAITHFUL, casting, compare, set_scene, shoot
+from thb.mini.seeds import stream
+from thb.mini.strengths import TRACE_SPREAD, TRACES
+
+REAL_CRF = (19.0, 26.0)
+HOLD = 3                         # frames that share one look at where the faults are
+DIFFERS = 0.04                   # of 1, in any colour: more is a fault
+DRAWN_BY = ("av", "numpy", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Made:
+    """Bytes of the files of one clip; `sound` is None where nobody is heard."""
+
+    mp4: bytes
+    sound: bytes | None
+    truth: bytes
+
+
+def make(plan: ClipPlan) -> Made:
+    """Render, film, encode; the truth file remembers the recipe and what came of it."""
+    scene, (generator, faults) = set_scene(plan), casting(plan)
+    picture = shoot(scene, plan.size, generator, faults)
+    camera = draw_camera(stream(plan.seed, "camera", plan.path), generator.format.crf if plan.is_fake else REAL_CRF)
+    frames = _filmed(plan, picture.rgb, camera)
+    mp4 = video.encode(frames, Fraction(plan.fps), camera.crf, scene.voice.samples if plan.audio else None, plan.audio or "")
+    sound = video.wav(scene.voice.samples) if heard(plan) else None
+    facts = truth.Truth(picture.regions[:, ::2, ::2], _where_wrong(plan, scene, generator, faults),
+                        picture.box / plan.size, picture.landmarks / plan.size)
+    return Made(mp4, sound, truth.pack(facts, recipe=recipe(plan), digest=digest(mp4, sound)))
+
+
+def heard(plan: ClipPlan) -> bool:
+    """Whether a wav file goes with the clip: with every fake that speaks, and with FF++'s silent reals."""
+    return plan.audio is not None if plan.role in ("generator", "unseen") else plan.role == "real" and plan.audio is None
+
+
+def digest(mp4: bytes, sound: bytes | None) -> str:
+    """One SHA-256 over both files."""
+    return hashlib.sha256(mp4 + (sound or b"")).hexdigest()
+
+
+def recipe(plan: ClipPlan) -> str:
+    """Changes when the plan, the code that draws it or a library that encodes it changes."""
+    text = json.dumps([asdict(plan), _code(plan.source), [version(name) for name in DRAWN_BY]])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache
+def _code(source: str) -> str:
+    """Hash of every file in this folder that can change a pixel of this source."""
+    folder = Path(__file__).parent
+    files = sorted(set(folder.glob("*.py")) - {folder / f"{name}.py" for name in ("corpus", "curation", "calibrate")})
+    own = folder / "generators" / f"{source}.py"
+    return hashlib.sha256(b"".join(f.read_bytes() for f in [*files, *([own] if own.is_file() else [])])).hexdigest()
+
+
+def _filmed(plan: ClipPlan, rgb: np.ndarray, camera: Camera) -> np.ndarray:
+    factor = np.exp(TRACE_SPREAD * stream(plan.seed, "trace", plan.path).standard_normal())
+    trace = TRACES.get(plan.source, NO_TRACE)
+    return film(rgb, camera, trace, plan.fingerprint * factor, stream(plan.seed, "noise", plan.path))
+
+
+def _where_wrong(plan: ClipPlan, scene: Scene, generator: Generator, faults: Faults) -> np.ndarray:
+    """bool [T, H, H]: where a small faulty render differs from a small faithful one."""
+    count, side = len(scene.moments), plan.size // 2
+    if generator is FAITHFUL:
+        return np.zeros((count, side, side), bool)
+    frames = np.arange(0, count, HOLD)
+    wrong, right = compare(scene, side, generator, faults, frames)
+    return np.repeat(np.abs(wrong - right).max(axis=-1) > DIFFERS, HOLD, axis=0)[:count]

@@ -1,0 +1,111 @@
+"""What everything drawn here is made of: ramps, blobs, noise, blur and sampling (all float32)."""
+
+import numpy as np
+
+F32 = np.float32
+
+
+def ramp(low, high, value):
+    """Smooth step from 0 at `low` to 1 at `high` (`low` > `high` falls instead)."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return (t * t * (3.0 - 2.0 * t)).astype(F32)
+
+
+def blob(x, y, cx, cy, rx, ry):
+    """Gaussian bump of height 1 at (cx, cy)."""
+    return np.exp(-(((x - cx) / rx) ** 2) - ((y - cy) / ry) ** 2).astype(F32)
+
+
+def twin(x, y, cx, cy, rx, ry):
+    """The same bump on both sides of the face."""
+    return blob(np.abs(x), y, cx, cy, rx, ry)
+
+
+def stroke(distance, width):
+    """Soft line where `distance` is near 0."""
+    return np.exp(-((distance / width) ** 2)).astype(F32)
+
+
+def curve(at, knots_x, knots_y, soften=0.06):
+    """Polyline through the knots, rounded over `soften` of the knots' span."""
+    span = soften * (knots_x[-1] - knots_x[0])
+    taps = np.linspace(-1.0, 1.0, 9)
+    weights = (1.0 - taps**2) / np.sum(1.0 - taps**2)
+    values = sum(
+        w * np.interp(at + span * tap, knots_x, knots_y) for w, tap in zip(weights, taps, strict=True)
+    )
+    return values.astype(F32)
+
+
+def noise(rng, shape, cells_y, cells_x):
+    """Smooth value noise in -1..1, `cells` bumps along each side."""
+    rows, cols = int(np.ceil(cells_y)) + 2, int(np.ceil(cells_x)) + 2
+    grid = rng.uniform(-1.0, 1.0, (rows, cols)).astype(F32)
+    return _stretch(_stretch(grid, shape[0], cells_y).T, shape[1], cells_x).T
+
+
+def _stretch(grid, length, cells):
+    """Resample the first axis of a grid to `length` rows with a smooth ramp between cells."""
+    at = np.linspace(0.0, cells, length, dtype=F32)
+    low = at.astype(int)
+    share = ramp(0.0, 1.0, at - low)[:, None]
+    return grid[low] * (1.0 - share) + grid[low + 1] * share
+
+
+def fractal(rng, shape, cells, octaves=4, aspect=1.0):
+    """Sum of noises at doubling frequency and falling strength, roughly -1..1."""
+    parts = [noise(rng, shape, cells * aspect * 2**k, cells * 2**k) * 0.55**k for k in range(octaves)]
+    return (sum(parts) / 1.4).astype(F32)
+
+
+def blur(image, sigma):
+    """Gaussian blur of [H, W, C] by `sigma` pixels, with the edge repeated."""
+    rows, cols = _blur_matrix(image.shape[0], sigma), _blur_matrix(image.shape[1], sigma)
+    across = np.einsum("yk,kxc->yxc", rows, image, optimize=True)
+    return np.einsum("xk,ykc->yxc", cols, across, optimize=True).astype(F32)
+
+
+def _blur_matrix(length, sigma):
+    distance = np.arange(length)[:, None] - np.arange(length)[None, :]
+    weights = np.exp(-0.5 * (distance / max(sigma, 1e-3)) ** 2)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(F32)
+
+
+def lerp(base, over, share):
+    """Mix two colours [..., C] by a scalar field [...]."""
+    return base + (over - base) * share[..., None]
+
+
+def sample(texture, u, v):
+    """Bilinear look-up of texture [H, W, C] at texel coordinates u, v [N] -> [N, C]; the edge is repeated."""
+    height, width, channels = texture.shape
+    u = np.clip(u, 0.0, width - 1.001)
+    v = np.clip(v, 0.0, height - 1.001)
+    left, top = u.astype(np.intp), v.astype(np.intp)
+    share_u = (u - left).astype(F32)[:, None]
+    share_v = (v - top).astype(F32)[:, None]
+    texels = texture.reshape(-1, channels)
+    at = top * width + left
+    upper = _between(texels, at, at + 1, share_u)
+    lower = _between(texels, at + width, at + width + 1, share_u)
+    lower -= upper
+    lower *= share_v
+    upper += lower
+    return upper
+
+
+def _between(texels, first, second, share):
+    start = texels.take(first, axis=0)
+    step = texels.take(second, axis=0)
+    step -= start
+    step *= share
+    start += step
+    return start
+
+
+def sample_near(field, u, v):
+    """Nearest look-up of a scalar field [H, W] at texel coordinates [N]."""
+    height, width = field.shape
+    col = np.clip(u, 0.0, width - 1.0).astype(np.intp)
+    row = np.clip(v, 0.0, height - 1.0).astype(np.intp)
+    return field.ravel().take(row * width + col)

@@ -1,0 +1,39 @@
+"""FaceSwap, as in FaceForensics++: somebody else's inner face, laid over the target's with a seam."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from thb.mini.generator import Format, Generator
+from thb.mini.renderer import FACE, MOUTH, render
+from thb.mini.warps import face_oval, mix, near
+
+INNER = 0.80                     # of the face's oval: what is swapped
+SEAM = 0.25                      # how soft its edge is, where nothing goes wrong
+
+
+class Simulation(Generator):
+    """The donor wears the target's motion; colours are matched badly, and the edge is too hard."""
+
+    format = Format(crf=(20.0, 26.0), audio=None)
+    driven_by = "video"
+    chances = {"colour": 1.0, "hard_seam": 0.8}
+
+    def paint(self, shot):
+        scene, picture = shot.scene, shot.picture
+        donor = render(replace(scene.donor, glasses=scene.portrait.glasses), shot.motion, shot.side)
+        gain = self._match(picture, donor, shot.faults)
+        softness = SEAM / (1.0 + 3.0 * min(1.0, shot.faults["hard_seam"]))
+        out = np.empty_like(picture.rgb)
+        for t, frame in enumerate(picture.rgb):
+            away = face_oval(picture.box[t], shot.side)
+            share = np.clip((INNER - away) / softness + 0.5, 0.0, 1.0) * (picture.regions[t] >= FACE)
+            out[t] = mix(frame, np.minimum(donor.rgb[t] * gain, 1.0), share)
+        return out
+
+    def _match(self, target, donor, faults):
+        """What to multiply the donor's skin by, per colour: the exact ratio, less the mismatch."""
+        means = [p.rgb[0][(p.regions[0] == FACE) & (near(face_oval(p.box[0], p.rgb.shape[1]), INNER) > 0)].mean(axis=0)
+                 for p in (target, donor)]
+        tint = faults.rng("colour").normal(0.0, 0.09, 3)
+        return (np.clip(means[0] / means[1], 0.4, 2.5) * np.exp(faults["colour"] * tint)).astype(np.float32)

@@ -1,0 +1,121 @@
+"""Every number and computed sentence of the book's prose, each with the file it was read from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from thb.params import Params
+from thb.report import findings, sentences, shifts, statistics_table
+from thb.report.results import Results
+from thb.report.tables import text
+
+PARAMS, CELLS, CORPUS, CURATION = (
+    "params.yaml",
+    "results/cells.csv",
+    "results/corpus.csv",
+    "results/curation.csv",
+)
+METRICS, TABLE4, TABLE1 = (
+    "results/metrics.json",
+    "paper/published/table4_stats.csv",
+    "paper/published/table1_datasets.csv",
+)
+LEAKAGE = "results/leakage.json"
+PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value as the prose shows it, and where it comes from; `block` values are paragraphs or lists."""
+
+    shown: str
+    source: str
+    block: bool = False
+
+    def markdown(self) -> str:
+        """What the page gets: the value, with its source shown on hover."""
+        hover = f'class="from-file" title="from {text(self.source)}"'
+        if self.block:
+            return f"<div {hover}>\n\n{self.shown}\n\n</div>"
+        return f"<span {hover}>{self.shown}</span>"
+
+
+def all_numbers(results: Results) -> dict[str, Number]:
+    """name -> value, for {{ name }} in the book's pages."""
+    return {**_settings(results.params), **_clips(results), **_printed(results), **_sentences(results)}
+
+
+def _settings(params: Params) -> dict[str, Number]:
+    """What params.yaml fixes."""
+    fpr, active = params.metrics.fpr, params.active
+    values: dict[str, object] = {
+        "profile": params.profile,
+        "corpus": active.corpus,
+        "seed": active.seed,
+        "frames": active.store.frames,
+        "windows": active.store.windows,
+        "run": active.store.run,
+        "frame_size": active.store.size,
+        "bootstrap": f"{params.metrics.bootstrap:,}",
+        "confidence": f"{params.metrics.confidence:.0%}",
+        "n_fits": len(params.fits),
+        "n_generators": len(params.generators),
+        "n_unseen": len(params.of_role("unseen")),
+        "finder": active.finder,
+        "failed_share": f"{active.max_failed_share:.0%}",
+    }
+    for name, alpha in fpr.items():
+        key = name.replace(".", "_")
+        values |= {f"fpr_{key}": f"{100 * alpha:g} %", f"reals_for_{key}": f"{math.ceil(1 / alpha):,}"}
+    return {key: Number(text(value), PARAMS) for key, value in values.items()}
+
+
+def _clips(results: Results) -> dict[str, Number]:
+    """How many clips there are, by role."""
+    corpus = statistics_table.read_corpus(results)
+    test_reals = corpus[(corpus["role"] == "real") & (corpus["split"] == "test")]["ok"].sum()
+    fakes = corpus[corpus["role"].isin(["generator", "unseen"])]["clips"].sum()
+    values = {
+        "n_clips": corpus["clips"].sum(),
+        "n_fakes": fakes,
+        "n_test_reals": test_reals,
+        "n_reals": corpus[corpus["role"] == "real"]["clips"].sum(),
+        "n_unusable": (corpus["clips"] - corpus["ok"]).sum(),
+    }
+    return {key: Number(f"{int(value):,}", CORPUS) for key, value in values.items()}
+
+
+def _printed(results: Results) -> dict[str, Number]:
+    """Counts that the paper printed."""
+    table4 = pd.read_csv(results.paths.root / TABLE4).set_index("generator")
+    table1 = pd.read_csv(results.paths.root / TABLE1).set_index("dataset")
+    own = table1.loc["TalkingHeadBench (Ours)"]
+    total = table4.loc[statistics_table.TOTAL]
+    cells = {
+        "printed_fakes": (f"{int(total['total']):,}", TABLE4),
+        "printed_reals": (f"{int(own['real_count']):,}", TABLE1),
+        "printed_removed": (f"{total['ratio_removed_pct_approx']:g} %", TABLE4),
+    }
+    for protocol in findings.SHIFTS:
+        mean = shifts.printed_over_detectors(results, protocol, findings.headline(results)[1])
+        cells[f"printed_{protocol}"] = (str(mean), PRINTED)
+    return {key: Number(shown, source) for key, (shown, source) in cells.items()}
+
+
+def _sentences(results: Results) -> dict[str, Number]:
+    """Paragraphs that the numbers write."""
+    makers: dict[str, tuple[Callable[[Results], str], str]] = {
+        "said_about_clips": (sentences.about_clips, CORPUS),
+        "said_about_shifts": (sentences.about_shifts, f"{METRICS}, {CELLS}"),
+        "said_about_controls": (sentences.about_controls, f"{METRICS}, {CELLS}"),
+        "said_about_ablations": (sentences.about_ablations, "results/variants"),
+        "said_about_resolution": (sentences.about_resolution, CELLS),
+        "said_about_leakage": (sentences.about_leakage, LEAKAGE),
+        "found": (sentences.found, f"{METRICS}, {CELLS}"),
+        "found_in_short": (sentences.found_in_short, f"{METRICS}, {CELLS}"),
+    }
+    return {name: Number(make(results), source, block=True) for name, (make, source) in makers.items()}

@@ -1,0 +1,122 @@
+"""Where an exhibit comes from: stage, parameters, seed, inputs, versions, commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from thb.errors import DataError, ParamsError, unknown
+from thb.params import Params
+from thb.paths import Paths
+from thb.records import read_json
+
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "timm",
+    "av",
+    "matplotlib",
+    "papermill",
+    "dvc",
+)
+SHORT = 10  # hex digits shown of a hash
+
+
+def entry(params: Params, name: str) -> dict[str, Any]:
+    """An exhibit's entry in params.yaml."""
+    if name not in params.exhibits:
+        raise ParamsError(unknown("exhibit", name, params.exhibits))
+    return params.exhibits[name]
+
+
+def arguments(params: Params, name: str) -> dict[str, Any]:
+    """What an exhibit's notebook is given: its entry without the notebook's name."""
+    return {key: value for key, value in entry(params, name).items() if key != "notebook"}
+
+
+def number(name: str) -> str:
+    """How the paper calls an exhibit: tableD9 is Table D.9, fig2 is Figure 2; '' for one of our own."""
+    for prefix, word in (("table", "Table"), ("fig", "Figure")):
+        rest = name.removeprefix(prefix)
+        if rest != name and rest[-1:].isdigit():
+            return f"{word} {rest[0]}.{rest[1:]}" if rest[0].isalpha() else f"{word} {rest}"
+    return ""
+
+
+def params_hash(params: Params, name: str) -> str:
+    """A hash of the parameters on which an exhibit's numbers may rest; other profiles are not among them."""
+    bearing = {
+        "profile": params.profile,
+        "active": params.active.model_dump(mode="json"),
+        "exhibit": entry(params, name),
+        **params.model_dump(
+            mode="json", include={"sources", "protocols", "metrics", "detectors", "ablations"}
+        ),
+    }
+    return hashlib.sha256(json.dumps(bearing, sort_keys=True).encode()).hexdigest()[:SHORT]
+
+
+def record(paths: Paths) -> dict[str, dict[str, str]]:
+    """What is known when an exhibit is made: hashes of what it may read, versions of what computed it."""
+    return {"inputs": inputs(paths), "versions": versions()}
+
+
+def inputs(paths: Paths) -> dict[str, str]:
+    """Path below the root -> hash, of the results that exhibits read."""
+    found = [p for p in (paths.cells, paths.metrics, paths.corpus, paths.curation) if p.is_file()]
+    return {paths.relative(path): hashlib.sha256(path.read_bytes()).hexdigest()[:SHORT] for path in found}
+
+
+def made_from(paths: Paths, name: str) -> dict[str, dict[str, str]]:
+    """The record of an executed notebook, refused if the results have changed since it was made."""
+    path = paths.executed / f"{name}.ipynb"
+    made = read_json(path)["metadata"].get("thb", {})
+    now = inputs(paths)
+    if off := [key for key in now if made.get("inputs", {}).get(key) != now[key]]:
+        raise DataError(f"{paths.relative(path)} was made from another {off[0]}; run `dvc repro`")
+    return made
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that decide numbers, as installed, without importing them."""
+    installed = {
+        d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]
+    }
+    return {"python": platform.python_version()} | {p: installed[p] for p in PACKAGES if p in installed}
+
+
+def commit(root: Path) -> str:
+    """The commit that the book is built from, and whether anything differs from it."""
+    head = _git(root, "rev-parse", f"--short={SHORT}", "HEAD")
+    if head is None:
+        return "no commit"
+    return (
+        f"{head} with local changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
+    )
+
+
+def _git(root: Path, *words: str) -> str | None:
+    """What git answers, or None where there is no git or no repository."""
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def rerun(params: Params, name: str) -> str:
+    """The command that runs an exhibit's notebook alone, with the parameters of params.yaml."""
+    notebook = entry(params, name)["notebook"]
+    given = "".join(
+        f" -p {key} {value}" if isinstance(value, str | int | float) else f" -y '{key}: {json.dumps(value)}'"
+        for key, value in arguments(params, name).items()
+    )
+    return f"papermill notebooks/{notebook}.ipynb {name}.ipynb{given}"

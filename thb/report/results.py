@@ -1,0 +1,209 @@
+"""What the stages left in results/, joined with what the paper printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from thb.errors import DataError, ParamsError, unknown
+from thb.params import Params, load
+from thb.paths import Paths, find_root
+from thb.published import printed_cells
+from thb.records import CELL_COLUMNS, read_csv, read_json
+
+MEAN = "mean"
+MAIN = "main"
+TABLE_COLUMNS = [
+    "protocol",
+    "detector",
+    "control",
+    "generator",
+    "metric",
+    "value",
+    "lo",
+    "hi",
+    "n_real",
+    "n_fake",
+    "resolvable",
+    "printed",
+]
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One row of a table: a detector of the paper, of ours, or both."""
+
+    label: str
+    key: str | None  # its name in params.yaml; None: the paper tested it, this package does not yet
+    printed: str | None  # its name in the paper; None: the paper has no such row
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class Results:
+    """params.yaml and results/ of one clone."""
+
+    paths: Paths
+    params: Params
+
+    @cached_property
+    def cells(self) -> pd.DataFrame:
+        return self.cells_of(self.paths)
+
+    def cells_of(self, paths: Paths) -> pd.DataFrame:
+        """One corpus's cells, refused if they were computed under another profile than the active one."""
+        cells = read_csv(paths.cells, CELL_COLUMNS)
+        found = set(zip(cells["corpus"], cells["profile"], strict=True))
+        wanted = (self.params.active.corpus, self.params.profile)
+        if found != {wanted}:
+            raise DataError(
+                f"{self.paths.relative(paths.cells)} holds {_pairs(found)}, params.yaml asks for "
+                f"{_pairs({wanted})}; run `dvc repro`"
+            )
+        return cells
+
+    def variant(self, name: str) -> Paths:
+        """Where a control corpus keeps its results."""
+        return Paths(self.paths.root, name)
+
+    @cached_property
+    def means(self) -> dict[str, Any]:
+        return self.means_of(self.paths)
+
+    def means_of(self, paths: Paths) -> dict[str, Any]:
+        """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""
+        return read_json(paths.metrics)["means"]
+
+    @cached_property
+    def printed(self) -> dict[tuple[str, str, str, str], float]:
+        return printed_cells(self.paths.published)
+
+    @cached_property
+    def entrants(self) -> list[Entrant]:
+        """The paper's detectors in its order, then ours, then the controls."""
+        keys = {entry.printed: key for key, entry in self.params.detectors.items() if entry.printed}
+        paper = [Entrant(name, keys.get(name), name) for name in dict.fromkeys(k[1] for k in self.printed)]
+        known = {entrant.key for entrant in paper}
+        own = [
+            Entrant(key, key, None, entry.control)
+            for key, entry in self.params.detectors.items()
+            if key not in known
+        ]
+        return paper + sorted(own, key=lambda entrant: entrant.control)
+
+    @cached_property
+    def tested(self) -> list[Entrant]:
+        """The detectors, controls apart, that have numbers of ours."""
+        return [e for e in self.entrants if e.key and not e.control]
+
+    def generators(self, protocol: str) -> list[str]:
+        return self.params.of_role(*self.protocol(protocol).fakes)
+
+    def protocol(self, name: str):
+        if name not in self.params.protocols:
+            raise ParamsError(unknown("protocol", name, self.params.protocols))
+        return self.params.protocols[name]
+
+    @property
+    def metric_names(self) -> list[str]:
+        return list(dict.fromkeys(self.cells["metric"]))
+
+    def check_metric(self, name: str) -> str:
+        if name not in self.metric_names:
+            raise ParamsError(unknown("metric", name, self.metric_names))
+        return name
+
+    def label(self, generator: str) -> str:
+        return "Mean" if generator == MEAN else self.params.source(generator).printed
+
+    def mean(self, protocol: str, detector: str, metric: str, means: dict | None = None) -> dict[str, float]:
+        """value, lo, hi of the mean over a protocol's generators; nan where nothing was scored."""
+        chosen = self.means if means is None else means
+        found = chosen.get(protocol, {}).get(detector, {}).get(metric, {})
+        return {k: float("nan") if found.get(k) is None else float(found[k]) for k in ("value", "lo", "hi")}
+
+    def printed_mean(self, protocol: str, detector: str | None, metric: str) -> float:
+        """The mean of the paper's cells, nan unless it printed one for each of the protocol's generators."""
+        return float(
+            np.mean([self.printed_cell(protocol, detector, g, metric) for g in self.generators(protocol)])
+        )
+
+    def printed_cell(self, protocol: str, detector: str | None, generator: str, metric: str) -> float:
+        key = (
+            self.params.protocols[protocol].printed,
+            detector,
+            self.params.sources[generator].printed,
+            metric,
+        )
+        return self.printed.get(key, float("nan"))
+
+    def table(self, protocol: str) -> pd.DataFrame:
+        """TABLE_COLUMNS: every entrant x (generator, mean) x metric; nan and 0 clips where unknown."""
+        self.protocol(protocol)
+        rows = self.cells[self.cells["protocol"] == protocol].set_index(["detector", "generator", "metric"])
+        out = []
+        for entrant in self.entrants:
+            for metric in self.metric_names:
+                cells = [self._cell(rows, protocol, entrant, g, metric) for g in self.generators(protocol)]
+                out += [*cells, self._mean_cell(protocol, entrant, metric, cells)]
+        return pd.DataFrame(out, columns=TABLE_COLUMNS)
+
+    def _cell(self, rows: pd.DataFrame, protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
+        base = _head(protocol, entrant, generator, metric)
+        base["printed"] = self.printed_cell(protocol, entrant.printed, generator, metric)
+        if entrant.key is None:
+            return base
+        key = (entrant.key, generator, metric)
+        if key not in rows.index:
+            raise DataError(f"cells.csv lacks {protocol}, {', '.join(key)}; run `dvc repro`")
+        row = rows.loc[key]
+        return base | {c: row[c] for c in ("value", "lo", "hi", "n_real", "n_fake", "resolvable")}
+
+    def _mean_cell(self, protocol: str, entrant: Entrant, metric: str, cells: list[dict]) -> dict:
+        """The mean is resolvable when every cell in it is; cells without a score are not in it."""
+        scored = [cell for cell in cells if cell["n_fake"]]
+        base = _head(protocol, entrant, MEAN, metric)
+        base["printed"] = self.printed_mean(protocol, entrant.printed, metric)
+        if not scored:
+            return base
+        return (
+            base
+            | self.mean(protocol, entrant.key, metric)
+            | {
+                "n_real": max(c["n_real"] for c in scored),
+                "n_fake": sum(c["n_fake"] for c in scored),
+                "resolvable": all(c["resolvable"] for c in scored),
+            }
+        )
+
+
+def _head(protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
+    nan = float("nan")
+    return {
+        "protocol": protocol,
+        "detector": entrant.label,
+        "control": entrant.control,
+        "generator": generator,
+        "metric": metric,
+        "value": nan,
+        "lo": nan,
+        "hi": nan,
+        "n_real": 0,
+        "n_fake": 0,
+        "resolvable": False,
+    }
+
+
+def _pairs(pairs: set[tuple[str, str]]) -> str:
+    return ", ".join(f"corpus {corpus} profile {profile}" for corpus, profile in sorted(pairs))
+
+
+def open_results(root: Path | None = None) -> Results:
+    """The results of the clone we stand in."""
+    paths = Paths(root or find_root())
+    return Results(paths, load(paths.params))

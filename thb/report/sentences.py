@@ -1,0 +1,112 @@
+"""Paragraphs of the book that the numbers write: each function returns Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from thb.metrics import AUC
+from thb.records import read_json
+from thb.report import ablation_table, findings, shifts
+from thb.report.results import Results
+from thb.report.tables import text
+
+
+def about_clips(results: Results) -> str:
+    if results.params.active.corpus == "mini":
+        return (
+            "Every clip behind these numbers was drawn on the machine that built this book. Nobody in them "
+            "exists, no generator of the paper was run, and **no number here can be compared with the "
+            "paper's**; what can be compared is whether the same things are hard."
+        )
+    return (
+        "These numbers rest on the published clips and on the builder's own copies of the real videos; "
+        "clips that could not be had are counted in `results/coverage.csv`."
+    )
+
+
+def about_shifts(results: Results) -> str:
+    return _bullets(shifts.fall_sentence(results, e, AUC, "P1", "P3") for e in results.tested)
+
+
+def about_controls(results: Results) -> str:
+    return _bullets(
+        f"The control {text(e.label)}, which sees no picture: mean {AUC} "
+        f"{shifts.mean(results, 'P1', e, AUC)} in P1 and {shifts.mean(results, 'P3', e, AUC)} in P3."
+        for e in results.entrants
+        if e.control
+    )
+
+
+def about_ablations(results: Results) -> str:
+    rows = ablation_table.ablation(results, AUC)
+    if rows.empty:
+        return ablation_table.NONE_HERE
+    return _bullets(ablation_table.sentences(results, rows[~rows["control"].astype(bool)], AUC))
+
+
+def about_resolution(results: Results) -> str:
+    """What the number of test reals allows to be said."""
+    reals = int(results.cells["n_real"].max())
+    lines = []
+    for name, alpha in results.params.metrics.fpr.items():
+        allowed, needed = math.floor(alpha * reals + 1e-9), math.ceil(1 / alpha)
+        enough = (
+            f"allows {allowed} false positive{'s' if allowed != 1 else ''}"
+            if allowed
+            else f"allows none: {needed:,} reals would be needed, so {name} is marked as not resolvable"
+        )
+        lines.append(f"{name} on {reals} real clips {enough}.")
+    return _bullets(lines)
+
+
+def about_leakage(results: Results) -> str:
+    """Which promises of disjointness hold, and what is shared without one."""
+    kinds = [
+        (f"{protocol} {kind}", entry)
+        for protocol, entries in read_json(results.paths.leakage)["protocols"].items()
+        for kind, entry in entries.items()
+    ]
+    promised = [(name, entry["count"]) for name, entry in kinds if entry["promised"]]
+    broken = [f"{name} ({count})" for name, count in promised if count]
+    shared = [
+        f"{name} ({entry['count']})" for name, entry in kinds if entry["count"] and not entry["promised"]
+    ]
+    return _bullets(
+        [
+            f"{len(promised)} promises of disjointness between training and test were checked on the clips; "
+            + (f"broken: {', '.join(broken)}." if broken else "none is broken."),
+            f"Shared without a promise: {', '.join(shared)}." if shared else "Nothing else is shared.",
+        ]
+    )
+
+
+def found(results: Results) -> str:
+    """The verdicts in one list, for the home page."""
+    judged = findings.findings(results, findings.headline(results))
+    marks = {shifts.HOLDS: "✔", shifts.FAILS: "✘", shifts.OPEN: "?"}
+    return _bullets(
+        f"{marks[f.verdict]} **{f.verdict}** · {text(f.finding)}: {text(f.here)}." for f in judged
+    )
+
+
+def found_in_short(results: Results) -> str:
+    """The count of verdicts and the three things a newcomer asks first."""
+    verdicts = [f.verdict for f in findings.findings(results, findings.headline(results))]
+    counts = ", ".join(
+        f"{verdicts.count(v)} {word}"
+        for v, word in ((shifts.HOLDS, "hold"), (shifts.FAILS, "do not"), (shifts.OPEN, "cannot be told"))
+    )
+    return "\n".join(
+        [
+            f"Of {len(verdicts)} findings put to the test, {counts}.",
+            "",
+            about_shifts(results),
+            about_controls(results),
+            about_ablations(results),
+        ]
+    )
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,55 @@
+"""The book's own Sphinx extension: banner, numbers in prose, and what stands below every exhibit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+
+from thb.paths import find_root
+from thb.report import numbers, page
+from thb.report.results import Results, open_results
+
+EXECUTED = "_executed/"
+FILES = ("csv", "svg", "pdf", "png", "ipynb")
+
+
+def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", _configure, priority=100)
+    app.connect("doctree-read", _add_footer, priority=100)
+    app.connect("build-finished", _copy_files)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _results(app: Sphinx) -> Results:
+    return open_results(find_root(Path(app.srcdir)))
+
+
+def _configure(app: Sphinx, config: Config) -> None:
+    """Prose reads {{ name }} from results; every page says which corpus its numbers come from."""
+    results = _results(app)
+    config.myst_substitutions = {name: n.markdown() for name, n in numbers.all_numbers(results).items()}
+    config.html_theme_options |= {"announcement": page.banner(results), "secondary_sidebar_items": []}
+
+
+def _add_footer(app: Sphinx, doctree: nodes.document) -> None:
+    """Files, rerun command and provenance at the end of an exhibit's page."""
+    docname = app.env.docname
+    if not docname.startswith(EXECUTED):
+        return
+    results, name = _results(app), docname.removeprefix(EXECUTED)
+    html = page.footer(results.paths, results.params, name)
+    next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
+
+
+def _copy_files(app: Sphinx, exception: Exception | None) -> None:
+    """An exhibit's files lie beside its page, under names that do not change."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for notebook in sorted((Path(app.srcdir) / EXECUTED).glob("*.ipynb")):
+        if f"{EXECUTED}{notebook.stem}" in app.env.found_docs:
+            for kind in FILES:
+                shutil.copy(notebook.with_suffix(f".{kind}"), Path(app.outdir) / EXECUTED)

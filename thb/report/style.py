@@ -1,0 +1,89 @@
+"""One look for every figure: fonts, ink, colours that colour-blind readers can tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from thb.metrics import AUC
+
+# Okabe and Ito's palette without its yellow, which is too pale on white.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#7a7f87"
+INK = "#1b1f24"
+RULE = "#d5d9de"
+CHANCE = 0.5  # the AUC of a coin
+WIDTH = 5.4  # inches: still readable when a phone shrinks it to its own width
+
+# hashsalt: element ids are derived from it, so that two runs write the same bytes.
+_RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "svg.hashsalt": "thb",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+# Dates would make each run's file differ; a key set to None is left out.
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
+DPI = 200
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save under our settings, whatever the reader's own matplotlib settings are."""
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_RC}):
+        yield
+
+
+def panels(heights: Sequence[float], width: float = WIDTH) -> tuple[Figure, list[Axes]]:
+    """A figure of panels one below the other, heights in inches."""
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained", facecolor="white")
+    axes = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": list(heights)})
+    return figure, list(axes[:, 0])
+
+
+def save(figure: Figure, path: Path, kind: str) -> None:
+    """Write svg, pdf or png, byte for byte the same each time."""
+    with look():
+        figure.savefig(path, format=kind, dpi=DPI, metadata=_UNDATED[kind])
+
+
+def share_axis(ax: Axes, metric: str, lowest: float) -> None:
+    """The x axis of a share; AUC starts a little below chance, which is marked, if it can."""
+    start = CHANCE - 0.1 if metric == AUC and lowest >= CHANCE - 0.1 else 0.0
+    ax.set(
+        xlim=(start - 0.02 * (1 - start), 1 + 0.02 * (1 - start)), xlabel=f"{metric} (share, {start:g} to 1)"
+    )
+    ax.grid(axis="x")
+    if metric == AUC:
+        ax.axvline(CHANCE, color=GREY, lw=0.9, ls=(0, (2, 2)))
+        ax.text(CHANCE, ax.get_ylim()[1], "chance", ha="center", va="bottom", fontsize=7.5, color=GREY)
+
+
+def message(words: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure, (ax,) = panels([0.8])
+    ax.axis("off")
+    ax.text(0.5, 0.5, words, ha="center", va="center")
+    return figure

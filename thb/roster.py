@@ -1,0 +1,35 @@
+"""The clips of one fit: its split file beside what `prepare` found out about each clip (no torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from thb.errors import DataError
+from thb.paths import Paths
+from thb.records import OK, SPLIT_COLUMNS, read_clips, read_csv
+
+
+def roster(paths: Paths, fit: str, uses: Sequence[str]) -> pd.DataFrame:
+    """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
+    split = read_csv(paths.split(fit), SPLIT_COLUMNS)
+    split = split[split["use"].isin(uses)][["clip", "source", "use"]]
+    if not len(split):
+        raise DataError(f"{paths.split(fit).name} has no clip for {' or '.join(uses)}")
+    clips = pd.concat([read_clips(paths, source) for source in split["source"].unique()])
+    rows = split.merge(clips, on=["source", "clip"], how="left", validate="one_to_one", indicator=True)
+    if len(strangers := rows[rows["_merge"] != "both"]):
+        first = strangers.iloc[0]
+        raise DataError(f"clip {first['clip']!r} of split {fit!r} is not among the prepared clips of "
+                        f"{first['source']!r}; rerun split")
+    return rows.drop(columns="_merge")
+
+
+def usable(rows: pd.DataFrame, use: str) -> pd.DataFrame:
+    """The clips of one use that have frames; both classes must be there."""
+    rows = rows[(rows["use"] == use) & (rows["status"] == OK)].reset_index(drop=True)
+    for label, name in ((0, "real"), (1, "fake")):
+        if not (rows["label"] == label).any():
+            raise DataError(f"no usable {name} clip with use {use!r}: a fit needs both classes there")
+    return rows

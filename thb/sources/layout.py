@@ -1,0 +1,165 @@
+"""The release's folders and names, turned into one row per clip that should exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from thb.errors import DataError
+from thb.params import Source
+from thb.paths import Paths
+from thb.records import ERROR, MISSING, OK
+from thb.sources import names
+from thb.sources.lists import FFPP_BLOCK, SPLITS, real_split
+
+
+@dataclass(frozen=True)
+class ClipRow:
+    """What a clip's name and place tell, before it is opened; `path` is below data/raw."""
+
+    clip: str
+    source: str
+    role: str
+    label: int
+    split: str
+    path: str
+    portrait: str
+    driver: str
+    video: str
+    status: str = OK
+    reason: str = ""
+
+
+def list_clips(paths: Paths, name: str, source: Source) -> list[dict[str, object]]:
+    """Every clip that the source should hold, in a stable order.
+
+    A listed clip that is absent has status `missing`; a file whose name says nothing has status `error`.
+    """
+    rows = list(_LISTERS[source.role](paths, name, source))
+    return [asdict(row) for row in rows]
+
+
+def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
+    """Files in the source's folder that the release's list does not name, and that are therefore not used."""
+    if source.role in ("generator", "unseen"):
+        return []
+    listed = real_split(paths, _block(source))
+    files = [file for file in _files(paths, source.folder, optional=True) if _stem(file)]
+    if source.role == "swap":   # one whose name says nothing is a row with that reason already
+        files = [file for file in files if names.parse_swap(file.stem)]
+    return [file.name for file in files if _listed_as(source, file.stem) not in listed]
+
+
+def sound_file(paths: Paths, row: dict[str, object]) -> Path:
+    """Where the release keeps the sound of a clip whose video file has none (the file need not exist)."""
+    if row["role"] in ("generator", "unseen"):
+        return paths.raw / "audio" / "fake" / f"{Path(str(row['path'])).stem}.wav"
+    return paths.raw / "audio" / "ff++" / f"{row['video']}.wav"
+
+
+# ---- one way of listing a role ----------------------------------------------------------------------
+
+def _generator_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
+    """fake/<Gen>/<split>/<ffhq5>--<driver>--<Gen>.mp4; the split is the folder."""
+    generator = Path(source.folder).name
+    seen: dict[str, str] = {}
+    for split in SPLITS:
+        for file in _files(paths, f"{source.folder}/{split}", optional=True):
+            row = _row(paths, name, source, file, split, names.parse_fake(_stem(file), generator),
+                       f"<5 digits>--<driver>_<n>--{generator}.mp4")
+            yield _once(row, seen)
+    for stray in _files(paths, source.folder):
+        if stray.name not in SPLITS:
+            yield _stray(paths, name, source, stray, f"lies in none of the folders {', '.join(SPLITS)}")
+
+
+def _unseen_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
+    """fake/additional_dataset/<Gen>/…: for testing only."""
+    for file in _files(paths, source.folder):
+        yield _row(paths, name, source, file, "test", names.parse_unseen(_stem(file)),
+                   "<5 digits>-<driver>_<n>.mp4 or <5 digits>.mp4")
+
+
+def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
+    """What the release's list names, wherever the user's own copy has it."""
+    for stem, split in real_split(paths, _block(source)).items():
+        file = paths.raw / source.folder / f"{stem}.mp4"
+        row = _row(paths, name, source, file, split, names.parse_real(stem),
+                   "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
+        there = row.status != OK or file.exists()
+        yield row if there else replace(row, status=MISSING, reason="listed, but not in its folder")
+
+
+def _swap_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
+    """FF++'s `<target>_<source>.mp4`, in the split of its target; swaps of unlisted targets are not used."""
+    listed = real_split(paths, FFPP_BLOCK)
+    for file in _files(paths, source.folder):
+        parsed = names.parse_swap(_stem(file))
+        if parsed is None or parsed.driver in listed:
+            split = listed[parsed.driver] if parsed else ""
+            yield _row(paths, name, source, file, split, parsed, "<3 digits>_<3 digits>.mp4")
+
+
+_LISTERS = {"generator": _generator_rows, "unseen": _unseen_rows, "real": _real_rows, "swap": _swap_rows}
+
+
+# ---- rows -------------------------------------------------------------------------------------------
+
+def _row(paths: Paths, name: str, source: Source, file: Path, split: str,
+         parsed: names.Name | None, pattern: str) -> ClipRow:
+    if parsed is None:
+        return _stray(paths, name, source, file, f"name is not {pattern}", split)
+    path = _below_raw(paths, file)
+    return ClipRow(f"{name}/{file.stem}", name, source.role, source.label, split, path, *parsed)
+
+
+def _stray(paths: Paths, name: str, source: Source, file: Path, why: str, split: str = "") -> ClipRow:
+    """Something that cannot be used, under its whole name so that it cannot be taken for a clip."""
+    path = _below_raw(paths, file)
+    clip = f"{name}/{Path(path).relative_to(source.folder).as_posix()}"
+    return ClipRow(clip, name, source.role, source.label, split, path, "", "", "", ERROR, why)
+
+
+def _once(row: ClipRow, seen: dict[str, str]) -> ClipRow:
+    """A stem that lies in two splits would test on what it trains on: only the first is used."""
+    first = seen.setdefault(row.clip, row.path)
+    if first == row.path or row.status != OK:
+        return row
+    clip = f"{row.source}/{row.split}/{Path(row.path).name}"
+    return replace(row, clip=clip, status=ERROR, reason=f"also lies at {first}")
+
+
+def _block(source: Source) -> str:
+    """The heading under which the release lists a source's real clips (for swaps: those of their targets)."""
+    return FFPP_BLOCK if source.role == "swap" else source.printed
+
+
+def _listed_as(source: Source, stem: str) -> str:
+    """The entry of the list on which a file's use depends: a swap's is its target."""
+    return stem.partition("_")[0] if source.role == "swap" else stem
+
+
+# ---- the disk ---------------------------------------------------------------------------------------
+
+def _files(paths: Paths, folder: str, optional: bool = False) -> list[Path]:
+    """What lies in a folder of data/raw, sorted, hidden files left out."""
+    inside = paths.raw / folder
+    if not inside.is_dir():
+        if optional:
+            return []
+        raise DataError(f"data/raw/{folder} does not exist; run `thb fetch`, or put the clips there")
+    return sorted(file for file in inside.iterdir() if not file.name.startswith("."))
+
+
+def _stem(file: Path) -> str:
+    """The name without .mp4; '' for anything else, which then parses as nothing."""
+    return file.stem if file.suffix == ".mp4" and not file.is_dir() else ""
+
+
+def _below_raw(paths: Paths, file: Path) -> str:
+    """A file's place below data/raw; a link that leads out of it is refused, whatever it points at."""
+    below = file.relative_to(paths.raw).as_posix()
+    if not file.resolve().is_relative_to(paths.raw.resolve()):
+        raise DataError(f"{below} is a link that leads out of data/raw; put the file itself there")
+    return below

@@ -1,0 +1,126 @@
+"""exhibit: run one notebook with its parameters; its tables, figures and rows go to book/_executed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from thb.errors import DataError, ParamsError, unknown
+from thb.params import Params
+from thb.paths import Paths
+from thb.records import write_atomic
+from thb.report import provenance
+
+FILES = ("csv", "svg", "pdf", "png")
+TIMEOUT = 600  # seconds a cell may take
+QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts the interpreter we run in, whatever kernels the user has installed under the same name."""
+
+    transport = "ipc"  # sockets in a private folder: no port that others on the machine could reach
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[], parent=self)
+
+
+def run(paths: Paths, params: Params, name: str) -> None:
+    """Write <name>.ipynb, .csv, .svg, .pdf and .png; the notebook last, so that it vouches for the rest."""
+    entry = provenance.entry(params, name)
+    source = paths.notebooks / f"{entry['notebook']}.ipynb"
+    given = provenance.arguments(params, name)
+    _check(source, name, given)
+    paths.executed.mkdir(parents=True, exist_ok=True)
+    executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
+    if missing := [kind for kind in FILES if not (paths.executed / f"{name}.{kind}").is_file()]:
+        raise DataError(
+            f"exhibit {name}: {source.name} wrote no {name}.{missing[0]}; it must call exhibit.save(save)"
+        )
+    page = settle(executed, name, provenance.record(paths))
+    write_atomic(paths.executed / f"{name}.ipynb", lambda part: part.write_text(page, encoding="utf-8"))
+    print(f"{name} -> {paths.relative(paths.executed / name)}.ipynb")
+
+
+def _check(source: Path, name: str, given: dict) -> None:
+    """The notebook exists and knows every parameter it is given."""
+    known = sorted(path.stem for path in source.parent.glob("*.ipynb"))
+    if source.stem not in known:
+        raise ParamsError(unknown(f"notebook in exhibits.{name}", source.stem, known))
+    accepted = set(papermill.inspect_notebook(str(source))) - {"save"}
+    for key in given:
+        if key not in accepted:
+            raise ParamsError(unknown(f"key in exhibits.{name}", key, ["notebook", *sorted(accepted)]))
+
+
+def execute(paths: Paths, source: Path, parameters: dict, name: str) -> NotebookNode:
+    """The notebook, run from the root of the clone by a kernel of its own."""
+    with _root_named(paths.root), tempfile.TemporaryDirectory() as scratch:
+        try:
+            return papermill.execute_notebook(
+                str(source),
+                str(Path(scratch) / source.name),
+                parameters=parameters,
+                kernel_name="python3",
+                cwd=str(paths.root),
+                progress_bar=False,
+                execution_timeout=TIMEOUT,
+                kernel_manager_class=OwnKernelManager,
+                extra_arguments=QUIET,
+            )
+        except PapermillExecutionError as error:
+            raise DataError(f"exhibit {name}: {error.ename}: {' '.join(str(error.evalue).split())}") from None
+
+
+@contextmanager
+def _root_named(root: Path) -> Iterator[None]:
+    """The kernel inherits our environment: tell it which clone is meant."""
+    before = os.environ.get("THB_ROOT")
+    os.environ["THB_ROOT"] = str(root)
+    try:
+        yield
+    finally:
+        os.environ.pop("THB_ROOT")
+        if before is not None:
+            os.environ["THB_ROOT"] = before
+
+
+def settle(notebook: NotebookNode, name: str, record: dict) -> str:
+    """The notebook as text without clocks and random ids, titled, with alt texts and its provenance."""
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    facts = {
+        key: value for output in shown for key, value in output.get("metadata", {}).get("thb", {}).items()
+    }
+    notebook.metadata = {
+        "kernelspec": notebook.metadata["kernelspec"],
+        "language_info": {"name": "python"},
+        "thb": record,
+    }
+    for index, cell in enumerate(notebook.cells):
+        _settle_cell(cell, index)
+    heading = ". ".join(filter(None, (provenance.number(name), facts["title"])))
+    notebook.cells[0].source = "\n".join([f"# {heading}", *notebook.cells[0].source.split("\n")[1:]])
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+def _settle_cell(cell: NotebookNode, index: int) -> None:
+    tags = cell.metadata.get("tags", [])
+    if "injected-parameters" in tags:
+        cell.id = "given"  # papermill draws a random one
+    if {"parameters", "injected-parameters"} & set(tags):
+        tags = [*tags, "remove-cell"]  # the page shows the same parameters in its rerun command
+    cell.metadata = {"tags": list(dict.fromkeys(tags))} if tags else {}
+    for output in cell.get("outputs", []):
+        if alt := output.get("metadata", {}).get("thb", {}).get("alt"):
+            cell.metadata["mystnb"] = {"image": {"alt": alt}}

@@ -1,0 +1,167 @@
+"""split: which clips train, validate and test each fit; what must be disjoint, proved or reported."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+
+import pandas as pd
+
+from thb import leakage, protocols, splits
+from thb.errors import ProtocolError
+from thb.params import Params
+from thb.paths import Paths
+from thb.records import (
+    ERROR,
+    MISSING,
+    OK,
+    SPLIT_COLUMNS,
+    read_clips,
+    read_csv,
+    write_atomic,
+    write_csv,
+    write_json,
+)
+from thb.sources.lists import official_ffpp
+
+CORPUS_COLUMNS = ["source", "role", "split", "clips", "ok", "missing", "error", "seconds", "fps", "size"]
+COVERAGE_COLUMNS = ["clip", "source", "status", "reason"]
+EXAMPLES = 5
+SPLIT_ORDER = ["train", "val", "test", ""]   # '': a file that lies in none of them
+
+
+def run(paths: Paths, params: Params) -> None:
+    """Write every fit's split, the leakage report, and the corpus as it was found."""
+    sources = _sources(params, paths)
+    clips = pd.concat([read_clips(paths, source) for source in sources], ignore_index=True)
+    write_csv(_corpus(clips), paths.corpus, CORPUS_COLUMNS)
+    write_csv(clips[clips["status"] != OK], paths.coverage, COVERAGE_COLUMNS)
+    _copy_curation(paths)
+    usable = clips[clips["status"] == OK]
+    assigned = {fit: _assign(usable, fit) for fit in _fits(params, paths)}
+    found = _overlaps(params, assigned, sources)
+    report = {"corpus": params.active.corpus, "protocols": found, "whole": _whole(usable, paths)}
+    write_json(report, paths.leakage)
+    _judge(found, params)
+    for fit, split in assigned.items():
+        write_csv(split, paths.split(fit), SPLIT_COLUMNS)
+    _report(assigned, found)
+
+
+def _sources(params: Params, paths: Paths) -> list[str]:
+    """All sources; of a control corpus its own generators and the reals that it shares with the main one."""
+    return [s for s in params.sources if not paths.variant or s in params.generators or s in paths.shared]
+
+
+def _fits(params: Params, paths: Paths) -> list[str]:
+    return ["all"] if paths.variant else params.fits
+
+
+# ---- each fit ---------------------------------------------------------------------------------------
+
+def _assign(clips: pd.DataFrame, fit: str) -> pd.DataFrame:
+    """SPLIT_COLUMNS of one fit."""
+    if (twice := clips["clip"][clips["clip"].duplicated()]).any():
+        raise ProtocolError(f"clip {twice.iloc[0]!r} is in the corpus twice; it could both train and test")
+    split = clips.assign(use=splits.uses(clips, fit))[SPLIT_COLUMNS]
+    splits.check_parts(split, fit)
+    return split
+
+
+def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[str]) -> dict[str, dict]:
+    """Protocol -> kind -> what training and test share, over all of its trials that this corpus allows."""
+    shared: dict[str, dict[str, set[str]]] = {}
+    for trial in protocols.trials(params):
+        if trial.generator not in sources or not set(trial.fits) <= set(assigned):
+            continue
+        kinds = shared.setdefault(trial.protocol, {kind: set() for kind in leakage.KINDS})
+        for fit in trial.fits:
+            seen, tested = _sides(assigned[fit], params, trial, fit)
+            for kind in leakage.KINDS:
+                kinds[kind].update(leakage.overlap(kind, seen, tested))
+    return {name: {kind: _entry(sorted(things), promised=kind in params.protocols[name].disjoint)
+                   for kind, things in kinds.items()} for name, kinds in shared.items()}
+
+
+def _sides(split: pd.DataFrame, params: Params, trial: protocols.Trial, fit: str) -> tuple[pd.DataFrame, ...]:
+    """The clips that a fit has seen, and those it is tested on; a clip on both sides is an error at once."""
+    protocol = params.protocols[trial.protocol]
+    fakes, reals = protocols.fakes(split, protocol, trial.generator), protocols.reals(split, protocol)
+    for mask, kind in ((fakes, f"{trial.generator} clip"), (reals, "real clip")):
+        if not mask.any():
+            raise ProtocolError(f"{trial.protocol} has no {kind} to test on; see results/coverage.csv")
+    tested = split[fakes | reals]
+    if (wrong := tested[tested["use"] != splits.TEST]).size:
+        clip, use = wrong[["clip", "use"]].iloc[0]
+        raise ProtocolError(f"{trial.protocol} would test fit {fit!r} on {clip!r}, whose use there is "
+                            f"{use!r}; only clips of use 'test' may test a fit")
+    return split[split["use"].isin(splits.SEEN)], tested
+
+
+def _entry(things: list[str], **notes: object) -> dict[str, object]:
+    return {**notes, "count": len(things), "examples": things[:EXAMPLES]}
+
+
+def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
+    """A rendered corpus keeps every promise; the published one is taken as it is, and the report says how."""
+    if params.active.corpus != "mini":
+        return
+    for name, kinds in found.items():
+        for kind, entry in kinds.items():
+            if entry["promised"] and entry["count"]:
+                raise ProtocolError(f"{name} promises disjoint {kind}, but training and test share "
+                                    f"{entry['count']}: {', '.join(entry['examples'])}")
+
+
+# ---- the corpus as it was found ---------------------------------------------------------------------
+
+def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
+    """Overlaps that no single protocol owns."""
+    found = {"reals_that_drive": leakage.reals_that_drive(clips), "repeated": leakage.repeated(clips),
+             "swaps_across_splits": leakage.swaps_across_splits(clips),
+             "trained_officially": leakage.trained_officially(clips, official_ffpp(paths))}
+    if paths.manifest.is_file():
+        found["same_files"] = leakage.same_files(clips, read_csv(paths.manifest, ["path", "sha256"]))
+    return {name: _entry(things) for name, things in found.items()}
+
+
+def _corpus(clips: pd.DataFrame) -> pd.DataFrame:
+    """CORPUS_COLUMNS, a row per source and split, sources in the order of params.yaml."""
+    groups = clips.groupby(["source", "role", "split"], sort=False)
+    rows = [dict(zip(("source", "role", "split"), key, strict=True)) | _facts(group) for key, group in groups]
+    sources = list(clips["source"].unique())
+    rows.sort(key=lambda row: (sources.index(row["source"]), SPLIT_ORDER.index(row["split"])))
+    return pd.DataFrame(rows, columns=CORPUS_COLUMNS)
+
+
+def _facts(group: pd.DataFrame) -> dict[str, object]:
+    usable = group[group["status"] == OK]
+    sizes = sorted(set(usable[["width", "height"]].itertuples(index=False, name=None)))
+    counts = {status: (group["status"] == status).sum() for status in (OK, MISSING, ERROR)}
+    return {"clips": len(group), **counts, "seconds": usable["seconds"].sum(),
+            "fps": "; ".join(f"{fps:.5g}" for fps in sorted(set(usable["fps"].round(3)))),
+            "size": "; ".join(f"{width}x{height}" for width, height in sizes)}
+
+
+def _copy_curation(paths: Paths) -> None:
+    """Beside the other results, or absent there as it is in the corpus."""
+    if paths.raw_curation.is_file():
+        write_atomic(paths.curation, lambda part: shutil.copyfile(paths.raw_curation, part))
+    else:
+        paths.curation.unlink(missing_ok=True)
+
+
+def _report(assigned: dict[str, pd.DataFrame], found: dict[str, dict[str, dict]]) -> None:
+    """Real + fake clips of each fit; then how much of each kind a protocol has in training and in test."""
+    print(_line("fit (real + fake)", splits.USES))
+    for fit, split in assigned.items():
+        counts = split.groupby(["use", "label"]).size()
+        print(_line(fit, (f"{counts.get((use, 0), 0)} + {counts.get((use, 1), 0)}" for use in splits.USES)))
+    print(_line("shared (*: promised 0)", leakage.KINDS))
+    for name, kinds in found.items():
+        counts = (f"{entry['count']}{'*' if entry['promised'] else ' '}" for entry in kinds.values())
+        print(_line(name, counts))
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    return f"{name:<24}" + "".join(f"{cell:>12}" for cell in cells)

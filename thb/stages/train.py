@@ -1,0 +1,192 @@
+"""train: one fit of one detector, chosen on validation clips, from its split file to its weights."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import inspect
+import platform
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+
+from thb import detectors
+from thb.errors import DataError
+from thb.params import Params
+from thb.paths import Paths
+from thb.records import open_clips, write_atomic, write_csv, write_json
+from thb.roster import roster, usable
+
+LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
+_VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that decides a fit's weights."""
+
+    paths: Paths
+    params: Params
+    detector: str
+    fit: str
+    config: Any
+    rows: pd.DataFrame      # clips of this fit's train and val sets, whatever their status
+
+    @property
+    def folder(self) -> Path:
+        return self.paths.run(self.detector, self.fit)
+
+    @property
+    def title(self) -> str:
+        return f"train {self.detector}/{self.fit}"
+
+    @property
+    def start(self) -> Path | None:
+        """The ffpp fit's weights, if this fit starts from them; that fit itself starts from scratch."""
+        if self.fit == "ffpp" or getattr(self.config, "start_from", "scratch") == "scratch":
+            return None
+        return self.paths.pretrained(self.detector) / "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a fit leaves: a detector that can `save`, its log, and what to say about the run."""
+
+    model: Any
+    log: list[dict[str, float]]
+    chosen: dict[str, float]
+    about: dict[str, Any]
+
+
+def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Train `detector` on `fit` and write its weights, run.json and log.csv."""
+    module = detectors.load(detector)
+    config = detectors.configure(detector, params.detector(detector))
+    job = Job(paths, params, detector, fit, config, roster(paths, fit, ("train", "val")))
+    partial = paths.partial(detector, fit)
+    fitted = _fit_facts if module.Detector.reads == "facts" else _fit_network
+    begun = time.perf_counter()
+    outcome = fitted(job, module, partial)
+    _write(job, outcome, time.perf_counter() - begun)
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+def _fit_facts(job: Job, module: ModuleType, partial: Path) -> Outcome:
+    """Container facts are fitted in one go; validation clips are scored for the log only."""
+    from thb.metrics import auc
+
+    begun = time.perf_counter()
+    model = module.Detector(job.config).fit(usable(job.rows, "train"))
+    val = usable(job.rows, "val")
+    val_auc = auc(val["label"].to_numpy(), model.score(val))
+    entry = dict.fromkeys(LOG_COLUMNS, float("nan")) | {
+        "epoch": 1, "val_auc": val_auc, "seconds": time.perf_counter() - begun}
+    return Outcome(model, [entry], entry, {"hardware": _cpu()})
+
+
+def _fit_network(job: Job, module: ModuleType, partial: Path) -> Outcome:
+    from thb import loop
+    from thb.feed import Feed
+
+    seed = job.params.active.seed
+    device = loop.prepare_torch(seed)
+    network = module.Detector(job.config)
+    _start(network, job.start)
+    train, val = usable(job.rows, "train"), usable(job.rows, "val")
+    store = open_clips(job.paths, sorted({*train["source"], *val["source"]}))
+    feeds = Feed(store, train, device), Feed(store, val, device)
+    state = partial / f"{_key(job, module, (loop, *_helpers()))}.pt"
+    done = loop.train(network, feeds, seed, state, job.title)
+    network.load_state_dict(done.best)
+    return Outcome(network, done.log, done.chosen, {"hardware": _hardware(device), **_sizes(network)})
+
+
+def _start(network: Any, weights: Path | None) -> None:
+    """From the ffpp fit, or from what the detector itself names."""
+    if weights is None:
+        return network.warm_start()
+    if not weights.is_file():
+        raise DataError(f"start_from is 'ffpp', but {weights.parent.parent.name}/ffpp has no weights yet; "
+                        "train that fit first, or set start_from: scratch")
+    from safetensors.torch import load_file
+
+    network.take_weights(load_file(weights), weights)
+
+
+# ── What a fit hangs on ──────────────────────────────────────────────────────────────────────────
+
+
+def _helpers() -> tuple[ModuleType, ...]:
+    from thb import feed
+    from thb.detectors import base
+
+    return feed, base
+
+
+def _key(job: Job, module: ModuleType, code: Iterable[ModuleType]) -> str:
+    """Names an interrupted fit: it is taken up only by the very same settings, clips, start and code."""
+    parts = [repr(job.config), str(job.params.active.seed), _version("torch"), _version("timm"),
+             job.rows.to_csv(index=False), _sha256(job.start) if job.start else ""]
+    frames = [job.paths.clips(source) / "frames.npy" for source in sorted(set(job.rows["source"]))]
+    parts += [f"{f.stat().st_size} {f.stat().st_mtime_ns}" for f in frames]
+    parts += [inspect.getsource(m) for m in (module, *code)]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# ── What a run says about itself ─────────────────────────────────────────────────────────────────
+
+
+def _write(job: Job, outcome: Outcome, seconds: float) -> None:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    about = detectors.describe(job.detector, job.config)
+    write_atomic(job.folder / "weights.safetensors", lambda part: outcome.model.save(part, about))
+    write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
+    write_json({**_origin(job), **outcome.about, "seconds": round(seconds, 1),
+                "best_epoch": int(outcome.chosen["epoch"]), "val_auc": outcome.chosen["val_auc"]},
+               job.folder / "run.json")
+
+
+def _origin(job: Job) -> dict[str, Any]:
+    ok = job.rows["status"] == "ok"
+    return {
+        "detector": job.detector, "fit": job.fit,
+        "profile": job.params.profile, "seed": job.params.active.seed,
+        "settings": asdict(job.config),
+        "params_sha256": hashlib.sha256(job.params.model_dump_json().encode()).hexdigest(),
+        "split_sha256": _sha256(job.paths.split(job.fit)),
+        "start_sha256": _sha256(job.start) if job.start else None,
+        "clips": {use: int((ok & (job.rows["use"] == use)).sum()) for use in ("train", "val")},
+        "clips_unusable": int((~ok).sum()),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _VERSIONS}},
+    }
+
+
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
+
+
+def _cpu() -> str:
+    return f"{platform.machine()} CPU, 1 thread"
+
+
+def _hardware(device: Any) -> str:
+    if device.type == "cpu":
+        return _cpu()
+    import torch
+
+    return torch.cuda.get_device_name(device)
+
+
+def _sizes(network: Any) -> dict[str, int]:
+    sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
+    return {"parameters": sum(n for n, _ in sizes), "trainable": sum(n for n, trained in sizes if trained)}
