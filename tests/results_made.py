@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from thb import metrics, protocols
-from thb.params import Params, load
+from thb.params import Params, load, switch_profile
 from thb.paths import Paths
 from thb.published import printed_cells, printed_value
 from thb.records import CELL_COLUMNS, write_csv, write_json
 from thb.report.statistics_table import CORPUS_COLUMNS, CURATION_COLUMNS
 
+PROFILE = "mini"
 REALS, FAKES = 210, 28
 BASE = {"P1": 0.92, "P2": 0.83, "P3": 0.78, "unseen_P1": 0.80, "unseen_P3": 0.75, "ffpp": 0.66}
 
@@ -30,6 +31,8 @@ def clone(repo: Path, root: Path) -> Paths:
 
 def fill(paths: Paths, p3: float = BASE["P3"]) -> Params:
     """Write results/ of the main corpus and its control corpora; `p3` is TALL's level there."""
+    if load(paths.params).profile != PROFILE:
+        switch_profile(paths.params, PROFILE)       # whichever profile the repository stands on
     params = load(paths.params)
     _cells(paths, params, {**BASE, "P3": p3}, params.fits)
     for name in params.ablations:
@@ -39,13 +42,19 @@ def fill(paths: Paths, p3: float = BASE["P3"]) -> Params:
     write_json({"corpus": "mini", "protocols": {"P1": {"identity": entry}}, "whole": {}}, paths.leakage)
     frames = np.zeros((len(params.sources), 3, 2, 16, 16, 3), np.uint8)
     paths.contact.parent.mkdir(exist_ok=True)
-    np.savez_compressed(paths.contact, frames=frames, sources=list(params.sources),
-                        clips=[[f"{s}-{i}" for i in range(3)] for s in params.sources])
+    np.savez_compressed(
+        paths.contact,
+        frames=frames,
+        sources=list(params.sources),
+        clips=[[f"{s}-{i}" for i in range(3)] for s in params.sources],
+    )
     return params
 
 
 def value(metric: str, level: float) -> float:
-    return {"AUC": level, "T1": level / 2, "T0.1": level / 4, "Brier": (1 - level) / 2, "EER": 1 - level}[metric]
+    return {"AUC": level, "T1": level / 2, "T0.1": level / 4, "Brier": (1 - level) / 2, "EER": 1 - level}[
+        metric
+    ]
 
 
 def _cells(paths: Paths, params: Params, base: dict[str, float], fits: list[str]) -> None:
@@ -54,39 +63,74 @@ def _cells(paths: Paths, params: Params, base: dict[str, float], fits: list[str]
         for detector in params.detectors:
             level = base[trial.protocol] - 0.02 * len(rows) / 1000 - 0.2 * params.detectors[detector].control
             level = 0.99 if trial.generator == "faceswap" else level
-            rows += [_cell(params, printed, trial, detector, metric, level)
-                     for metric in ("AUC", *params.metrics.fpr, "Brier", "EER")]
+            rows += [
+                _cell(params, printed, trial, detector, metric, level)
+                for metric in ("AUC", *params.metrics.fpr, "Brier", "EER")
+            ]
     table = pd.DataFrame(rows)
     write_csv(table, paths.cells, CELL_COLUMNS)
     for (protocol, detector, metric), group in table.groupby(["protocol", "detector", "metric"]):
         mean = float(group["value"].mean())
         means.setdefault(protocol, {}).setdefault(detector, {})[metric] = {
-            "value": mean, "lo": mean - 0.02, "hi": mean + 0.02, "generators": len(group)}
+            "value": mean,
+            "lo": mean - 0.02,
+            "hi": mean + 0.02,
+            "generators": len(group),
+        }
     write_json({"corpus": params.active.corpus, "profile": params.profile, "means": means}, paths.metrics)
 
 
 def _cell(params: Params, printed: dict, trial, detector: str, metric: str, level: float) -> dict:
     own = value(metric, level)
     alpha = params.metrics.fpr.get(metric)
-    return {"corpus": params.active.corpus, "profile": params.profile, "protocol": trial.protocol,
-            "detector": detector, "generator": trial.generator, "metric": metric, "value": own,
-            "lo": own - 0.05, "hi": own + 0.05, "n_real": REALS, "n_fake": FAKES,
-            "resolvable": alpha is None or metrics.is_resolvable(alpha, REALS),
-            "printed": printed_value(printed, params, trial.protocol, detector, trial.generator, metric)}
+    return {
+        "corpus": params.active.corpus,
+        "profile": params.profile,
+        "protocol": trial.protocol,
+        "detector": detector,
+        "generator": trial.generator,
+        "metric": metric,
+        "value": own,
+        "lo": own - 0.05,
+        "hi": own + 0.05,
+        "n_real": REALS,
+        "n_fake": FAKES,
+        "resolvable": alpha is None or metrics.is_resolvable(alpha, REALS),
+        "printed": printed_value(printed, params, trial.protocol, detector, trial.generator, metric),
+    }
 
 
 def _corpus(paths: Paths, params: Params) -> None:
     rows, made = [], []
     for source, entry in params.sources.items():
         splits = {"test": 4} if entry.role == "unseen" else {"train": 6, "val": 2, "test": 4}
-        rows += [{"source": source, "role": entry.role, "split": split, "clips": n, "ok": n, "missing": 0, "error": 0,
-                  "seconds": 2.0 * n, "fps": "23.976; 25", "size": "128x128"} for split, n in splits.items()]
+        rows += [
+            {
+                "source": source,
+                "role": entry.role,
+                "split": split,
+                "clips": n,
+                "ok": n,
+                "missing": 0,
+                "error": 0,
+                "seconds": 2.0 * n,
+                "fps": "23.976; 25",
+                "size": "128x128",
+            }
+            for split, n in splits.items()
+        ]
         kept = sum(splits.values())
         if entry.role in ("generator", "unseen"):
-            made.append({"source": source, "made": 2 * kept, "removed": kept, "kept": kept, "ratio_removed": 0.5})
+            made.append(
+                {"source": source, "made": 2 * kept, "removed": kept, "kept": kept, "ratio_removed": 0.5}
+            )
     rows[0]["ok"], rows[0]["error"] = rows[0]["ok"] - 1, 1
     write_csv(pd.DataFrame(rows), paths.corpus, CORPUS_COLUMNS)
     write_csv(pd.DataFrame(made), paths.curation, CURATION_COLUMNS)
-    write_csv(pd.DataFrame([["hallo/x", "hallo", "error", "truncated"]],
-                           columns=["clip", "source", "status", "reason"]), paths.coverage,
-              ["clip", "source", "status", "reason"])
+    write_csv(
+        pd.DataFrame(
+            [["hallo/x", "hallo", "error", "truncated"]], columns=["clip", "source", "status", "reason"]
+        ),
+        paths.coverage,
+        ["clip", "source", "status", "reason"],
+    )

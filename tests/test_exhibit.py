@@ -13,12 +13,13 @@ import results_made
 from nbformat.v4 import new_code_cell
 
 from thb.errors import DataError, ParamsError
+from thb.params import load
 from thb.paths import Paths
 from thb.stages import exhibit
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SCREEN = 30                                     # lines of code a reader sees at once
+SCREEN = 30  # lines of code a reader sees at once
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +29,18 @@ def made(tmp_path_factory) -> Paths:
     return paths
 
 
+@pytest.fixture(scope="module")
+def params(made):
+    return load(made.params)
+
+
 def papermill(folder: Path, *words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "papermill", *words, "--no-progress-bar", "--log-level", "ERROR"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 # ---- the notebooks as they lie in the repository ------------------------------------------------------
+
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebook_is_short_valid_and_begins_with_its_parameters(path):
@@ -48,8 +55,12 @@ def test_a_notebook_is_short_valid_and_begins_with_its_parameters(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_a_notebook_imports_the_report_and_nothing_else(path):
-    lines = [line.strip() for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
-             for line in cell.source.splitlines()]
+    lines = [
+        line.strip()
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+        for line in cell.source.splitlines()
+    ]
     imports = [line for line in lines if line.startswith(("import ", "from "))]
     assert imports
     assert all(line.startswith("from thb.report import ") for line in imports), imports
@@ -60,6 +71,7 @@ def test_every_notebook_serves_an_exhibit_and_every_exhibit_has_its_notebook(par
 
 
 # ---- the stage ----------------------------------------------------------------------------------------
+
 
 def test_an_exhibit_is_written_whole_and_the_same_each_time(made, params):
     exhibit.run(made, params, "table7")
@@ -85,16 +97,22 @@ def test_an_executed_notebook_knows_its_title_alt_text_and_provenance(made, para
 def test_an_unknown_exhibit_parameter_or_notebook_is_one_line(made, params):
     with pytest.raises(ParamsError, match="unknown exhibit 'table99'; known: clips, table4"):
         exhibit.run(made, params, "table99")
-    for entry, words in (({"notebook": "protocol_table", "protocl": "P1"}, "unknown key in exhibits.x 'protocl'; known: "
-                          "notebook, figure_metrics, metrics, protocol"),
-                         ({"notebook": "protocol"}, "unknown notebook in exhibits.x 'protocol'; known: ablation_table")):
+    for entry, words in (
+        (
+            {"notebook": "protocol_table", "protocl": "P1"},
+            "unknown key in exhibits.x 'protocl'; known: notebook, figure_metrics, metrics, protocol",
+        ),
+        ({"notebook": "protocol"}, "unknown notebook in exhibits.x 'protocol'; known: ablation_table"),
+    ):
         with pytest.raises(ParamsError, match=words):
             exhibit.run(made, params.model_copy(update={"exhibits": {"x": entry}}), "x")
 
 
 def test_a_failing_notebook_is_one_line_and_leaves_no_exhibit(made, params):
     wrong = params.model_copy(update={"exhibits": {"x": {"notebook": "protocol_table", "protocol": "P9"}}})
-    with pytest.raises(DataError, match=r"^exhibit x: ParamsError: unknown protocol 'P9'; known: P1") as caught:
+    with pytest.raises(
+        DataError, match=r"^exhibit x: ParamsError: unknown protocol 'P9'; known: P1"
+    ) as caught:
         exhibit.run(made, wrong, "x")
     assert "\n" not in str(caught.value)
     assert not list(made.executed.glob("x.*"))
@@ -103,7 +121,9 @@ def test_a_failing_notebook_is_one_line_and_leaves_no_exhibit(made, params):
 def test_the_kernel_is_this_interpreter_and_loads_no_torch(made):
     source = made.notebooks / "protocol_table.ipynb"
     notebook = nbformat.read(source, as_version=4)
-    notebook.cells.append(new_code_cell("import json, sys\nprint(json.dumps([sys.executable, 'torch' in sys.modules]))"))
+    notebook.cells.append(
+        new_code_cell("import json, sys\nprint(json.dumps([sys.executable, 'torch' in sys.modules]))")
+    )
     probe = made.notebooks / "probe.ipynb"
     nbformat.write(notebook, probe)
     try:
@@ -117,18 +137,32 @@ def test_the_kernel_is_this_interpreter_and_loads_no_torch(made):
 
 # ---- papermill by hand --------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("folder", [".", "notebooks"])
 def test_papermill_runs_a_notebook_from_the_root_and_beside_it(made, tmp_path, folder):
     where = made.root / folder
     notebook = (made.notebooks / "protocol_table.ipynb").relative_to(where)
-    done = papermill(where, str(notebook), str(tmp_path / "out.ipynb"), "-p", "protocol", "P3",
-                     "-y", "metrics: [EER]", "-p", "save", str(tmp_path / "p3"))
+    done = papermill(
+        where,
+        str(notebook),
+        str(tmp_path / "out.ipynb"),
+        "-p",
+        "protocol",
+        "P3",
+        "-y",
+        "metrics: [EER]",
+        "-p",
+        "save",
+        str(tmp_path / "p3"),
+    )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "p3.csv").read_text().count("EER") > 10
 
 
 def test_papermill_names_the_known_protocols(made, tmp_path):
-    done = papermill(made.root, "notebooks/protocol_table.ipynb", str(tmp_path / "out.ipynb"), "-p", "protocol", "P9")
+    done = papermill(
+        made.root, "notebooks/protocol_table.ipynb", str(tmp_path / "out.ipynb"), "-p", "protocol", "P9"
+    )
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
     assert last == "ParamsError: unknown protocol 'P9'; known: P1, P2, P3, unseen_P1, unseen_P3, ffpp"

@@ -13,6 +13,7 @@ import pytest
 import results_made
 
 from thb.errors import DataError, ParamsError
+from thb.params import load
 from thb.records import CELL_COLUMNS, read_csv, write_csv
 from thb.report import (
     ablation_table,
@@ -31,8 +32,11 @@ from thb.report.results import MEAN, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN, Mean
 
 KINDS = {
-    "protocol": lambda: protocol_tables.build("P3"), "unseen": lambda: protocol_tables.build("unseen_P3"),
-    "statistics": statistics_table.build, "ablation": ablation_table.build, "contact": contact_sheet.build,
+    "protocol": lambda: protocol_tables.build("P3"),
+    "unseen": lambda: protocol_tables.build("unseen_P3"),
+    "statistics": statistics_table.build,
+    "ablation": ablation_table.build,
+    "contact": contact_sheet.build,
     "findings": findings.build,
 }
 
@@ -43,6 +47,11 @@ def made(project):
     return project
 
 
+@pytest.fixture
+def params(made):
+    return load(made.params)
+
+
 def edit_cells(paths, change) -> None:
     cells = read_csv(paths.cells, CELL_COLUMNS)
     write_csv(change(cells), paths.cells, CELL_COLUMNS)
@@ -50,16 +59,32 @@ def edit_cells(paths, change) -> None:
 
 # ---- classes and single numbers -----------------------------------------------------------------------
 
-@pytest.mark.parametrize(("value", "name"), [
-    (1.0, "Excellent"), (0.99, "Excellent"), (0.986, "Excellent"), (0.984, "Good"), (0.95, "Good"), (0.94, "Reasonable"),
-    (0.85, "Reasonable"), (0.84, "Fair"), (0.75, "Fair"), (0.74, "Poor"), (0.0, "Poor")])
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        (1.0, "Excellent"),
+        (0.99, "Excellent"),
+        (0.986, "Excellent"),
+        (0.984, "Good"),
+        (0.95, "Good"),
+        (0.94, "Reasonable"),
+        (0.85, "Reasonable"),
+        (0.84, "Fair"),
+        (0.75, "Fair"),
+        (0.74, "Poor"),
+        (0.0, "Poor"),
+    ],
+)
 def test_a_class_begins_at_its_lower_bound_as_printed(value, name):
     assert classes.level(value).name == name
 
 
 def test_every_class_can_be_told_without_colour():
     assert len({level.symbol for level in classes.LEVELS}) == len(classes.LEVELS)
-    assert all(level.symbol in classes.legend() and level.name in classes.legend() for level in classes.LEVELS)
+    assert all(
+        level.symbol in classes.legend() and level.name in classes.legend() for level in classes.LEVELS
+    )
 
 
 def cell(**changes) -> dict:
@@ -93,6 +118,7 @@ def test_equal_prints_are_equally_best():
 
 
 # ---- the protocol table -------------------------------------------------------------------------------
+
 
 def test_the_table_holds_every_detector_generator_and_metric(made, params):
     results = open_results(made.root)
@@ -135,10 +161,10 @@ def test_a_control_stands_apart_and_is_never_best(made, params):
 def test_the_best_of_a_column_is_marked_for_ours_and_for_theirs(made):
     auc = protocol_tables.build("P3", metrics=["AUC"]).html
     lines = [re.findall(r"<td.*?</td>", row, re.S) for row in re.findall(r"<tr.*?</tr>", auc, re.S)]
-    column = [line[1] for line in lines if line]                    # the first generator's
+    column = [line[1] for line in lines if line]  # the first generator's
     ours = [td for td in column if "reals" in td]
     theirs = [td for td in column if "printed in the paper" in td]
-    assert ["best" in td for td in ours] == [True, False]           # TALL, and the control
+    assert ["best" in td for td in ours] == [True, False]  # TALL, and the control
     assert ["best" in td for td in theirs] == [False, True, False, True]
 
 
@@ -161,15 +187,22 @@ def test_a_missing_cell_and_another_profile_are_refused(made):
 
 
 def test_without_results_one_line_says_what_to_run(project):
-    with pytest.raises(DataError, match="missing cells.csv .* run `dvc repro`"):
+    with pytest.raises(DataError, match=r"missing cells.csv .* run `dvc repro`"):
         protocol_tables.build("P1")
 
 
 # ---- the other exhibits -------------------------------------------------------------------------------
 
+
 def test_statistics_add_up_and_stand_beside_the_printed_ones(made, params):
     rows = statistics_table.build().rows.set_index("source")
-    assert rows.loc["Hallo", ["train", "val", "test", "total", "printed_total"]].tolist() == [6, 2, 4, 12, 420]
+    assert rows.loc["Hallo", ["train", "val", "test", "total", "printed_total"]].tolist() == [
+        6,
+        2,
+        4,
+        12,
+        420,
+    ]
     assert rows.loc["Hallo", "unusable"] == 1
     assert rows.loc["Hallo", "removed_percent"] == 50
     fakes = [params.sources[s].printed for s in params.of_role("generator", "unseen")]
@@ -202,6 +235,7 @@ def test_frames_of_real_clips_are_refused(made):
 
 # ---- findings -----------------------------------------------------------------------------------------
 
+
 def test_a_verdict_needs_intervals_that_are_apart():
     high, low, near = Mean(0.9, 0.88, 0.92), Mean(0.8, 0.78, 0.82), Mean(0.89, 0.87, 0.91)
     assert shifts.falls(high, low) == HOLDS
@@ -210,8 +244,9 @@ def test_a_verdict_needs_intervals_that_are_apart():
     assert shifts.falls(high, Mean(math.nan)) == OPEN
 
 
-@pytest.mark.parametrize(("p3", "words"), [
-    (0.70, "P3 is below P1"), (0.99, "P3 is not below P1"), (0.91, "the intervals overlap")])
+@pytest.mark.parametrize(
+    ("p3", "words"), [(0.70, "P3 is below P1"), (0.99, "P3 is not below P1"), (0.91, "the intervals overlap")]
+)
 def test_the_words_follow_the_numbers(project, p3, words):
     results_made.fill(project, p3=p3)
     assert words in sentences.about_shifts(open_results(project.root))
@@ -234,6 +269,7 @@ def test_the_printed_findings_are_those_of_the_paper(made):
 
 
 # ---- what all have in common --------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_exhibit_has_a_title_rows_alt_text_and_the_same_bytes_twice(made, kind, tmp_path):
@@ -275,8 +311,14 @@ def test_an_auc_axis_shows_what_lies_below_chance():
 
 
 def test_exhibits_are_called_as_the_paper_calls_them():
-    names = {"table5": "Table 5", "tableD10": "Table D.10", "fig2": "Figure 2", "figE7": "Figure E.7", "findings": "",
-             "tables": ""}
+    names = {
+        "table5": "Table 5",
+        "tableD10": "Table D.10",
+        "fig2": "Figure 2",
+        "figE7": "Figure E.7",
+        "findings": "",
+        "tables": "",
+    }
     assert {name: provenance.number(name) for name in names} == names
 
 
@@ -291,6 +333,8 @@ def test_the_parameter_hash_follows_what_the_numbers_rest_on(made, params):
 
 
 def test_nothing_that_draws_loads_torch(repo):
-    names = " ".join(f"thb.report.{p.stem}," for p in sorted((repo / "thb/report").glob("*.py")) if p.stem != "__init__")
+    names = " ".join(
+        f"thb.report.{p.stem}," for p in sorted((repo / "thb/report").glob("*.py")) if p.stem != "__init__"
+    )
     code = f"import sys, {names.rstrip(',')}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=repo, check=False).returncode == 0

@@ -15,7 +15,9 @@ function compare(a, b, column, sign) {
 const fixed = (body) => body.classList.contains("control") || body.querySelector("tr.total") !== null;
 
 function sort(table, head, column) {
-  const falling = head.getAttribute("aria-sort") !== "descending";
+  const numeric = [...table.tBodies].some((body) => number(body.rows[0].cells[column]) !== null);
+  const before = head.getAttribute("aria-sort");
+  const falling = before === null ? numeric : before === "ascending";      // numbers best first, names from A
   table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
   head.setAttribute("aria-sort", falling ? "descending" : "ascending");
   const bodies = [...table.tBodies];

@@ -16,9 +16,9 @@ from thb.mini.generator import Faults, Generator, Scene
 from thb.mini.plan import ClipPlan
 from thb.mini.scene import FAITHFUL, casting, compare, set_scene, shoot
 from thb.mini.seeds import stream
-from thb.mini.strengths import TRACE_SPREAD, TRACES
+from thb.mini.strengths import TRACE_FACTOR, TRACES
 
-REAL_CRF = (19.0, 26.0)
+REAL_CRF = (13.0, 19.5)
 HOLD = 3                         # frames that share one look at where the faults are
 DIFFERS = 0.04                   # of 1, in any colour: more is a fault
 DRAWN_BY = ("av", "numpy", "opencv-python-headless")
@@ -72,7 +72,7 @@ def _code(source: str) -> str:
 
 
 def _filmed(plan: ClipPlan, rgb: np.ndarray, camera: Camera) -> np.ndarray:
-    factor = np.exp(TRACE_SPREAD * stream(plan.seed, "trace", plan.path).standard_normal())
+    factor = np.exp(stream(plan.seed, "trace", plan.path).uniform(*np.log(TRACE_FACTOR)))
     trace = TRACES.get(plan.source, NO_TRACE)
     return film(rgb, camera, trace, plan.fingerprint * factor, stream(plan.seed, "noise", plan.path))
 

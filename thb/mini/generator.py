@@ -19,7 +19,7 @@ class Format:
     """How a generator's files are written; one of `shapes` (fps, side against the corpus's) is drawn a clip."""
 
     shapes: tuple[tuple[str, float], ...] = (("25", 1.0),)
-    crf: tuple[float, float] = (20.0, 24.0)
+    crf: tuple[float, float] = (13.5, 18.5)
     audio: str | None = "aac"
 
 

@@ -15,7 +15,7 @@ SPLITS = ("train", "val", "test")
 NATIVE_FPS = ("24000/1001", "25", "30000/1001")   # of the real videos
 SIDE_STEP = 4                                     # px: sides are whole multiples, as the codec likes them
 LOST_DASH = 0.5                                   # share of fakes whose driver's leading dash is lost
-FEWEST_PORTRAITS, FEWEST_DRIVERS = 8, 12          # a pool, however few clips are wanted
+FEWEST = 12                                       # portraits and drivers to draw from, however few clips are wanted
 SPARE_PORTRAITS = 6                               # pool of a generator that takes no driver, so one clip a portrait
 
 
@@ -166,7 +166,7 @@ def cast(seed: int, split: str, n: int) -> tuple[list[str], list[str]]:
     """Portraits and drivers for `n` clips of a split: the same for every generator, in no other split."""
     if n == 0:
         return [], []
-    n_portraits, n_drivers = max(FEWEST_PORTRAITS, n // 2), max(FEWEST_DRIVERS, n // 2)
+    n_portraits, n_drivers = max(FEWEST, n), max(FEWEST, n // 2)
     share = SPLITS.index(split)
     return (names.portrait_ids(stream(seed, "portraits", split), n_portraits, share, len(SPLITS)),
             names.driver_ids(stream(seed, "drivers", split), n_drivers))

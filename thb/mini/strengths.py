@@ -21,17 +21,17 @@ SEVERITY = {
     "faceswap": (1.0, 0.3),
 }
 
-# A clip's fingerprint is its generator's, times a factor drawn with this spread (log units).
-TRACE_SPREAD = 0.6
+# A clip's fingerprint is its generator's, times a factor between these.
+TRACE_FACTOR = (0.5, 1.6)
 
+# Periods lie near each other within a family, so that a part of what is learnt carries over.
 TRACES = {
-    "hallo": Trace(smoothing=0.5, grid=0.008, period=4.0, angle=0.0),
-    "hallo2": Trace(smoothing=0.5, grid=0.008, period=4.2, angle=0.0),
-    "aniportrait_audio": Trace(smoothing=0.5, grid=0.008, period=3.8, angle=0.0),
-    "aniportrait_video": Trace(smoothing=0.5, grid=0.008, period=3.6, angle=0.0),
-    "liveportrait": Trace(smoothing=0.4, grid=0.008, period=3.0, angle=0.4),
-    "emoportraits": Trace(smoothing=0.4, grid=0.008, period=2.8, angle=0.4),
-    "magi1": Trace(smoothing=0.5, grid=0.008, period=4.1, angle=0.0),
-    "hallo3": Trace(smoothing=0.5, grid=0.008, period=4.4, angle=0.0),
-    "faceswap": Trace(smoothing=0.0, grid=0.0, period=4.0, angle=0.0),
+    "hallo": Trace(smoothing=0.15, grid=0.012, period=4.0, angle=0.0),
+    "hallo2": Trace(smoothing=0.15, grid=0.012, period=4.3, angle=0.0),
+    "aniportrait_audio": Trace(smoothing=0.15, grid=0.012, period=3.7, angle=0.0),
+    "aniportrait_video": Trace(smoothing=0.15, grid=0.012, period=3.4, angle=0.0),
+    "liveportrait": Trace(smoothing=0.10, grid=0.014, period=2.9, angle=0.5),
+    "emoportraits": Trace(smoothing=0.10, grid=0.014, period=2.6, angle=0.5),
+    "magi1": Trace(smoothing=0.15, grid=0.012, period=4.1, angle=0.0),
+    "hallo3": Trace(smoothing=0.15, grid=0.012, period=4.5, angle=0.0),
 }

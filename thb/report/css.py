@@ -32,7 +32,7 @@ html[data-theme="dark"] .thb, [data-jp-theme-light="false"] .thb { --thb-line: #
 .thb tr.total td, .thb tr.total th { font-weight: 600; }
 .thb td b, .thb td.best { font-weight: 700; }
 .thb td.best span.n { border-bottom: 2px solid currentColor; }
-.thb .ci { display: none; font-size: .6875rem; color: inherit; opacity: .85; }
+.thb .ci { display: none; font-size: .6875rem; font-weight: 400; color: inherit; opacity: .85; }
 .thb input.ci-on:checked ~ .thb-scroll .ci { display: block; }
 .thb label.ci-on { cursor: pointer; user-select: none; }
 .thb .thb-legend, .thb .thb-notes { color: var(--thb-soft); font-size: .8125rem; margin: .4rem 0; }

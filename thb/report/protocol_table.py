@@ -124,8 +124,8 @@ def _unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) 
     off = rows[(rows["n_fake"] > 0) & ~rows["resolvable"].astype(bool) & rows["metric"].isin(metrics)]
     return [
         f"{tables.UNRESOLVABLE} {metric}: not resolvable. A false-positive rate of {100 * fpr[metric]:g} % "
-        f"needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false positive; the CSV keeps "
-        "the value with this flag."
+        f"needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false positive; the CSV "
+        "keeps the value with this flag."
         for metric in dict.fromkeys(off["metric"])
     ]
 

@@ -74,7 +74,7 @@ def about_leakage(results: Results) -> str:
     ]
     return _bullets(
         [
-            f"{len(promised)} promises of disjointness between training and test were checked on the clips; "
+            f"Promises of disjointness between training and test, checked on the clips: {len(promised)}; "
             + (f"broken: {', '.join(broken)}." if broken else "none is broken."),
             f"Shared without a promise: {', '.join(shared)}." if shared else "Nothing else is shared.",
         ]

@@ -153,7 +153,7 @@ def _counts_body(row: pd.Series) -> str:
     cells += [
         _percent(row["removed_percent"]),
         tables.plain(row["printed_removed_percent"]),
-        tables.plain(row["printed_artefacts"] or float("nan")),
+        tables.plain(row["printed_artefacts"]),
     ]
     return tables.body(
         [tables.row(tables.text(row["source"]), cells, "total" if row["role"] == "all fakes" else "")]
@@ -188,7 +188,7 @@ def _notes(results: Results, rows: pd.DataFrame) -> list[str]:
         )
     unusable = int(rows[rows["role"] != "all fakes"]["unusable"].sum())
     lines.append(
-        f"{unusable} clips could not be used; <code>results/coverage.csv</code> names each with its reason."
+        f"Clips that cannot be used: {unusable}; <code>results/coverage.csv</code> names them and says why."
         if unusable
         else "Every clip could be used."
     )

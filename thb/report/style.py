@@ -72,13 +72,12 @@ def save(figure: Figure, path: Path, kind: str) -> None:
 def share_axis(ax: Axes, metric: str, lowest: float) -> None:
     """The x axis of a share; AUC starts a little below chance, which is marked, if it can."""
     start = CHANCE - 0.1 if metric == AUC and lowest >= CHANCE - 0.1 else 0.0
-    ax.set(
-        xlim=(start - 0.02 * (1 - start), 1 + 0.02 * (1 - start)), xlabel=f"{metric} (share, {start:g} to 1)"
-    )
+    margin = 0.02 * (1 - start)
+    chance = "; dotted: chance" if metric == AUC else ""
+    ax.set(xlim=(start - margin, 1 + margin), xlabel=f"{metric} (share, {start:g} to 1{chance})")
     ax.grid(axis="x")
-    if metric == AUC:
+    if chance:
         ax.axvline(CHANCE, color=GREY, lw=0.9, ls=(0, (2, 2)))
-        ax.text(CHANCE, ax.get_ylim()[1], "chance", ha="center", va="bottom", fontsize=7.5, color=GREY)
 
 
 def message(words: str) -> Figure:

@@ -105,7 +105,7 @@ def row(first: str, cells: Iterable[str], css: str = "") -> str:
 def plain(value: object) -> str:
     """<td> of anything: numbers sort as numbers, nan is a dash, text is left-aligned."""
     if isinstance(value, str):
-        return f'<td class="text">{text(value)}</td>'
+        return f'<td class="text">{text(value) or NONE}</td>'
     if value is None or math.isnan(value):
         return f'<td class="unknown">{NONE}</td>'
     return f'<td data-value="{value:.6g}">{value:,.6g}</td>'

@@ -9,7 +9,7 @@ from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import disk_errors
-from thb.report import numbers
+from thb.report import numbers, provenance
 from thb.report.results import Results
 
 
@@ -28,7 +28,7 @@ def run(paths: Paths, params: Params) -> None:
 
 
 def check(paths: Paths, params: Params) -> None:
-    """Every exhibit has been made, and nothing else lies among them."""
+    """Every exhibit has been made from the results at hand, and nothing else lies among them."""
     found = {path.stem for path in paths.executed.glob("*.ipynb")}
     if missing := sorted(set(params.exhibits) - found):
         raise DataError(
@@ -37,6 +37,8 @@ def check(paths: Paths, params: Params) -> None:
     if extra := sorted(found - set(params.exhibits)):
         where = paths.relative(paths.executed / f"{extra[0]}.ipynb")
         raise DataError(f"{where} belongs to no exhibit of params.yaml; remove it")
+    for name in params.exhibits:
+        provenance.made_from(paths, name)
 
 
 def build(paths: Paths, out: Path) -> None:

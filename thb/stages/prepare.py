@@ -178,10 +178,9 @@ def _enter_process() -> None:
 
 def _table(rows: list[Row]) -> pd.DataFrame:
     """CLIP_COLUMNS in the list's order; of a clip that failed, numbers are 0 or NaN and texts empty."""
-    table = pd.DataFrame(rows, columns=CLIP_COLUMNS)
-    table[WHOLE] = table[WHOLE].fillna(0).astype(np.int64)
-    table[TEXT] = table[TEXT].fillna("").astype(str)
-    return table.astype(dict.fromkeys(set(CLIP_COLUMNS) - {*WHOLE, *TEXT}, float))
+    blank = dict.fromkeys(CLIP_COLUMNS, np.nan) | dict.fromkeys(WHOLE, 0) | dict.fromkeys(TEXT, "")
+    kinds = dict.fromkeys(CLIP_COLUMNS, float) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(TEXT, str)
+    return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
 
 
 # ---- what is said of it -----------------------------------------------------------------------------

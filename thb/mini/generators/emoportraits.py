@@ -8,7 +8,7 @@ from thb.mini.renderer import Look
 class Simulation(Generator):
     """Driven by video."""
 
-    format = Format(crf=(19.5, 24.5))
+    format = Format(crf=(13.5, 18.5))
     driven_by = "video"
     chances = {"floating": 0.7, "halo": 0.7, "edge": 0.5, "shrinking": 0.5, "static": 0.3, "see_through": 0.8,
                "odd_pupils": 0.4, "green": 0.5}

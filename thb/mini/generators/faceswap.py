@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from thb.mini.generator import Format, Generator
-from thb.mini.renderer import FACE, MOUTH, render
+from thb.mini.renderer import FACE, render
 from thb.mini.warps import face_oval, mix, near
 
 INNER = 0.80                     # of the face's oval: what is swapped
@@ -15,7 +15,7 @@ SEAM = 0.25                      # how soft its edge is, where nothing goes wron
 class Simulation(Generator):
     """The donor wears the target's motion; colours are matched badly, and the edge is too hard."""
 
-    format = Format(crf=(20.0, 26.0), audio=None)
+    format = Format(crf=(13.5, 19.5), audio=None)
     driven_by = "video"
     chances = {"colour": 1.0, "hard_seam": 0.8}
 

@@ -7,7 +7,7 @@ from thb.mini.generator import Format, Generator
 class Simulation(Generator):
     """Driven by audio."""
 
-    format = Format(crf=(19.5, 24.5))
+    format = Format(crf=(13.5, 18.5))
     chances = {"late_lips": 0.8, "stuck_hair": 0.6, "smeared_eyes": 0.5, "pulled_background": 0.8}
 
     def act(self, scene, faults):

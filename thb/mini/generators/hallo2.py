@@ -9,7 +9,7 @@ from thb.mini.generator import Format, Generator
 class Simulation(Generator):
     """Driven by audio; the only one of the six whose sound is MP3."""
 
-    format = Format(crf=(21.0, 26.0), audio="mp3")
+    format = Format(crf=(15.0, 20.0), audio="mp3")
     chances = {"idle_lips": 0.35, "late_lips": 0.6, "frozen_locks": 0.6, "bent_face": 0.5, "background_patterns": 0.7}
 
     def act(self, scene, faults):

@@ -7,7 +7,7 @@ from thb.mini.generator import Format, Generator
 class Simulation(Generator):
     """Driven by audio, on a slightly smaller frame."""
 
-    format = Format(shapes=(("25", 0.9375),), crf=(21.0, 26.0), audio="mp3")
+    format = Format(shapes=(("25", 0.9375),), crf=(15.0, 20.0), audio="mp3")
     chances = {"late_lips": 0.7, "stuck_hair": 0.5, "unstable_background": 0.7}
 
     def act(self, scene, faults):

@@ -9,7 +9,7 @@ from thb.mini.generator import Format, Generator
 class Simulation(Generator):
     """Driven by video; small files at few frames a second, and large ones."""
 
-    format = Format(shapes=(("10", 0.625), ("29", 1.25)), crf=(20.0, 24.0))
+    format = Format(shapes=(("10", 0.625), ("29", 1.25)), crf=(14.0, 18.5))
     driven_by = "video"
     chances = {"pumping": 0.8, "bent_face": 0.6, "dragged_object": 0.5, "idle_lips": 0.4}
 

@@ -9,7 +9,7 @@ from thb.mini.generator import Format, Generator
 class Simulation(Generator):
     """Takes a picture and no driver; its files have no audio track."""
 
-    format = Format(shapes=(("24", 1.125),), crf=(19.0, 24.0), audio=None)
+    format = Format(shapes=(("24", 1.125),), crf=(13.5, 18.5), audio=None)
     driven_by = None
     chances = {"bent_face": 0.6, "unstable_background": 0.6}
 
