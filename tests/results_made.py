@@ -32,7 +32,7 @@ def clone(repo: Path, root: Path) -> Paths:
 def fill(paths: Paths, p3: float = BASE["P3"]) -> Params:
     """Write results/ of the main corpus and its control corpora; `p3` is TALL's level there."""
     if load(paths.params).profile != PROFILE:
-        switch_profile(paths.params, PROFILE)       # whichever profile the repository stands on
+        switch_profile(paths.params, PROFILE)  # whichever profile the repository stands on
     params = load(paths.params)
     _cells(paths, params, {**BASE, "P3": p3}, params.fits)
     for name in params.ablations:

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from thb.mini import truth, video
-from thb.mini.fingerprint import NO_TRACE, Camera, draw_camera, film
+from thb.mini.fingerprint import NO_TRACE, draw_camera, film
 from thb.mini.generator import Faults, Generator, Scene
 from thb.mini.plan import ClipPlan
+from thb.mini.renderer import Rendered
 from thb.mini.scene import FAITHFUL, casting, compare, set_scene, shoot
 from thb.mini.seeds import stream
 from thb.mini.strengths import TRACE_FACTOR, TRACES
@@ -37,13 +38,20 @@ def make(plan: ClipPlan) -> Made:
     """Render, film, encode; the truth file remembers the recipe and what came of it."""
     scene, (generator, faults) = set_scene(plan), casting(plan)
     picture = shoot(scene, plan.size, generator, faults)
-    camera = draw_camera(stream(plan.seed, "camera", plan.path), generator.format.crf if plan.is_fake else REAL_CRF)
-    frames = _filmed(plan, picture.rgb, camera)
-    mp4 = video.encode(frames, Fraction(plan.fps), camera.crf, scene.voice.samples if plan.audio else None, plan.audio or "")
+    mp4 = finish(plan, scene, picture, generator)
     sound = video.wav(scene.voice.samples) if heard(plan) else None
     facts = truth.Truth(picture.regions[:, ::2, ::2], _where_wrong(plan, scene, generator, faults),
                         picture.box / plan.size, picture.landmarks / plan.size)
     return Made(mp4, sound, truth.pack(facts, recipe=recipe(plan), digest=digest(mp4, sound)))
+
+
+def finish(plan: ClipPlan, scene: Scene, picture: Rendered, generator: Generator) -> bytes:
+    """The mp4 of a picture: filmed, traced, encoded."""
+    camera = draw_camera(stream(plan.seed, "camera", plan.path), generator.format.crf if plan.is_fake else REAL_CRF)
+    factor = np.exp(stream(plan.seed, "trace", plan.path).uniform(*np.log(TRACE_FACTOR)))
+    trace = TRACES.get(plan.source, NO_TRACE)
+    frames = film(picture.rgb, camera, trace, plan.fingerprint * factor, stream(plan.seed, "noise", plan.path))
+    return video.encode(frames, Fraction(plan.fps), camera.crf, scene.voice.samples if plan.audio else None, plan.audio)
 
 
 def heard(plan: ClipPlan) -> bool:
@@ -69,12 +77,6 @@ def _code(source: str) -> str:
     files = sorted(set(folder.glob("*.py")) - {folder / f"{name}.py" for name in ("corpus", "curation", "calibrate")})
     own = folder / "generators" / f"{source}.py"
     return hashlib.sha256(b"".join(f.read_bytes() for f in [*files, *([own] if own.is_file() else [])])).hexdigest()
-
-
-def _filmed(plan: ClipPlan, rgb: np.ndarray, camera: Camera) -> np.ndarray:
-    factor = np.exp(stream(plan.seed, "trace", plan.path).uniform(*np.log(TRACE_FACTOR)))
-    trace = TRACES.get(plan.source, NO_TRACE)
-    return film(rgb, camera, trace, plan.fingerprint * factor, stream(plan.seed, "noise", plan.path))
 
 
 def _where_wrong(plan: ClipPlan, scene: Scene, generator: Generator, faults: Faults) -> np.ndarray:

@@ -34,10 +34,9 @@ def write_corpus(paths: Paths, profile_render: Mapping[str, Any], seed: int, sou
     """Write every clip of these sources below `paths.raw`, and what is known of it below `paths.truth`."""
     _refuse_other_corpus(paths)
     candidates = plan(profile_render, seed, sources)
-    quotas = {(name, split): n for name, source in sources.items()
-              for split, n in wanted(profile_render, name, source["role"]).items()}
     with crew(workers) as work:
-        trays = curate(candidates, quotas, profile_render["curation"], lambda plans: _ordered(work, plans, report))
+        trays = curate(candidates, quotas(profile_render, sources), profile_render["curation"],
+                       lambda plans: _ordered(work, plans, report))
         kept = [plan for tray in trays for plan in tray.kept]
         todo = [plan for plan in kept if not _is_whole(paths, plan)]
         for done, _ in enumerate(work(_write_clip, [(paths, plan) for plan in todo]), 1):
@@ -47,6 +46,12 @@ def write_corpus(paths: Paths, profile_render: Mapping[str, Any], seed: int, sou
     _write_csv(paths.raw_curation, CURATION_COLUMNS, _counts(trays))
     _sweep(paths, kept)
     _write_csv(paths.manifest, MANIFEST_COLUMNS, _inventory(paths, seed))
+
+
+def quotas(render: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], int]:
+    """Clips to keep, by source and split."""
+    return {(name, split): n for name, source in sources.items()
+            for split, n in wanted(render, name, source["role"]).items()}
 
 
 # ---- work -------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ AUDIO_CODECS = {"aac": ("aac", "fltp", 48_000), "mp3": ("libmp3lame", "s16p", 32
 FRAMES_A_PACKET = 1152
 
 
-def encode(frames: np.ndarray, fps: Fraction, crf: float, samples: np.ndarray | None, audio: str) -> bytes:
+def encode(frames: np.ndarray, fps: Fraction, crf: float, samples: np.ndarray | None, audio: str | None) -> bytes:
     """uint8 frames [T, S, S, 3] and float32 samples [N] (or None: no audio track) as one mp4 file."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:

@@ -97,7 +97,7 @@ def commit(root: Path) -> str:
     """The commit that the book is built from, and whether anything differs from it."""
     head = _git(root, "rev-parse", f"--short={SHORT}", "HEAD")
     if head is None:
-        return "no commit"
+        return "unknown (no git checkout)"
     return (
         f"{head} with local changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
     )

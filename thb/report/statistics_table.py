@@ -213,6 +213,7 @@ def _bars(ax: Axes, rows: pd.DataFrame) -> None:
         ax.barh(rows.index, rows[split], left=left, color=colour, height=0.62, label=split)
         left = left + rows[split]
     ax.set(xlabel="clips", title="Clips by split")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_yticks(rows.index, rows["source"])
     ax.invert_yaxis()
     ax.grid(axis="x")

@@ -18,8 +18,8 @@ def text(value: object) -> str:
 
 
 def name(label: str) -> str:
-    """A name that may break between its words: AniPortrait|Audio."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", text(label))
+    """A name that may break between its words (AniPortrait|Audio) but not at its hyphen."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", text(label).replace("-", "\u2011"))
 
 
 def decimal(value: float, places: int = 2) -> str:
