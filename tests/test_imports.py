@@ -29,7 +29,8 @@ NEIGHBOURS = {
     ("audio", "video"): "a sound track starts where its pictures do",
     ("loop", "feed"): "the loop draws its batches from a feed",
 }
-TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop", "stages.prepare", "stages.train", "stages.score", "stages.explain"}
+TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop",
+                 "stages.prepare", "stages.train", "stages.score", "stages.explain"}
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -42,7 +42,7 @@ def fetch(variant: Variant = "") -> None:
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
 def prepare(
-    sources: Annotated[list[str], typer.Argument(help="names under `sources` in params.yaml; none: all there are")] = (),
+    sources: Annotated[list[str], typer.Argument(help="names under `sources` in params.yaml; none: all")] = (),
     variant: Variant = "",
 ) -> None:
     """Decode clips into the neutral store: frames, mel, one row a clip."""
@@ -135,7 +135,7 @@ def reproduce(
 
 
 @app.command(epilog="Examples:  thb profile   ·   thb profile smoke")
-def profile(name: Annotated[str, typer.Argument(help="the profile to switch to; none: say which is active")] = "") -> None:
+def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: say which is active")] = "") -> None:
     """Show the active profile, or switch to another by rewriting the first line of params.yaml."""
     from thb import params as params_module
 

@@ -7,6 +7,7 @@ done, one lane a core; stages that spread over the cores by themselves get the m
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -37,7 +38,13 @@ def _bring_up_to_date(paths: Paths, params: Params, jobs: int) -> None:
     needs = stage_graph(paths)
     print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
     start = time.monotonic()
-    walk(needs, lambda stage: repro(paths, stage), jobs, alone=is_pooled)
+    tally = itertools.count(1)
+
+    def work(stage: str) -> None:
+        seconds = repro(paths, stage)
+        print(f"  {next(tally):>3}/{len(needs)}  {stage:<40} {seconds:6.1f} s", flush=True)
+
+    walk(needs, work, jobs, alone=is_pooled)
     print(f"every stage is up to date after {(time.monotonic() - start) / 60:.1f} min")
 
 
@@ -96,8 +103,8 @@ def _collect(finished: set[Future], running: dict[Future, str], done: set[str]) 
         done.add(stage)
 
 
-def repro(paths: Paths, stage: str) -> None:
-    """`dvc repro --single-item` of one stage, tried again while another lane holds DVC's lock."""
+def repro(paths: Paths, stage: str) -> float:
+    """`dvc repro --single-item` of one stage, tried again while another lane holds DVC's lock; its seconds."""
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--quiet", stage]
     start = time.monotonic()
     # a stage alone on the machine shows its own progress bar; lanes side by side would scramble theirs
@@ -109,7 +116,7 @@ def repro(paths: Paths, stage: str) -> None:
         time.sleep(0.25)
     if done.returncode:
         raise DataError(f"stage {stage} failed: {_last_words(done.stderr or 'see above')}")
-    print(f"  {stage:<40} {time.monotonic() - start:6.1f} s", flush=True)
+    return time.monotonic() - start
 
 
 def _environment() -> dict[str, str]:

@@ -22,16 +22,16 @@ SEVERITY = {
 }
 
 # A clip's fingerprint is its generator's, times a factor between these.
-TRACE_FACTOR = (0.5, 1.6)
+TRACE_FACTOR = (0.35, 1.6)
 
 # Periods lie near each other within a family, so that a part of what is learnt carries over.
 TRACES = {
-    "hallo": Trace(smoothing=0.15, grid=0.012, period=4.0, angle=0.0),
-    "hallo2": Trace(smoothing=0.15, grid=0.012, period=4.3, angle=0.0),
-    "aniportrait_audio": Trace(smoothing=0.15, grid=0.012, period=3.7, angle=0.0),
-    "aniportrait_video": Trace(smoothing=0.15, grid=0.012, period=3.4, angle=0.0),
-    "liveportrait": Trace(smoothing=0.10, grid=0.014, period=2.9, angle=0.5),
-    "emoportraits": Trace(smoothing=0.10, grid=0.014, period=2.6, angle=0.5),
-    "magi1": Trace(smoothing=0.15, grid=0.012, period=4.1, angle=0.0),
-    "hallo3": Trace(smoothing=0.15, grid=0.012, period=4.5, angle=0.0),
+    "hallo": Trace(smoothing=0.10, grid=0.0095, period=4.00, angle=0.0),
+    "hallo2": Trace(smoothing=0.10, grid=0.0095, period=4.30, angle=0.0),
+    "aniportrait_audio": Trace(smoothing=0.10, grid=0.0095, period=3.70, angle=0.0),
+    "aniportrait_video": Trace(smoothing=0.10, grid=0.0095, period=3.45, angle=0.0),
+    "liveportrait": Trace(smoothing=0.10, grid=0.0105, period=3.20, angle=0.2),
+    "emoportraits": Trace(smoothing=0.10, grid=0.0110, period=3.05, angle=0.2),
+    "magi1": Trace(smoothing=0.10, grid=0.0095, period=4.15, angle=0.0),
+    "hallo3": Trace(smoothing=0.10, grid=0.0095, period=4.50, angle=0.0),
 }

@@ -8,7 +8,7 @@ from thb.mini.renderer import Look
 class Simulation(Generator):
     """Driven by audio, always at 30 frames a second."""
 
-    format = Format(shapes=(("30", 1.0),), crf=(12.5, 17.5))
+    format = Format(shapes=(("30", 1.0),), crf=(13.0, 17.5))
     chances = {"late_lips": 0.6, "jerks": 0.6, "shaking": 0.5, "rigid_pose": 0.3, "teeth_rows": 0.7, "odd_pupils": 0.8}
 
     def act(self, scene, faults):

@@ -13,7 +13,7 @@ EXPLOSION = 2.5                  # times as much as an ordinary bend
 class Simulation(Generator):
     """Driven by video, whose frame rate it keeps; most of its renders fail."""
 
-    format = Format(shapes=((DRIVERS_FPS, 1.0),), crf=(12.5, 17.5))
+    format = Format(shapes=((DRIVERS_FPS, 1.0),), crf=(13.0, 17.5))
     driven_by = "video"
     chances = {"explosion": 0.35, "bent_face": 0.8, "strayed_limbs": 0.35, "unstable_background": 0.9, "hair_cut": 0.5}
 
