@@ -22,10 +22,18 @@ from thb.mini.voice import RATE, draw_timbre, speak
 from thb.paths import Paths
 
 RENDER = {
-    "size": 32, "seconds": (0.35, 0.45), "fingerprint": 1.0, "artefacts": 1.0, "curation": 0.5,
-    "clips": {"generator": {"train": 1, "val": 1, "test": 1}, "unseen": {"train": 0, "val": 0, "test": 1},
-              "ffpp": {"train": 2, "val": 2, "test": 2}, "celebvhq": {"train": 1, "val": 1, "test": 1},
-              "swap": {"train": 1, "val": 1, "test": 2}},
+    "size": 32,
+    "seconds": (0.35, 0.45),
+    "fingerprint": 1.0,
+    "artefacts": 1.0,
+    "curation": 0.5,
+    "clips": {
+        "generator": {"train": 1, "val": 1, "test": 1},
+        "unseen": {"train": 0, "val": 0, "test": 1},
+        "ffpp": {"train": 2, "val": 2, "test": 2},
+        "celebvhq": {"train": 1, "val": 1, "test": 1},
+        "swap": {"train": 1, "val": 1, "test": 2},
+    },
 }
 FAKE = re.compile(r"\d{5}--.{10,11}_\d+--[A-Za-z0-9]+")
 
@@ -56,9 +64,14 @@ def clips(paths: Paths, folder: str) -> list[Path]:
 
 # ---- plan and names ---------------------------------------------------------------------------------
 
+
 def large_plan(sources, seed=11):
     counts = {"train": 6, "val": 3, "test": 4}
-    roles = {"generator": counts, "unseen": {"train": 0, "val": 0, "test": 3}, "swap": {"train": 12, "val": 4, "test": 4}}
+    roles = {
+        "generator": counts,
+        "unseen": {"train": 0, "val": 0, "test": 3},
+        "swap": {"train": 12, "val": 4, "test": 4},
+    }
     reals = {name: {"train": 12, "val": 4, "test": 12} for name in ("ffpp", "celebvhq")}
     return plan(RENDER | {"clips": roles | reals}, seed, sources)
 
@@ -72,8 +85,10 @@ def test_no_person_and_no_driver_is_in_two_splits_or_both_real_and_fake(sources)
     drawn = large_plan(sources)
     for facts in (lambda p: {p.portrait, p.donor} - {""}, lambda p: {video_of(p.driver)} - {""}):
         for kind in ("real", "fake"):
-            sets = {s: set().union(*(facts(p) for p in drawn if p.split == s and (p.role == "real") == (kind == "real")))
-                    for s in SPLITS}
+            sets = {
+                s: set().union(*(facts(p) for p in drawn if p.split == s and (p.role == "real") == (kind == "real")))
+                for s in SPLITS
+            }
             assert not sets["train"] & sets["val"]
             assert not sets["train"] & sets["test"]
             assert not sets["val"] & sets["test"]
@@ -137,6 +152,7 @@ def test_a_corpus_too_strictly_curated_says_so(tmp_path, sources):
 
 # ---- voice ------------------------------------------------------------------------------------------
 
+
 def test_the_mouth_follows_the_voice_and_not_another_moment():
     together, apart = [], []
     for seed in range(8):
@@ -157,6 +173,7 @@ def test_the_mouth_is_the_same_at_any_frame_rate():
 
 
 # ---- what is written --------------------------------------------------------------------------------
+
 
 def test_folders_hold_what_the_release_holds(made, sources):
     for name, source in sources.items():
@@ -225,6 +242,7 @@ def test_truth_covers_every_frame_of_every_clip(made, sources):
 
 # ---- again, interrupted, elsewhere ------------------------------------------------------------------
 
+
 def test_the_same_bytes_in_another_folder(made, sources, tmp_path):
     assert contents(write(tmp_path, sources)) == contents(made)
 
@@ -251,6 +269,7 @@ def test_an_interrupted_run_leaves_no_half_file_and_ends_the_same(made, sources,
         if len(seen) > 5:
             raise KeyboardInterrupt
         return real(p)
+
     monkeypatch.setattr(clip, "make", make)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, sources)
@@ -262,6 +281,7 @@ def test_an_interrupted_run_leaves_no_half_file_and_ends_the_same(made, sources,
 def test_a_full_disk_is_one_line(tmp_path, sources, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
+
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(DiskError, match="cannot write .*: no space left on device"):
         write(tmp_path, {"hallo": sources["hallo"]})
@@ -276,6 +296,7 @@ def test_a_download_is_not_swept_away(tmp_path, sources):
 
 
 # ---- control corpora --------------------------------------------------------------------------------
+
 
 def test_controls_keep_the_clips_and_switch_one_thing_off(made, sources, tmp_path):
     fakes = {name: source for name, source in sources.items() if source["role"] == "generator"}

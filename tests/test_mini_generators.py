@@ -18,8 +18,14 @@ from thb.mini.strengths import CALIBRATION_SEEDS, SEVERITY, TRACES
 SIDE = 48
 N_FRAMES = 9
 COUNTS = {"train": 1, "val": 0, "test": 0}
-RENDER = {"size": 48, "seconds": (2.0, 2.0), "fingerprint": 1.0, "artefacts": 1.0, "curation": 0.5,
-          "clips": {role: COUNTS for role in ("generator", "unseen", "swap")} | {"ffpp": {**COUNTS, "train": 2}}}
+RENDER = {
+    "size": 48,
+    "seconds": (2.0, 2.0),
+    "fingerprint": 1.0,
+    "artefacts": 1.0,
+    "curation": 0.5,
+    "clips": dict.fromkeys(("generator", "unseen", "swap"), COUNTS) | {"ffpp": {**COUNTS, "train": 2}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +36,9 @@ def sources(repo):
 @pytest.fixture(scope="module")
 def scenes(sources):
     """By generator: a scene that can show every fault (long hair, dark glasses, a background with something on it)."""
-    return {name: _worst_case(set_scene(next(iter(plan(RENDER, 5, {name: sources[name]}))))) for name in generators.known()}
+    return {
+        name: _worst_case(set_scene(next(iter(plan(RENDER, 5, {name: sources[name]}))))) for name in generators.known()
+    }
 
 
 def _worst_case(scene):
@@ -68,7 +76,9 @@ def test_each_fault_alone_can_be_seen(name, scenes):
         scene = scenes[name]
         if fault == "odd_pupils":
             scene = replace(scene, portrait=replace(scene.portrait, glasses="clear"))
-        shown = compare(scene, SIDE, simulation, Faults(3, dict.fromkeys(simulation.chances, 0.0) | {fault: 1.0}), some(scene))[0]
+        shown = compare(
+            scene, SIDE, simulation, Faults(3, dict.fromkeys(simulation.chances, 0.0) | {fault: 1.0}), some(scene)
+        )[0]
         plain = compare(scene, SIDE, simulation, every(simulation, 0.0), some(scene))[0]
         assert np.abs(shown - plain).max() > 0.02, f"{name}: {fault} leaves no mark"
 
@@ -122,7 +132,9 @@ def test_severity_is_spread_widely_and_scaled():
     assert np.quantile(strengths, 0.9) > 5 * np.quantile(strengths, 0.1)
     assert 0.4 < np.mean([faults["b"] > 0 for faults in drawn]) < 0.6
     assert draw_faults(7, chances, (0.5, 0.8), 0.0)["a"] == 0.0
-    assert draw_faults(7, chances, (0.5, 0.8), 2.0)["a"] == pytest.approx(2 * draw_faults(7, chances, (0.5, 0.8), 1.0)["a"])
+    assert draw_faults(7, chances, (0.5, 0.8), 2.0)["a"] == pytest.approx(
+        2 * draw_faults(7, chances, (0.5, 0.8), 1.0)["a"]
+    )
 
 
 def test_fingerprints_are_faint_and_each_its_own():

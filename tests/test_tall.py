@@ -183,15 +183,22 @@ def test_labels_are_smoothed(small):
     assert torch.allclose(network.loss(clips, rng()), -(target * log).sum(dim=1).mean(), atol=1e-6)
 
 
-def test_the_stem_starts_with_high_pass_filters_and_sees_motion():
+def test_the_stem_sees_detail_and_motion_but_no_colour():
     stem = tall.HighPassStem(width=8, patch=4, dim=16).eval()
-    taps = stem.layers[0].weight.sum(dim=(2, 3))
-    assert taps[::2].abs().max() < 1e-5
-    assert taps[1::2].abs().max() > 1e-2
-    frames = torch.rand(1, 1, 3, 16, 16, generator=rng()).expand(1, 4, 3, 16, 16)
-    still = stem(frames)
-    assert still.shape == (1, 8, 8, 16)
-    assert torch.allclose(still[:, :4, :4], still[:, 4:, 4:], atol=1e-5)
+    still = torch.rand(1, 1, 3, 16, 16, generator=rng()).expand(1, 4, 3, 16, 16)
+    tinted = still + torch.tensor([0.5, 0.0, -0.5]).view(3, 1, 1)
+    moving = torch.cat([still[:, :3], still[:, 3:].flip(-1)], dim=1)
+    assert stem(still).shape == (1, 8, 8, 16)
+    assert torch.allclose(stem(tinted), stem(still), atol=1e-5)
+    assert torch.allclose(stem(still)[:, :4, :4], stem(still)[:, 4:, 4:], atol=1e-5)
+    assert not torch.allclose(stem(moving)[:, :4, :4], stem(still)[:, :4, :4], atol=1e-2)
+
+
+def test_fine_detail_is_a_pixel_minus_its_neighbourhood():
+    images = torch.rand(2, 3, 8, 8, generator=rng())
+    detail = tall.fine_detail(images)
+    assert torch.allclose(detail[1, 2, 3, 4], images[1, 2, 3, 4] - images[1, 2, 2:5, 3:6].mean())
+    assert tall.fine_detail(torch.ones_like(images)).abs().max() < 1e-6
 
 
 # ── Which frames ─────────────────────────────────────────────────────────────────────────────────

@@ -124,8 +124,9 @@ class Detector(Network):
 class HighPassStem(nn.Module):
     """Convolutions on each frame at full resolution, before it is shrunk: faint traces survive the patches.
 
-    [N, 4, 3, s, s] -> [N, 2s/patch, 2s/patch, dim]. Besides its colours a frame brings its deviation from
-    the four frames' mean; half of the first kernels start as high-pass filters (their taps sum to zero).
+    [N, 4, 3, s, s] -> [N, 2s/patch, 2s/patch, dim]. It sees each pixel's difference from its neighbourhood
+    and from the same pixel's mean over the four frames, but no colour: a small network that sees colours
+    learns the faces of the training portraits by heart.
     """
 
     def __init__(self, width: int, patch: int, dim: int) -> None:
@@ -133,18 +134,21 @@ class HighPassStem(nn.Module):
         halvings = int(math.log2(patch))
         widths = [6, *(min(dim, width * 2**i) for i in range(halvings)), dim]
         steps = zip(itertools.pairwise(widths), [1] + [2] * halvings, strict=True)
+        self.standardise = nn.BatchNorm2d(6, affine=False)
         self.layers = nn.Sequential(*(
             layer for (inputs, outputs), stride in steps for layer in _convolution(inputs, outputs, stride)))
         self.norm = nn.LayerNorm(dim)
-        with torch.no_grad():
-            first = self.layers[0].weight[::2]
-            first -= first.mean(dim=(2, 3), keepdim=True)
 
     def forward(self, frames: Tensor) -> Tensor:
-        moving = frames - frames.mean(dim=1, keepdim=True)
-        pixels = torch.cat([frames, moving], dim=2).flatten(0, 1)
-        maps = self.layers(pixels.contiguous(memory_format=torch.channels_last)).unflatten(0, (-1, FRAMES))
+        moving = (frames - frames.mean(dim=1, keepdim=True)).flatten(0, 1)
+        detail = fine_detail(frames.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+        maps = self.layers(self.standardise(torch.cat([detail, moving], dim=1))).unflatten(0, (-1, FRAMES))
         return self.norm(tile(maps).permute(0, 2, 3, 1))
+
+
+def fine_detail(images: Tensor) -> Tensor:
+    """[N, 3, s, s] minus the mean of each pixel's 3 x 3 neighbourhood; edge pixels repeated outside."""
+    return images - F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
 def _convolution(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:

@@ -30,10 +30,10 @@ from thb.mini.strengths import CALIBRATION_SEEDS
 from thb.params import load
 from thb.paths import Paths, find_root
 
-SIDE, CROP = 128, 80             # px: as the clip store keeps a frame, and what is looked at round the face
-EVERY = 4                        # frames
-FINE = 1.5                       # px: what is coarser is no trace of a generator
-PENALTY = 0.003                  # inverse; there are more features than clips
+SIDE, CROP = 128, 80  # px: as the clip store keeps a frame, and what is looked at round the face
+EVERY = 4  # frames
+FINE = 1.5  # px: what is coarser is no trace of a generator
+PENALTY = 0.003  # inverse; there are more features than clips
 CORPORA = {"main": {}, "fingerprint 0": {"fingerprint": 0.0}, "artefacts 0": {"artefacts": 0.0}}
 
 
@@ -63,12 +63,19 @@ def _counts(train: int, test: int) -> dict[str, dict[str, int]]:
 
 
 def _report(title: str, render: Mapping[str, Any], seed: int, sources: Mapping[str, Any], work) -> None:
-    trays = curate(plan(render, seed, sources), quotas(render, sources), render["curation"],
-                   lambda plans: _in_order(work, visible_fault, plans))
+    trays = curate(
+        plan(render, seed, sources),
+        quotas(render, sources),
+        render["curation"],
+        lambda plans: _in_order(work, visible_fault, plans),
+    )
     kept = [clip for tray in trays for clip in tray.kept]
     spectra = np.stack(_in_order(work, spectrum, kept))
-    removed = {s: 1 - sum(len(t.kept) for t in trays if t.source == s) / sum(t.made for t in trays if t.source == s)
-               for s, source in sources.items() if source["role"] in CURATED}
+    removed = {
+        s: 1 - sum(len(t.kept) for t in trays if t.source == s) / sum(t.made for t in trays if t.source == s)
+        for s, source in sources.items()
+        if source["role"] in CURATED
+    }
     print(f"\n{title}")
     _row("removed", removed)
     for protocol, cells in protocols(kept, spectra).items():
@@ -76,7 +83,11 @@ def _report(title: str, render: Mapping[str, Any], seed: int, sources: Mapping[s
 
 
 def _row(title, cells):
-    print(f"  {title:8} {np.mean(list(cells.values())):.2f}  ", "  ".join(f"{k} {v:.2f}" for k, v in cells.items()), flush=True)
+    print(
+        f"  {title:8} {np.mean(list(cells.values())):.2f}  ",
+        "  ".join(f"{k} {v:.2f}" for k, v in cells.items()),
+        flush=True,
+    )
 
 
 def spectrum(clip: ClipPlan) -> np.ndarray:
@@ -85,7 +96,7 @@ def spectrum(clip: ClipPlan) -> np.ndarray:
     picture = shoot(scene, clip.size, generator, faults)
     power = 0.0
     frames = _decoded(finish(clip, scene, picture, generator))[::EVERY]
-    for frame, box in zip(frames, picture.box[::EVERY] / clip.size):
+    for frame, box in zip(frames, picture.box[::EVERY] / clip.size, strict=True):
         power = power + np.abs(np.fft.rfft2(_detail(frame, box))) ** 2
     power = np.log(np.fft.fftshift(power / len(frames), axes=0)[:, :-1] + 1.0)
     return power.reshape(CROP // 4, 4, CROP // 8, 4).mean(axis=(1, 3)).ravel().astype(np.float32)
@@ -100,7 +111,7 @@ def _decoded(mp4: bytes) -> list[np.ndarray]:
 def _detail(frame, box):
     """A windowed square round the face, less what is coarse [CROP, CROP]."""
     x, y = (int(np.clip((low + high) / 2 * SIDE - CROP / 2, 0, SIDE - CROP)) for low, high in (box[0::2], box[1::2]))
-    square = frame[y:y + CROP, x:x + CROP]
+    square = frame[y : y + CROP, x : x + CROP]
     return (square - cv2.GaussianBlur(square, (0, 0), FINE)) * np.outer(np.hanning(CROP), np.hanning(CROP))
 
 

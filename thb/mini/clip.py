@@ -20,8 +20,8 @@ from thb.mini.seeds import stream
 from thb.mini.strengths import TRACE_FACTOR, TRACES
 
 REAL_CRF = (13.0, 19.5)
-HOLD = 3                         # frames that share one look at where the faults are
-DIFFERS = 0.04                   # of 1, in any colour: more is a fault
+HOLD = 3  # frames that share one look at where the faults are
+DIFFERS = 0.04  # of 1, in any colour: more is a fault
 DRAWN_BY = ("av", "numpy", "opencv-python-headless")
 
 
@@ -40,8 +40,12 @@ def make(plan: ClipPlan) -> Made:
     picture = shoot(scene, plan.size, generator, faults)
     mp4 = finish(plan, scene, picture, generator)
     sound = video.wav(scene.voice.samples) if heard(plan) else None
-    facts = truth.Truth(picture.regions[:, ::2, ::2], _where_wrong(plan, scene, generator, faults),
-                        picture.box / plan.size, picture.landmarks / plan.size)
+    facts = truth.Truth(
+        picture.regions[:, ::2, ::2],
+        _where_wrong(plan, scene, generator, faults),
+        picture.box / plan.size,
+        picture.landmarks / plan.size,
+    )
     return Made(mp4, sound, truth.pack(facts, recipe=recipe(plan), digest=digest(mp4, sound)))
 
 
@@ -56,7 +60,9 @@ def finish(plan: ClipPlan, scene: Scene, picture: Rendered, generator: Generator
 
 def heard(plan: ClipPlan) -> bool:
     """Whether a wav file goes with the clip: with every fake that speaks, and with FF++'s silent reals."""
-    return plan.audio is not None if plan.role in ("generator", "unseen") else plan.role == "real" and plan.audio is None
+    return (
+        plan.audio is not None if plan.role in ("generator", "unseen") else plan.role == "real" and plan.audio is None
+    )
 
 
 def digest(mp4: bytes, sound: bytes | None) -> str:

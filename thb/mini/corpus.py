@@ -21,22 +21,32 @@ from thb.records import disk_errors, write_atomic, write_json
 
 AUDIO_OF_FAKES, AUDIO_OF_DRIVERS, AUDIO_OF_FFPP = "audio/fake", "audio/fake_celebvhq", "audio/ff++"
 SPLIT_LIST, OFFICIAL_LIST = "real/real_dataset_split.json", "real/real_dataset_split_official_ff++.json"
-OFFICIAL_SHARES = (0.72, 0.86)   # FF++'s own lists: 720, 140 and 140 of 1,000
-REVISION = "mini-"               # before the seed; tells this corpus from a download
+OFFICIAL_SHARES = (0.72, 0.86)  # FF++'s own lists: 720, 140 and 140 of 1,000
+REVISION = "mini-"  # before the seed; tells this corpus from a download
 MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
 CURATION_COLUMNS = ("source", "made", "removed", "kept", "ratio_removed")
 
-Report = Callable[[str, int, int], None]      # what is being done, how many are done, of how many
+Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
 
-def write_corpus(paths: Paths, profile_render: Mapping[str, Any], seed: int, sources: Mapping[str, Mapping[str, Any]],
-                 workers: int, report: Report) -> None:
+def write_corpus(
+    paths: Paths,
+    profile_render: Mapping[str, Any],
+    seed: int,
+    sources: Mapping[str, Mapping[str, Any]],
+    workers: int,
+    report: Report,
+) -> None:
     """Write every clip of these sources below `paths.raw`, and what is known of it below `paths.truth`."""
     _refuse_other_corpus(paths)
     candidates = plan(profile_render, seed, sources)
     with crew(workers) as work:
-        trays = curate(candidates, quotas(profile_render, sources), profile_render["curation"],
-                       lambda plans: _ordered(work, plans, report))
+        trays = curate(
+            candidates,
+            quotas(profile_render, sources),
+            profile_render["curation"],
+            lambda plans: _ordered(work, plans, report),
+        )
         kept = [plan for tray in trays for plan in tray.kept]
         todo = [plan for plan in kept if not _is_whole(paths, plan)]
         for done, _ in enumerate(work(_write_clip, [(paths, plan) for plan in todo]), 1):
@@ -50,11 +60,15 @@ def write_corpus(paths: Paths, profile_render: Mapping[str, Any], seed: int, sou
 
 def quotas(render: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], int]:
     """Clips to keep, by source and split."""
-    return {(name, split): n for name, source in sources.items()
-            for split, n in wanted(render, name, source["role"]).items()}
+    return {
+        (name, split): n
+        for name, source in sources.items()
+        for split, n in wanted(render, name, source["role"]).items()
+    }
 
 
 # ---- work -------------------------------------------------------------------------------------------
+
 
 def _ordered(work, plans: Sequence[ClipPlan], report: Report) -> list[float]:
     """Visible fault of each plan, in their order."""
@@ -72,6 +86,7 @@ def _judge(task):
 
 
 # ---- clips ------------------------------------------------------------------------------------------
+
 
 def _write_clip(task) -> None:
     """The truth file comes last: it says that the others are whole."""
@@ -108,10 +123,11 @@ def _put(path: Path, content: bytes) -> None:
 
 # ---- what goes with the clips -----------------------------------------------------------------------
 
+
 def _write_drivers(paths: Paths, kept: Iterable[ClipPlan]) -> None:
     """The sound of every video that drives a fake."""
-    for driver, plan in _drivers(kept).items():
-        _put(paths.raw / AUDIO_OF_DRIVERS / f"{driver}.wav", wav(voice_of(plan.seed, driver, plan.seconds).samples))
+    for driver, led in _drivers(kept).items():
+        _put(paths.raw / AUDIO_OF_DRIVERS / f"{driver}.wav", wav(voice_of(led.seed, driver, led.seconds).samples))
 
 
 def _drivers(kept):
@@ -129,15 +145,19 @@ def _write_lists(paths: Paths, kept: Sequence[ClipPlan], seed: int) -> None:
 
 def _names(kept, split, silent):
     """Real files of a split; FF++'s are those without an audio track."""
-    return sorted(f"{p.stem}.mp4" for p in kept if p.role == "real" and p.split == split and (p.audio is None) == silent)
+    return sorted(
+        f"{p.stem}.mp4" for p in kept if p.role == "real" and p.split == split and (p.audio is None) == silent
+    )
 
 
 def _official(ffpp, seed):
     couples = [couple for names in ffpp.values() for couple in pairs(names)]
     order = stream(seed, "official").permutation(len(couples))
     ends = [0, *(round(share * len(couples)) for share in OFFICIAL_SHARES), len(couples)]
-    return {split: sorted(name for k in order[first:last] for name in couples[k])
-            for split, first, last in zip(SPLITS, ends, ends[1:])}
+    return {
+        split: sorted(name for k in order[first:last] for name in couples[k])
+        for split, first, last in zip(SPLITS, ends[:-1], ends[1:], strict=True)
+    }
 
 
 def _listed(ffpp, celebvhq):
@@ -175,8 +195,10 @@ def _sweep(paths: Paths, kept: Sequence[ClipPlan]) -> None:
     """Remove what the plan does not hold: clips of an earlier plan, and the halves of a killed run."""
     planned = {paths.raw_curation, paths.raw / SPLIT_LIST, paths.raw / OFFICIAL_LIST}
     planned |= {paths.raw / AUDIO_OF_DRIVERS / f"{driver}.wav" for driver in _drivers(kept)}
-    for plan in kept:
-        planned |= {paths.raw / plan.path, _truth_path(paths, plan)} | ({_sound_path(paths, plan)} if clip.heard(plan) else set())
+    for made in kept:
+        planned |= {paths.raw / made.path, _truth_path(paths, made)} | (
+            {_sound_path(paths, made)} if clip.heard(made) else set()
+        )
     with disk_errors(paths.raw):
         for stray in (_files(paths.raw) | _files(paths.truth)) - planned:
             stray.unlink()
@@ -192,4 +214,6 @@ def _refuse_other_corpus(paths: Paths) -> None:
         with paths.manifest.open(newline="", encoding="utf-8") as file:
             revisions = {row["revision"] for row in csv.DictReader(file)}
         if others := sorted(r for r in revisions if not r.startswith(REVISION)):
-            raise DataError(f"{paths.raw} holds another corpus (revision {others[0]}); move it away before rendering one")
+            raise DataError(
+                f"{paths.raw} holds another corpus (revision {others[0]}); move it away before rendering one"
+            )

@@ -11,10 +11,10 @@ from thb.mini.plan import ClipPlan
 from thb.mini.scene import casting, compare, set_scene
 
 CURATED = ("generator", "unseen")
-PREVIEW_SIDE = 40                # px
+PREVIEW_SIDE = 40  # px
 PREVIEW_FRAMES = 4
-WORST_AREA = 0.04                # of the frame: the part where it is most wrong is what the eye finds
-PLAIN = 0.12                     # its mean error in the worst frame that counts as a visible fault of 0.5
+WORST_AREA = 0.04  # of the frame: the part where it is most wrong is what the eye finds
+PLAIN = 0.12  # its mean error in the worst frame that counts as a visible fault of 0.5
 
 Judge = Callable[[Sequence[ClipPlan]], Iterable[float]]
 
@@ -25,7 +25,7 @@ def visible_fault(plan: ClipPlan) -> float:
     frames = np.unique(np.linspace(0, len(scene.moments) - 1, PREVIEW_FRAMES).round().astype(int))
     wrong, right = compare(scene, PREVIEW_SIDE, generator, faults, frames)
     off = np.sort(np.abs(wrong - right).mean(axis=-1).reshape(len(frames), -1), axis=1)
-    worst = off[:, -int(WORST_AREA * PREVIEW_SIDE**2):].mean(axis=1).max()
+    worst = off[:, -int(WORST_AREA * PREVIEW_SIDE**2) :].mean(axis=1).max()
     return float(1.0 - 0.5 ** (worst / PLAIN))
 
 
@@ -48,10 +48,12 @@ class Tray:
         if not self.open:
             return ()
         missing = self.wanted - len(self.kept)
-        batch = self.candidates[self.made:self.made + missing + missing // 2 + 1]
+        batch = self.candidates[self.made : self.made + missing + missing // 2 + 1]
         if not batch:
-            raise ParamsError(f"render.curation is too strict: of {self.made} {self.source} candidates "
-                              f"{len(self.kept)} passed, and {self.wanted} are wanted")
+            raise ParamsError(
+                f"render.curation is too strict: of {self.made} {self.source} candidates "
+                f"{len(self.kept)} passed, and {self.wanted} are wanted"
+            )
         return batch
 
     def judge(self, plan: ClipPlan, fault: float, limit: float) -> None:
@@ -71,7 +73,7 @@ def curate(plans: Sequence[ClipPlan], wanted: Mapping[tuple[str, str], int], lim
             tray.kept, tray.made = list(tray.candidates), len(tray.candidates)
     while any(tray.open for tray in trays):
         batches = [(tray, plan) for tray in trays for plan in tray.next()]
-        for (tray, plan), fault in zip(batches, judge([_at_full_fault(plan) for _, plan in batches])):
+        for (tray, plan), fault in zip(batches, judge([_at_full_fault(plan) for _, plan in batches]), strict=True):
             tray.judge(plan, fault, limit)
     return trays
 

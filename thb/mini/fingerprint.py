@@ -5,28 +5,28 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-NOISE_TILE = 384                 # px; frames take their noise from random places of one tile
+NOISE_TILE = 384  # px; frames take their noise from random places of one tile
 SMOOTHING_PX = 0.8
-cv2.setNumThreads(1)             # the corpus is made by processes, and must not depend on how many
+cv2.setNumThreads(1)  # the corpus is made by processes, and must not depend on how many
 
 
 @dataclass(frozen=True)
 class Camera:
     """What filming does to a clip."""
 
-    blur: float                  # px at side 128
-    noise: float                 # standard deviation, of 1
-    crf: float                   # of the codec
+    blur: float  # px at side 128
+    noise: float  # standard deviation, of 1
+    crf: float  # of the codec
 
 
 @dataclass(frozen=True)
 class Trace:
     """What a generator does to every frame: it smooths, and leaves a grid of its own period."""
 
-    smoothing: float             # share of the finest detail that is lost
-    grid: float                  # amplitude, of 1
-    period: float                # px
-    angle: float                 # radians
+    smoothing: float  # share of the finest detail that is lost
+    grid: float  # amplitude, of 1
+    period: float  # px
+    angle: float  # radians
 
 
 NO_TRACE = Trace(smoothing=0.0, grid=0.0, period=4.0, angle=0.0)
@@ -34,7 +34,9 @@ NO_TRACE = Trace(smoothing=0.0, grid=0.0, period=4.0, angle=0.0)
 
 def draw_camera(rng: np.random.Generator, crf: tuple[float, float]) -> Camera:
     """One camera; soft and sharp ones, so that sharpness alone tells nothing."""
-    return Camera(blur=rng.uniform(0.0, 0.75), noise=np.exp(rng.uniform(np.log(0.004), np.log(0.014))), crf=rng.uniform(*crf))
+    return Camera(
+        blur=rng.uniform(0.0, 0.75), noise=np.exp(rng.uniform(np.log(0.004), np.log(0.014))), crf=rng.uniform(*crf)
+    )
 
 
 def film(rgb: np.ndarray, camera: Camera, trace: Trace, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -45,7 +47,7 @@ def film(rgb: np.ndarray, camera: Camera, trace: Trace, strength: float, rng: np
     marks, share = np.float32(strength) * grid(trace, side)[..., None], min(1.0, strength * trace.smoothing)
     out = np.empty(rgb.shape, np.uint8)
     for t, (y, x) in enumerate(places):
-        frame = blurred(rgb[t], camera.blur * side / 128) + tile[y:y + side, x:x + side]
+        frame = blurred(rgb[t], camera.blur * side / 128) + tile[y : y + side, x : x + side]
         if share:
             frame = cv2.addWeighted(frame, 1.0 - share, blurred(frame, SMOOTHING_PX), share, 0.0)
         out[t] = np.clip((frame + marks) * 255.0 + 0.5, 0.0, 255.0)

@@ -8,12 +8,12 @@ from thb.mini.generator import Scene
 from thb.mini.motion import Motion, Pose, still
 from thb.mini.warps import waves
 
-LATEST_LIPS = 0.35               # seconds
-JUMP = 0.16                      # radians of a sudden turn
-SHAKE = 0.06                     # radians
-DRIFT = 0.07                     # of the frame side: how far a body moves under a still head
-PUMP = 5.0                       # growth per fraction of the side moved
-SHRINK = 0.9                     # of the scale, per radian turned away
+LATEST_LIPS = 0.35  # seconds
+JUMP = 0.16  # radians of a sudden turn
+SHAKE = 0.06  # radians
+DRIFT = 0.07  # of the frame side: how far a body moves under a still head
+PUMP = 5.0  # growth per fraction of the side moved
+SHRINK = 0.9  # of the scale, per radian turned away
 
 
 def late_lips(scene: Scene, motion: Motion, strength: float) -> Motion:
@@ -25,7 +25,9 @@ def late_lips(scene: Scene, motion: Motion, strength: float) -> Motion:
 def idle_lips(motion: Motion, strength: float) -> Motion:
     """Lips that hardly move though somebody speaks."""
     kept = max(0.0, 1.0 - strength)
-    return replace(motion, mouth_open=motion.mouth_open * np.float32(kept), mouth_wide=motion.mouth_wide * np.float32(kept))
+    return replace(
+        motion, mouth_open=motion.mouth_open * np.float32(kept), mouth_wide=motion.mouth_wide * np.float32(kept)
+    )
 
 
 def stuck_hair(motion: Motion, strength: float) -> Motion:
@@ -49,8 +51,11 @@ def jerks(motion: Motion, moments: np.ndarray, strength: float, rng: np.random.G
 
 def shaking(motion: Motion, moments: np.ndarray, strength: float, rng: np.random.Generator) -> Motion:
     """A fast swing of the head that no neck would do."""
-    return _turn(motion, yaw=strength * SHAKE * waves(rng, moments, 3.0, 6.0, 1),
-                 pitch=0.5 * strength * SHAKE * waves(rng, moments, 3.0, 6.0, 1))
+    return _turn(
+        motion,
+        yaw=strength * SHAKE * waves(rng, moments, 3.0, 6.0, 1),
+        pitch=0.5 * strength * SHAKE * waves(rng, moments, 3.0, 6.0, 1),
+    )
 
 
 def pumping(motion: Motion, strength: float) -> Motion:
@@ -67,18 +72,29 @@ def shrinking(motion: Motion, strength: float) -> Motion:
 def floating(motion: Motion, moments: np.ndarray, strength: float, rng: np.random.Generator) -> Motion:
     """A body that moves as the driver's did, under a head that does not follow."""
     aside, down = (strength * DRIFT * waves(rng, moments, 0.3, 1.0) for _ in range(2))
-    body = replace(motion.body, x=motion.body.x + aside, y=motion.body.y + 0.4 * np.abs(down), roll=motion.body.roll + 0.8 * aside)
+    body = replace(
+        motion.body, x=motion.body.x + aside, y=motion.body.y + 0.4 * np.abs(down), roll=motion.body.roll + 0.8 * aside
+    )
     return replace(motion, body=body)
 
 
 def odd_pupils(motion: Motion, moments: np.ndarray, strength: float, rng: np.random.Generator) -> Motion:
     """Pupils that widen and narrow at changing speed."""
-    beat = np.sin(2 * np.pi * np.cumsum(2.0 + 1.5 * waves(rng, moments, 0.3, 0.8)) * (moments[1] - moments[0] if len(moments) > 1 else 0))
+    beat = np.sin(
+        2
+        * np.pi
+        * np.cumsum(2.0 + 1.5 * waves(rng, moments, 0.3, 0.8))
+        * (moments[1] - moments[0] if len(moments) > 1 else 0)
+    )
     return replace(motion, pupil=(motion.pupil * np.clip(1.0 + 0.6 * strength * beat, 0.3, 2.0)).astype(np.float32))
 
 
 def _turn(motion, yaw, pitch):
-    head = replace(motion.head, yaw=(motion.head.yaw + yaw).astype(np.float32), pitch=(motion.head.pitch + pitch).astype(np.float32))
+    head = replace(
+        motion.head,
+        yaw=(motion.head.yaw + yaw).astype(np.float32),
+        pitch=(motion.head.pitch + pitch).astype(np.float32),
+    )
     return _with_head(motion, head)
 
 

@@ -7,14 +7,15 @@ from thb.mini.generator import Shot
 from thb.mini.renderer import FACE, HAIR
 from thb.mini.warps import axes, displace, face_oval, mix, near, ripples, round_spot, waves
 
-PULL = 1.6                       # how far the background follows the head, at strength 1
-WOBBLE = 0.030                   # of the side: how far an unstable background sways
-BEND = 0.045                     # of the side: how far a face is bent
-HALO_BLUR = 0.030                # of the side
+PULL = 1.6  # how far the background follows the head, at strength 1
+WOBBLE = 0.030  # of the side: how far an unstable background sways
+BEND = 0.045  # of the side: how far a face is bent
+HALO_BLUR = 0.030  # of the side
 GREEN = np.array((0.16, 0.82, 0.25), np.float32)
 
 
 # ---- background -------------------------------------------------------------------------------------
+
 
 def pulled_background(frames, shot: Shot, strength: float, reach: float = 1.9):
     """The background round the head moves with it, as if it were part of it."""
@@ -36,12 +37,15 @@ def dragged_object(frames, shot: Shot, strength: float, rng):
         return frames
     side, centre = rng.choice((-1.0, 1.0)), _centres(shot)[0]
     width = np.diff(shot.picture.box[0, [0, 2]])[0] / shot.side
-    piece = round_spot(shot.side, centre[0] + side * width * rng.uniform(0.8, 1.1), centre[1] + rng.uniform(-0.2, 0.1), 0.22)
+    piece = round_spot(
+        shot.side, centre[0] + side * width * rng.uniform(0.8, 1.1), centre[1] + rng.uniform(-0.2, 0.1), 0.22
+    )
     piece = np.clip(4.0 * piece, 0.0, 1.0)
 
     def field(t):
         shift = (_centres(shot)[t] - centre) * PULL * 1.5 * strength
         return -shift[0] * piece, -shift[1] * piece
+
     return _rebuilt(frames, shot, field)
 
 
@@ -54,7 +58,9 @@ def background_patterns(frames, shot: Shot, strength: float, rng):
     room = 0.35 + np.clip(detail / 0.06, 0.0, 1.5)
     shapes = [ripples(rng, shot.side, cells) * room for cells in (9.0, 14.0)]
     tracks = [0.055 * strength * waves(rng, shot.moments, 1.0, 4.0) for _ in shapes]
-    pattern = np.stack([sum(shape * track[t] for shape, track in zip(shapes, tracks)) for t in range(len(frames))])
+    pattern = np.stack(
+        [sum(shape * track[t] for shape, track in zip(shapes, tracks, strict=True)) for t in range(len(frames))]
+    )
     return frames + ((1.0 - shot.picture.alpha) * pattern)[..., None]
 
 
@@ -80,6 +86,7 @@ def _centres(shot):
 
 # ---- face and head ----------------------------------------------------------------------------------
 
+
 def bent_face(frames, shot: Shot, strength: np.ndarray, rng, reach: float = 1.5, cells: float = 3.0):
     """The head is bent like rubber, by its own amount in each frame [T]."""
     if not np.any(strength):
@@ -89,7 +96,7 @@ def bent_face(frames, shot: Shot, strength: np.ndarray, rng, reach: float = 1.5,
     out = frames.copy()
     for t in np.flatnonzero(strength > 1e-3):
         held = strength[t] * BEND * near(face_oval(shot.picture.box[t], shot.side), reach)
-        out[t] = displace(frames[t], *(held * shape * track[t] for shape, track in zip(shapes, tracks)))
+        out[t] = displace(frames[t], *(held * shape * track[t] for shape, track in zip(shapes, tracks, strict=True)))
     return out
 
 
@@ -174,7 +181,9 @@ def green_patches(frames, shot: Shot, strength: float, rng):
         start, length = rng.uniform(-0.2, 1.6), rng.uniform(0.2, 0.9)
         for t in np.flatnonzero((shot.moments >= start) & (shot.moments < start + length)):
             x, y = _centres(shot)[t]
-            out[t] = mix(out[t], GREEN, min(0.9, 0.75 * strength) * np.sqrt(round_spot(shot.side, x + dx, y + dy, radius)))
+            out[t] = mix(
+                out[t], GREEN, min(0.9, 0.75 * strength) * np.sqrt(round_spot(shot.side, x + dx, y + dy, radius))
+            )
     return out
 
 

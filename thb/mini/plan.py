@@ -12,11 +12,11 @@ from thb.mini.generators import load
 from thb.mini.seeds import stream
 
 SPLITS = ("train", "val", "test")
-NATIVE_FPS = ("24000/1001", "25", "30000/1001")   # of the real videos
-SIDE_STEP = 4                                     # px: sides are whole multiples, as the codec likes them
-LOST_DASH = 0.5                                   # share of fakes whose driver's leading dash is lost
-FEWEST = 12                                       # portraits and drivers to draw from, however few clips are wanted
-SPARE_PORTRAITS = 6                               # pool of a generator that takes no driver, so one clip a portrait
+NATIVE_FPS = ("24000/1001", "25", "30000/1001")  # of the real videos
+SIDE_STEP = 4  # px: sides are whole multiples, as the codec likes them
+LOST_DASH = 0.5  # share of fakes whose driver's leading dash is lost
+FEWEST = 12  # portraits and drivers to draw from, however few clips are wanted
+SPARE_PORTRAITS = 6  # pool of a generator that takes no driver, so one clip a portrait
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class ClipPlan:
     source: str
     role: str
     split: str
-    folder: str       # below data/raw, split folder included where the release has one
-    stem: str         # file name without .mp4
-    portrait: str     # FFHQ index of a fake; the clip's person for a real one
-    driver: str       # clip that drives it; '' if none
-    donor: str        # whose face is swapped in; '' if nobody's
-    fps: str          # a fraction, as '30000/1001'
-    size: int         # px
+    folder: str  # below data/raw, split folder included where the release has one
+    stem: str  # file name without .mp4
+    portrait: str  # FFHQ index of a fake; the clip's person for a real one
+    driver: str  # clip that drives it; '' if none
+    donor: str  # whose face is swapped in; '' if nobody's
+    fps: str  # a fraction, as '30000/1001'
+    size: int  # px
     seconds: float
-    audio: str | None # codec of the audio track
+    audio: str | None  # codec of the audio track
     seed: int
     artefacts: float
     fingerprint: float
@@ -69,7 +69,9 @@ class _Brief:
 
     def clip(self, split, folder, stem, *, ratio=1.0, **facts) -> ClipPlan:
         side = SIDE_STEP * round(self.render["size"] * ratio / SIDE_STEP)
-        strengths = {key: float(self.render[key]) if self.role != "real" else 0.0 for key in ("artefacts", "fingerprint")}
+        strengths = {
+            key: float(self.render[key]) if self.role != "real" else 0.0 for key in ("artefacts", "fingerprint")
+        }
         return ClipPlan(self.name, self.role, split, folder, stem, size=side, seed=self.seed, **strengths, **facts)
 
 
@@ -105,11 +107,21 @@ def _is_ffpp(folder: str) -> bool:
 
 # ---- reals ------------------------------------------------------------------------------------------
 
+
 def _celebvhq(brief: _Brief) -> Iterator[ClipPlan]:
     for split, n in brief.wanted.items():
         for driver in names.driver_ids(brief.draw("real drivers", split), n):
-            yield brief.clip(split, brief.folder, driver, portrait=names.video_of(driver), driver=driver, donor="",
-                             fps=native_fps(brief.seed, driver), seconds=brief.seconds(driver), audio="aac")
+            yield brief.clip(
+                split,
+                brief.folder,
+                driver,
+                portrait=names.video_of(driver),
+                driver=driver,
+                donor="",
+                fps=native_fps(brief.seed, driver),
+                seconds=brief.seconds(driver),
+                audio="aac",
+            )
 
 
 def _ffpp(brief: _Brief) -> Iterator[ClipPlan]:
@@ -124,15 +136,26 @@ def _swaps(brief: _Brief) -> Iterator[ClipPlan]:
     for split, n in brief.wanted.items():
         ways = [way for one, two in pairs(reals[split]) for way in ((one, two), (two, one))]
         if len(ways) < n:
-            raise ParamsError(f"{brief.name}: {n} {split} swaps wanted, but {len(reals[split])} FF++ reals give {len(ways)}")
+            raise ParamsError(
+                f"{brief.name}: {n} {split} swaps wanted, but {len(reals[split])} FF++ reals give {len(ways)}"
+            )
         for target, donor in ways[:n]:
             yield _ffpp_clip(brief, split, f"{target}_{donor}", target, donor)
 
 
 def _ffpp_clip(brief, split, stem, target, donor="") -> ClipPlan:
     """FaceForensics++ carries no audio track; a swap keeps its target's motion, fps and length."""
-    return brief.clip(split, brief.folder, stem, portrait=target, driver=target, donor=donor,
-                      fps=native_fps(brief.seed, target), seconds=brief.seconds(target), audio=None)
+    return brief.clip(
+        split,
+        brief.folder,
+        stem,
+        portrait=target,
+        driver=target,
+        donor=donor,
+        fps=native_fps(brief.seed, target),
+        seconds=brief.seconds(target),
+        audio=None,
+    )
 
 
 def ffpp_split(seed: int, counts: Mapping[str, int]) -> dict[str, list[str]]:
@@ -143,7 +166,7 @@ def ffpp_split(seed: int, counts: Mapping[str, int]) -> dict[str, list[str]]:
 
 def pairs(ids: Sequence[str]) -> list[tuple[str, str]]:
     """Who is swapped with whom: neighbours; an odd one stays alone."""
-    return list(zip(ids[0::2], ids[1::2]))
+    return list(zip(ids[0::2], ids[1::2], strict=False))
 
 
 def native_fps(seed: int, driver: str) -> str:
@@ -152,6 +175,7 @@ def native_fps(seed: int, driver: str) -> str:
 
 
 # ---- generators -------------------------------------------------------------------------------------
+
 
 def _fakes(brief: _Brief) -> Iterator[ClipPlan]:
     simulation = load(brief.name)
@@ -168,8 +192,10 @@ def cast(seed: int, split: str, n: int) -> tuple[list[str], list[str]]:
         return [], []
     n_portraits, n_drivers = max(FEWEST, n), max(FEWEST, n // 2)
     share = SPLITS.index(split)
-    return (names.portrait_ids(stream(seed, "portraits", split), n_portraits, share, len(SPLITS)),
-            names.driver_ids(stream(seed, "drivers", split), n_drivers))
+    return (
+        names.portrait_ids(stream(seed, "portraits", split), n_portraits, share, len(SPLITS)),
+        names.driver_ids(stream(seed, "drivers", split), n_drivers),
+    )
 
 
 def _couples(brief, split, portraits, drivers):
@@ -185,10 +211,17 @@ def _fake(brief, form, split, portrait, driver) -> ClipPlan:
     chance = brief.draw("shape", brief.name, portrait, driver)
     fps, ratio = form.shapes[chance.integers(len(form.shapes))]
     return brief.clip(
-        split, f"{brief.folder}/{split}" if brief.role == "generator" else brief.folder,
-        _stem(brief, portrait, driver), ratio=ratio, portrait=portrait, driver=driver, donor="",
+        split,
+        f"{brief.folder}/{split}" if brief.role == "generator" else brief.folder,
+        _stem(brief, portrait, driver),
+        ratio=ratio,
+        portrait=portrait,
+        driver=driver,
+        donor="",
         fps=native_fps(brief.seed, driver) if fps == DRIVERS_FPS else fps,
-        seconds=brief.seconds(driver or portrait), audio=form.audio)
+        seconds=brief.seconds(driver or portrait),
+        audio=form.audio,
+    )
 
 
 def _stem(brief, portrait, driver) -> str:

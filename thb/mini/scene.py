@@ -51,12 +51,14 @@ def shoot(scene: Scene, size: int, generator: Generator, faults: Faults) -> Rend
     return replace(picture, rgb=generator.paint(Shot(scene, motion, scene.moments, picture, faults)))
 
 
-def compare(scene: Scene, size: int, generator: Generator, faults: Faults, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def compare(
+    scene: Scene, size: int, generator: Generator, faults: Faults, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Some frames as the generator shows them, and as they should be; float32 [len(frames), S, S, 3] each."""
     motion, look = generator.act(scene, faults), generator.look(scene, faults)
     drawn = _figure(scene.portrait, size, look).draw(pick(motion, frames))
     shown = generator.paint(Shot(scene, pick(motion, frames), scene.moments[frames], drawn, faults))
-    if motion is scene.motion and look == Look():      # only pixels went wrong: what was drawn was right
+    if motion is scene.motion and look == Look():  # only pixels went wrong: what was drawn was right
         return shown, drawn.rgb
     return shown, _figure(scene.portrait, size, Look()).draw(pick(scene.motion, frames)).rgb
 

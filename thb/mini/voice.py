@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-RATE = 16_000                    # samples a second, mono
-CONTROL = 200                    # control points a second for pitch, formants and lips
-HOP, WINDOW = 128, 512           # samples; the filter changes every hop
+RATE = 16_000  # samples a second, mono
+CONTROL = 200  # control points a second for pitch, formants and lips
+HOP, WINDOW = 128, 512  # samples; the filter changes every hop
 
 # vowel: (F1, F2, F3 in Hz; how far the mouth opens 0..1; rounded -1 .. spread 1)
 VOWELS = {
@@ -19,22 +19,22 @@ VOWELS = {
     "u": (330, 800, 2300, 0.28, -0.95),
     "schwa": (520, 1450, 2480, 0.45, 0.00),
 }
-FORMANT_WIDTHS = (80.0, 110.0, 160.0, 260.0)   # Hz
+FORMANT_WIDTHS = (80.0, 110.0, 160.0, 260.0)  # Hz
 FOURTH_FORMANT = 3500.0
-FRICATIVES = ((5200.0, 1300.0), (3000.0, 900.0), (2200.0, 1600.0))   # centre and width in Hz: s, sh, f
-LIP_SMOOTHING_SECONDS = 0.035    # lips are slower than the voice
-QUIET = 0.02                     # room tone under the pauses, against the loudest vowel
+FRICATIVES = ((5200.0, 1300.0), (3000.0, 900.0), (2200.0, 1600.0))  # centre and width in Hz: s, sh, f
+LIP_SMOOTHING_SECONDS = 0.035  # lips are slower than the voice
+QUIET = 0.02  # room tone under the pauses, against the loudest vowel
 
 
 @dataclass(frozen=True)
 class Timbre:
     """What stays the same whenever one person speaks."""
 
-    pitch: float        # Hz
-    tract: float        # formant scale: a shorter throat sounds higher
-    breath: float       # share of noise in the vowels
-    tempo: float        # syllables a second
-    tilt: float         # how fast high harmonics fall
+    pitch: float  # Hz
+    tract: float  # formant scale: a shorter throat sounds higher
+    breath: float  # share of noise in the vowels
+    tempo: float  # syllables a second
+    tilt: float  # how fast high harmonics fall
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Voice:
     """Something said: the lips at once, the sound when it is asked for (a preview never asks)."""
 
     timbre: Timbre
-    tracks: dict[str, np.ndarray]     # by control point
+    tracks: dict[str, np.ndarray]  # by control point
     seconds: float
     seed: int
 
@@ -98,7 +98,7 @@ def _syllables(timbre, rng, seconds) -> dict[str, np.ndarray]:
             moment, left = moment + rng.uniform(0.12, 0.35), int(rng.integers(3, 8))
     at = np.arange(n_points) / CONTROL
     tracks = {name: np.interp(at, knots["moment"], knots[name]) for name in ("loud", "opened", "spread")}
-    tracks["f"] = np.stack([np.interp(at, knots["moment"], f) for f in zip(*knots["f"])])
+    tracks["f"] = np.stack([np.interp(at, knots["moment"], f) for f in zip(*knots["f"], strict=True)])
     return {**tracks, "hiss": hiss, "hiss_kind": hiss_kind, "pitch": _melody(timbre, rng, at)}
 
 
@@ -106,7 +106,7 @@ def _add_syllable(knots, rng, start, length):
     """Closed at the start, open in the middle, closed again: loudness and lips move together."""
     *formants, opened, spread = VOWELS[list(VOWELS)[rng.integers(len(VOWELS))]]
     stress = rng.uniform(0.65, 1.0)
-    closing = rng.uniform(0.0, 0.25)      # 0: the lips meet between syllables
+    closing = rng.uniform(0.0, 0.25)  # 0: the lips meet between syllables
     for share, gain in ((0.02, closing), (0.32, 1.0), (0.72, 0.9), (0.98, closing)):
         knots["moment"].append(start + share * length)
         knots["loud"].append(gain * stress * (0.2 + 0.8 * opened))
@@ -178,16 +178,18 @@ def _overlap(frames, length):
     """Sum frames that start HOP apart; the first half window lies before sample 0."""
     out = np.zeros((len(frames) + WINDOW // HOP) * HOP)
     for part in range(WINDOW // HOP):
-        block = frames[:, part * HOP:(part + 1) * HOP]
-        out[part * HOP:part * HOP + block.size] += block.ravel()
-    return out[WINDOW // 2:WINDOW // 2 + length]
+        block = frames[:, part * HOP : (part + 1) * HOP]
+        out[part * HOP : part * HOP + block.size] += block.ravel()
+    return out[WINDOW // 2 : WINDOW // 2 + length]
 
 
 def _tract(formants, hertz, timbre):
     """Gain of the vocal tract [hops, bins] from formant frequencies [3, hops]."""
     fourth = np.full_like(formants[:1], FOURTH_FORMANT * timbre.tract)
-    gain = sum(level / (1.0 + ((hertz - f[:, None]) / width) ** 2)
-               for f, width, level in zip([*formants, *fourth], FORMANT_WIDTHS, (1.0, 0.6, 0.3, 0.12)))
+    gain = sum(
+        level / (1.0 + ((hertz - f[:, None]) / width) ** 2)
+        for f, width, level in zip([*formants, *fourth], FORMANT_WIDTHS, (1.0, 0.6, 0.3, 0.12), strict=True)
+    )
     return gain * (1.0 + hertz / 500.0) ** -timbre.tilt
 
 

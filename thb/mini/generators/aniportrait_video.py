@@ -6,8 +6,8 @@ from thb.mini import pixel_faults
 from thb.mini.generator import DRIVERS_FPS, Format, Generator
 from thb.mini.renderer import Look
 
-CALM = 0.10                      # radians a head may turn before the face begins to bend
-EXPLOSION = 2.5                  # times as much as an ordinary bend
+CALM = 0.10  # radians a head may turn before the face begins to bend
+EXPLOSION = 2.5  # times as much as an ordinary bend
 
 
 class Simulation(Generator):
@@ -22,9 +22,13 @@ class Simulation(Generator):
 
     def paint(self, shot):
         faults, frames = shot.faults, shot.picture.rgb
-        frames = pixel_faults.unstable_background(frames, shot, faults["unstable_background"], faults.rng("unstable_background"))
+        frames = pixel_faults.unstable_background(
+            frames, shot, faults["unstable_background"], faults.rng("unstable_background")
+        )
         frames = pixel_faults.bent_face(frames, shot, self._bend(shot), faults.rng("bent_face"))
-        frames = pixel_faults.bent_face(frames, shot, self._explosion(shot), faults.rng("explosion"), reach=1.9, cells=4.5)
+        frames = pixel_faults.bent_face(
+            frames, shot, self._explosion(shot), faults.rng("explosion"), reach=1.9, cells=4.5
+        )
         return pixel_faults.strayed_limbs(frames, shot, faults["strayed_limbs"], faults.rng("strayed_limbs"))
 
     def _bend(self, shot):

@@ -1,4 +1,4 @@
-"""EMOPortraits: a head that floats over its body, a blurred halo, trouble off-axis, eyes through dark glasses, green spots."""
+"""EMOPortraits: a floating head, a blurred halo, trouble off-axis, eyes through dark glasses, green spots."""
 
 from thb.mini import motion_faults, pixel_faults
 from thb.mini.generator import Format, Generator
@@ -10,8 +10,16 @@ class Simulation(Generator):
 
     format = Format(crf=(13.5, 18.5))
     driven_by = "video"
-    chances = {"floating": 0.7, "halo": 0.7, "edge": 0.5, "shrinking": 0.5, "static": 0.3, "see_through": 0.8,
-               "odd_pupils": 0.4, "green": 0.5}
+    chances = {
+        "floating": 0.7,
+        "halo": 0.7,
+        "edge": 0.5,
+        "shrinking": 0.5,
+        "static": 0.3,
+        "see_through": 0.8,
+        "odd_pupils": 0.4,
+        "green": 0.5,
+    }
 
     def act(self, scene, faults):
         motion = motion_faults.floating(scene.motion, scene.moments, faults["floating"], faults.rng("floating"))

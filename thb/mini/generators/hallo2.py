@@ -18,7 +18,9 @@ class Simulation(Generator):
 
     def paint(self, shot):
         faults, frames = shot.faults, shot.picture.rgb
-        frames = pixel_faults.background_patterns(frames, shot, faults["background_patterns"], faults.rng("background_patterns"))
+        frames = pixel_faults.background_patterns(
+            frames, shot, faults["background_patterns"], faults.rng("background_patterns")
+        )
         frames = pixel_faults.frozen_locks(frames, shot, faults["frozen_locks"])
         bend = np.full(len(frames), 0.6 * faults["bent_face"])
         return pixel_faults.bent_face(frames, shot, bend, faults.rng("bent_face"), reach=1.2)

@@ -19,6 +19,8 @@ class Simulation(Generator):
 
     def paint(self, shot):
         faults, head = shot.faults, shot.motion.head
-        frames = pixel_faults.dragged_object(shot.picture.rgb, shot, faults["dragged_object"], faults.rng("dragged_object"))
+        frames = pixel_faults.dragged_object(
+            shot.picture.rgb, shot, faults["dragged_object"], faults.rng("dragged_object")
+        )
         moved = np.clip(np.abs(head.yaw - head.yaw[0]) / 0.10 + np.abs(head.x - head.x[0]) / 0.02, 0.0, 1.5)
         return pixel_faults.bent_face(frames, shot, faults["bent_face"] * moved, faults.rng("bent_face"), cells=1.6)
