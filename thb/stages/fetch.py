@@ -36,17 +36,18 @@ class _Bars:
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
+        self.step = ""
 
     def __enter__(self) -> _Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.bar:
+        if self.bar is not None:
             self.bar.close()
 
     def report(self, step: str, done: int, total: int) -> None:
-        if self.bar is None or self.bar.desc != step + ": ":
+        if step != self.step:
             self.__exit__()
-            self.bar = tqdm(desc=step, total=total, unit="clip")
+            self.bar, self.step = tqdm(desc=step, total=total, unit="clip"), step
         self.bar.total = total
         self.bar.update(done - self.bar.n)
