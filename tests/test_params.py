@@ -51,6 +51,12 @@ def test_a_missing_value_is_named(raw):
         P.parse(raw)
 
 
+def test_a_misspelt_key_is_named_before_the_one_it_should_have_been(raw):
+    raw["metrics"]["seeds"] = raw["metrics"].pop("seed")
+    with pytest.raises(ParamsError, match="unknown key in metrics 'seeds'; known: .*seed"):
+        P.parse(raw)
+
+
 def test_a_detector_must_stand_in_every_profile(raw):
     raw["detectors"]["newone"] = {"printed": None, "defaults": {}}
     with pytest.raises(ParamsError, match="lacks 'newone'"):

@@ -191,8 +191,8 @@ def _check_profile(p: Params, name: str, profile: Profile) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first fault of a pydantic report, as one line."""
-    first = error.errors()[0]
+    """One fault of a pydantic report, as one line; an unknown key before what it may have been meant for."""
+    first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         parent = ".".join(str(part) for part in first["loc"][:-1]) or "params.yaml"
