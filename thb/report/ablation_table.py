@@ -14,23 +14,11 @@ from thb.metrics import AUC
 from thb.paths import Paths
 from thb.report import classes, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MAIN, MEAN, Results, open_results
+from thb.report.results import MAIN, MEAN, MEASURED, Results, open_results
 
 NONE_HERE = "Control corpora exist for the embedded corpus only; published clips cannot be rendered again."
 PROTOCOL = "P1"  # control corpora have the `all` fit only
-COLUMNS = [
-    "variant",
-    "detector",
-    "control",
-    "generator",
-    "metric",
-    "value",
-    "lo",
-    "hi",
-    "n_real",
-    "n_fake",
-    "resolvable",
-]
+COLUMNS = ["variant", *MEASURED]
 
 
 def build(metric: str = AUC) -> Exhibit:

@@ -18,20 +18,8 @@ from thb.records import CELL_COLUMNS, read_csv, read_json
 
 MEAN = "mean"
 MAIN = "main"
-TABLE_COLUMNS = [
-    "protocol",
-    "detector",
-    "control",
-    "generator",
-    "metric",
-    "value",
-    "lo",
-    "hi",
-    "n_real",
-    "n_fake",
-    "resolvable",
-    "printed",
-]
+MEASURED = ["detector", "control", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
+TABLE_COLUMNS = ["protocol", *MEASURED, "printed"]
 
 
 @dataclass(frozen=True)
