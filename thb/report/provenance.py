@@ -28,6 +28,7 @@ PACKAGES = (
     "dvc",
 )
 SHORT = 10  # hex digits shown of a hash
+MADE = (":(exclude)results", ":(exclude)dvc.lock")     # what a reproduction writes into the checkout
 
 
 def entry(params: Params, name: str) -> dict[str, Any]:
@@ -94,13 +95,12 @@ def versions() -> dict[str, str]:
 
 
 def commit(root: Path) -> str:
-    """The commit that the book is built from, and whether anything differs from it."""
+    """The commit that the book is built from, and whether anything that a run does not write differs from it."""
     head = _git(root, "rev-parse", f"--short={SHORT}", "HEAD")
     if head is None:
         return "unknown (no git checkout)"
-    return (
-        f"{head} with local changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else head
-    )
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *MADE)
+    return f"{head} with local changes" if changed else head
 
 
 def _git(root: Path, *words: str) -> str | None:

@@ -9,6 +9,7 @@ from thb.paths import Paths
 from thb.records import open_clips, write_atomic
 
 CLIPS, FRAMES = 3, 2        # clips shown a source; frames shown a clip
+SHOWN_ORDER = ("real", "generator", "unseen", "swap")      # what is real first: the eye needs it to compare with
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -16,7 +17,7 @@ def run(paths: Paths, params: Params) -> None:
 
     The rule: each source's first test clips by id, their first frame and the middle one.
     """
-    sources = list(params.sources) if params.active.corpus == "mini" else []
+    sources = [s for role in SHOWN_ORDER for s in params.of_role(role)] if params.active.corpus == "mini" else []
     frames, clips = zip(*(_frames(paths, source) for source in sources), strict=True) if sources else ((), ())
     paths.contact.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(paths.contact, lambda part: _save(part, frames, sources, clips))
