@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 
 from thb.mini.truth import Truth, pack
-from thb.params import Params, Store
+from thb.params import Params, Sound, Store
 
 RATE = 16_000
+SOUND = Sound(rate=RATE, fft=400, hop=160, mels=80)
 BITS = 8  # a frame carries its own number as so many black or white bars, lowest bit first
 
-STORE = Store(windows=3, run=2, size=32)
+STORE = Store(windows=3, run=2, size=32, sound=SOUND)
 
 BESIDE = Path(__file__).resolve().parent.parent.parent   # the folder that holds the repository
 SAMPLES = Path(os.environ.get("THB_SAMPLES", BESIDE / "shared" / "samples" / "thb"))

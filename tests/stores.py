@@ -24,6 +24,7 @@ from thb.records import (
 )
 
 WINDOWS, RUN, SIDE = 2, 5, 64
+SECONDS, MELS, HOP = 1.6, 80, 0.01
 SOURCES = {"hallo": ("generator", 1), "ffpp": ("real", 0)}
 
 
@@ -45,7 +46,9 @@ def _write_source(paths: Paths, source: str, clips: int, side: int, broken: int)
     folder.mkdir(parents=True)
     label = SOURCES[source][1]
     np.save(folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, side, label))
-    write_json({"windows": WINDOWS, "run": RUN, "size": side}, folder / "meta.json")
+    np.save(folder / "times.npy", np.tile(frame_times(), (clips - broken, 1)))
+    np.save(folder / "mel.npy", _mel(np.random.default_rng(label), clips - broken))
+    write_json({"windows": WINDOWS, "run": RUN, "size": side, "hop_seconds": HOP}, folder / "meta.json")
     table = _rows(source, clips, clips - broken)
     table.to_parquet(folder / "clips.parquet")
     return table
@@ -59,11 +62,22 @@ def _frames(rng: np.random.Generator, clips: int, side: int, label: int) -> np.n
     return np.clip(base + rng.normal(0, 6, shape), 0, 255).astype(np.uint8)
 
 
+def frame_times() -> np.ndarray:
+    """float32 [T]: two runs of a clip at 25 frames a second."""
+    return np.concatenate([np.arange(RUN) / 25, SECONDS - np.arange(RUN, 0, -1) / 25]).astype(np.float32)
+
+
+def _mel(rng: np.random.Generator, clips: int) -> np.ndarray:
+    """float16 [clips, F, MELS]: noise that is louder in the low bands."""
+    shape = (clips, round(SECONDS / HOP), MELS)
+    return (rng.normal(-4, 1, shape) - np.linspace(0, 2, MELS)).astype(np.float16)
+
+
 def _rows(source: str, clips: int, usable: int) -> pd.DataFrame:
     role, label = SOURCES[source]
     number = np.arange(clips)
     split = np.where(number % 4 < 2, "train", np.where(number % 4 == 2, "val", "test"))
-    facts = {"fps": 25.0, "width": 256 if label else 320, "height": 256, "n_frames": 40, "seconds": 1.6,
+    facts = {"fps": 25.0, "width": 256 if label else 320, "height": 256, "n_frames": 40, "seconds": SECONDS,
              "bitrate": 2e5 + 1e4 * label + 100.0 * number, "codec": "h264", "pix_fmt": "yuv420p",
              "audio_codec": "aac"}
     ok = number < usable
@@ -73,7 +87,7 @@ def _rows(source: str, clips: int, usable: int) -> pd.DataFrame:
         "portrait": [f"{i:05d}" for i in number], "driver": "", "video": [f"v{source}{i}" for i in number],
         **facts, **dict(zip(BOX_COLUMNS, (0.3, 0.25, 0.7, 0.75), strict=True)),
         **dict.fromkeys(LANDMARK_COLUMNS, 0.5),
-        "face_share": 1.0, "finder": "truth", "mel_frames": 0, "row": np.where(ok, number, -1),
+        "face_share": 1.0, "finder": "truth", "mel_frames": round(SECONDS / HOP), "row": np.where(ok, number, -1),
         "status": np.where(ok, OK, ERROR), "reason": np.where(ok, "", "truncated file"),
     })[CLIP_COLUMNS]
 
@@ -90,6 +104,10 @@ def random_clips(count: int = 3, units: int = 2, length: int = 4, side: int = SI
     """A batch of noise for a network whose units have `length` frames."""
     rng = torch.Generator().manual_seed(seed)
     corner = torch.rand(count, 2, generator=rng) * 0.2 + 0.1
-    return Clips(torch.randint(256, (count, units, length, side, side, 3), generator=rng, dtype=torch.uint8),
-                 torch.cat([corner, corner + 0.5], dim=1), torch.rand(count, 5, 2, generator=rng),
-                 torch.arange(count) % 2)
+    pixels = torch.randint(256, (2, count, units, length, side, side, 3), generator=rng, dtype=torch.uint8)
+    times = torch.linspace(0, 1, units)[None, :, None] + torch.arange(length) / 25
+    face = torch.tensor([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
+    return Clips(pixels[0], times.expand(count, -1, -1), torch.cat([corner, corner + 0.5], dim=1),
+                 corner[:, None] + 0.5 * face, torch.arange(count) % 2,
+                 mel=torch.randn(count, round(SECONDS / HOP), MELS, generator=rng) - 4, mel_hop=HOP,
+                 originals=pixels[1], paired=torch.arange(count) % 4 == 1)

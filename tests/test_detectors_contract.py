@@ -36,6 +36,11 @@ def clips_for(network, count: int = 3, **kwargs):
     return random_clips(count, length=network.length, **kwargs)
 
 
+def parts(view) -> tuple[torch.Tensor, ...]:
+    """A view is one tensor or several."""
+    return view if isinstance(view, tuple) else (view,)
+
+
 # ── Every detector ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -93,7 +98,9 @@ def test_a_published_detector_has_its_printed_name_and_a_control_says_so(params,
 class TestNetwork:
     def test_clips_in_logits_and_probabilities_out(self, network):
         clips = clips_for(network.eval())
-        assert network.clip_logits(clips).shape == (3, 2)
+        logits = network.unit_logits(clips)
+        assert logits.shape in [(3, 2, 1), (3, 2, 2)]
+        assert logits.dtype == torch.float32
         score = network.score(clips)
         assert score.shape == (3,)
         assert score.dtype == torch.float64
@@ -111,24 +118,24 @@ class TestNetwork:
         layer, to_map = network.cam_layer()
         seen = []
         handle = layer.register_forward_hook(lambda module, inputs, output: seen.append(to_map(output)))
-        network.eval().clip_logits(clips_for(network, 2, units=2))
+        network.eval().unit_logits(clips_for(network, 2, units=2))
         handle.remove()
         assert layer in list(network.modules())
         assert seen[0].ndim == 4
-        assert seen[0].shape[0] == 4
+        assert seen[0].shape[0] % 4 == 0        # 2 clips x 2 units, and a map each for a unit's crops if it has any
         assert min(seen[0].shape[2:]) > 1
 
     def test_training_views_follow_their_generator(self, network):
         clips = clips_for(network)
         one, same, other = (network.view(clips, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-        assert torch.equal(one, same)
-        assert not torch.equal(one, other)
+        assert all(map(torch.equal, parts(one), parts(same)))
+        assert not all(map(torch.equal, parts(one), parts(other)))
 
     def test_a_test_view_has_no_chance_in_it(self, network):
         clips = clips_for(network)
-        first = network.view(clips, None)
+        first = parts(network.view(clips, None))
         torch.manual_seed(123)
-        assert torch.equal(first, network.view(clips, None))
+        assert all(map(torch.equal, first, parts(network.view(clips, None))))
 
     def test_the_same_seed_builds_the_same_network(self, name, config):
         def state():
@@ -162,7 +169,7 @@ class TestNetwork:
             network.take_weights(weights, tmp_path / "w.safetensors")
 
     def test_the_rate_rises_and_falls(self, network):
-        c = replace(network.config, epochs=10, warmup_epochs=2, lr=1.0, warmup_lr=0.1, min_lr=0.01,
+        c = replace(network.config, schedule="cosine", epochs=10, warmup_epochs=2, lr=1.0, warmup_lr=0.1, min_lr=0.01,
                     lr_delay=0, lr_every="batch")
         network.config = c
         assert network.rate(0) == pytest.approx(0.1)
@@ -171,10 +178,18 @@ class TestNetwork:
         network.config = replace(c, lr_every="epoch", lr_delay=1)
         assert network.rate(3.7) == network.rate(3.0) != network.rate(4.0)
         assert network.rate(0) == network.rate(1)
+        network.config = replace(c, schedule="steps", lr_steps=((4, 0.5), (8, 0.2)))
+        assert [network.rate(e) for e in (0, 3.9, 4, 7, 8, 10)] == [1.0, 1.0, 0.5, 0.5, 0.2, 0.2]
+
+    def test_every_tensor_has_one_published_name(self, network):
+        names = network.published_names()
+        assert set(names) == set(network.state_dict())
+        assert len(set(names.values())) == len(names)
 
 
 def _pick(clips, index):
-    return replace(clips, **{f.name: getattr(clips, f.name)[index] for f in fields(clips)})
+    held = {f.name: getattr(clips, f.name) for f in fields(clips)}
+    return replace(clips, **{k: v[index] for k, v in held.items() if isinstance(v, torch.Tensor)})
 
 
 # ── Detectors of container facts ─────────────────────────────────────────────────────────────────

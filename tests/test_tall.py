@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from stores import random_clips, smoke
 
 from thb import detectors
-from thb.detectors import base
+from thb.detectors import _images, _weights, base
 from thb.errors import DataError, ParamsError
 
 tall = detectors.load("tall")
@@ -83,22 +83,22 @@ def test_each_frames_position_covers_its_own_tokens(small):
 def test_a_native_crop_copies_pixels():
     clips = random_clips(side=32)
     box = torch.tensor([[0.1, 0.3, 0.5, 0.9]]).expand(3, 4)
-    cut = base.crop(clips.frames.flatten(1, 2), base.pixel_square(box, 16, 32), 16)
+    cut = _images.crop(clips.frames.flatten(1, 2), _images.pixel_square(box, 16, 32), 16)
     pixels = clips.frames.flatten(1, 2)[:, :, 11:27, 2:18].permute(0, 1, 4, 2, 3) / 255
     assert torch.allclose(cut, pixels, atol=1e-5)
-    mirrored = base.crop(clips.frames.flatten(1, 2), base.pixel_square(box, 16, 32), 16, torch.ones(3).bool())
+    mirrored = _images.crop(clips.frames.flatten(1, 2), _images.pixel_square(box, 16, 32), 16, torch.ones(3).bool())
     assert torch.allclose(mirrored, pixels.flip(-1), atol=1e-5)
 
 
 def test_a_native_crop_stays_inside_and_must_fit():
     box = torch.tensor([[0.8, 0.8, 1.2, 1.2], [-0.3, 0.0, 0.1, 0.2]])
-    assert base.pixel_square(box, 16, 32).tolist() == [[0.5, 0.5, 1, 1], [0, 0, 0.5, 0.5]]
+    assert _images.pixel_square(box, 16, 32).tolist() == [[0.5, 0.5, 1, 1], [0, 0, 0.5, 0.5]]
     with pytest.raises(ParamsError, match="48 px does not fit into the store's 32 px"):
-        base.pixel_square(box, 48, 32)
+        _images.pixel_square(box, 48, 32)
 
 
 def test_a_scaled_crop_is_a_square_about_the_face():
-    square = base.square_around(torch.tensor([[0.3, 0.2, 0.5, 0.6]]), 1.3)
+    square = _images.square_around(torch.tensor([[0.3, 0.2, 0.5, 0.6]]), 1.3)
     assert torch.allclose(square, torch.tensor([[0.4 - 0.26, 0.4 - 0.26, 0.4 + 0.26, 0.4 + 0.26]]))
 
 
@@ -106,7 +106,7 @@ def test_a_scaled_crop_is_opencvs_bilinear_resize():
     import cv2
 
     frames = random_clips(1, side=64).frames.flatten(1, 2)
-    cut = base.crop(frames, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 48)[0, 0].permute(1, 2, 0)
+    cut = _images.crop(frames, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 48)[0, 0].permute(1, 2, 0)
     expected = cv2.resize(frames[0, 0, 16:48, 16:48].numpy().astype("float32"), (48, 48)) / 255
     assert torch.allclose(cut[1:-1, 1:-1], torch.from_numpy(expected)[1:-1, 1:-1], atol=1e-4)
 
@@ -152,7 +152,7 @@ def test_cutout_is_for_training_and_official_does_it_in_tests_too(small):
 def test_official_scores_by_the_fake_logit_alone(small):
     network = tall.Detector(replace(small, compat="official", cutout=0)).eval()
     clips = random_clips()
-    assert torch.equal(network.score(clips), network.clip_logits(clips).double()[:, 1].sigmoid())
+    assert torch.equal(network.score(clips), network.unit_logits(clips).mean(dim=1).double()[:, 1].sigmoid())
 
 
 # ── Views and logits ─────────────────────────────────────────────────────────────────────────────
@@ -162,7 +162,7 @@ def test_views_are_normalised_rgb(small):
     clips = random_clips(1, side=96)
     white = replace(clips, frames=torch.full_like(clips.frames, 255))
     view = tall.Detector(replace(small, crop="scaled")).view(white, None)
-    expected = (1 - torch.tensor(tall.MEAN)) / torch.tensor(tall.STD)
+    expected = (1 - torch.tensor(_images.IMAGENET_MEAN)) / torch.tensor(_images.IMAGENET_STD)
     assert view.shape == (2, 4, 3, small.size, small.size)
     assert torch.allclose(view[0, 0, :, 5, 5], expected, atol=1e-4)
 
@@ -171,13 +171,13 @@ def test_a_clips_logits_are_the_mean_of_its_windows(small):
     network = tall.Detector(small).eval()
     clips = random_clips(2, units=3)
     each = network(network.view(clips, None)).view(2, 3, 2)
-    assert torch.allclose(network.clip_logits(clips), each.mean(dim=1), atol=1e-6)
+    assert torch.allclose(network.unit_logits(clips).mean(dim=1), each.mean(dim=1), atol=1e-6)
 
 
 def test_labels_are_smoothed(small):
     network = tall.Detector(replace(small, label_smoothing=0.1)).eval()
     clips = random_clips()
-    log = network.clip_logits(clips, rng()).log_softmax(dim=1)
+    log = network.unit_logits(clips, rng()).mean(dim=1).log_softmax(dim=1)
     target = torch.full((3, 2), 0.05)
     target[range(3), clips.labels] = 0.95
     assert torch.allclose(network.loss(clips, rng()), -(target * log).sum(dim=1).mean(), atol=1e-6)
@@ -196,26 +196,39 @@ def test_the_stem_sees_detail_and_motion_but_no_colour():
 
 def test_fine_detail_is_a_pixel_minus_its_neighbourhood():
     images = torch.rand(2, 3, 8, 8, generator=rng())
-    detail = tall.fine_detail(images)
+    detail = _images.fine_detail(images)
     assert torch.allclose(detail[1, 2, 3, 4], images[1, 2, 3, 4] - images[1, 2, 2:5, 3:6].mean())
-    assert tall.fine_detail(torch.ones_like(images)).abs().max() < 1e-6
+    assert _images.fine_detail(torch.ones_like(images)).abs().max() < 1e-6
 
 
 # ── Which frames ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_tests_see_every_window_from_its_start():
-    assert base.spans(2, 4, 5, 4, 1, None).tolist() == [[0, 5, 10, 15]] * 2
+    assert base.spans(2, 4, 5, 4, 4, None).tolist() == [[0, 5, 10, 15]] * 2
 
 
-@pytest.mark.parametrize("take", [1, 3, 9])
+@pytest.mark.parametrize("take", [1, 3])
 def test_training_units_stay_in_their_windows(take):
     starts = base.spans(300, 4, 5, 4, take, rng())
-    assert starts.shape == (300, min(take, 4))
+    assert starts.shape == (300, take)
     assert (starts // 5 == (starts + 3) // 5).all()
     assert all(len(set(row)) == len(row) for row in (starts // 5).tolist())
     assert set((starts % 5).flatten().tolist()) == {0, 1}
     assert set((starts // 5).flatten().tolist()) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(("length", "units", "starts"), [
+    (1, 20, list(range(20))), (1, 4, [0, 6, 13, 19]), (4, 2, [0, 15]), (2, 8, [0, 2, 5, 7, 10, 12, 15, 17])])
+def test_tests_see_units_spread_evenly_over_the_clip(length, units, starts):
+    assert base.spans(1, 4, 5, length, units, None).tolist() == [starts]
+
+
+def test_more_units_than_the_store_keeps_are_refused():
+    with pytest.raises(ParamsError, match="test_units 5: the store keeps 4 units of 4 frames"):
+        base.spans(1, 4, 5, 4, 5, None)
+    with pytest.raises(ParamsError, match="train_units 5: the store keeps 4 windows"):
+        base.spans(1, 4, 5, 4, 5, rng())
 
 
 def test_a_unit_longer_than_a_window_is_refused():
@@ -260,9 +273,9 @@ def test_weights_that_are_not_there_are_named(small, swin, tmp_path, monkeypatch
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
     with pytest.raises(DataError, match=r"'gone\.safetensors' is not a file; known: none"):
-        tall.load_swin(swin, "gone.safetensors")
+        _weights.load_backbone(swin, "gone.safetensors", own=("head.",), fit=tall.stretched)
     with pytest.raises(DataError, match=r"cannot be had from the hub .*LocalEntryNotFoundError"):
-        tall.load_swin(swin, "hub:some/swin@abc")
+        _weights.load_backbone(swin, "hub:some/swin@abc", own=("head.",), fit=tall.stretched)
     save_file({"norm.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(DataError, match=r"lacks layers\.0\.blocks\.0"):
-        tall.load_swin(swin, str(tmp_path / "other.safetensors"))
+        _weights.load_backbone(swin, str(tmp_path / "other.safetensors"), own=("head.",), fit=tall.stretched)

@@ -17,6 +17,7 @@ from stores import SOURCES, smoke, write_split, write_store
 
 from thb import detectors, loop
 from thb.detectors import base
+from thb.detectors.base import Network
 from thb.errors import DataError, ParamsError
 from thb.feed import Feed
 from thb.records import SPLIT_COLUMNS, open_clips, read_clips, read_csv, read_json
@@ -221,7 +222,7 @@ def test_a_fit_starts_from_the_ffpp_fit(store, params):
 def test_unknown_names_and_settings_are_refused(store, tiny, params):
     with pytest.raises(ParamsError, match="unknown detector 'tal'"):
         train.run(store, tiny, "tal", "all")
-    with pytest.raises(ParamsError, match=r"unknown key in detectors\.tall 'epoch'; known: epochs"):
+    with pytest.raises(ParamsError, match=r"unknown key in detectors\.tall 'epoch'; known: compat"):
         train.run(store, smoke(params, tall={"epoch": 3}), "tall", "all")
     with pytest.raises(DataError, match=r"missing no-hallo.csv"):
         train.run(store, tiny, "tall", "no-hallo")
@@ -250,7 +251,7 @@ def test_a_loss_that_is_no_number_stops_the_fit(store, params):
 def _feeds(store):
     rows = usable(roster(store, "all", ("train",)), "train")
     clips = open_clips(store, sorted(set(rows["source"])))
-    return Feed(clips, rows, torch.device("cpu")), clips, rows
+    return Feed(clips, rows, torch.device("cpu"), Network), clips, rows
 
 
 def test_a_feed_gives_the_frames_that_were_asked_for(store):
@@ -268,7 +269,7 @@ def test_a_feed_gives_the_frames_that_were_asked_for(store):
 def test_frames_kept_on_the_device_are_the_same(store, monkeypatch):
     feed, clips, rows = _feeds(store)
     monkeypatch.setattr(Feed, "_fits", lambda self: True)
-    resident = Feed(clips, rows, torch.device("cpu"))
+    resident = Feed(clips, rows, torch.device("cpu"), Network)
     asked = torch.tensor([3, 20, 3]), torch.tensor([[0, 6], [1, 5], [5, 6]]), 4
     assert resident._resident is not None
     assert torch.equal(resident.take(*asked).frames, feed.take(*asked).frames)

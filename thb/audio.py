@@ -10,41 +10,36 @@ import numpy as np
 
 from thb.errors import DataError
 from thb.media import open_media, packets
+from thb.params import Sound
 
-RATE = 16_000        # Hz, mono
-N_FFT = 400          # 25 ms
-HOP_SECONDS = 0.01
-HOP = round(RATE * HOP_SECONDS)
-N_MELS = 80
 FLOOR = 1e-10        # power under which a band counts as silent: the quietest value is -10
-META = {"rate": RATE, "n_fft": N_FFT, "hop_seconds": HOP_SECONDS, "n_mels": N_MELS, "unit": "log10 power"}
 
 # Slaney's scale: linear to 1 kHz, logarithmic above.
 LINEAR_STEP, BREAK_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 BREAK_MEL = BREAK_HZ / LINEAR_STEP
 
 
-def clip_mel(path: Path, start: float, seconds: float) -> np.ndarray:
-    """float16 [frames, N_MELS] of a file's sound; frame k is centred k hops after the video's first frame.
+def clip_mel(path: Path, start: float, seconds: float, sound: Sound) -> np.ndarray:
+    """float16 [frames, mels] of a file's sound; frame k is centred k hops after the video's first frame.
 
     `start` is when that first frame is shown by the file's clock, `seconds` how long the video lasts: sound
     beyond its end is left off, and the time before the sound begins is NaN.
     """
-    samples, begin = read_track(path)
-    lead = round((begin - start) * RATE)           # samples by which the sound comes late (or early, if < 0)
-    late = max(0, -(-lead // HOP))                 # whole hops in which there is nothing to hear yet
-    wanted = max(1, round(seconds / HOP_SECONDS))
-    mel = log_mel(samples[late * HOP - lead:] if late < wanted else samples[:0])
-    mel = np.concatenate([np.full((late, N_MELS), np.nan), mel]) if len(mel) else mel
+    samples, begin = read_track(path, sound.rate)
+    lead = round((begin - start) * sound.rate)     # samples by which the sound comes late (or early, if < 0)
+    late = max(0, -(-lead // sound.hop))           # whole hops in which there is nothing to hear yet
+    wanted = max(1, round(seconds / sound.hop_seconds))
+    mel = log_mel(samples[late * sound.hop - lead:] if late < wanted else samples[:0], sound)
+    mel = np.concatenate([np.full((late, sound.mels), np.nan), mel]) if len(mel) else mel
     return mel[:wanted].astype(np.float16)
 
 
-def read_track(path: Path) -> tuple[np.ndarray, float]:
-    """float32 [samples] in -1..1 at RATE, mono, and the time of the first; empty where there is no track."""
+def read_track(path: Path, rate: int) -> tuple[np.ndarray, float]:
+    """float32 [samples] in -1..1 at `rate` Hz, mono, and the time of the first; empty where there is no track."""
     with open_media(path) as container:
         if not container.streams.audio:
             return np.zeros(0, np.float32), 0.0
-        stream, resampler = container.streams.audio[0], av.AudioResampler("flt", "mono", RATE)
+        stream, resampler = container.streams.audio[0], av.AudioResampler("flt", "mono", rate)
         if stream.codec_context is None:
             raise DataError("its sound is of no known codec")
         begin, parts = None, []
@@ -64,27 +59,27 @@ def _frames(packet: av.Packet) -> list[av.AudioFrame]:
         raise DataError("its sound is damaged") from e
 
 
-def log_mel(samples: np.ndarray) -> np.ndarray:
-    """float32 [samples // HOP + 1, N_MELS] of float [samples]; none gives [0, N_MELS]."""
+def log_mel(samples: np.ndarray, sound: Sound) -> np.ndarray:
+    """float32 [samples // hop + 1, mels] of float [samples]; none gives [0, mels]."""
     if not len(samples):
-        return np.zeros((0, N_MELS), np.float32)
-    padded = np.pad(samples, N_FFT // 2)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP]
-    power = np.abs(np.fft.rfft(windows * _hann(), axis=1)) ** 2
-    return np.log10(np.maximum(power @ mel_bank().T, FLOOR)).astype(np.float32)
+        return np.zeros((0, sound.mels), np.float32)
+    padded = np.pad(samples, sound.fft // 2)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, sound.fft)[::sound.hop]
+    power = np.abs(np.fft.rfft(windows * _hann(sound.fft), axis=1)) ** 2
+    return np.log10(np.maximum(power @ mel_bank(sound).T, FLOOR)).astype(np.float32)
 
 
 @cache
-def _hann() -> np.ndarray:
+def _hann(length: int) -> np.ndarray:
     """Periodic, as a spectrogram wants it."""
-    return np.hanning(N_FFT + 1)[:-1]
+    return np.hanning(length + 1)[:-1]
 
 
 @cache
-def mel_bank() -> np.ndarray:
-    """float64 [N_MELS, N_FFT // 2 + 1]: triangles on Slaney's scale, each of unit area."""
-    edges = _hertz(np.linspace(0, _mel(RATE / 2), N_MELS + 2))
-    bins = np.fft.rfftfreq(N_FFT, 1 / RATE)
+def mel_bank(sound: Sound) -> np.ndarray:
+    """float64 [mels, fft // 2 + 1]: triangles on Slaney's scale, each of unit area."""
+    edges = _hertz(np.linspace(0, _mel(sound.rate / 2), sound.mels + 2))
+    bins = np.fft.rfftfreq(sound.fft, 1 / sound.rate)
     rise = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
     return np.maximum(0, np.minimum(rise, fall)) * (2 / (edges[2:] - edges[:-2]))[:, None]

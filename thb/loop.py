@@ -98,11 +98,13 @@ def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) ->
 
 def _step(fit: Fit, feed: Feed, index: Tensor, rng: Generator) -> Tensor:
     network = fit.network
-    starts = spans(len(index), feed.windows, feed.run, network.length, network.train_units, rng)
+    starts = spans(len(index), feed.windows, feed.run, network.length, network.config.train_units, rng)
     with _precision(feed.device):
         loss = network.loss(feed.take(index, starts, network.length), rng)
     fit.optimiser.zero_grad(set_to_none=True)
     loss.backward()
+    if limit := network.config.clip_grad:
+        torch.nn.utils.clip_grad_value_(network.parameters(), limit)
     fit.optimiser.step()
     return loss.detach()
 
@@ -130,7 +132,7 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> Iterator[Tensor]:
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
     """float64 [clips] in [0, 1]: clip by clip in full precision, so no score depends on its neighbours."""
     network.to(feed.device).eval()
-    starts = spans(1, feed.windows, feed.run, network.length, feed.windows, None)
+    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     scores = []
     with torch.inference_mode():
         for index in tqdm(torch.arange(len(feed)).split(1), desc=title, unit="clip", disable=title is None):

@@ -56,12 +56,26 @@ class DetectorEntry(_Strict):
     defaults: dict[str, Any]
 
 
+class Sound(_Strict):
+    """The log-mel spectrogram kept of a clip's sound."""
+
+    rate: int = Field(ge=1000)      # Hz, mono
+    fft: int = Field(ge=16)         # samples of one window
+    hop: int = Field(ge=1)          # samples between windows
+    mels: int = Field(ge=1)
+
+    @property
+    def hop_seconds(self) -> float:
+        return self.hop / self.rate
+
+
 class Store(_Strict):
     """Frames kept a clip: `windows` evenly spaced starts x `run` consecutive frames, `size` px square."""
 
     windows: int = Field(ge=1)
     run: int = Field(ge=1)
     size: int = Field(ge=16)
+    sound: Sound
 
     @property
     def frames(self) -> int:

@@ -107,6 +107,9 @@ class ClipStore:
 
     rows: pd.DataFrame                      # CLIP_COLUMNS, index 0..n-1
     frames: Mapping[str, np.ndarray]        # source -> uint8 memory map [clip, T, S, S, 3], RGB
+    times: Mapping[str, np.ndarray]         # source -> float32 [clip, T], seconds since the clip's first frame
+    mel: Mapping[str, np.ndarray]           # source -> float16 memory map [clip, F, mels], log10 power, NaN: nothing
+    mel_hop: float                          # seconds between mel frames; frame k is centred at k hops
     windows: int                            # T = windows * run: `windows` evenly spaced starts,
     run: int                                # each followed by `run` consecutive frames
 
@@ -119,18 +122,20 @@ class ClipStore:
 
 def open_clips(paths: Paths, sources: Sequence[str]) -> ClipStore:
     """The store of these sources, frames as memory maps."""
-    tables, frames, shapes = [], {}, set()
+    tables, arrays, shapes = [], {"frames": {}, "times": {}, "mel": {}}, set()
     for source in sources:
         folder = paths.clips(source)
         table = read_clips(paths, source)
         meta = read_json(folder / "meta.json")
-        shapes.add((meta["windows"], meta["run"]))
-        frames[source] = np.load(folder / "frames.npy", mmap_mode="r")
+        shapes.add((meta["windows"], meta["run"], meta["hop_seconds"]))
+        for name, kept in arrays.items():
+            kept[source] = np.load(folder / f"{name}.npy", mmap_mode="r")
         tables.append(table[table["status"] == OK])
     if len(shapes) != 1:
-        raise DataError(f"sources were prepared with different windows x run: {sorted(shapes)}; rerun prepare")
-    windows, run = shapes.pop()
-    return ClipStore(pd.concat(tables, ignore_index=True), frames, windows, run)
+        raise DataError(f"sources were prepared with different windows x run, or mel hop: {sorted(shapes)}; "
+                        "rerun prepare")
+    windows, run, hop = shapes.pop()
+    return ClipStore(pd.concat(tables, ignore_index=True), **arrays, mel_hop=hop, windows=windows, run=run)
 
 
 def read_clips(paths: Paths, source: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from thb.errors import DataError
 from thb.paths import Paths
-from thb.records import OK, SPLIT_COLUMNS, read_clips, read_csv
+from thb.records import NO_AUDIO, OK, SPLIT_COLUMNS, read_clips, read_csv
 
 
 def roster(paths: Paths, fit: str, uses: Sequence[str]) -> pd.DataFrame:
@@ -26,8 +26,15 @@ def roster(paths: Paths, fit: str, uses: Sequence[str]) -> pd.DataFrame:
     return rows.drop(columns="_merge")
 
 
+def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:
+    """The rows as a detector sees them: to one that `hears`, a clip without sound is no_audio."""
+    silent = (rows["status"] == OK) & (rows["mel_frames"] == 0) & hears
+    return rows.assign(status=rows["status"].where(~silent, NO_AUDIO),
+                       reason=rows["reason"].where(~silent | (rows["reason"] != ""), "it has no sound"))
+
+
 def usable(rows: pd.DataFrame, use: str) -> pd.DataFrame:
-    """The clips of one use that have frames; both classes must be there."""
+    """The clips of one use that can be read; both classes must be there."""
     rows = rows[(rows["use"] == use) & (rows["status"] == OK)].reset_index(drop=True)
     for label, name in ((0, "real"), (1, "fake")):
         if not (rows["label"] == label).any():

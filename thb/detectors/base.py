@@ -2,13 +2,13 @@
 
 A network's own file says what it does with frames (`view`), with a view (`forward`), and where a
 heat map is read (`cam_layer`). Everything that must be equal for a comparison to be fair is here:
-which frames are seen, how a face is cut out, how units become a clip's score, how weights are kept.
+which frames are seen, how units become a clip's score, how it is trained, how weights are kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -25,18 +25,29 @@ from thb.errors import DataError, ParamsError
 class Training:
     """Settings that every network has; its Config adds its own. Values live in params.yaml."""
 
+    compat: Literal["fixed", "official"]        # official: the published code's habits, faults included
+    start_from: Literal["scratch", "ffpp"]      # ffpp: the fit on face swaps
+    init_weights: str                           # none | a safetensors file | hub:<repository>@<revision>
     epochs: int
     repeats: int                                # times an epoch visits each clip
     batch: int                                  # clips
+    train_units: int                            # units drawn from a clip for one training step
+    test_units: int                             # units of a clip that are scored
+    pool: Literal["logit", "probability"]       # what is averaged over a clip's units
+    optimiser: Literal["adamw", "sgd"]
+    momentum: float                             # AdamW's first beta, or SGD's momentum
+    weight_decay: float
+    decay: Literal["all", "matrices"]           # matrices: biases, gains and norms are not decayed
+    clip_grad: float                            # no element of a gradient beyond this; 0: no limit
     lr: float                                   # at the end of the warm-up
+    schedule: Literal["cosine", "steps"]
+    lr_steps: tuple[tuple[float, float], ...]   # steps: (epoch, the rate from there on)
     warmup_epochs: float
     warmup_lr: float
-    min_lr: float
+    min_lr: float                               # cosine's end
     lr_every: Literal["epoch", "batch"]         # how often the rate moves
     lr_delay: int                               # epochs by which the schedule lags
-    weight_decay: float
     label_smoothing: float
-    start_from: Literal["scratch", "ffpp"]      # ffpp: the fit on face swaps
 
 
 @dataclass(frozen=True)
@@ -44,70 +55,90 @@ class Clips:
     """A batch of B clips, U units of L consecutive frames each, on the network's device."""
 
     frames: Tensor      # uint8 [B, U, L, S, S, 3] RGB
+    times: Tensor       # float [B, U, L]: seconds since the clip's first frame
     boxes: Tensor       # float [B, 4] x0 y0 x1 y1, fractions of the frame side
-    landmarks: Tensor   # float [B, 5, 2] x y, fractions of the frame side
+    landmarks: Tensor   # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
     labels: Tensor      # int64 [B], 1 = fake
+    mel: Tensor | None = None           # float [B, F, M] log10 power; NaN where nothing is heard; if it `hears`
+    mel_hop: float = 0.0                # seconds between mel frames: frame k is centred at k hops
+    originals: Tensor | None = None     # uint8 like frames: the real frames a swap was laid over; if it `compares`
+    paired: Tensor | None = None        # bool [B]: whether the clip has an original (without one, its own frames)
 
 
 class Network(nn.Module):
-    """A detector that sees frames; subclasses write `view`, `forward` and `cam_layer`."""
+    """A detector that sees frames; subclasses write `view`, `forward`, `cam_layer` and `published_names`."""
 
     reads: ClassVar[str] = "frames"
+    hears: ClassVar[bool] = False       # needs `Clips.mel`: a clip without sound has no score
+    compares: ClassVar[bool] = False    # trains on `Clips.originals`
+    length: ClassVar[int] = 1           # consecutive frames of one unit
+    unused: ClassVar[tuple[str, ...]] = ()   # names in a published file that the network has no use for (globs)
 
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
 
-    @property
-    def length(self) -> int:
-        """Consecutive frames of one unit."""
-        return self.config.frames
-
-    @property
-    def train_units(self) -> int:
-        """Units drawn from a clip for one training step."""
-        return self.config.train_windows
-
-    def view(self, clips: Clips, rng: Generator | None) -> Tensor:
+    def view(self, clips: Clips, rng: Generator | None) -> Any:
         """The network's own input, [B * U, …]; augmented by draws from `rng`, as in a test if None."""
         raise NotImplementedError
 
-    def forward(self, view: Tensor) -> Tensor:
-        """[B * U, …] -> logits [B * U, 2], real then fake."""
+    def forward(self, view: Any) -> Tensor:
+        """[B * U, …] -> logits [B * U, 2], real then fake, or [B * U, 1] of fake against real."""
         raise NotImplementedError
 
     def cam_layer(self) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
         """The layer a heat map is read from, and what turns its output into [B * U, channels, h, w]."""
         raise NotImplementedError
 
+    def published_names(self) -> dict[str, str]:
+        """Own name -> published name of every tensor of the state; imports go by it."""
+        raise NotImplementedError
+
+    @classmethod
+    def published_settings(cls, weights: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Settings that a published file's tensors imply; all others are the defaults."""
+        return {}
+
     def warm_start(self) -> None:
         """Load what a fit from scratch starts from; nothing unless the detector has such weights."""
 
-    def clip_logits(self, clips: Clips, rng: Generator | None = None) -> Tensor:
-        """float [B, 2]: the mean of each clip's unit logits."""
-        units = clips.frames.shape[1]
-        return self(self.view(clips, rng)).float().unflatten(0, (-1, units)).mean(dim=1)
+    def unit_logits(self, clips: Clips, rng: Generator | None = None) -> Tensor:
+        """float [B, U, 1 or 2]."""
+        return self(self.view(clips, rng)).float().unflatten(0, (-1, clips.frames.shape[1]))
 
     def loss(self, clips: Clips, rng: Generator) -> Tensor:
         """The scalar to be minimised on a training batch."""
-        return F.cross_entropy(self.clip_logits(clips, rng), clips.labels,
-                               label_smoothing=self.config.label_smoothing)
+        return self.label_loss(self.unit_logits(clips, rng), clips.labels)
+
+    def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy of [B, U, 2]: of each clip's mean logits, or of each unit's, as they are pooled."""
+        if self.config.pool == "logit":
+            logits = logits.mean(dim=1, keepdim=True)
+        labels = labels[:, None].expand(logits.shape[:2]).flatten()
+        return F.cross_entropy(logits.flatten(0, 1), labels, label_smoothing=self.config.label_smoothing)
 
     def score(self, clips: Clips) -> Tensor:
         """float64 [B] in [0, 1]: the probability of fake."""
-        return self.clip_logits(clips).double().softmax(dim=1)[:, 1]
+        logits = self.unit_logits(clips).double()
+        if self.config.pool == "logit":
+            return fake_probability(logits.mean(dim=1))
+        return fake_probability(logits).mean(dim=1)
 
     def optimiser(self) -> torch.optim.Optimizer:
-        """AdamW; biases, gains and norms are not decayed."""
-        kept = [p for p in self.parameters() if p.requires_grad]
-        groups = [{"params": [p for p in kept if p.ndim > 1], "weight_decay": self.config.weight_decay},
-                  {"params": [p for p in kept if p.ndim <= 1], "weight_decay": 0.0}]
-        return torch.optim.AdamW(groups, lr=self.config.lr)
+        """Of what is trained; frozen parameters are left out."""
+        c, kept = self.config, [p for p in self.parameters() if p.requires_grad]
+        spared = [p for p in kept if p.ndim <= 1 and c.decay == "matrices"]
+        decayed = [p for p in kept if p.ndim > 1 or c.decay == "all"]
+        groups = [{"params": decayed, "weight_decay": c.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+        if c.optimiser == "sgd":
+            return torch.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
+        return torch.optim.AdamW(groups, lr=c.lr, betas=(c.momentum, 0.999))
 
     def rate(self, epoch: float) -> float:
         """The learning rate after `epoch` epochs (a fraction while one runs)."""
-        reached = math.floor(epoch) if self.config.lr_every == "epoch" else epoch
-        return warm_cosine(self.config, max(0.0, reached - self.config.lr_delay))
+        c = self.config
+        reached = max(0.0, (math.floor(epoch) if c.lr_every == "epoch" else epoch) - c.lr_delay)
+        return stepped(c, reached) if c.schedule == "steps" else warm_cosine(c, reached)
 
     def save(self, path: Path, about: dict[str, str]) -> None:
         save_file({k: v.detach().cpu().contiguous() for k, v in self.state_dict().items()}, path, about)
@@ -130,6 +161,16 @@ class Network(nn.Module):
         self.load_state_dict(weights)
 
 
+def fake_probability(logits: Tensor) -> Tensor:
+    """[…, 2] by softmax, [… , 1] by sigmoid -> […]."""
+    return logits.softmax(dim=-1)[..., 1] if logits.shape[-1] == 2 else logits[..., 0].sigmoid()
+
+
+def stepped(c: Training, epoch: float) -> float:
+    """`lr` until the first step, then each step's own rate."""
+    return next((rate for start, rate in reversed(c.lr_steps) if epoch >= start), c.lr)
+
+
 def warm_cosine(c: Training, epoch: float) -> float:
     """A straight rise to `lr`, then the half cosine over all epochs, taken up where the rise ends."""
     if epoch < c.warmup_epochs:
@@ -140,70 +181,27 @@ def warm_cosine(c: Training, epoch: float) -> float:
 # ── Which frames are seen ────────────────────────────────────────────────────────────────────────
 
 
-def spans(clips: int, windows: int, run: int, length: int, take: int, rng: Generator | None) -> Tensor:
-    """int64 [clips, U]: the first frames of units of `length` frames, never across two windows.
+def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Generator | None) -> Tensor:
+    """int64 [clips, units]: the first frames of units of `length` frames, never across two windows.
 
-    In a test (`rng` None) every window from its first frame; in training `take` different windows a
-    clip, in order, each begun at a random frame that leaves room.
+    In a test (`rng` None) `units` of a clip's non-overlapping ones, evenly spread; in training `units`
+    different windows a clip, in order, each begun at a random frame that leaves room.
     """
     if length > run:
         raise ParamsError(f"a unit of {length} frames does not fit into the {run} consecutive frames that "
                           f"the store keeps; set store.run to at least {length}")
     if rng is None:
-        return (torch.arange(windows) * run).expand(clips, windows)
-    take = min(take, windows)
-    window = torch.rand(clips, windows, generator=rng).argsort(dim=1)[:, :take].sort(dim=1).values
-    return window * run + torch.randint(run - length + 1, (clips, take), generator=rng)
+        return _test_spans(windows, run, length, units).expand(clips, units)
+    if units > windows:
+        raise ParamsError(f"train_units {units}: the store keeps {windows} windows a clip; raise store.windows")
+    window = torch.rand(clips, windows, generator=rng).argsort(dim=1)[:, :units].sort(dim=1).values
+    return window * run + torch.randint(run - length + 1, (clips, units), generator=rng)
 
 
-# ── How a face is cut out ────────────────────────────────────────────────────────────────────────
-
-
-def square_around(boxes: Tensor, margin: float) -> Tensor:
-    """Boxes [B, 4] -> [B, 4]: squares about their centres, `margin` times the longer side."""
-    side = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1, keepdim=True) * margin
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return torch.cat([centre - side / 2, centre + side / 2], dim=1)
-
-
-def pixel_square(boxes: Tensor, size: int, frame: int) -> Tensor:
-    """Boxes [B, 4] -> [B, 4]: `size` whole pixels of a `frame`-pixel side about their centres, kept inside.
-
-    A crop of such a square to `size` pixels copies pixels and resamples nothing, so that the finest
-    texture reaches the network.
-    """
-    if size > frame:
-        raise ParamsError(f"a native crop of {size} px does not fit into the store's {frame} px; "
-                          f"set size to at most {frame}")
-    corner = ((boxes[:, :2] + boxes[:, 2:]) / 2 * frame - size / 2).round().clamp(0, frame - size)
-    return torch.cat([corner, corner + size], dim=1) / frame
-
-
-def crop(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:
-    """Cut one box from all frames of a clip: bilinear, no antialias, edge pixels repeated outside.
-
-    frames uint8 [B, N, S, S, 3], boxes [B, 4] fractions, mirror bool [B] -> float [B, N, 3, size, size]
-    in 0..1, colours in the order in which they came.
-    """
-    clips, count, side = frames.shape[:3]
-    pixels = frames.permute(0, 1, 4, 2, 3).reshape(clips, count * 3, side, side).float() / 255
-    grid = F.affine_grid(_affine(boxes, mirror), [clips, 1, size, size], align_corners=False)
-    cut = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return cut.view(clips, count, 3, size, size)
-
-
-def _affine(boxes: Tensor, mirror: Tensor | None) -> Tensor:
-    """[B, 2, 3]: from the crop's -1..1 to the frame's."""
-    half = boxes[:, 2:] - boxes[:, :2]
-    centre = boxes[:, :2] + boxes[:, 2:] - 1
-    theta = torch.zeros(len(boxes), 2, 3, device=boxes.device)
-    theta[:, 0, 0] = half[:, 0] if mirror is None else torch.where(mirror, -half[:, 0], half[:, 0])
-    theta[:, 1, 1] = half[:, 1]
-    theta[:, :, 2] = centre
-    return theta
-
-
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """[…, 3, h, w] minus `mean`, over `std`, per colour."""
-    shape = (-1, 1, 1)
-    return (images - images.new_tensor(mean).view(shape)) / images.new_tensor(std).view(shape)
+def _test_spans(windows: int, run: int, length: int, units: int) -> Tensor:
+    """int64 [units]: of all whole units in the store's windows, the first, the last, and those evenly between."""
+    starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
+    if units > len(starts):
+        raise ParamsError(f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
+                          "raise store.windows or store.run")
+    return starts[torch.linspace(0, len(starts) - 1, units).round().long()]

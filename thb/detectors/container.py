@@ -31,6 +31,7 @@ class Config:
 
 class Detector:
     reads: ClassVar[str] = "facts"
+    hears: ClassVar[bool] = False
 
     def __init__(self, config: Config) -> None:
         self.config = config

@@ -11,34 +11,40 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from thb.detectors.base import Clips, Network, Training, crop, normalise, pixel_square, square_around
-from thb.errors import DataError
+from thb.detectors._images import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    convolution,
+    crop,
+    fine_detail,
+    normalise,
+    pixel_square,
+    square_around,
+)
+from thb.detectors._weights import load_backbone
+from thb.detectors.base import Clips, Network, Training
 from thb.torch_compat import backbone
 
 SwinTransformer = backbone("timm.models.swin_transformer").SwinTransformer
 
 FRAMES, ROWS = 4, 2     # the layout: row by row, two frames a row
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class Config(Training):
-    compat: Literal["fixed", "official"]    # official: cut out at test too, and score by the fake logit alone
-    init_weights: str                       # none | a safetensors file | hub:<repository>@<revision>
     size: int                               # pixels of one frame's side
     thumbnail: int                          # pixels of the thumbnail's side
     crop: Literal["scaled", "native"]       # scaled: `margin` x the box; native: `size` pixels as they are
     margin: float
-    train_windows: int                      # windows of a clip averaged in one training step
     scales: tuple[float, ...]               # sides of training crops, shares of the box
     flip: float                             # chance of mirroring
     cutout: int                             # pixels of the square blanked in training
@@ -68,6 +74,7 @@ class Detector(Network):
             self.swin.patch_embed = HighPassStem(c.stem_width, c.patch, c.dim)
 
     length = FRAMES
+    unused = ("*.relative_position_index", "*.attn_mask")     # Microsoft's Swin keeps these constants in its state
 
     # ---- frames -> view
     def view(self, clips: Clips, rng: Generator | None) -> Tensor:
@@ -77,7 +84,7 @@ class Detector(Network):
         if rng is not None:
             boxes = multi_scale_crop(boxes, c.scales, rng)
             mirror = (torch.rand(len(boxes), generator=rng) < c.flip).to(boxes.device)
-        frames = normalise(crop(clips.frames.flatten(1, 2), boxes, c.size, mirror), MEAN, STD)
+        frames = normalise(crop(clips.frames.flatten(1, 2), boxes, c.size, mirror), IMAGENET_MEAN, IMAGENET_STD)
         if rng is not None or c.compat == "official":
             frames = cut_out(frames, c.cutout, rng or _drawn_from(clips))
         return frames.unflatten(1, (-1, FRAMES)).flatten(0, 1)
@@ -106,7 +113,7 @@ class Detector(Network):
 
     def score(self, clips: Clips) -> Tensor:
         if self.config.compat == "official":
-            return self.clip_logits(clips).double()[:, 1].sigmoid()
+            return self.unit_logits(clips).mean(dim=1).double()[:, 1].sigmoid()
         return super().score(clips)
 
     # ---- explaining and starting
@@ -116,9 +123,18 @@ class Detector(Network):
         stages = [stage for i, stage in enumerate(self.swin.layers) if grid % (ROWS * 2**i) == 0]
         return stages[-1].blocks[-1], lambda tokens: tokens.permute(0, 3, 1, 2)
 
+    def published_names(self) -> dict[str, str]:
+        """Microsoft's Swin, which halves the grid at a stage's end where timm does at the next one's start."""
+        return {own: _published(own.removeprefix("swin.")) for own in self.state_dict()}
+
     def warm_start(self) -> None:
         if self.config.init_weights != "none":
-            load_swin(self.swin, self.config.init_weights)
+            load_backbone(self.swin, self.config.init_weights, own=("head.",), fit=stretched)
+
+
+def _published(name: str) -> str:
+    name = re.sub(r"^layers\.(\d+)\.downsample", lambda m: f"layers.{int(m[1]) - 1}.downsample", name)
+    return name.replace("head.fc.", "head.")
 
 
 class HighPassStem(nn.Module):
@@ -136,7 +152,7 @@ class HighPassStem(nn.Module):
         steps = zip(itertools.pairwise(widths), [1] + [2] * halvings, strict=True)
         self.standardise = nn.BatchNorm2d(6, affine=False)
         self.layers = nn.Sequential(*(
-            layer for (inputs, outputs), stride in steps for layer in _convolution(inputs, outputs, stride)))
+            layer for (inputs, outputs), stride in steps for layer in convolution(inputs, outputs, stride)))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -144,15 +160,6 @@ class HighPassStem(nn.Module):
         detail = fine_detail(frames.flatten(0, 1).contiguous(memory_format=torch.channels_last))
         maps = self.layers(self.standardise(torch.cat([detail, moving], dim=1))).unflatten(0, (-1, FRAMES))
         return self.norm(tile(maps).permute(0, 2, 3, 1))
-
-
-def fine_detail(images: Tensor) -> Tensor:
-    """[N, 3, s, s] minus the mean of each pixel's 3 x 3 neighbourhood; edge pixels repeated outside."""
-    return images - F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
-
-
-def _convolution(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
-    return (nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
 
 
 # ── Layout ───────────────────────────────────────────────────────────────────────────────────────
@@ -206,46 +213,11 @@ def _drawn_from(clips: Clips) -> Generator:
     return Generator().manual_seed(int(clips.frames[0].sum(dtype=torch.int64)))
 
 
-# ── Weights of a Swin trained on ImageNet ────────────────────────────────────────────────────────
-
-
-def load_swin(swin: nn.Module, origin: str) -> None:
-    """All but the head from a timm Swin's safetensors file; bias tables are stretched to our windows."""
-    from safetensors.torch import load_file
-
-    own, given = swin.state_dict(), load_file(_weights_file(origin))
-    wanted = {k: v for k, v in own.items() if not k.startswith("head.")}
-    if absent := sorted(wanted.keys() - given.keys()):
-        raise DataError(f"init_weights {origin!r} lacks {absent[0]} ({len(absent)} of {len(wanted)} names)")
-    swin.load_state_dict({**own, **{k: _stretched(given[k], v) for k, v in wanted.items()}})
-
-
-def _stretched(table: Tensor, like: Tensor) -> Tensor:
+def stretched(table: Tensor, like: Tensor) -> Tensor:
     """A relative-position bias table [(2w-1)^2, heads] resized bilinearly to another window's."""
-    if table.shape == like.shape:
-        return table
     old, new = math.isqrt(len(table)), math.isqrt(len(like))
     if table.ndim != 2 or old**2 != len(table) or table.shape[1:] != like.shape[1:]:
-        raise DataError(f"init_weights: a tensor of shape {tuple(table.shape)} does not fit "
-                        f"{tuple(like.shape)}")
+        return table
     grid = table.T.reshape(1, -1, old, old)
     grid = F.interpolate(grid, size=(new, new), mode="bilinear", align_corners=False)
     return grid.flatten(2)[0].T.contiguous()
-
-
-def _weights_file(origin: str) -> Path:
-    """A local file, or `hub:<repository>@<revision>` fetched once."""
-    if not origin.startswith("hub:"):
-        if not Path(origin).is_file():
-            raise DataError(f"init_weights {origin!r} is not a file; known: none, a safetensors file, "
-                            "hub:<repository>@<revision>")
-        return Path(origin)
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repository, _, revision = origin.removeprefix("hub:").partition("@")
-    try:
-        return Path(hf_hub_download(repository, "model.safetensors", revision=revision or None))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
-        raise DataError(f"init_weights {origin!r} cannot be had from the hub ({type(e).__name__}); "
-                        "give a local safetensors file, or `none`") from e

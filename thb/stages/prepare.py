@@ -57,7 +57,7 @@ class Prepared:
     row: Row
     frames: np.ndarray | None = None   # uint8 [T, S, S, 3] RGB
     times: np.ndarray | None = None    # float32 [T] seconds since the first frame
-    mel: np.ndarray | None = None      # float16 [mel_frames, N_MELS]
+    mel: np.ndarray | None = None      # float16 [mel_frames, mels]
 
 
 def run(paths: Paths, params: Params, source: str) -> None:
@@ -115,11 +115,11 @@ def _sound(job: Job, path: Path, footage: video.Footage) -> tuple[np.ndarray, st
     """The clip's own track, else the release's file for it; a damaged one is no sound, and says so."""
     own = bool(footage.facts.audio_codec)
     file = path if own else layout.sound_file(job.paths, job.row)
-    none = np.zeros((0, audio.N_MELS), np.float16)
+    none = np.zeros((0, job.store.sound.mels), np.float16)
     if not own and not file.is_file():
         return none, ""
     try:
-        return audio.clip_mel(file, footage.start if own else 0.0, footage.facts.seconds), ""
+        return audio.clip_mel(file, footage.start if own else 0.0, footage.facts.seconds, job.store.sound), ""
     except (DataError, *DAMAGE) as e:
         return none, f"no sound: {e if isinstance(e, DataError) else plain(e)}"
 
@@ -132,7 +132,7 @@ def _fill(part: Path, jobs: list[Job], store: Store, workers: int, source: str) 
     side, kept = store.size, store.frames
     with (GrowingArray(part / "frames.npy", (kept, side, side, 3), np.uint8) as frames,
           GrowingArray(part / "times.npy", (kept,), np.float32) as times,
-          GrowingArray(spool, (audio.N_MELS,), np.float16) as mel):
+          GrowingArray(spool, (store.sound.mels,), np.float16) as mel):
         for clip in tqdm(_prepared(jobs, workers), total=len(jobs), desc=f"prepare {source}", unit="clip"):
             rows.append({**clip.row, "row": frames.rows if clip.frames is not None else -1})
             if clip.frames is not None:
@@ -201,7 +201,7 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
 def _meta(table: pd.DataFrame, source: str, params: Params, unlisted: list[str]) -> dict[str, object]:
     """What a reader of the arrays must know, and which files were passed over."""
     return {"source": source, **params.active.store.model_dump(), "finder": params.active.finder,
-            "mel": audio.META, "clips": _counts(table),
+            "hop_seconds": params.active.store.sound.hop_seconds, "clips": _counts(table),
             "unlisted": {"count": len(unlisted), "first": unlisted[:NAMED]}}
 
 

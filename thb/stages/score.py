@@ -12,13 +12,13 @@ from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import OK, SCORE_COLUMNS, open_clips, write_csv
-from thb.roster import roster
+from thb.roster import roster, soundless_marked
 
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Score the validation and test clips of `fit`; a clip without frames keeps its status and reason."""
+    """Score the validation and test clips of `fit`; a clip that cannot be read has a status and a reason instead."""
     model = detectors.restore(paths.run(detector, fit) / "weights.safetensors", detector)
-    rows = roster(paths, fit, ("val", "test"))
+    rows = soundless_marked(roster(paths, fit, ("val", "test")), model.hears)
     ok = rows["status"] == OK
     scorer = _score_facts if model.reads == "facts" else _score_network
     rows["score"] = np.nan
@@ -36,7 +36,7 @@ def _score_network(model: Any, paths: Paths, params: Params, rows: pd.DataFrame,
     from thb.feed import Feed
 
     device = loop.prepare_torch(params.active.seed)
-    feed = Feed(open_clips(paths, sorted(set(rows["source"]))), rows, device)
+    feed = Feed(open_clips(paths, sorted(set(rows["source"]))), rows, device, model)
     return loop.score(model, feed, title).numpy()
 
 

@@ -21,7 +21,7 @@ from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import open_clips, write_atomic, write_csv, write_json
-from thb.roster import roster, usable
+from thb.roster import roster, soundless_marked, usable
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
 _VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
@@ -68,7 +68,8 @@ def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
     """Train `detector` on `fit` and write its weights, run.json and log.csv."""
     module = detectors.load(detector)
     config = detectors.configure(detector, params.detector(detector))
-    job = Job(paths, params, detector, fit, config, roster(paths, fit, ("train", "val")))
+    rows = soundless_marked(roster(paths, fit, ("train", "val")), module.Detector.hears)
+    job = Job(paths, params, detector, fit, config, rows)
     partial = paths.partial(detector, fit)
     fitted = _fit_facts if module.Detector.reads == "facts" else _fit_network
     begun = time.perf_counter()
@@ -100,7 +101,7 @@ def _fit_network(job: Job, module: ModuleType, partial: Path) -> Outcome:
     _start(network, job.start)
     train, val = usable(job.rows, "train"), usable(job.rows, "val")
     store = open_clips(job.paths, sorted({*train["source"], *val["source"]}))
-    feeds = Feed(store, train, device), Feed(store, val, device)
+    feeds = Feed(store, train, device, network), Feed(store, val, device, network)
     state = partial / f"{_key(job, module, (loop, *_helpers()))}.pt"
     done = loop.train(network, feeds, seed, state, job.title)
     network.load_state_dict(done.best)
@@ -124,16 +125,17 @@ def _start(network: Any, weights: Path | None) -> None:
 
 def _helpers() -> tuple[ModuleType, ...]:
     from thb import feed
-    from thb.detectors import base
+    from thb.detectors import _images, _weights, base
 
-    return feed, base
+    return feed, base, _images, _weights
 
 
 def _key(job: Job, module: ModuleType, code: Iterable[ModuleType]) -> str:
     """Names an interrupted fit: it is taken up only by the very same settings, clips, start and code."""
     parts = [repr(job.config), str(job.params.active.seed), _version("torch"), _version("timm"),
              job.rows.to_csv(index=False), _sha256(job.start) if job.start else ""]
-    frames = [job.paths.clips(source) / "frames.npy" for source in sorted(set(job.rows["source"]))]
+    frames = [job.paths.clips(source) / f"{kept}.npy" for source in sorted(set(job.rows["source"]))
+              for kept in ("frames", "mel")]
     parts += [f"{f.stat().st_size} {f.stat().st_mtime_ns}" for f in frames]
     parts += [inspect.getsource(m) for m in (module, *code)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
