@@ -30,7 +30,7 @@ NEIGHBOURS = {
     ("loop", "feed"): "the loop draws its batches from a feed",
 }
 TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop",
-                 "stages.prepare", "stages.train", "stages.score", "stages.explain"}
+                 "stages.prepare", "stages.train", "stages.score", "stages.explain", "stages.import_weights"}
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from stores import random_clips, smoke
 from thb import detectors
 from thb.detectors import _images, _weights, base
 from thb.errors import DataError, ParamsError
+from thb.stages import import_weights
 
 tall = detectors.load("tall")
 
@@ -75,6 +77,105 @@ def test_each_frames_position_covers_its_own_tokens(small):
     for i, (row, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         patch = positions[row * each:(row + 1) * each, column * each:(column + 1) * each]
         assert torch.equal(patch, learned[i].expand_as(patch))
+
+
+# ── The published file ───────────────────────────────────────────────────────────────────────────
+
+
+def published_shapes() -> dict[str, tuple[int, ...]]:
+    """Every entry of the authors' state, written down from what is known of Microsoft's Swin-B."""
+    shapes = {"frame_pos_embed": (1, 4, 128), "patch_embed.proj.weight": (128, 3, 4, 4),
+              "patch_embed.proj.bias": (128,), "norm.weight": (1024,), "norm.bias": (1024,), "head.weight": (2, 1024), "head.bias": (2,),
+              "patch_embed.norm.weight": (128,), "patch_embed.norm.bias": (128,),
+              "layers.0.blocks.1.attn_mask": (16, 196, 196), "layers.1.blocks.1.attn_mask": (4, 196, 196)}
+    for stage, (depth, heads, window) in enumerate(zip((2, 2, 18, 2), (4, 8, 16, 32), (14, 14, 14, 7), strict=True)):
+        dim = 128 * 2**stage
+        if stage < 3:
+            shapes |= {f"layers.{stage}.downsample.norm.{kind}": (4 * dim,) for kind in ("weight", "bias")}
+            shapes[f"layers.{stage}.downsample.reduction.weight"] = (2 * dim, 4 * dim)
+        for block in (f"layers.{stage}.blocks.{i}." for i in range(depth)):
+            shapes |= {block + f"{norm}.{kind}": (dim,) for norm in ("norm1", "norm2") for kind in ("weight", "bias")}
+            shapes |= {block + "attn.relative_position_bias_table": ((2 * window - 1) ** 2, heads),
+                       block + "attn.relative_position_index": (window**2, window**2)}
+            for layer, rows, columns in (("attn.qkv", 3 * dim, dim), ("attn.proj", dim, dim),
+                                         ("mlp.fc1", 4 * dim, dim), ("mlp.fc2", dim, 4 * dim)):
+                shapes |= {f"{block}{layer}.weight": (rows, columns), f"{block}{layer}.bias": (rows,)}
+    return shapes
+
+
+def test_the_published_files_names_and_shapes_all_find_their_place(published):
+    shapes = published_shapes()
+    assert len(shapes) == 356
+    with torch.device("meta"):
+        network = tall.Detector(published)
+        import_weights.fill(network, {name: torch.empty(shape) for name, shape in shapes.items()}, Path("their.pth"))
+
+
+def windows_of(grid: torch.Tensor, side: int) -> torch.Tensor:
+    """[N, h, w, C] -> [N, windows, side * side, C], window by window in reading order."""
+    n, h, w, c = grid.shape
+    return grid.view(n, h // side, side, w // side, side, c).transpose(2, 3).reshape(n, -1, side * side, c)
+
+
+def reference_attention(w, at: str, x: torch.Tensor, heads: int, side: int, shift: int) -> torch.Tensor:
+    """Shifted-window attention, one window and one head at a time, the mask worked out from pixel regions."""
+    n, h, _, c = x.shape
+    edges = torch.zeros(1, h, h, 1)
+    if shift:
+        band = torch.tensor([0] * (h - side) + [1] * (side - shift) + [2] * shift)
+        edges = (band[:, None] * 3 + band)[None, :, :, None].float()
+    regions = windows_of(edges, side)[0, :, :, 0]
+    cells = windows_of(x.roll((-shift, -shift), (1, 2)), side)
+    q, k, v = (cells @ w[at + "qkv.weight"].T + w[at + "qkv.bias"]).chunk(3, dim=-1)
+    rows, columns = torch.arange(side * side) // side, torch.arange(side * side) % side
+    place = (rows[:, None] - rows + side - 1) * (2 * side - 1) + columns[:, None] - columns + side - 1
+    out = torch.empty_like(cells)
+    for head in range(heads):
+        part = slice(head * c // heads, (head + 1) * c // heads)
+        scores = q[..., part] @ k[..., part].transpose(-1, -2) * (c // heads) ** -0.5
+        scores = scores + w[at + "relative_position_bias_table"][place, head]
+        scores = scores.masked_fill(regions[:, :, None] != regions[:, None, :], -100.0)
+        out[..., part] = scores.softmax(dim=-1) @ v[..., part]
+    out = out @ w[at + "proj.weight"].T + w[at + "proj.bias"]
+    grid = out.view(n, h // side, h // side, side, side, c).transpose(2, 3).reshape(n, h, h, c)
+    return grid.roll((shift, shift), (1, 2))
+
+
+def reference_logits(w, frames: torch.Tensor, thumbnail: int, depths, heads, window: int) -> torch.Tensor:
+    """What the published module computes, from its own names: Swin on a 2 x 2 sheet of frames."""
+    def norm(x, at, kind="norm"):
+        return F.layer_norm(x, x.shape[-1:], w[f"{at}{kind}.weight"], w[f"{at}{kind}.bias"])
+
+    sheet = tall.thumbnail(frames, thumbnail)
+    x = norm(F.conv2d(sheet, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], 4).permute(0, 2, 3, 1),
+             "patch_embed.")
+    half = x.shape[1] // 2
+    for i, (row, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        x[:, row * half:(row + 1) * half, column * half:(column + 1) * half] += w["frame_pos_embed"][0, i]
+    for stage, depth in enumerate(depths):
+        side = min(window, x.shape[1])
+        for i in range(depth):
+            at = f"layers.{stage}.blocks.{i}."
+            shift = side // 2 if i % 2 and side < x.shape[1] else 0
+            x = x + reference_attention(w, at + "attn.", norm(x, at, "norm1"), heads[stage], side, shift)
+            hidden = F.gelu(norm(x, at, "norm2") @ w[at + "mlp.fc1.weight"].T + w[at + "mlp.fc1.bias"])
+            x = x + hidden @ w[at + "mlp.fc2.weight"].T + w[at + "mlp.fc2.bias"]
+        if stage < len(depths) - 1:
+            at = f"layers.{stage}.downsample."
+            x = torch.cat([x[:, 0::2, 0::2], x[:, 1::2, 0::2], x[:, 0::2, 1::2], x[:, 1::2, 1::2]], dim=-1)
+            x = norm(x, at) @ w[at + "reduction.weight"].T
+    return norm(x, "").mean(dim=(1, 2)) @ w["head.weight"].T + w["head.bias"]
+
+
+def test_it_computes_what_the_published_module_does(published):
+    size = {"size": 24, "thumbnail": 64, "dim": 8, "depths": (2, 2, 1), "heads": (2, 2, 4), "window": 4}
+    network = tall.Detector(replace(published, **size)).eval()
+    state = {k: torch.randn(v.shape, generator=rng(3)) * 0.3 for k, v in network.state_dict().items()}
+    names = network.published_names()
+    frames = torch.randn(2, 4, 3, 24, 24, generator=rng(4))
+    network.load_state_dict(state)
+    expected = reference_logits({names[k]: v for k, v in state.items()}, frames, 64, *list(size.values())[3:])
+    assert torch.allclose(network(frames), expected, atol=1e-4)
 
 
 # ── Cropping ─────────────────────────────────────────────────────────────────────────────────────

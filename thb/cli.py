@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -90,6 +92,35 @@ def _fit_context(detector: str, fit: str, variant: str):
     if fit not in params.fits:
         raise ParamsError(unknown("fit", fit, params.fits))
     return paths, params
+
+
+@app.command("import-weights", epilog="Examples:  thb import-weights lipfd ckpt.pth   ·   "
+             "thb import-weights caddm b3.pkl --set compat=fixed --fit theirs")
+def import_weights(
+    detector: Detector,
+    file: Annotated[Path, typer.Argument(help="a published checkpoint (.pth, .pt, .pkl) or .safetensors file")],
+    fit: Annotated[str, typer.Option(help="the name to keep it under, for `thb detect --fit`")] = "imported",
+    change: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")] = (),
+) -> None:
+    """Take over a published checkpoint's weights; what does not fit is refused and named."""
+    from thb.stages import import_weights
+
+    paths, params = _context()
+    params.detector(detector)
+    if fit in params.fits:
+        raise ParamsError(f"fit {fit!r} is trained here and would be overwritten; choose a name other than "
+                          + ", ".join(params.fits))
+    import_weights.run(paths, params, detector, file, fit, _changes(change))
+
+
+def _changes(given: Iterable[str]) -> dict[str, object]:
+    """KEY=VALUE words, each value read as params.yaml would read it."""
+    import yaml
+
+    pairs = [word.partition("=") for word in given]
+    if bad := next((key for key, equals, _ in pairs if not equals), None):
+        raise ParamsError(f"--set {bad!r} is not KEY=VALUE")
+    return {key: yaml.safe_load(value) for key, _, value in pairs}
 
 
 @app.command(epilog="Example:  thb evaluate")

@@ -1,0 +1,172 @@
+"""import-weights: a published checkpoint, under its authors' names, becomes weights that `thb detect` reads.
+
+Nothing in a checkpoint is ever run: it is opened with torch's `weights_only`, which builds tensors and plain
+values and refuses the rest. Three classes that hold only values are let through beside them, because the
+authors' files carry them: argparse.Namespace (TALL's options) and numpy's scalar and dtype (best scores).
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import hashlib
+import pickle
+import re
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from thb import detectors
+from thb.errors import DataError, ParamsError
+from thb.params import Params
+from thb.paths import Paths
+from thb.records import write_atomic, write_json
+
+CONTAINERS = ("network", "model", "best_state_dict", "state_dict")   # under which the four keep their tensors
+WRAPPERS = ("module.", "model.")                                     # before every name, by DataParallel and others
+AS_PUBLISHED = {"compat": "official", "start_from": "scratch", "init_weights": "none"}
+
+
+def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, changes: Mapping[str, Any]) -> None:
+    """Write runs/<detector>/<fit>/ from a checkpoint; every tensor must find its place, and every place its tensor."""
+    published = read_checkpoint(file)
+    kind = detectors.load(detector).Detector
+    if kind.reads != "frames":
+        raise ParamsError(f"{detector!r} is a control without published weights; known: {', '.join(importable())}")
+    settings = {**params.detectors[detector].defaults, **AS_PUBLISHED, **kind.published_settings(published), **changes}
+    network = kind(detectors.configure(detector, settings))
+    dropped = fill(network, published, file)
+    folder = paths.run(detector, fit)
+    about = detectors.describe(detector, network.config)
+    write_atomic(folder / "weights.safetensors", lambda part: network.save(part, about))
+    write_json({"detector": detector, "fit": fit, "imported_from": file.name, "sha256": _sha256(file),
+                "tensors": len(network.state_dict()), "dropped": dropped, "settings": settings}, folder / "run.json")
+    said = f", {len(dropped)} unused names dropped ({dropped[0]}, …)" if dropped else ""
+    print(f"{file.name}: {len(network.state_dict())} tensors{said} -> {paths.relative(folder)}")
+
+
+def importable() -> list[str]:
+    """The detectors that have a published form."""
+    return [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
+
+
+# ---- reading ----------------------------------------------------------------------------------------
+
+def read_checkpoint(file: Path) -> dict[str, Any]:
+    """The tensors of a checkpoint by their published names, out of whatever container they lie in."""
+    if not file.is_file():
+        raise DataError(f"{file} is not a file")
+    if file.suffix == ".safetensors":
+        return _unwrapped(_safetensors(file))
+    content = _unpickled(file)
+    for key in CONTAINERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            return _unwrapped(_tensors(content[key]))
+    tensors = _tensors(content) if isinstance(content, Mapping) else {}
+    if not tensors or len(tensors) < len(content):
+        found = ", ".join(map(str, list(content)[:6])) if isinstance(content, Mapping) else type(content).__name__
+        raise DataError(f"{file.name} holds no state dict: neither tensors by name nor one of {', '.join(CONTAINERS)} "
+                        f"(found {found})")
+    return _unwrapped(tensors)
+
+
+def _safetensors(file: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except SafetensorError as e:
+        raise DataError(f"{file.name} is not a whole safetensors file: {e}") from e
+
+
+def _unpickled(file: Path) -> Any:
+    import torch
+
+    try:
+        with torch.serialization.safe_globals(_value_classes()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")     # torch's own remark on archives, which are refused below
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as e:
+        raise DataError(_refusal(file, str(e))) from e
+    except (RuntimeError, EOFError, ValueError) as e:
+        raise DataError(f"{file.name} is no checkpoint that torch can read: {str(e).splitlines()[0]}") from e
+
+
+def _value_classes() -> list[Any]:
+    import numpy as np
+
+    scalar = np._core.multiarray.scalar
+    kinds = [type(np.dtype(name)) for name in ("float32", "float64", "int64")]
+    return [argparse.Namespace, np.dtype, *kinds,
+            (scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar")]
+
+
+def _refusal(file: Path, why: str) -> str:
+    """One line: what the pickle would run, and how its tensors can be had without running it here."""
+    needs = re.search(r"GLOBAL ([\w.]+)", why)
+    if "TorchScript" in why or "torch.jit" in why:
+        return f"{file.name} is a TorchScript archive, a program; save its state_dict() with safetensors, import that"
+    named = f"needs {needs[1]}" if needs else "is not a pickle of tensors and plain values"
+    return (f"{file.name} {named}, which could run code and is refused; on a machine that you trust with it, "
+            "load it there, save its state dict with safetensors.torch.save_file, and import that file")
+
+
+def _tensors(content: Mapping) -> dict[str, Any]:
+    import torch
+
+    return {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
+
+
+def _unwrapped(tensors: dict[str, Any]) -> dict[str, Any]:
+    for wrapper in WRAPPERS:
+        if tensors and all(name.startswith(wrapper) for name in tensors):
+            tensors = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+# ---- filling ----------------------------------------------------------------------------------------
+
+def fill(network: Any, published: Mapping[str, Any], file: Path) -> list[str]:
+    """Give every tensor of the network its published one; the names that it has no use for come back."""
+    names, own = network.published_names(), network.state_dict()
+    dropped = sorted(n for n in published if n not in names.values() and _matches(n, network.unused))
+    missing = [names[n] for n in own if names[n] not in published]
+    unexpected = sorted(published.keys() - set(names.values()) - set(dropped))
+    if missing and not unexpected and _all_frozen(network, missing):
+        network.warm_start()        # a checkpoint of the trained part alone: the rest is the known backbone's
+        own, missing = network.state_dict(), []
+    if missing or unexpected:
+        raise DataError(f"{file.name} does not fit: {_listed('missing', missing)}; {_listed('unexpected', unexpected)}")
+    taken = {n: _shaped(published[names[n]], tensor, names[n], file) if names[n] in published else tensor
+             for n, tensor in own.items()}
+    network.load_state_dict(taken)
+    return dropped
+
+
+def _all_frozen(network: Any, missing: list[str]) -> bool:
+    """Whether what is missing is the frozen backbone, and there is a file to take it from."""
+    frozen = {network.published_names()[n] for n, p in network.named_parameters() if not p.requires_grad}
+    return set(missing) <= frozen and network.config.init_weights != "none"
+
+
+def _matches(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
+
+
+def _listed(kind: str, names: list[str]) -> str:
+    return f"{len(names)} names {kind}" + (f", first {names[0]!r}" if names else "")
+
+
+def _shaped(given: Any, own: Any, name: str, file: Path) -> Any:
+    """The published tensor in our shape; only axes of length 1 may differ."""
+    if [n for n in given.shape if n != 1] != [n for n in own.shape if n != 1]:
+        raise DataError(f"{file.name} does not fit: {name!r} has shape {tuple(given.shape)} there, "
+                        f"{tuple(own.shape)} here")
+    return given.reshape(own.shape).to(own.dtype)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
