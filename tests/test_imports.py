@@ -18,7 +18,7 @@ FLOORS = [
     {"params", "records", "media"},
     {"protocols", "metrics", "published", "splits", "leakage", "sampling", "store", "video", "audio", "faces",
      "roster", "sources", "mini", "detectors"},
-    {"feed", "loop", "report"},
+    {"feed", "loop", "report", "clip", "judges", "heatmaps"},
     {"stages"},
     {"reproduce"},
     {"cli"},
@@ -29,7 +29,7 @@ NEIGHBOURS = {
     ("audio", "video"): "a sound track starts where its pictures do",
     ("loop", "feed"): "the loop draws its batches from a feed",
 }
-TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop",
+TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop", "heatmaps", "stages.detect",
                  "stages.prepare", "stages.train", "stages.score", "stages.explain", "stages.import_weights"}
 
 

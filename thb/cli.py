@@ -77,12 +77,17 @@ def train(detector: Detector, fit: Fit, variant: Variant = "") -> None:
     train.run(*_fit_context(detector, fit, variant), detector, fit)
 
 
-@app.command(epilog="Examples:  thb score tall all   ·   thb score container ffpp")
-def score(detector: Detector, fit: Fit, variant: Variant = "") -> None:
+@app.command(epilog="Examples:  thb score tall all   ·   thb score lipfd all --shuffle-sound")
+def score(
+    detector: Detector, fit: Fit, variant: Variant = "",
+    shuffle_sound: Annotated[bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")]
+    = False,
+) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
     from thb.stages import score
 
-    score.run(*_fit_context(detector, fit, variant), detector, fit)
+    stage = score.run_shuffled if shuffle_sound else score.run
+    stage(*_fit_context(detector, fit, variant), detector, fit)
 
 
 def _fit_context(detector: str, fit: str, variant: str):
@@ -121,6 +126,22 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
     if bad := next((key for key, equals, _ in pairs if not equals), None):
         raise ParamsError(f"--set {bad!r} is not KEY=VALUE")
     return {key: yaml.safe_load(value) for key, _, value in pairs}
+
+
+@app.command(epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
+             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json")
+def detect(
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
+    detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
+    fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
+    finder: Annotated[str, typer.Option(help="what finds the faces: haar needs no download")] = "haar",
+    cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
+    json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
+) -> None:
+    """Score your own videos with trained detectors; a file that cannot be scored is named and left out."""
+    from thb.stages import detect
+
+    detect.run(*_context(), detect.Request(videos, detector, fit, finder, cam, json))
 
 
 @app.command(epilog="Example:  thb evaluate")

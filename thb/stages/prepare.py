@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
-from functools import cache, partial
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from pathlib import Path
 
@@ -19,25 +18,18 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from thb import audio, faces, video
+from thb import clip, faces
+from thb.clip import Prepared, Row
 from thb.errors import CoverageError, DataError, ParamsError
-from thb.media import DAMAGE, plain
 from thb.params import Params, Store
 from thb.paths import Paths
-from thb.records import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS, MISSING, OK, require, write_json
-from thb.sampling import kept_frames
+from thb.records import CLIP_COLUMNS, ERROR, MISSING, OK, require, write_json
 from thb.sources import layout
 from thb.store import GrowingArray, building, pad_ragged
 
 AHEAD = 4            # clips in flight per process: enough to keep all busy, few enough for constant memory
 NAMED = 20           # unlisted files named in meta.json
 FIRST_REASONS = 3
-
-WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
-TEXT = ["clip", "source", "role", "split", "path", "portrait", "driver", "video", "codec", "pix_fmt",
-        "audio_codec", "finder", "status", "reason"]
-
-Row = dict[str, object]
 
 
 @dataclass(frozen=True)
@@ -48,16 +40,6 @@ class Job:
     paths: Paths
     finder: str
     store: Store
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One clip's row, and, if its status is ok, its pixels and sound."""
-
-    row: Row
-    frames: np.ndarray | None = None   # uint8 [T, S, S, 3] RGB
-    times: np.ndarray | None = None    # float32 [T] seconds since the first frame
-    mel: np.ndarray | None = None      # float16 [mel_frames, mels]
 
 
 def run(paths: Paths, params: Params, source: str) -> None:
@@ -80,48 +62,11 @@ def run(paths: Paths, params: Params, source: str) -> None:
 # ---- one clip, in a process of its own --------------------------------------------------------------
 
 def prepare_clip(job: Job) -> Prepared:
-    """Decode, find the face, cut, listen; a clip that cannot be used comes back with its reason."""
+    """The clip as far as it can be used; one that is missing stays so."""
     if job.row["status"] != OK:
         return Prepared(job.row)
-    try:
-        return _prepare(job)
-    except (DataError, *DAMAGE) as e:
-        reason = str(e) if isinstance(e, DataError) else plain(e)
-        return Prepared({**job.row, "status": ERROR, "reason": reason})
-
-
-def _prepare(job: Job) -> Prepared:
-    store, path = job.store, job.paths.raw / str(job.row["path"])
-    footage = video.read(path, partial(kept_frames, windows=store.windows, run=store.run), store.size)
-    found = _finder(job.finder, job.paths).find(job.row, footage.frames, footage.kept)
-    frames, face = faces.square(footage.frames, found)
-    mel, note = _sound(job, path, footage)
-    row = {**job.row, **asdict(footage.facts), **_face_columns(face), "finder": job.finder,
-           "mel_frames": len(mel), "reason": note}
-    return Prepared(row, frames, footage.times, mel)
-
-
-@cache
-def _finder(name: str, paths: Paths) -> faces.FaceFinder:
-    return faces.finder(name, paths)
-
-
-def _face_columns(face: faces.Faces) -> Row:
-    values = [*face.box, *face.landmarks.ravel(), face.share]
-    return dict(zip([*BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share"], map(float, values), strict=True))
-
-
-def _sound(job: Job, path: Path, footage: video.Footage) -> tuple[np.ndarray, str]:
-    """The clip's own track, else the release's file for it; a damaged one is no sound, and says so."""
-    own = bool(footage.facts.audio_codec)
-    file = path if own else layout.sound_file(job.paths, job.row)
-    none = np.zeros((0, job.store.sound.mels), np.float16)
-    if not own and not file.is_file():
-        return none, ""
-    try:
-        return audio.clip_mel(file, footage.start if own else 0.0, footage.facts.seconds, job.store.sound), ""
-    except (DataError, *DAMAGE) as e:
-        return none, f"no sound: {e if isinstance(e, DataError) else plain(e)}"
+    return clip.prepare(job.row, job.paths.raw / str(job.row["path"]), job.finder,
+                        faces.finder(job.finder, job.paths), job.store, layout.sound_file(job.paths, job.row))
 
 
 # ---- all clips of a source --------------------------------------------------------------------------
@@ -133,13 +78,13 @@ def _fill(part: Path, jobs: list[Job], store: Store, workers: int, source: str) 
     with (GrowingArray(part / "frames.npy", (kept, side, side, 3), np.uint8) as frames,
           GrowingArray(part / "times.npy", (kept,), np.float32) as times,
           GrowingArray(spool, (store.sound.mels,), np.float16) as mel):
-        for clip in tqdm(_prepared(jobs, workers), total=len(jobs), desc=f"prepare {source}", unit="clip"):
-            rows.append({**clip.row, "row": frames.rows if clip.frames is not None else -1})
-            if clip.frames is not None:
-                frames.append(clip.frames[None])
-                times.append(clip.times[None])
-                mel.append(clip.mel)
-    table = _table(rows)
+        for done in tqdm(_prepared(jobs, workers), total=len(jobs), desc=f"prepare {source}", unit="clip"):
+            rows.append({**done.row, "row": frames.rows if done.frames is not None else -1})
+            if done.frames is not None:
+                frames.append(done.frames[None])
+                times.append(done.times[None])
+                mel.append(done.mel)
+    table = clip.table(rows)
     lengths = table.loc[table["status"] == OK, "mel_frames"].to_numpy()
     pad_ragged(np.load(spool, mmap_mode="r" if lengths.any() else None), lengths, part / "mel.npy")
     spool.unlink()
@@ -176,20 +121,13 @@ def _enter_process() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def _table(rows: list[Row]) -> pd.DataFrame:
-    """CLIP_COLUMNS in the list's order; of a clip that failed, numbers are 0 or NaN and texts empty."""
-    blank = dict.fromkeys(CLIP_COLUMNS, np.nan) | dict.fromkeys(WHOLE, 0) | dict.fromkeys(TEXT, "")
-    kinds = dict.fromkeys(CLIP_COLUMNS, float) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(TEXT, str)
-    return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
-
-
 # ---- what is said of it -----------------------------------------------------------------------------
 
 def _refuse_too_many(table: pd.DataFrame, source: str, limit: float) -> None:
     """Clips that are there but cannot be used; an absent one is for `split` to judge."""
     failed, present = table[table["status"] == ERROR], int((table["status"] != MISSING).sum())
     if len(failed) > limit * present:
-        first = "; ".join(f"{clip.clip}: {clip.reason}" for clip in failed.head(FIRST_REASONS).itertuples())
+        first = "; ".join(f"{row.clip}: {row.reason}" for row in failed.head(FIRST_REASONS).itertuples())
         share = f"{len(failed)} of {present} clips failed, {len(failed) / present:.1%}"
         raise CoverageError(f"{source}: {share}; max_failed_share allows {limit:.1%}; first: {first}")
 

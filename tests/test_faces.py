@@ -1,0 +1,126 @@
+"""The Haar finder: where rendered and real heads are, one face a clip, and nothing where nothing is."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+from clips_made import SAMPLES, needs_samples
+
+from thb import faces, video
+from thb.mini.motion import draw_motion
+from thb.mini.portraits import draw_portrait
+from thb.mini.renderer import render
+from thb.paths import Paths
+from thb.sampling import kept_frames
+
+HEADS, FRAMES = 12, 4
+
+
+@pytest.fixture(scope="module")
+def haar(tmp_path_factory):
+    return faces.finder("haar", Paths(tmp_path_factory.mktemp("nothing")))
+
+
+def find(haar: faces.FaceFinder, frames: np.ndarray) -> faces.Faces:
+    return haar.find({}, frames, np.arange(len(frames)))
+
+
+@pytest.fixture(scope="module")
+def heads() -> list[tuple[np.ndarray, faces.Faces]]:
+    """uint8 frames of rendered heads, each with its true face; a seed that set no number of the finder's."""
+    rng, made = np.random.default_rng(7), []
+    for _ in range(HEADS):
+        opened = 0.5 + 0.5 * np.sin(np.arange(FRAMES))
+        drawn = render(draw_portrait(rng), draw_motion(rng, FRAMES, 4.0, opened, 0 * opened), 128)
+        truth = faces.median_face(drawn.box / 128, drawn.landmarks / 128)
+        made.append(((drawn.rgb * 255).astype(np.uint8), truth))
+    return made
+
+
+@pytest.fixture(scope="module")
+def found(haar, heads) -> list[faces.Faces]:
+    return [find(haar, frames) for frames, _ in heads]
+
+
+def test_rendered_heads_are_found_where_they_are(found, heads):
+    overlaps = [faces.overlap(truth.box, face.box[None])[0] for face, (_, truth) in zip(found, heads, strict=True)]
+    assert [face.share > 0 for face in found] == [True] * HEADS
+    assert np.median(overlaps) > 0.75
+    assert min(overlaps) > 0.5
+
+
+def test_its_boxes_are_neither_larger_nor_higher_than_the_true_ones(found, heads):
+    """On average: a network that learnt from true boxes gets crops of the same kind."""
+    off = np.array([face.box - truth.box for face, (_, truth) in zip(found, heads, strict=True)])
+    side = np.mean([truth.box[2] - truth.box[0] for _, truth in heads])
+    assert np.abs(np.median(off, axis=0)).max() < 0.1 * side
+
+
+def test_its_points_lie_near_the_true_ones_and_in_their_order(found, heads):
+    for face, (_, truth) in zip(found, heads, strict=True):
+        points, width = face.landmarks, truth.box[2] - truth.box[0]
+        assert np.median(np.linalg.norm(points - truth.landmarks, axis=1)) < 0.25 * width
+        left_eye, right_eye, nose, left_mouth, right_mouth = points
+        assert left_eye[0] < nose[0] < right_eye[0]
+        assert left_mouth[0] < right_mouth[0]
+        assert left_eye[1] < nose[1] < left_mouth[1]
+
+
+def test_a_wide_frame_is_measured_by_its_own_sides(haar, heads):
+    frames, _ = heads[0]
+    wide = np.concatenate([np.full_like(frames, 90), frames], axis=2)       # the head in the right half
+    face, alone = find(haar, wide), find(haar, frames)
+    assert face.box == pytest.approx(alone.box * (0.5, 1, 0.5, 1) + (0.5, 0, 0.5, 0), abs=0.05)
+    assert face.landmarks.min() > 0
+
+
+@pytest.mark.parametrize("picture", ["flat", "noise", "stripes"])
+def test_no_face_is_the_whole_frame(haar, picture):
+    frames = {"flat": np.full((6, 96, 96, 3), 120, np.uint8),
+              "noise": np.random.default_rng(0).integers(256, size=(6, 96, 96, 3), dtype=np.uint8),
+              "stripes": np.tile((np.arange(96) // 8 % 2 * 255).astype(np.uint8)[None, None, :, None], (6, 96, 1, 3))}
+    face = find(haar, frames[picture])
+    assert face.box.tolist() == [0, 0, 1, 1]
+    assert face.share == 0
+    assert np.isnan(face.landmarks).all()
+
+
+def test_the_face_that_stays_wins_over_one_that_is_seen_once():
+    steady, once = [0.3, 0.3, 0.6, 0.6], [0.0, 0.0, 0.9, 0.9]
+    seen = [np.array([steady, once])] + [np.array([steady])] * 3
+    assert np.array_equal(faces._one_face(seen), [steady] * 4)
+
+
+def test_of_two_that_stay_the_larger_wins_and_gaps_stay_gaps():
+    large, small = [0.1, 0.1, 0.6, 0.6], [0.7, 0.7, 0.9, 0.9]
+    seen = [np.array([small, large]), np.zeros((0, 4)), np.array([large, small])]
+    chosen = faces._one_face(seen)
+    assert np.array_equal(chosen[[0, 2]], [large, large])
+    assert np.isnan(chosen[1]).all()
+
+
+def test_a_mirrored_cascade_gives_the_mirrored_face():
+    boxes = np.array([[0.2, 0.3, 0.6, 0.7]])
+    plain = faces._as_faces(boxes, faces._PROFILE, mirrored=False)
+    turned = faces._as_faces(boxes, faces._PROFILE, mirrored=True)
+    assert turned.box == pytest.approx([1 - plain.box[2], plain.box[1], 1 - plain.box[0], plain.box[3]])
+    assert turned.landmarks[0] == pytest.approx([1 - plain.landmarks[1, 0], plain.landmarks[1, 1]])
+    assert (turned.landmarks[[1, 4], 0] > turned.landmarks[[0, 3], 0]).all()
+
+
+def test_overlap_is_shared_area_over_joint_area():
+    others = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], float)
+    assert faces.overlap(np.array([0.0, 0, 2, 2]), others) == pytest.approx([1, 1 / 3, 0])
+
+
+@needs_samples
+def test_every_real_sample_has_a_face(haar):
+    """All twenty, in at least half of the frames, and of a plausible size."""
+    files = sorted(SAMPLES.rglob("*.mp4"))
+    for file in files:
+        footage = video.read(file, partial(kept_frames, windows=4, run=1), 128)
+        face = haar.find({}, footage.frames, footage.kept)
+        assert face.share >= 0.5, file.name
+        assert 0.25 < face.box[3] - face.box[1] < 0.8, file.name
