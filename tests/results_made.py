@@ -12,7 +12,7 @@ from thb import metrics, protocols
 from thb.params import Params, load, switch_profile
 from thb.paths import Paths
 from thb.published import printed_cells, printed_value
-from thb.records import CELL_COLUMNS, write_csv, write_json
+from thb.records import CELL_COLUMNS, SCORE_COLUMNS, write_csv, write_json
 from thb.report.statistics_table import CORPUS_COLUMNS, CURATION_COLUMNS
 
 PROFILE = "mini"
@@ -38,6 +38,7 @@ def fill(paths: Paths, p3: float = BASE["P3"]) -> Params:
     for name in params.ablations:
         _cells(Paths(paths.root, name), params, {**BASE, "P1": 0.7}, ["all"])
     _corpus(paths, params)
+    _fits(paths, params)
     entry = {"promised": True, "count": 0, "examples": []}
     write_json({"corpus": "mini", "protocols": {"P1": {"identity": entry}}, "whole": {}}, paths.leakage)
     frames = np.zeros((len(params.sources), 3, 2, 16, 16, 3), np.uint8)
@@ -49,6 +50,25 @@ def fill(paths: Paths, p3: float = BASE["P3"]) -> Params:
         clips=[[f"{s}-{i}" for i in range(3)] for s in params.sources],
     )
     return params
+
+
+def _fits(paths: Paths, params: Params) -> None:
+    """What stands beside each `all` fit's scores, and the scores of those that hear, their own and shuffled."""
+    for name in params.detectors:
+        write_json({"detector": name, "fit": "all", "parameters": 1234, "trainable": 1000},
+                   paths.scores(name, "all").with_suffix(".json"))
+    rng = np.random.default_rng(3)
+    for name, fit in params.sound_checks.items():
+        for path, shift in ((paths.scores(name, fit), 2.0), (paths.shuffled(name, fit), 0.5)):
+            write_csv(pd.concat([_scores(rng, s, e.role, e.label, shift) for s, e in params.sources.items()]),
+                      path, SCORE_COLUMNS)
+
+
+def _scores(rng: np.random.Generator, source: str, role: str, label: int, shift: float, n: int = 20) -> pd.DataFrame:
+    number = [f"{i:05d}" for i in range(n)]
+    return pd.DataFrame({"clip": [f"{source}/{i}" for i in number], "source": source, "role": role, "label": label,
+                         "split": "test", "portrait": number if label else "", "video": number, "use": "test",
+                         "score": 1 / (1 + np.exp(-rng.normal(shift * label, 1, n))), "status": "ok", "reason": ""})
 
 
 def value(metric: str, level: float) -> float:

@@ -63,6 +63,11 @@ def every(simulation, strength, seed=3):
 
 
 @pytest.mark.parametrize("name", generators.known())
+def test_params_say_what_drives_it(params, name):
+    assert params.sources[name].driven_by == generators.load(name).driven_by
+
+
+@pytest.mark.parametrize("name", generators.known())
 def test_without_faults_it_is_faithful(name, scenes):
     simulation = generators.load(name)
     if scenes[name].donor is None:

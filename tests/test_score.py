@@ -12,8 +12,8 @@ import pytest
 from stores import smoke, write_split, write_store
 
 from thb import detectors
-from thb.errors import DataError
-from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv
+from thb.errors import DataError, ParamsError
+from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json
 from thb.stages import score, train
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
@@ -108,6 +108,35 @@ def test_missing_broken_and_foreign_weights_are_named(fitted, tiny, detector, tm
     file.unlink()
     with pytest.raises(DataError, match=f"missing weights.safetensors of {detector}/all"):
         score.run(fitted, tiny, detector, "all")
+
+
+def test_what_the_fit_was_stands_beside_its_scores(fitted, tiny, detector):
+    scored(fitted, tiny, detector)
+    about = read_json(fitted.scores(detector, "all").with_suffix(".json"))
+    assert about["statuses"] == {"error": 2, "ok": 22}
+    assert about["settings"] == read_json(fitted.run(detector, "all") / "run.json")["settings"]
+    assert not {"seconds", "hardware", "versions"} & set(about)
+
+
+def test_sound_is_shuffled_only_for_who_hears(fitted, tiny, detector):
+    own = scored(fitted, tiny, detector)
+    if not detectors.load(detector).Detector.hears:
+        with pytest.raises(ParamsError, match=f"'{detector}' hears nothing"):
+            score.run_shuffled(fitted, tiny, detector, "all")
+        return
+    score.run_shuffled(fitted, tiny, detector, "all")
+    other = read_csv(fitted.shuffled(detector, "all"), SCORE_COLUMNS)
+    assert list(other["clip"]) == list(own["clip"])
+    assert not np.allclose(other["score"], own["score"], equal_nan=True)
+
+
+def test_everyone_is_heard_with_somebody_elses_sound_of_the_same_source():
+    rows = pd.DataFrame({"source": ["a", "b", "a", "c", "b", "a"]})
+    order = score.others(rows, 1)
+    assert sorted(order) == list(range(6))
+    assert (rows["source"].to_numpy()[order] == rows["source"].to_numpy()).all()
+    assert [i for i in range(6) if order[i] == i] == [3]
+    assert (order == score.others(rows, 1)).all()
 
 
 def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):

@@ -41,6 +41,10 @@ class Feed:
                      self._boxes[on_device], self._landmarks[on_device], self.labels[on_device],
                      **self._sound(index), **self._unswapped(index, frames))
 
+    def swap_sound(self, order: np.ndarray) -> None:
+        """Let clip i be heard with the sound of clip `order[i]`."""
+        self._mel = [self._mel[i] for i in order]
+
     def _pixels(self, index: Tensor, frames: Tensor) -> Tensor:
         """uint8 [B, U, L, S, S, 3] on the device."""
         if self._resident is not None:

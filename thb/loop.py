@@ -87,7 +87,7 @@ def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) ->
     steps = _steps(feed, fit.network)
     for step, index in enumerate(_batches(feed, fit.network, rng)):
         _set_rate(fit, epoch + step / steps)
-        losses.append(_step(fit, feed, index, rng))
+        losses.append(train_step(fit, feed, index, rng))
         bar.update()
     mean = float(torch.stack(losses).mean())
     if not np.isfinite(mean):
@@ -96,7 +96,8 @@ def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) ->
     return mean
 
 
-def _step(fit: Fit, feed: Feed, index: Tensor, rng: Generator) -> Tensor:
+def train_step(fit: Fit, feed: Feed, index: Tensor, rng: Generator) -> Tensor:
+    """One step on the clips `index`; its loss, still on the device."""
     network = fit.network
     starts = spans(len(index), feed.windows, feed.run, network.length, network.config.train_units, rng)
     with _precision(feed.device):

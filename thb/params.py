@@ -25,6 +25,7 @@ class Source(_Strict):
     folder: str
     printed: str
     family: Literal["diffusion", "non-diffusion"] | None = None
+    driven_by: Literal["audio", "video"] | None = None      # what moves the face; none: not told, or not generated
 
     @property
     def label(self) -> int:
@@ -50,9 +51,17 @@ class Metrics(_Strict):
     seed: int
 
 
+class Size(_Strict):
+    """How many numbers a network of the published size holds, and how many of them are trained."""
+
+    total: int
+    trainable: int
+
+
 class DetectorEntry(_Strict):
     printed: str | None
     control: bool = False
+    parameters: Size | None = None      # none: not a network
     defaults: dict[str, Any]
 
 
@@ -125,6 +134,7 @@ class Params(_Strict):
     detectors: dict[str, DetectorEntry]
     exhibits: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
+    sound_checks: dict[str, str]    # detector that hears -> the fit whose sound is shuffled
     profiles: dict[str, Profile]
 
     @property

@@ -113,6 +113,10 @@ class Paths:
     def scores(self, detector: str, fit: str) -> Path:
         return self.results / "scores" / detector / f"{fit}.csv"
 
+    def shuffled(self, detector: str, fit: str) -> Path:
+        """Scores of the same clips, each heard with another one's sound."""
+        return self.results / "shuffled_sound" / detector / f"{fit}.csv"
+
     @property
     def leakage(self) -> Path:
         return self.results / "leakage.json"

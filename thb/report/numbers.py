@@ -113,6 +113,8 @@ def _sentences(results: Results) -> dict[str, Number]:
         "said_about_shifts": (sentences.about_shifts, f"{METRICS}, {CELLS}"),
         "said_about_controls": (sentences.about_controls, f"{METRICS}, {CELLS}"),
         "said_about_ablations": (sentences.about_ablations, "results/variants"),
+        "said_about_sizes": (sentences.about_sizes, f"{PARAMS}, results/scores"),
+        "said_about_sound": (sentences.about_sound, "results/scores, results/shuffled_sound"),
         "said_about_resolution": (sentences.about_resolution, CELLS),
         "said_about_leakage": (sentences.about_leakage, LEAKAGE),
         "found": (sentences.found, f"{METRICS}, {CELLS}"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from thb.metrics import AUC
 from thb.records import read_json
-from thb.report import ablation_table, findings, shifts
+from thb.report import ablation_table, findings, settings_table, shifts, sound_check
 from thb.report.results import Results
 from thb.report.tables import text
 
@@ -43,6 +43,23 @@ def about_ablations(results: Results) -> str:
     if rows.empty:
         return ablation_table.NONE_HERE
     return _bullets(ablation_table.sentences(results, rows[~rows["control"].astype(bool)], AUC))
+
+
+def about_sizes(results: Results) -> str:
+    """A line a detector: how large it is here, how much of it was run as published."""
+    chosen = list(results.params.detectors)
+    rows, sizes = settings_table.settings(results, chosen), settings_table.parameters(results, chosen)
+    labels = {d: results.params.detectors[d].printed or d for d in chosen}
+    return _bullets(f"{text(labels[d])}: {settings_table.summary(results, rows, sizes, d)}." for d in chosen)
+
+
+def about_sound(results: Results) -> str:
+    """Whether each detector that hears uses what it hears."""
+    lines = []
+    for detector in results.params.sound_checks:
+        name = results.params.detectors[detector].printed or detector
+        lines += list(sound_check.sentences(results, sound_check.falls(results, detector), name))[:-1]
+    return _bullets(lines)
 
 
 def about_resolution(results: Results) -> str:

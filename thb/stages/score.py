@@ -1,4 +1,4 @@
-"""score: one number per clip that a fit is tested on, or why there is none."""
+"""score: one number per clip that a fit is tested on, or why there is none; and what the fit was, beside it."""
 
 from __future__ import annotations
 
@@ -8,36 +8,71 @@ import numpy as np
 import pandas as pd
 
 from thb import detectors
-from thb.errors import DataError
+from thb.errors import DataError, ParamsError
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import OK, SCORE_COLUMNS, open_clips, write_csv
+from thb.records import OK, SCORE_COLUMNS, open_clips, read_json, write_csv, write_json
 from thb.roster import roster, soundless_marked
+
+# Of a fit's run.json, what is the same on every machine: results/ is in git, and hardware and seconds are not there.
+SAID = ("detector", "fit", "profile", "seed", "settings", "clips", "parameters", "trainable", "best_epoch", "val_auc")
 
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
     """Score the validation and test clips of `fit`; a clip that cannot be read has a status and a reason instead."""
     model = detectors.restore(paths.run(detector, fit) / "weights.safetensors", detector)
+    rows = _scored(model, paths, params, detector, fit)
+    write_csv(rows, paths.scores(detector, fit), SCORE_COLUMNS)
+    about = read_json(paths.run(detector, fit) / "run.json")
+    counts = {status: int(n) for status, n in rows["status"].value_counts().sort_index().items()}
+    write_json({**{key: about[key] for key in SAID if key in about}, "statuses": counts},
+               paths.scores(detector, fit).with_suffix(".json"))
+
+
+def run_shuffled(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Score the same clips with each other's sound: what a detector that listens should no longer manage."""
+    model = detectors.restore(paths.run(detector, fit) / "weights.safetensors", detector)
+    if not model.hears:
+        hearing = [name for name in detectors.names() if detectors.load(name).Detector.hears]
+        raise ParamsError(f"detector {detector!r} hears nothing, so shuffled sound changes nothing; "
+                          f"those that do: {', '.join(hearing)}")
+    write_csv(_scored(model, paths, params, detector, fit, shuffled=True), paths.shuffled(detector, fit), SCORE_COLUMNS)
+
+
+def _scored(model: Any, paths: Paths, params: Params, detector: str, fit: str, shuffled: bool = False) -> pd.DataFrame:
     rows = soundless_marked(roster(paths, fit, ("val", "test")), model.hears)
     ok = rows["status"] == OK
-    scorer = _score_facts if model.reads == "facts" else _score_network
     rows["score"] = np.nan
-    rows.loc[ok, "score"] = scorer(model, paths, params, rows[ok], f"score {detector}/{fit}")
+    if model.reads == "facts":
+        rows.loc[ok, "score"] = model.score(rows[ok])
+    else:
+        title = f"score {detector}/{fit}" + (" with shuffled sound" if shuffled else "")
+        rows.loc[ok, "score"] = _by_network(model, paths, params, rows[ok], title, shuffled)
     _check(rows[ok], f"{detector}/{fit}")
-    write_csv(rows, paths.scores(detector, fit), SCORE_COLUMNS)
+    return rows
 
 
-def _score_facts(model: Any, paths: Paths, params: Params, rows: pd.DataFrame, title: str) -> np.ndarray:
-    return model.score(rows)
-
-
-def _score_network(model: Any, paths: Paths, params: Params, rows: pd.DataFrame, title: str) -> np.ndarray:
+def _by_network(model: Any, paths: Paths, params: Params, rows: pd.DataFrame, title: str, shuffled: bool) -> np.ndarray:
     from thb import loop
     from thb.feed import Feed
 
     device = loop.prepare_torch(params.active.seed)
     feed = Feed(open_clips(paths, sorted(set(rows["source"]))), rows, device, model)
+    if shuffled:
+        feed.swap_sound(others(rows, params.active.seed))
     return loop.score(model, feed, title).numpy()
+
+
+def others(rows: pd.DataFrame, seed: int) -> np.ndarray:
+    """int [n]: for each row another one of its source, or itself where it is the only one.
+
+    Within a source, so that codec and loudness stay what they were and only the match is lost.
+    """
+    rng, order = np.random.default_rng(seed), np.arange(len(rows))
+    for _, places in sorted(rows.reset_index(drop=True).groupby("source").groups.items()):
+        ring = rng.permutation(np.asarray(places))
+        order[ring] = np.roll(ring, 1)
+    return order
 
 
 def _check(rows: pd.DataFrame, fit: str) -> None:

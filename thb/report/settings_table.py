@@ -1,0 +1,130 @@
+"""What was run: every detector's settings at the published size and here, read from params.yaml, comments and all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from thb.errors import ParamsError, unknown
+from thb.records import read_json
+from thb.report import style, tables
+from thb.report.exhibit import Exhibit
+from thb.report.results import Results, open_results
+
+COLUMNS = ["detector", "setting", "published", "here", "differs", "meaning"]
+FIT = "all"     # the fit whose size is told; all fits of a detector have the same
+
+
+def build(detectors: list[str] = ()) -> Exhibit:
+    """The exhibit; every detector of params.yaml unless some are named."""
+    results = open_results()
+    chosen = list(detectors) or list(results.params.detectors)
+    rows = settings(results, chosen)
+    sizes = parameters(results, chosen)
+    return Exhibit(
+        title="What was run",
+        html=_html(results, rows, sizes),
+        rows=rows,
+        drawing=_draw(results, sizes),
+        alt="Dots on a logarithmic axis: the parameters of each detector at the published size and as run here.",
+    )
+
+
+def settings(results: Results, detectors: list[str]) -> pd.DataFrame:
+    """COLUMNS: a row for every setting of every detector, in the order of params.yaml."""
+    known = results.params.detectors
+    if odd := [d for d in detectors if d not in known]:
+        raise ParamsError(unknown("detector", odd[0], known))
+    written = YAML(typ="rt").load(results.paths.params.read_text(encoding="utf-8"))["detectors"]
+    rows = [{"detector": d, "setting": key, "published": shown(published), "here": shown(here),
+             "differs": published != here, "meaning": _comment(written[d]["defaults"], key)}
+            for d in detectors
+            for key, published, here in _pairs(known[d].defaults, results.params.detector(d))]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _pairs(defaults: dict[str, Any], here: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    return [(key, value, here[key]) for key, value in defaults.items()]
+
+
+def shown(value: Any) -> str:
+    """A value as params.yaml would write it."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower().replace("none", "null")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _comment(mapping: CommentedMap, key: str) -> str:
+    """What stands behind a key in params.yaml; '' if nothing does."""
+    token = (mapping.ca.items.get(key) or [None] * 3)[2]
+    return token.value.splitlines()[0].lstrip("# ").strip() if token else ""
+
+
+def parameters(results: Results, detectors: list[str]) -> pd.DataFrame:
+    """detector, published, published_trainable, here, trainable: how many numbers are learnt; networks only."""
+    rows = []
+    sizes = {name: results.params.detectors[name].parameters for name in detectors}
+    for name, published in ((n, size) for n, size in sizes.items() if size):
+        about = read_json(results.paths.scores(name, FIT).with_suffix(".json"))
+        rows.append({"detector": name, "published": published.total, "published_trainable": published.trainable,
+                     "here": about["parameters"], "trainable": about["trainable"]})
+    return pd.DataFrame(rows, columns=["detector", "published", "published_trainable", "here", "trainable"])
+
+
+def summary(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, detector: str) -> str:
+    """One line: its size, and how much of it was run as published."""
+    own = rows[rows["detector"] == detector]
+    said = f"{int(own['differs'].sum())} of {len(own)} settings are not the published ones"
+    size = sizes[sizes["detector"] == detector]
+    if size.empty:
+        return said
+    one = size.iloc[0]
+    return (f"{one['here']:,} parameters, {one['trainable']:,} of them trained; at the published size "
+            f"{one['published']:,}, {one['published_trainable']:,} of them trained; {said}")
+
+
+def _html(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> str:
+    parts = [_detector_table(results, rows, sizes, d) for d in dict.fromkeys(rows["detector"])]
+    notes = ["Published is what the authors' code does where it can be told, and stands under "
+             "<code>detectors.&lt;name&gt;.defaults</code> in params.yaml; the profile overrides it.",
+             "A setting in bold was not run as published. Meanings are the comments of params.yaml."]
+    return "\n".join([*parts, tables.notes(notes)])
+
+
+def _detector_table(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, detector: str) -> str:
+    own = rows[rows["detector"] == detector]
+    bodies = [tables.body([tables.row(tables.text(r["setting"]), [
+        tables.plain(r["published"]), _here(r["here"], r["differs"]), tables.plain(r["meaning"])])])
+        for r in own.to_dict("records")]
+    label = results.params.detectors[detector].printed or detector
+    return tables.table(
+        f"{tables.text(label)} <small>· {tables.text(summary(results, rows, sizes, detector))}</small>",
+        ["Setting", "Published", "Here", "Meaning"], bodies, words={"Published", "Here", "Meaning"})
+
+
+def _here(value: str, differs: bool) -> str:
+    return f'<td class="text"><b>{tables.text(value)}</b></td>' if differs else tables.plain(value)
+
+
+def _draw(results: Results, sizes: pd.DataFrame) -> Figure:
+    with style.look():
+        if sizes.empty:
+            return style.message("No network was run.")
+        figure, (ax,) = style.panels([0.35 * len(sizes) + 0.9])
+        for i, size in enumerate(sizes.to_dict("records")):
+            ax.plot([size["here"], size["published"]], [i, i], color=style.RULE, lw=1.2, zorder=1)
+            ax.plot(size["published"], i, "D", color=style.COLOURS[0], mfc="white", ms=5, label="published size")
+            ax.plot(size["here"], i, "o", color=style.COLOURS[0], ms=5, label="here")
+        ax.set(xscale="log", xlabel="parameters", title="How large each network is")
+        ax.set_yticks(range(len(sizes)), [results.params.detectors[d].printed or d for d in sizes["detector"]])
+        ax.set_ylim(len(sizes) - 0.5, -0.5)
+        ax.grid(axis="x")
+        handles, labels = ax.get_legend_handles_labels()
+        figure.legend(handles[:2], labels[:2], loc="outside lower center", ncols=2)
+    return figure
