@@ -51,7 +51,7 @@ def test_listing_detectors_imports_no_torch():
 
 
 def test_an_unknown_detector_is_named_with_the_known():
-    with pytest.raises(ParamsError, match=r"unknown detector 'tal'; known: container, .*tall"):
+    with pytest.raises(ParamsError, match=r"unknown detector 'tal'; known: .*container, .*tall"):
         detectors.load("tal")
 
 
@@ -89,6 +89,11 @@ def test_an_unknown_a_missing_and_a_wrong_setting_are_named(params, name):
 def test_a_published_detector_has_its_printed_name_and_a_control_says_so(params, name):
     entry = params.detectors[name]
     assert entry.control is (entry.printed is None)
+    assert (entry.parameters is None) == (name in kinds("facts"))
+
+
+def test_every_detector_that_hears_is_also_scored_with_shuffled_sound(params):
+    assert set(params.sound_checks) == {n for n in detectors.names() if detectors.load(n).Detector.hears}
 
 
 # ── Networks ─────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +114,9 @@ class TestNetwork:
         assert score.le(1).all()
 
     def test_gradient_reaches_what_is_trained_and_nothing_else(self, network):
-        network.train().loss(clips_for(network, 4), torch.Generator().manual_seed(1)).backward()
+        _stirred(network).train()
+        for seed in range(1, 9):    # a loss of drawn cases need not call upon every parameter in one batch
+            network.loss(clips_for(network, 4), torch.Generator().manual_seed(seed)).backward()
         for key, parameter in network.named_parameters():
             reached = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
             assert reached == parameter.requires_grad, key
@@ -124,6 +131,14 @@ class TestNetwork:
         assert seen[0].ndim == 4
         assert seen[0].shape[0] % 4 == 0        # 2 clips x 2 units, and a map each for a unit's crops if it has any
         assert min(seen[0].shape[2:]) > 1
+
+    def test_the_published_size_has_the_published_parameters(self, name, params):
+        entry = params.detectors[name]
+        with torch.device("meta"):
+            network = detectors.load(name).Detector(detectors.configure(name, entry.defaults))
+        sizes = [(p.numel(), p.requires_grad) for p in network.parameters()]
+        assert sum(n for n, _ in sizes) == entry.parameters.total
+        assert sum(n for n, trained in sizes if trained) == entry.parameters.trainable
 
     def test_training_views_follow_their_generator(self, network):
         clips = clips_for(network)
@@ -185,6 +200,15 @@ class TestNetwork:
         names = network.published_names()
         assert set(names) == set(network.state_dict())
         assert len(set(names.values())) == len(names)
+
+
+def _stirred(network):
+    """Every trained number moved a little: what begins at zero lets no gradient through to what lies before it."""
+    rng = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in filter(lambda p: p.requires_grad, network.parameters()):
+            parameter += 0.02 * torch.randn(parameter.shape, generator=rng)
+    return network
 
 
 def _pick(clips, index):

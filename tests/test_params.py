@@ -30,7 +30,7 @@ def put(raw, path, value):
     ("profiles/mini/epochs", 3, "'epochs'", "store"),
     ("profiles/mini/render/sizes", 3, "'sizes'", "seconds"),
     ("profiles/mini/render/clips/halo", {"train": 1, "val": 1, "test": 1}, "'halo'", "hallo"),
-    ("profiles/mini/detectors/tal", {}, "'tal'", "tall, container"),
+    ("profiles/mini/detectors/tal", {}, "'tal'", "container"),
     ("profiles/mini/detectors/tall", {"epoch": 3}, "'epoch'", "epochs"),
     ("sources/hallo/role", "generater", "'generater'", "'generator'"),
     ("protocols/P1/fit", "most", "'most'", "'all'"),

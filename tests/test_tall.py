@@ -85,7 +85,8 @@ def test_each_frames_position_covers_its_own_tokens(small):
 def published_shapes() -> dict[str, tuple[int, ...]]:
     """Every entry of the authors' state, written down from what is known of Microsoft's Swin-B."""
     shapes = {"frame_pos_embed": (1, 4, 128), "patch_embed.proj.weight": (128, 3, 4, 4),
-              "patch_embed.proj.bias": (128,), "norm.weight": (1024,), "norm.bias": (1024,), "head.weight": (2, 1024), "head.bias": (2,),
+              "patch_embed.proj.bias": (128,),
+              "norm.weight": (1024,), "norm.bias": (1024,), "head.weight": (2, 1024), "head.bias": (2,),
               "patch_embed.norm.weight": (128,), "patch_embed.norm.bias": (128,),
               "layers.0.blocks.1.attn_mask": (16, 196, 196), "layers.1.blocks.1.attn_mask": (4, 196, 196)}
     for stage, (depth, heads, window) in enumerate(zip((2, 2, 18, 2), (4, 8, 16, 32), (14, 14, 14, 7), strict=True)):

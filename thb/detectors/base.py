@@ -90,6 +90,20 @@ class Network(nn.Module):
         """The layer a heat map is read from, and what turns its output into [B * U, channels, h, w]."""
         raise NotImplementedError
 
+    def shown(self, clips: Clips) -> Tensor:
+        """float [B * U, L, 3, h, w] RGB in 0..1: what a heat map lies over; a network that crops shows its crops."""
+        return clips.frames.flatten(0, 1).permute(0, 1, 4, 2, 3).float() / 255
+
+    def frames_of_map(self, maps: Tensor, units: int) -> Tensor:
+        """Heat maps [units * m, h, w] -> [units, L, h, w], one a frame of `shown`.
+
+        Here each frame's first where m counts frames, else the unit's for all of its frames.
+        """
+        each = maps.unflatten(0, (units, -1))
+        if each.shape[1] % self.length == 0:
+            return each.unflatten(1, (self.length, -1))[:, :, 0]
+        return each[:, :1].expand(-1, self.length, -1, -1)
+
     def published_names(self) -> dict[str, str]:
         """Own name -> published name of every tensor of the state; imports go by it."""
         raise NotImplementedError
@@ -140,8 +154,12 @@ class Network(nn.Module):
         reached = max(0.0, (math.floor(epoch) if c.lr_every == "epoch" else epoch) - c.lr_delay)
         return stepped(c, reached) if c.schedule == "steps" else warm_cosine(c, reached)
 
+    def kept(self) -> dict[str, Tensor]:
+        """What a weights file holds: the whole state, or less if the detector has the rest from elsewhere."""
+        return self.state_dict()
+
     def save(self, path: Path, about: dict[str, str]) -> None:
-        save_file({k: v.detach().cpu().contiguous() for k, v in self.state_dict().items()}, path, about)
+        save_file({k: v.detach().cpu().contiguous() for k, v in self.kept().items()}, path, about)
 
     @classmethod
     def restore(cls, path: Path, config: Any) -> Self:
@@ -152,13 +170,13 @@ class Network(nn.Module):
 
     def take_weights(self, weights: dict[str, Tensor], path: Path) -> None:
         """Load weights that must fit exactly; the first misfit is named."""
-        own = {k: tuple(v.shape) for k, v in self.state_dict().items()}
+        own = {k: tuple(v.shape) for k, v in self.kept().items()}
         given = {k: tuple(v.shape) for k, v in weights.items()}
         if odd := sorted(own.items() ^ given.items()):
             name = odd[0][0]
             raise DataError(f"{path} does not fit the network: {name} is {given.get(name, 'absent')} there, "
                             f"{own.get(name, 'absent')} here ({len({k for k, _ in odd})} names differ)")
-        self.load_state_dict(weights)
+        self.load_state_dict({**self.state_dict(), **weights})
 
 
 def fake_probability(logits: Tensor) -> Tensor:

@@ -123,6 +123,14 @@ class Detector(Network):
         stages = [stage for i, stage in enumerate(self.swin.layers) if grid % (ROWS * 2**i) == 0]
         return stages[-1].blocks[-1], lambda tokens: tokens.permute(0, 3, 1, 2)
 
+    def shown(self, clips: Clips) -> Tensor:
+        cut = crop(clips.frames.flatten(1, 2), self._boxes(clips), self.config.size)
+        return cut.unflatten(1, (-1, FRAMES)).flatten(0, 1)
+
+    def frames_of_map(self, maps: Tensor, units: int) -> Tensor:
+        """[units, 2h, 2w] -> [units, 4, h, w]: a thumbnail's map is its frames' maps, tiled."""
+        return maps.unflatten(2, (ROWS, -1)).unflatten(1, (ROWS, -1)).transpose(2, 3).flatten(1, 2)
+
     def published_names(self) -> dict[str, str]:
         """Microsoft's Swin, which halves the grid at a stage's end where timm does at the next one's start."""
         return {own: _published(own.removeprefix("swin.")) for own in self.state_dict()}

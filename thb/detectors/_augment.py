@@ -1,0 +1,131 @@
+"""Photographs made worse, as training augmentation: each image by chance, all chance from one CPU generator.
+
+Images are float [N, 3, h, w], 0..255, BGR, on any device. Chances are CADDM's, and so are the strengths of
+JPEG, gamma and noise; of the other steps only the kind is known, and their strengths are our choice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+
+def worsen(images: Tensor, share: float, rng: Generator) -> Tensor:
+    """Every step in turn, upon each image with the step's chance times `share`."""
+    for chance, step in STEPS:
+        chosen = (torch.rand(len(images), generator=rng) < chance * share).nonzero()[:, 0].to(images.device)
+        if len(chosen):
+            images = images.index_copy(0, chosen, step(images[chosen], rng).clamp(0, 255))
+    return images
+
+
+def between(low: float, high: float, images: Tensor, rng: Generator, each: int = 1) -> Tensor:
+    """[N, each, 1, 1], uniform, beside the images."""
+    drawn = torch.rand(len(images), each, 1, 1, generator=rng)
+    return (low + (high - low) * drawn).to(images.device)
+
+
+def normal(shape: tuple[int, ...], images: Tensor, rng: Generator) -> Tensor:
+    return torch.randn(shape, generator=rng).to(images.device)
+
+
+# ── Steps ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def half_resolution(images: Tensor, rng: Generator) -> Tensor:
+    return F.interpolate(F.avg_pool2d(images, 2), size=images.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def jpeg(images: Tensor, rng: Generator) -> Tensor:
+    qualities = iter(torch.randint(15, 81, (len(images),), generator=rng).tolist())
+
+    def squeeze(image: np.ndarray) -> np.ndarray:
+        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, next(qualities)])[1]
+        return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+
+    return _each_by_opencv(images, squeeze)
+
+
+def stretch(images: Tensor, rng: Generator) -> Tensor:
+    """Darkest to 0, brightest to 255."""
+    low, high = images.amin(dim=(1, 2, 3), keepdim=True), images.amax(dim=(1, 2, 3), keepdim=True)
+    return (images - low) / (high - low).clamp(min=1) * 255
+
+
+def coarse_noise(images: Tensor, rng: Generator) -> Tensor:
+    """Noise in grains of a few pixels."""
+    small = (len(images), 3, *(side // 4 for side in images.shape[-2:]))
+    grains = F.interpolate(normal(small, images, rng), size=images.shape[-2:], mode="bilinear", align_corners=False)
+    return images + between(0, 10, images, rng) * grains
+
+
+def colours(images: Tensor, rng: Generator) -> Tensor:
+    """Another hue, saturation and value."""
+    shifts = iter((torch.rand(len(images), 3, generator=rng) * 2 - 1).numpy() * (8, 25, 20))
+
+    def shift(image: np.ndarray) -> np.ndarray:
+        h, s, v = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV).astype(np.float32) + next(shifts))
+        moved = cv2.merge([h % 180, s.clip(0, 255), v.clip(0, 255)]).astype(np.uint8)
+        return cv2.cvtColor(moved, cv2.COLOR_HSV2BGR)
+
+    return _each_by_opencv(images, shift)
+
+
+def gamma(images: Tensor, rng: Generator) -> Tensor:
+    return (images / 255).clamp(0, 1) ** between(0.6, 1.4, images, rng) * 255
+
+
+def motion_blur(images: Tensor, rng: Generator, size: int = 9) -> Tensor:
+    """The mean along a line of 3 to 9 pixels at any angle."""
+    angle, length = between(0, math.pi, images, rng), between(3, size, images, rng)
+    y, x = _offsets(size, images)
+    along, across = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
+    return _filtered(images, ((across.abs() <= 0.5) & (along.abs() <= length / 2)).float())
+
+
+def gaussian_blur(images: Tensor, rng: Generator) -> Tensor:
+    y, x = _offsets(9, images)
+    return _filtered(images, (-(x**2 + y**2) / (2 * between(0.5, 2, images, rng) ** 2)).exp())
+
+
+def noise(images: Tensor, rng: Generator) -> Tensor:
+    """Strong or faint, half and half."""
+    strong = between(0, 1, images, rng) < 0.5
+    sigma = torch.where(strong, between(15, 22, images, rng), between(0, 5, images, rng))
+    return images + sigma * normal(tuple(images.shape), images, rng)
+
+
+def tone(images: Tensor, rng: Generator) -> Tensor:
+    """Each colour brighter or darker by itself."""
+    return images * between(0.85, 1.15, images, rng, each=3)
+
+
+STEPS: tuple[tuple[float, Callable[[Tensor, Generator], Tensor]], ...] = (
+    (0.3, half_resolution), (0.3, jpeg), (0.5, stretch), (0.5, coarse_noise), (0.25, colours), (1.0, gamma),
+    (0.3, motion_blur), (0.3, gaussian_blur), (0.3, noise), (0.3, tone))
+
+
+def _offsets(size: int, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of a kernel, counted from its middle: [1, 1, size, 1] and [1, 1, 1, size]."""
+    at = torch.arange(size, device=images.device) - size // 2
+    return at.view(1, 1, -1, 1), at.view(1, 1, 1, -1)
+
+
+def _filtered(images: Tensor, kernels: Tensor) -> Tensor:
+    """Each image by its own kernel [N, 1, k, k], scaled to the sum 1; edge pixels repeated outside."""
+    weights = (kernels / kernels.sum(dim=(2, 3), keepdim=True)).repeat_interleave(3, dim=0)
+    padded = F.pad(images, (kernels.shape[-1] // 2,) * 4, mode="replicate")
+    return F.conv2d(padded.flatten(0, 1)[None], weights, groups=len(weights))[0].view_as(images)
+
+
+def _each_by_opencv(images: Tensor, change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
+    """`change` takes and gives uint8 [h, w, 3], BGR."""
+    pixels = images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    changed = np.stack([change(np.ascontiguousarray(image)) for image in pixels])
+    return torch.from_numpy(changed).permute(0, 3, 1, 2).to(images)

@@ -1,0 +1,206 @@
+"""Multi-scale facial swap: fakes made from a fake frame and the real frame beneath it, with known places of change.
+
+Frames are float [N, 3, S, S], 0..255, on any device; all chance comes from one CPU generator. The authors
+have 81 landmarks and take their convex hull for the face; we have a box and five landmarks, and take the
+ellipse in the box, tilted as the eyes are.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH = range(4)   # what is pasted into which: see `swap`
+
+WINDOWS = torch.tensor([(40, 80), (80, 120), (120, 160), (224, 224)]) / 224     # height, width: shares of a face crop
+FACE_MARGIN = 1.2           # of the crop in which a patch is sought, times the box
+CHANGED = 1e-3              # DSSIM above which a colour of a pixel counts as changed
+ENOUGH = 4800 / (3 * 224**2)    # of a face crop's colours must be changed, or there is no patch to find
+
+
+def swap(fakes: Tensor, reals: Tensor, boxes: Tensor, landmarks: Tensor, kinds: Tensor, poisson: float,
+         mask_warp: float, official: bool, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames [N, 3, S, S], what became of each (a patch that is not found leaves UNTOUCHED), windows [N, 2].
+
+    REAL_FACE: the real face in the fake frame; FAKE_FACE: the fake face in the real frame; PATCH: the window
+    of the fake frame that differs most, in the real frame. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
+    """
+    windows = WINDOWS[torch.randint(len(WINDOWS), (len(fakes),), generator=rng)].to(fakes.device)
+    masks = face_masks(boxes, landmarks, fakes.shape[-1], mask_warp, rng)
+    shifts = torch.zeros(len(fakes), 2, device=fakes.device)
+    if len(patched := (kinds == PATCH).nonzero()[:, 0]):
+        found, patches, shifts[patched] = patch_masks(
+            fakes[patched], reals[patched], boxes[patched], windows[patched], official)
+        masks = masks.index_copy(0, patched, patches)
+        kinds = kinds.index_copy(0, patched, torch.where(found, PATCH, UNTOUCHED))
+    frames = _pasted(fakes, reals, masks, shifts, kinds, poisson, official, rng)
+    return frames, kinds, windows
+
+
+def _pasted(fakes: Tensor, reals: Tensor, masks: Tensor, shifts: Tensor, kinds: Tensor, poisson: float,
+            official: bool, rng: Generator) -> Tensor:
+    """The blends that `kinds` asks for; Poisson's where it is drawn and OpenCV can do it, else by alpha."""
+    by_real = (kinds == REAL_FACE).view(-1, 1, 1, 1)
+    top, base = torch.where(by_real, reals, fakes), torch.where(by_real, fakes, reals)
+    frames = base + blurred(masks, 5, 3.0) * (top - base)
+    untouched = (kinds == UNTOUCHED)
+    cloned = (torch.rand(len(fakes), generator=rng) < poisson).to(fakes.device) & ~untouched
+    for i in cloned.nonzero()[:, 0].tolist():
+        frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, shifts[i])
+    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames)
+
+
+def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift: Tensor) -> Tensor:
+    """[3, S, S] each, mask [S, S]; by alpha where OpenCV throws. Official: centre as (y, x), less `shift` (x, y)."""
+    rows, columns = (mask.amax(dim=d).nonzero()[:, 0] for d in (1, 0))
+    if not len(rows):
+        return base
+    centre = [int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2]
+    if official:
+        centre = [centre[1] - int(shift[1]), centre[0] - int(shift[0])]
+    images = [x.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy() for x in (top, base)]
+    try:
+        mixed = cv2.seamlessClone(*map(np.ascontiguousarray, images), (mask * 255).byte().cpu().numpy(),
+                                  tuple(centre), cv2.NORMAL_CLONE)
+    except cv2.error:
+        return base + blurred(mask[None, None], 5, 3.0)[0] * (top - base)
+    return torch.from_numpy(mixed).permute(2, 0, 1).to(base)
+
+
+def drawn_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) -> Tensor:
+    """int64 [N]: what is pasted into which, by `shares` (REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH); never nothing
+    where `certain`.
+    """
+    weights = torch.tensor(shares, dtype=torch.float64).repeat(len(certain), 1)
+    weights[certain.cpu(), UNTOUCHED] = 0
+    return torch.multinomial(weights, 1, generator=rng)[:, 0].to(certain.device)
+
+
+# ── Masks ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def face_masks(boxes: Tensor, landmarks: Tensor, side: int, warp: float, rng: Generator) -> Tensor:
+    """float [N, 1, S, S], 0 or 1; a share `warp` of the outlines is bent."""
+    at = (torch.arange(side, device=boxes.device) + 0.5) / side
+    places = torch.stack(torch.meshgrid(at, at, indexing="xy")).expand(len(boxes), -1, -1, -1)
+    bent = (torch.rand(len(boxes), generator=rng) < warp).nonzero()[:, 0].to(boxes.device)
+    if len(bent):
+        places = places.index_copy(0, bent, places[bent] + _bend(len(bent), side, rng).to(boxes.device))
+    x, y = (places - ((boxes[:, :2] + boxes[:, 2:]) / 2)[..., None, None]).unbind(dim=1)
+    eyes = (landmarks[:, 1] - landmarks[:, 0]).nan_to_num()
+    tilt = torch.atan2(eyes[:, 1], eyes[:, 0])[:, None, None]
+    half = ((boxes[:, 2:] - boxes[:, :2]) / 2)[..., None, None]
+    across, along = x * tilt.cos() + y * tilt.sin(), y * tilt.cos() - x * tilt.sin()
+    return ((across / half[:, 0]) ** 2 + (along / half[:, 1]) ** 2 <= 1)[:, None].float()
+
+
+def _bend(count: int, side: int, rng: Generator) -> Tensor:
+    """A smooth random shift of every place, fractions [count, 2, S, S]."""
+    strength = torch.randint(300, 501, (count, 1, 1, 1), generator=rng)
+    sigma = 0.08 * side
+    rough = torch.rand(count, 2, side, side, generator=rng) * 2 - 1
+    return strength * blurred(rough, 2 * math.ceil(3 * sigma) + 1, sigma) / side
+
+
+def patch_masks(fakes: Tensor, reals: Tensor, boxes: Tensor, windows: Tensor, official: bool
+                ) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether enough differs, bool [M]; masks [M, 1, S, S]; and the face crops' corners, pixels x y [M, 2].
+
+    Official: the window is placed as if the crop in which it was found had no margin.
+    """
+    side = fakes.shape[-1]
+    crops = face_crops(boxes, side)
+    change = dssim(fakes, reals)
+    found = changed_share(change, crops) >= ENOUGH
+    places = most_changed(change.mean(dim=1), crops, windows)
+    if official:
+        places = places + ((boxes[:, :2] * side).round() - crops[:, :2]).repeat(1, 2)
+    return found, filled(places, side)[:, None].float(), crops[:, :2]
+
+
+def face_crops(boxes: Tensor, side: int) -> Tensor:
+    """Whole pixels x0 y0 x1 y1 [M, 4] of boxes with their margin, kept inside the frame."""
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2 * FACE_MARGIN
+    return (torch.cat([centre - half, centre + half], dim=1) * side).round().clamp(0, side)
+
+
+def filled(boxes: Tensor, side: int) -> Tensor:
+    """bool [M, S, S]: the pixels inside of boxes x0 y0 x1 y1."""
+    at = torch.arange(side, device=boxes.device)
+    x, y = ((at >= boxes[:, i, None]) & (at < boxes[:, i + 2, None]) for i in (0, 1))
+    return y[:, :, None] & x[:, None, :]
+
+
+# ── Where two frames differ ──────────────────────────────────────────────────────────────────────
+
+
+def dssim(one: Tensor, other: Tensor) -> Tensor:
+    """|(1 - SSIM) / 2| of each colour of each pixel, [N, 3, h, w]: 11 x 11 windows, sigma 1.5."""
+    def mean(x: Tensor) -> Tensor:
+        return blurred(x, 11, 1.5)
+
+    a, b = mean(one), mean(other)
+    var_a, var_b, cov = mean(one**2) - a**2, mean(other**2) - b**2, mean(one * other) - a * b
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    ssim = (2 * a * b + c1) * (2 * cov + c2) / ((a**2 + b**2 + c1) * (var_a + var_b + c2))
+    return ((1 - ssim) / 2).abs()
+
+
+def changed_share(change: Tensor, crops: Tensor) -> Tensor:
+    """[M]: of the colours [M, 3, S, S] inside the crops, how many are changed."""
+    inside = filled(crops, change.shape[-1])[:, None]
+    return ((change > CHANGED) & inside).sum(dim=(1, 2, 3)) / (3 * inside.sum(dim=(1, 2, 3))).clamp(min=1)
+
+
+def most_changed(change: Tensor, areas: Tensor, windows: Tensor) -> Tensor:
+    """The window of each area with the largest sum: change [M, h, w] -> pixels x0 y0 x1 y1 [M, 4].
+
+    areas: whole pixels [M, 4]; windows [M, 2]: height and width, shares of the area. Windows stand at the
+    area's fifths.
+    """
+    left, wide, columns = _strips(areas[:, 0], areas[:, 2], windows[:, 1], change.shape[2])
+    top, high, rows = _strips(areas[:, 1], areas[:, 3], windows[:, 0], change.shape[1])
+    sums = torch.einsum("myh,mhw,mxw->myx", rows, change.clamp(min=1e-12), columns)
+    best = sums.flatten(1).argmax(dim=1)
+    x, y = left.gather(1, best[:, None] % 5)[:, 0], top.gather(1, best[:, None] // 5)[:, 0]
+    return torch.stack([x, y, x + wide, y + high], dim=1)
+
+
+def _strips(low: Tensor, high: Tensor, share: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Starts [M, 5], widths [M], and which of `length` pixels each covers [M, 5, length]; none if it does not fit."""
+    width = ((high - low) * share).round()
+    starts = low[:, None] + torch.arange(5, device=low.device) * ((high - low) // 5)[:, None]
+    ends = starts + width[:, None]
+    at = torch.arange(length, device=low.device)
+    covered = (at >= starts[..., None]) & (at < ends[..., None]) & (ends <= high[:, None])[..., None]
+    return starts, width, covered.float()
+
+
+def blurred(images: Tensor, size: int, sigma: float) -> Tensor:
+    """Gaussian, rows then columns; mirrored outside, or edge pixels repeated where there are too few to mirror."""
+    at = torch.arange(size, device=images.device) - size // 2
+    kernel = (-(at**2) / (2 * sigma**2)).exp()
+    kernel = (kernel / kernel.sum()).view(1, 1, 1, -1)
+    planes = images.flatten(0, 1)[:, None]
+    padded = F.pad(planes, (size // 2,) * 4, mode="reflect" if size // 2 < planes.shape[-1] else "replicate")
+    return F.conv2d(F.conv2d(padded, kernel), kernel.mT).view_as(images)
+
+
+# ── Reals made into fakes ────────────────────────────────────────────────────────────────────────
+
+
+def look_alike(frames: Tensor, rng: Generator) -> Tensor:
+    """The same frames a little moved, scaled, tinted, and half of them softened: to be blended with themselves."""
+    draw = torch.rand(len(frames), 7, generator=rng).to(frames.device) * 2 - 1
+    theta = torch.zeros(len(frames), 2, 3, device=frames.device)
+    theta[:, 0, 0] = theta[:, 1, 1] = 1 + 0.05 * draw[:, 0]
+    theta[:, :, 2] = draw[:, 1:3] * torch.tensor([0.06, 0.03], device=frames.device)
+    grid = F.affine_grid(theta, list(frames.shape), align_corners=False)
+    moved = F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
+    moved = torch.where((draw[:, 3] > 0).view(-1, 1, 1, 1), blurred(moved, 5, 0.8), moved)
+    return (moved + 20 * draw[:, 4:, None, None]).clamp(0, 255)
