@@ -14,8 +14,8 @@ from stores import random_clips, smoke
 from torch import nn
 
 from thb import detectors
-from thb.detectors import _augment, _caddm_boxes, _caddm_swap, _placement
-from thb.detectors._caddm_names import published as published_name
+from thb.detectors.parts import augment, caddm_boxes, caddm_swap, placement
+from thb.detectors.parts.caddm_names import published as published_name
 from thb.errors import ParamsError
 from thb.torch_compat import backbone
 
@@ -279,7 +279,7 @@ def boxes_of(anchors) -> list[list[float]]:
 
 
 def test_anchors_by_scale_row_column_and_orientation():
-    anchors = _caddm_boxes.anchors() * 224
+    anchors = caddm_boxes.anchors() * 224
     assert anchors.shape == (168, 4)
     assert anchors[0].tolist() == [16, 16, 40, 80]
     assert anchors[1].tolist() == [16, 16, 80, 40]
@@ -291,12 +291,12 @@ def test_anchors_by_scale_row_column_and_orientation():
 
 
 def test_a_whole_image_is_matched_by_the_two_largest_anchors_alone():
-    positive, _ = _caddm_boxes.matched(torch.tensor([[[0.0, 0, 1, 1], [torch.nan] * 4]]), _caddm_boxes.anchors())
+    positive, _ = caddm_boxes.matched(torch.tensor([[[0.0, 0, 1, 1], [torch.nan] * 4]]), caddm_boxes.anchors())
     assert positive[0].nonzero()[:, 0].tolist() == [166, 167]
 
 
 def test_boxes_are_matched_as_ssd_does():
-    anchors, generator = _caddm_boxes.anchors(), rng(4)
+    anchors, generator = caddm_boxes.anchors(), rng(4)
     mine = boxes_of(anchors)
     for _ in range(20):
         corner, sides = torch.rand(2, 2, generator=generator) * 0.5, torch.rand(2, 2, generator=generator) * 0.4 + 0.1
@@ -307,44 +307,44 @@ def test_boxes_are_matched_as_ssd_does():
         for t in range(2):
             best = int(np.argmax(table[t]))
             which[best], overlap[best] = t, 2.0
-        positive, chosen = _caddm_boxes.matched(truths[None], anchors)
+        positive, chosen = caddm_boxes.matched(truths[None], anchors)
         assert positive[0].tolist() == [o >= 0.5 for o in overlap]
         assert [c for c, p in zip(chosen[0].tolist(), positive[0].tolist(), strict=True) if p] == [
             w for w, o in zip(which, overlap, strict=True) if o >= 0.5]
 
 
 def test_offsets_decode_to_the_boxes_they_encode():
-    anchors = _caddm_boxes.anchors()
+    anchors = caddm_boxes.anchors()
     box = torch.tensor([0.1, 0.2, 0.5, 0.9])
-    offsets = _caddm_boxes.encoded(box.expand(1, 168, 4), anchors)
+    offsets = caddm_boxes.encoded(box.expand(1, 168, 4), anchors)
     x, y, w, h = anchors[5].tolist()
     assert torch.allclose(offsets[0, 5], torch.tensor([
         (0.3 - x) / (0.1 * w), (0.55 - y) / (0.1 * h), math.log(0.4 / w) / 0.2, math.log(0.7 / h) / 0.2]), atol=1e-5)
-    assert torch.allclose(_caddm_boxes.decoded(offsets, anchors), box.expand(1, 168, 4), atol=1e-5)
+    assert torch.allclose(caddm_boxes.decoded(offsets, anchors), box.expand(1, 168, 4), atol=1e-5)
 
 
 def test_the_box_loss_is_ssds_with_negatives_two_to_one_in_each_image():
-    anchors, generator = _caddm_boxes.anchors(), rng(5)
+    anchors, generator = caddm_boxes.anchors(), rng(5)
     offsets, changes = torch.randn(3, 168, 4, generator=generator), torch.randn(3, 168, 2, generator=generator)
     nan = [torch.nan] * 4
     truths = torch.tensor([[[0, 0, 1, 1], nan], [[0, 0, 1, 1], [0.1, 0.3, 0.35, 0.6]], [nan, nan]])
-    positive, which = _caddm_boxes.matched(truths, anchors)
+    positive, which = caddm_boxes.matched(truths, anchors)
     placed = guessed = 0.0
     for i in range(3):
         wrong = F.cross_entropy(changes[i], positive[i].long(), reduction="none")
         rest = sorted(wrong[~positive[i]].tolist(), reverse=True)
         guessed += wrong[positive[i]].sum() + sum(rest[:2 * int(positive[i].sum())])
         for a in positive[i].nonzero()[:, 0].tolist():
-            wanted = _caddm_boxes.encoded(truths[i, which[i, a]].expand(168, 4), anchors)[a]
+            wanted = caddm_boxes.encoded(truths[i, which[i, a]].expand(168, 4), anchors)[a]
             placed += F.smooth_l1_loss(offsets[i, a], wanted, reduction="sum")
-    loss = _caddm_boxes.multibox_loss(offsets, changes, truths, anchors)
+    loss = caddm_boxes.multibox_loss(offsets, changes, truths, anchors)
     assert torch.allclose(loss, (placed + guessed) / positive.sum(), rtol=1e-5)
     assert not positive[2].any()
 
 
 def test_reals_alone_have_no_box_loss_and_no_gradient_from_it():
     offsets, changes = torch.randn(2, 168, 4, requires_grad=True), torch.randn(2, 168, 2, requires_grad=True)
-    loss = _caddm_boxes.multibox_loss(offsets, changes, torch.full((2, 2, 4), torch.nan), _caddm_boxes.anchors())
+    loss = caddm_boxes.multibox_loss(offsets, changes, torch.full((2, 2, 4), torch.nan), caddm_boxes.anchors())
     loss.backward()
     assert loss == 0
     assert offsets.grad.abs().max() == changes.grad.abs().max() == 0
@@ -390,8 +390,8 @@ def test_a_patch_is_boxed_where_it_is_and_official_transposes_it(small, compat, 
     assert 5 < len(found) < 30
     assert (found - torch.tensor(expected)).abs().max() < 6      # whole pixels of a crop four times smaller
     if compat == "fixed":
-        anchor = _caddm_boxes.matched(truths[small_window][:1], _caddm_boxes.anchors())[0][0].nonzero()[:, 0]
-        assert (_caddm_boxes.anchors()[anchor[0], :2] * 7).floor().tolist() == [5, 0]
+        anchor = caddm_boxes.matched(truths[small_window][:1], caddm_boxes.anchors())[0][0].nonzero()[:, 0]
+        assert (caddm_boxes.anchors()[anchor[0], :2] * 7).floor().tolist() == [5, 0]
 
 
 def test_fakes_without_an_original_stay_and_have_the_whole_image(small):
@@ -432,7 +432,7 @@ def test_loss_is_of_labels_and_a_tenth_of_boxes(small):
     clips = one_frame(side=64)
     view, labels, truths = network.training_batch(clips, rng(3))
     logits, offsets, changes = network.evidence(view)
-    boxes = _caddm_boxes.multibox_loss(offsets, changes, truths, network.anchors)
+    boxes = caddm_boxes.multibox_loss(offsets, changes, truths, network.anchors)
     assert torch.allclose(network.loss(clips, rng(3)), F.cross_entropy(logits, labels) + 0.1 * boxes)
     assert boxes > 0
 
@@ -445,14 +445,14 @@ FACE = torch.tensor([[[0.4, 0.4], [0.6, 0.4], [0.5, 0.5], [0.4, 0.6], [0.6, 0.6]
 
 def swapped(kind: int, official: bool = False, poisson: float = 0.0, side: int = 64):
     fake, real = torch.full((1, 3, side, side), 200.0), torch.full((1, 3, side, side), 50.0)
-    frames, kinds, _ = _caddm_swap.swap(fake, real, MIDDLE, FACE, torch.tensor([kind]), poisson, 0.0, official, rng())
+    frames, kinds, _ = caddm_swap.swap(fake, real, MIDDLE, FACE, torch.tensor([kind]), poisson, 0.0, official, rng())
     return frames[0, 0], int(kinds[0])
 
 
 def test_faces_are_pasted_as_their_kind_says():
-    into_fake, _ = swapped(_caddm_swap.REAL_FACE)
-    into_real, _ = swapped(_caddm_swap.FAKE_FACE)
-    untouched, _ = swapped(_caddm_swap.UNTOUCHED)
+    into_fake, _ = swapped(caddm_swap.REAL_FACE)
+    into_real, _ = swapped(caddm_swap.FAKE_FACE)
+    untouched, _ = swapped(caddm_swap.UNTOUCHED)
     assert (into_fake[32, 32], into_fake[2, 2]) == (50, 200)
     assert (into_real[32, 32], into_real[2, 2]) == (200, 50)
     assert (untouched == 200).all()
@@ -464,17 +464,17 @@ def test_a_tilted_face_has_a_tilted_mask():
     eyes = FACE.clone()
     eyes[0, :2] = torch.tensor([[0.4, 0.4], [0.5, 0.5]])       # 45 degrees
     narrow = torch.tensor([[0.4, 0.2, 0.6, 0.8]])
-    upright, tilted = (_caddm_swap.face_masks(narrow, marks, 64, 0.0, rng())[0, 0] for marks in (FACE, eyes))
+    upright, tilted = (caddm_swap.face_masks(narrow, marks, 64, 0.0, rng())[0, 0] for marks in (FACE, eyes))
     assert upright[20, 32] == 1
     assert tilted[20, 32] == 0
     assert tilted[20, 44] == 1
-    missing = _caddm_swap.face_masks(narrow, FACE * torch.nan, 64, 0.0, rng())[0, 0]
+    missing = caddm_swap.face_masks(narrow, FACE * torch.nan, 64, 0.0, rng())[0, 0]
     assert torch.equal(missing, upright)
 
 
 def test_bent_outlines_are_near_the_straight_ones():
-    straight = _caddm_swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 0.0, rng())
-    bent = _caddm_swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 1.0, rng())
+    straight = caddm_swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 0.0, rng())
+    bent = caddm_swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 1.0, rng())
     differ = (straight != bent).float().mean(dim=(1, 2, 3))
     assert (differ > 0.003).all()
     assert (differ < 0.2).all()
@@ -484,9 +484,9 @@ def test_official_misplaces_patches_by_the_margin():
     fake, real = torch.full((1, 3, 80, 80), 100.0), torch.full((1, 3, 80, 80), 100.0)
     fake[:, :, 16:23, 16:30] += torch.randn(3, 7, 14, generator=rng()) * 50
     box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])              # 20..60; with its margin 16..64
-    window = _caddm_swap.WINDOWS[:1]
-    found, mask, corner = _caddm_swap.patch_masks(fake, real, box, window, False)
-    _, wrong, _ = _caddm_swap.patch_masks(fake, real, box, window, True)
+    window = caddm_swap.WINDOWS[:1]
+    found, mask, corner = caddm_swap.patch_masks(fake, real, box, window, False)
+    _, wrong, _ = caddm_swap.patch_masks(fake, real, box, window, True)
     assert found.tolist() == [True]
     assert corner.tolist() == [[16, 16]]
     assert mask[0, 0].nonzero()[[0, -1]].tolist() == [[16, 16], [24, 32]]
@@ -500,17 +500,17 @@ def test_poisson_is_opencvs_about_the_masks_centre_and_official_swaps_its_axes()
     mask[20:40, 60:84] = 255
     expected = cv2.seamlessClone(top, base, mask.copy(), (72, 30), cv2.NORMAL_CLONE)
     tensors = [torch.from_numpy(x).permute(2, 0, 1).float() for x in (top, base)]
-    blend = _caddm_swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.zeros(2))
+    blend = caddm_swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.zeros(2))
     assert np.array_equal(blend.permute(1, 2, 0).numpy(), expected)
     # (30, 72) lies below the picture: OpenCV throws, and alpha stands in
-    official = _caddm_swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.zeros(2))
+    official = caddm_swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.zeros(2))
     assert torch.equal(official[:, 30, 72], tensors[0][:, 30, 72])
     assert torch.equal(official[:, 5, 5], tensors[1][:, 5, 5])
 
 
 def test_kinds_are_drawn_by_their_shares():
     certain = torch.arange(4000) < 2000
-    kinds = _caddm_swap.drawn_kinds(certain, (0.4, 0.2, 0.2, 0.2), rng())
+    kinds = caddm_swap.drawn_kinds(certain, (0.4, 0.2, 0.2, 0.2), rng())
     for half, wanted in ((kinds[2000:], (0.4, 0.2, 0.2, 0.2)), (kinds[:2000], (0.5, 0.25, 0, 0.25))):
         assert torch.allclose(torch.bincount(half, minlength=4) / 2000, torch.tensor(wanted), atol=0.04)
 
@@ -526,18 +526,18 @@ def test_dssim_is_half_of_what_ssim_lacks():
     cov = (w * a * b).sum() - mean_a * mean_b
     ssim = ((2 * mean_a * mean_b + 6.5025) * (2 * cov + 58.5225)
             / ((mean_a**2 + mean_b**2 + 6.5025) * (var_a + var_b + 58.5225)))
-    assert _caddm_swap.dssim(one, other)[0, 1, 16, 14] == pytest.approx(abs((1 - float(ssim)) / 2), abs=1e-4)
-    assert _caddm_swap.dssim(one, one).max() < 1e-5
+    assert caddm_swap.dssim(one, other)[0, 1, 16, 14] == pytest.approx(abs((1 - float(ssim)) / 2), abs=1e-4)
+    assert caddm_swap.dssim(one, one).max() < 1e-5
 
 
 def test_the_most_changed_window_stands_on_fifths_and_inside():
     change, area = torch.rand(1, 60, 60, generator=rng()), torch.tensor([[5.0, 10, 55, 60]])
-    for window in _caddm_swap.WINDOWS:
+    for window in caddm_swap.WINDOWS:
         high, wide = (50 * window).round().int().tolist()
         starts = [(float(change[0, y:y + high, x:x + wide].sum()), x, y)
                   for y in range(10, 60, 10) for x in range(5, 55, 10) if y + high <= 60 and x + wide <= 55]
         _, x, y = max(starts)
-        assert _caddm_swap.most_changed(change, area, window[None]).tolist() == [[x, y, x + wide, y + high]]
+        assert caddm_swap.most_changed(change, area, window[None]).tolist() == [[x, y, x + wide, y + high]]
 
 
 # ── Placement ────────────────────────────────────────────────────────────────────────────────────
@@ -566,9 +566,9 @@ def test_aligned_crops_are_opencvs_warp_onto_the_template(published):
     generator = np.random.default_rng(3)
     image = cv2.GaussianBlur(generator.uniform(0, 255, (160, 160, 3)).astype(np.float32), (0, 0), 4)
     marks = np.array([[60, 70], [95, 62], [82, 92], [70, 118], [100, 110]], float) + generator.normal(0, 1, (5, 2))
-    placed = _placement.aligned(torch.tensor((marks + 0.5) / 160).float()[None],
+    placed = placement.aligned(torch.tensor((marks + 0.5) / 160).float()[None],
                                 (torch.tensor(caddm.TEMPLATE) + 0.5) / 224, torch.zeros(1, 2, 3))
-    cut = _placement.cut_out(torch.from_numpy(image).permute(2, 0, 1)[None], placed, 224)[0].permute(1, 2, 0).numpy()
+    cut = placement.cut_out(torch.from_numpy(image).permute(2, 0, 1)[None], placed, 224)[0].permute(1, 2, 0).numpy()
     expected = warped(image, marks)
     assert np.abs(cut - expected)[4:-4, 4:-4].max() < 3         # OpenCV rounds places to 1/32 pixel
     assert np.abs(cut - expected).mean() < 0.3
@@ -602,7 +602,7 @@ def test_official_never_mirrors(small):
 
 def test_jitter_is_as_wide_as_published():
     still = torch.tensor([[[1.0, 0, 0], [0, 1, 0]]]).expand(4000, 2, 3)
-    moved = _placement.jittered(still, 1.0, rng())
+    moved = placement.jittered(still, 1.0, rng())
     forward = torch.linalg.inv(torch.cat([moved, torch.tensor([[[0.0, 0, 1]]]).expand(4000, 1, 3)], dim=1))
     scale = forward[:, :2, :2].det().sqrt()
     turn = torch.atan2(forward[:, 1, 0], forward[:, 0, 0]).rad2deg()
@@ -612,30 +612,30 @@ def test_jitter_is_as_wide_as_published():
     assert turn.abs().max() == pytest.approx(30, abs=2)
     assert turn.abs().median() == pytest.approx(30 / 8, abs=0.6)
     assert centre.abs().max() * 224 == pytest.approx(25, abs=0.5)
-    assert torch.allclose(_placement.jittered(still, 0.0, rng()), still, atol=1e-6)
+    assert torch.allclose(placement.jittered(still, 0.0, rng()), still, atol=1e-6)
 
 
 # ── Worse pictures ───────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("step", [step for _, step in _augment.STEPS], ids=lambda step: step.__name__)
+@pytest.mark.parametrize("step", [step for _, step in augment.STEPS], ids=lambda step: step.__name__)
 def test_every_step_changes_pictures_and_follows_its_generator(step):
-    images = _caddm_swap.blurred(torch.rand(6, 3, 32, 40, generator=rng()) * 200 + 20, 5, 1.0)
+    images = caddm_swap.blurred(torch.rand(6, 3, 32, 40, generator=rng()) * 200 + 20, 5, 1.0)
     one, again, other = (step(images, rng(s)) for s in (1, 1, 2))
     assert one.shape == images.shape
     assert torch.equal(one, again)
     assert ((one - images).abs().amax(dim=(1, 2, 3)) > 0.5).float().mean() > 0.6
-    assert torch.equal(one, other) == (step in (_augment.half_resolution, _augment.stretch))
+    assert torch.equal(one, other) == (step in (augment.half_resolution, augment.stretch))
 
 
 def test_steps_are_taken_by_their_chance_and_none_at_no_share():
     images = torch.rand(8, 3, 24, 24, generator=rng()) * 255
-    assert torch.equal(_augment.worsen(images, 0.0, rng()), images)
-    worse = _augment.worsen(images, 1.0, rng())
+    assert torch.equal(augment.worsen(images, 0.0, rng()), images)
+    worse = augment.worsen(images, 1.0, rng())
     assert worse.min() >= 0
     assert worse.max() <= 255
     assert (worse - images).abs().amax(dim=(1, 2, 3)).min() > 0
-    assert [chance for chance, _ in _augment.STEPS] == [0.3, 0.3, 0.5, 0.5, 0.25, 1, 0.3, 0.3, 0.3, 0.3]
+    assert [chance for chance, _ in augment.STEPS] == [0.3, 0.3, 0.5, 0.5, 0.25, 1, 0.3, 0.3, 0.3, 0.3]
 
 
 # ── Rates ────────────────────────────────────────────────────────────────────────────────────────

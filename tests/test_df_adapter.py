@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from stores import random_clips, smoke
 
 from thb import detectors
-from thb.detectors import _images
+from thb.detectors.parts import images as image_parts
 from thb.errors import DataError, ParamsError
 
 adapter = detectors.load("df_adapter")
@@ -352,7 +352,7 @@ def test_the_small_one_sees_detail_and_no_colour(small):
     tinted = images + torch.tensor([0.5, 0.0, -0.5]).view(3, 1, 1)
     assert network.vit.patch_embed(images).shape == (2, 64, 24)
     assert torch.allclose(network(images), network(tinted), atol=1e-5)
-    assert torch.allclose(network.sight(images), _images.fine_detail(images), atol=1e-4)
+    assert torch.allclose(network.sight(images), image_parts.fine_detail(images), atol=1e-4)
     assert sorted(network.published_names())
 
 

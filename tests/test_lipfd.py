@@ -16,8 +16,8 @@ from stores import random_clips, smoke
 from torch import nn
 
 from thb import detectors
-from thb.detectors import _lipfd_picture as picture
 from thb.detectors.base import Clips
+from thb.detectors.parts import lipfd_picture as picture
 from thb.errors import ParamsError
 
 lipfd = detectors.load("lipfd")

@@ -11,7 +11,9 @@ import torch.nn.functional as F
 from stores import random_clips, smoke
 
 from thb import detectors
-from thb.detectors import _images, _weights, base
+from thb.detectors import base
+from thb.detectors.parts import images as image_parts
+from thb.detectors.parts import weights as weight_parts
 from thb.errors import DataError, ParamsError
 from thb.stages import import_weights
 
@@ -185,22 +187,23 @@ def test_it_computes_what_the_published_module_does(published):
 def test_a_native_crop_copies_pixels():
     clips = random_clips(side=32)
     box = torch.tensor([[0.1, 0.3, 0.5, 0.9]]).expand(3, 4)
-    cut = _images.crop(clips.frames.flatten(1, 2), _images.pixel_square(box, 16, 32), 16)
+    cut = image_parts.crop(clips.frames.flatten(1, 2), image_parts.pixel_square(box, 16, 32), 16)
     pixels = clips.frames.flatten(1, 2)[:, :, 11:27, 2:18].permute(0, 1, 4, 2, 3) / 255
     assert torch.allclose(cut, pixels, atol=1e-5)
-    mirrored = _images.crop(clips.frames.flatten(1, 2), _images.pixel_square(box, 16, 32), 16, torch.ones(3).bool())
+    square = image_parts.pixel_square(box, 16, 32)
+    mirrored = image_parts.crop(clips.frames.flatten(1, 2), square, 16, torch.ones(3).bool())
     assert torch.allclose(mirrored, pixels.flip(-1), atol=1e-5)
 
 
 def test_a_native_crop_stays_inside_and_must_fit():
     box = torch.tensor([[0.8, 0.8, 1.2, 1.2], [-0.3, 0.0, 0.1, 0.2]])
-    assert _images.pixel_square(box, 16, 32).tolist() == [[0.5, 0.5, 1, 1], [0, 0, 0.5, 0.5]]
+    assert image_parts.pixel_square(box, 16, 32).tolist() == [[0.5, 0.5, 1, 1], [0, 0, 0.5, 0.5]]
     with pytest.raises(ParamsError, match="48 px does not fit into the store's 32 px"):
-        _images.pixel_square(box, 48, 32)
+        image_parts.pixel_square(box, 48, 32)
 
 
 def test_a_scaled_crop_is_a_square_about_the_face():
-    square = _images.square_around(torch.tensor([[0.3, 0.2, 0.5, 0.6]]), 1.3)
+    square = image_parts.square_around(torch.tensor([[0.3, 0.2, 0.5, 0.6]]), 1.3)
     assert torch.allclose(square, torch.tensor([[0.4 - 0.26, 0.4 - 0.26, 0.4 + 0.26, 0.4 + 0.26]]))
 
 
@@ -208,7 +211,7 @@ def test_a_scaled_crop_is_opencvs_bilinear_resize():
     import cv2
 
     frames = random_clips(1, side=64).frames.flatten(1, 2)
-    cut = _images.crop(frames, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 48)[0, 0].permute(1, 2, 0)
+    cut = image_parts.crop(frames, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 48)[0, 0].permute(1, 2, 0)
     expected = cv2.resize(frames[0, 0, 16:48, 16:48].numpy().astype("float32"), (48, 48)) / 255
     assert torch.allclose(cut[1:-1, 1:-1], torch.from_numpy(expected)[1:-1, 1:-1], atol=1e-4)
 
@@ -264,7 +267,7 @@ def test_views_are_normalised_rgb(small):
     clips = random_clips(1, side=96)
     white = replace(clips, frames=torch.full_like(clips.frames, 255))
     view = tall.Detector(replace(small, crop="scaled")).view(white, None)
-    expected = (1 - torch.tensor(_images.IMAGENET_MEAN)) / torch.tensor(_images.IMAGENET_STD)
+    expected = (1 - torch.tensor(image_parts.IMAGENET_MEAN)) / torch.tensor(image_parts.IMAGENET_STD)
     assert view.shape == (2, 4, 3, small.size, small.size)
     assert torch.allclose(view[0, 0, :, 5, 5], expected, atol=1e-4)
 
@@ -298,9 +301,9 @@ def test_the_stem_sees_detail_and_motion_but_no_colour():
 
 def test_fine_detail_is_a_pixel_minus_its_neighbourhood():
     images = torch.rand(2, 3, 8, 8, generator=rng())
-    detail = _images.fine_detail(images)
+    detail = image_parts.fine_detail(images)
     assert torch.allclose(detail[1, 2, 3, 4], images[1, 2, 3, 4] - images[1, 2, 2:5, 3:6].mean())
-    assert _images.fine_detail(torch.ones_like(images)).abs().max() < 1e-6
+    assert image_parts.fine_detail(torch.ones_like(images)).abs().max() < 1e-6
 
 
 # ── Which frames ─────────────────────────────────────────────────────────────────────────────────
@@ -375,9 +378,9 @@ def test_weights_that_are_not_there_are_named(small, swin, tmp_path, monkeypatch
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", unreachable)
     with pytest.raises(DataError, match=r"'gone\.safetensors' is not a file; known: none"):
-        _weights.load_backbone(swin, "gone.safetensors", own=("head.",), fit=tall.stretched)
+        weight_parts.load_backbone(swin, "gone.safetensors", own=("head.",), fit=tall.stretched)
     with pytest.raises(DataError, match=r"cannot be had from the hub .*LocalEntryNotFoundError"):
-        _weights.load_backbone(swin, "hub:some/swin@abc", own=("head.",), fit=tall.stretched)
+        weight_parts.load_backbone(swin, "hub:some/swin@abc", own=("head.",), fit=tall.stretched)
     save_file({"norm.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(DataError, match=r"lacks layers\.0\.blocks\.0"):
-        _weights.load_backbone(swin, str(tmp_path / "other.safetensors"), own=("head.",), fit=tall.stretched)
+        weight_parts.load_backbone(swin, str(tmp_path / "other.safetensors"), own=("head.",), fit=tall.stretched)

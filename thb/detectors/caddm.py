@@ -22,14 +22,14 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from thb.detectors import _caddm_swap as facial
-from thb.detectors._augment import worsen
-from thb.detectors._caddm_boxes import SCALES, anchors, decoded, multibox_loss, transposed
-from thb.detectors._caddm_names import published
-from thb.detectors._images import convolution, fine_detail, pixel_square, square_around
-from thb.detectors._placement import aligned, cut_out, jittered, mirrored, stretched_over
-from thb.detectors._weights import load_backbone
 from thb.detectors.base import Clips, Network, Training
+from thb.detectors.parts import caddm_swap as facial
+from thb.detectors.parts.augment import worsen
+from thb.detectors.parts.caddm_boxes import SCALES, anchors, decoded, multibox_loss, transposed
+from thb.detectors.parts.caddm_names import published
+from thb.detectors.parts.images import convolution, fine_detail, pixel_square, square_around
+from thb.detectors.parts.placement import aligned, cut_out, jittered, mirrored, stretched_over
+from thb.detectors.parts.weights import load_backbone
 from thb.errors import ParamsError
 from thb.torch_compat import backbone
 

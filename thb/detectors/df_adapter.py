@@ -24,9 +24,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from thb.detectors._images import convolution, crop, fine_detail, normalise, pixel_square, square_around
-from thb.detectors._weights import load_backbone
 from thb.detectors.base import Clips, Network, Training
+from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square, square_around
+from thb.detectors.parts.weights import load_backbone
 from thb.errors import ParamsError
 from thb.torch_compat import backbone
 

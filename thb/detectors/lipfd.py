@@ -26,11 +26,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
-from thb.detectors import _lipfd_picture as drawn
-from thb.detectors._images import convolution, crop, fine_detail, normalise, pixel_square
-from thb.detectors._lipfd_names import published
-from thb.detectors._weights import load_backbone, weights_file
 from thb.detectors.base import Clips, Network, Training
+from thb.detectors.parts import lipfd_picture as drawn
+from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square
+from thb.detectors.parts.lipfd_names import published
+from thb.detectors.parts.weights import load_backbone, weights_file
 from thb.errors import ParamsError
 from thb.torch_compat import backbone
 

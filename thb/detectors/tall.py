@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from thb.detectors._images import (
+from thb.detectors.base import Clips, Network, Training
+from thb.detectors.parts.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     convolution,
@@ -30,8 +31,7 @@ from thb.detectors._images import (
     pixel_square,
     square_around,
 )
-from thb.detectors._weights import load_backbone
-from thb.detectors.base import Clips, Network, Training
+from thb.detectors.parts.weights import load_backbone
 from thb.torch_compat import backbone
 
 SwinTransformer = backbone("timm.models.swin_transformer").SwinTransformer

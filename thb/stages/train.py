@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import inspect
+import pkgutil
 import platform
 import shutil
 import time
@@ -125,9 +126,10 @@ def _start(network: Any, weights: Path | None) -> None:
 
 def _helpers() -> tuple[ModuleType, ...]:
     from thb import feed
-    from thb.detectors import _images, _weights, base
+    from thb.detectors import base, parts
 
-    return feed, base, _images, _weights
+    names = [f"{parts.__name__}.{module.name}" for module in pkgutil.iter_modules(parts.__path__)]
+    return feed, base, *map(importlib.import_module, names)
 
 
 def _key(job: Job, module: ModuleType, code: Iterable[ModuleType]) -> str:
