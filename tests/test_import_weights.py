@@ -48,7 +48,7 @@ def published_state(network) -> dict[str, torch.Tensor]:
 def bring_in(tmp_path, params, name, file, small, fit="imported"):
     paths = Paths(tmp_path)
     import_weights.run(paths, params, name, file, fit, small)
-    return detectors.restore(paths.run(name, fit) / "weights.safetensors", name)
+    return detectors.restore(paths.imported(name, fit) / "weights.safetensors", name)
 
 
 CONTAINERS = {

@@ -77,9 +77,11 @@ def train(detector: Detector, fit: Fit, variant: Variant = "") -> None:
     train.run(*_fit_context(detector, fit, variant), detector, fit)
 
 
-@app.command(epilog="Examples:  thb score tall all   ·   thb score lipfd all --shuffle-sound")
+@app.command(epilog="Examples:  thb score tall   ·   thb score tall all   ·   thb score lipfd all --shuffle-sound")
 def score(
-    detector: Detector, fit: Fit, variant: Variant = "",
+    detector: Detector,
+    fit: Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")] = "",
+    variant: Variant = "",
     shuffle_sound: Annotated[bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")]
     = False,
 ) -> None:
@@ -87,7 +89,9 @@ def score(
     from thb.stages import score
 
     stage = score.run_shuffled if shuffle_sound else score.run
-    stage(*_fit_context(detector, fit, variant), detector, fit)
+    paths, params = _fit_context(detector, fit or "all", variant)
+    for each in [fit] if fit else params.fits:
+        stage(paths, params, detector, each)
 
 
 def _fit_context(detector: str, fit: str, variant: str):

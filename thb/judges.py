@@ -50,14 +50,20 @@ def _with_weights(paths: Paths, fit: str) -> list[str]:
 
 def _how_to_get(paths: Paths, names: Sequence[str]) -> str:
     """The end of a sentence on missing weights."""
-    folders = [paths.run(name, "any").parent for name in names]
+    folders = [where(name, "any").parent for name in names for where in (paths.run, paths.imported)]
     known = [f"{f.name}/{file.parent.name}" for f in folders for file in sorted(f.glob("*/weights.safetensors"))]
     return (f"; known: {', '.join(known) or 'none yet'}; "
             "`dvc repro` trains them, `thb import-weights` takes over published ones")
 
 
 def _weights(paths: Paths, name: str, fit: str) -> Path:
-    return paths.run(name, fit) / "weights.safetensors"
+    return _folder(paths, name, fit) / "weights.safetensors"
+
+
+def _folder(paths: Paths, name: str, fit: str) -> Path:
+    """Where a fit lies; imported ones have names that no fit trained here can have."""
+    imported = paths.imported(name, fit)
+    return imported if imported.is_dir() else paths.run(name, fit)
 
 
 def _judge(paths: Paths, params: Params, name: str, fit: str) -> Judge:
@@ -110,7 +116,7 @@ def _worth(n_real: int, allowed: int) -> str:
 
 def _origin(paths: Paths, params: Params, name: str, fit: str) -> tuple[str, ...]:
     """What the weights were trained on, where that matters."""
-    file = paths.run(name, fit) / "run.json"
+    file = _folder(paths, name, fit) / "run.json"
     profile = params.profiles.get(read_json(file).get("profile", "")) if file.is_file() else None
     rendered = profile is not None and profile.corpus == "mini"
     return ("trained on rendered heads: a verdict on real footage means little",) if rendered else ()

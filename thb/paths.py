@@ -91,6 +91,10 @@ class Paths:
         """One fit: weights.safetensors, run.json, log.csv."""
         return self._runs / detector / fit
 
+    def imported(self, detector: str, fit: str) -> Path:
+        """Weights that somebody else trained; outside every DVC output, as DVC empties those first."""
+        return self.root / "runs" / ".imported" / detector / fit
+
     def partial(self, detector: str, fit: str) -> Path:
         """What an interrupted fit goes on from; outside every DVC output, as DVC empties those first."""
         return self.root / "runs" / ".partial" / "-".join(filter(None, (self.variant, detector, fit)))

@@ -29,7 +29,7 @@ AS_PUBLISHED = {"compat": "official", "start_from": "scratch", "init_weights": "
 
 
 def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, changes: Mapping[str, Any]) -> None:
-    """Write runs/<detector>/<fit>/ from a checkpoint; every tensor must find its place, and every place its tensor."""
+    """Write weights.safetensors and run.json from a checkpoint that fits to the last tensor."""
     published = read_checkpoint(file)
     kind = detectors.load(detector).Detector
     if kind.reads != "frames":
@@ -37,7 +37,7 @@ def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, chang
     settings = {**params.detectors[detector].defaults, **AS_PUBLISHED, **kind.published_settings(published), **changes}
     network = kind(detectors.configure(detector, settings))
     dropped = fill(network, published, file)
-    folder = paths.run(detector, fit)
+    folder = paths.imported(detector, fit)
     about = detectors.describe(detector, network.config)
     write_atomic(folder / "weights.safetensors", lambda part: network.save(part, about))
     write_json({"detector": detector, "fit": fit, "imported_from": file.name, "sha256": _sha256(file),
