@@ -20,8 +20,6 @@ from thb.params import Params
 from thb.paths import Paths
 
 POOLED = ("fetch", "prepare", "variant_clips")      # these start a process on every core
-LOCKED = "Unable to acquire lock"                    # another lane was writing dvc.lock just then
-LOCK_TRIES = 40
 
 
 def run(paths: Paths, params: Params, jobs: int) -> None:
@@ -104,16 +102,12 @@ def _collect(finished: set[Future], running: dict[Future, str], done: set[str]) 
 
 
 def repro(paths: Paths, stage: str) -> float:
-    """`dvc repro --single-item` of one stage, tried again while another lane holds DVC's lock; its seconds."""
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "--quiet", stage]
+    """`dvc repro --single-item` of one stage, which waits while another lane writes dvc.lock; its seconds."""
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", "--quiet", stage]
     start = time.monotonic()
     # a stage alone on the machine shows its own progress bar; lanes side by side would scramble theirs
     stderr = None if is_pooled(stage) else subprocess.PIPE
-    for _ in range(LOCK_TRIES):
-        done = subprocess.run(command, cwd=paths.root, stdout=stderr, stderr=stderr, text=True, env=_environment())
-        if done.returncode == 0 or LOCKED not in (done.stderr or ""):
-            break
-        time.sleep(0.25)
+    done = subprocess.run(command, cwd=paths.root, stdout=stderr, stderr=stderr, text=True, env=_environment())
     if done.returncode:
         raise DataError(f"stage {stage} failed: {_last_words(done.stderr or 'see above')}")
     return time.monotonic() - start
