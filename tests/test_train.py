@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +44,13 @@ def weights(paths, fit="all", detector="tall") -> bytes:
     return (paths.run(detector, fit) / "weights.safetensors").read_bytes()
 
 
+def forgotten(paths, detector="tall") -> bytes:
+    """The weights of fit `all`, whose folder is removed."""
+    found = weights(paths, detector=detector)
+    shutil.rmtree(paths.run(detector, "all"))
+    return found
+
+
 def restored(paths, fit="all"):
     return detectors.restore(paths.run("tall", fit) / "weights.safetensors", "tall")
 
@@ -52,9 +61,27 @@ def restored(paths, fit="all"):
 @pytest.mark.parametrize("detector", detectors.names())
 def test_two_runs_give_the_same_bytes(store, tiny, detector):
     train.run(store, tiny, detector, "all")
-    first = weights(store, detector=detector)
+    first = forgotten(store, detector)
     train.run(store, tiny, detector, "all")
     assert weights(store, detector=detector) == first
+
+
+@pytest.mark.parametrize("detector", ["tall", "container"])
+def test_a_fit_is_kept_until_something_that_it_rests_on_changes(store, tiny, detector, monkeypatch, capsys):
+    def kept(params=tiny) -> bool:
+        train.run(store, params, detector, "all")
+        return "is kept" in capsys.readouterr().out
+
+    assert [kept(), kept()] == [False, True]
+    profile = tiny.active.model_copy(update={"seed": 1})
+    other = tiny.model_copy(update={"profiles": {**tiny.profiles, "smoke": profile}})
+    assert [kept(other), kept(other), kept()] == [False, True, False]
+    os.utime(store.clips("hallo") / "frames.npy", (1, 1))
+    assert [kept(), kept()] == [False, True]
+    (store.run(detector, "all") / "weights.safetensors").unlink()
+    assert [kept(), kept()] == [False, True]
+    monkeypatch.setattr(train, "_code", lambda module: [store.split("all")])
+    assert not kept()
 
 
 def test_another_seed_gives_other_weights(store, tiny):
@@ -68,7 +95,7 @@ def test_another_seed_gives_other_weights(store, tiny):
 @pytest.mark.parametrize("whole", [1, 2, 3])
 def test_an_interrupted_fit_ends_in_the_same_weights(store, tiny, monkeypatch, whole):
     train.run(store, tiny, "tall", "all")
-    expected = weights(store)
+    expected = forgotten(store)
     with monkeypatch.context() as patch:
         _interrupt_after(patch, whole)
         with pytest.raises(KeyboardInterrupt):

@@ -66,21 +66,26 @@ def split(variant: Variant = "") -> None:
 
 
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
-Fit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>")]
 
 
-@app.command(epilog="Examples:  thb train tall all   ·   thb train tall no-hallo")
-def train(detector: Detector, fit: Fit, variant: Variant = "") -> None:
-    """Train one fit of one detector; a killed run resumes at its last epoch."""
+EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")]
+
+
+@app.command(epilog="Examples:  thb train tall   ·   thb train tall no-hallo   ·   "
+             "thb train tall all --variant no_artefacts")
+def train(detector: Detector, fit: EveryFit = "", variant: Variant = "") -> None:
+    """Train a detector's fits; a killed run resumes at its last epoch, and what is up to date is kept."""
     from thb.stages import train
 
-    train.run(*_fit_context(detector, fit, variant), detector, fit)
+    paths, params = _fit_context(detector, fit or "all", variant)
+    for each in [fit] if fit else params.fits:
+        train.run(paths, params, detector, each)
 
 
 @app.command(epilog="Examples:  thb score tall   ·   thb score tall all   ·   thb score lipfd all --shuffle-sound")
 def score(
     detector: Detector,
-    fit: Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")] = "",
+    fit: EveryFit = "",
     variant: Variant = "",
     shuffle_sound: Annotated[bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")]
     = False,

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import inspect
-import pkgutil
 import platform
 import shutil
 import time
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +18,11 @@ from thb import detectors
 from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import open_clips, write_atomic, write_csv, write_json
+from thb.records import open_clips, read_json, write_atomic, write_csv, write_json
 from thb.roster import roster, soundless_marked, usable
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
+_PACKAGE = Path(__file__).resolve().parent.parent
 _VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
 
 
@@ -66,20 +64,29 @@ class Outcome:
 
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Train `detector` on `fit` and write its weights, run.json and log.csv."""
+    """Train `detector` on `fit` and write its weights, run.json and log.csv; keep it if it is what would come out."""
     module = detectors.load(detector)
     config = detectors.configure(detector, params.detector(detector))
     rows = soundless_marked(roster(paths, fit, ("train", "val")), module.Detector.hears)
     job = Job(paths, params, detector, fit, config, rows)
+    key = _key(job, module)
+    if _is_done(job, key):
+        return print(f"{detector}/{fit} is kept: nothing it rests on has changed")
     partial = paths.partial(detector, fit)
     fitted = _fit_facts if module.Detector.reads == "facts" else _fit_network
     begun = time.perf_counter()
-    outcome = fitted(job, module, partial)
-    _write(job, outcome, time.perf_counter() - begun)
+    outcome = fitted(job, module, partial / f"{key}.pt")
+    _write(job, outcome, key, time.perf_counter() - begun)
     shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fit_facts(job: Job, module: ModuleType, partial: Path) -> Outcome:
+def _is_done(job: Job, key: str) -> bool:
+    """Whether the fit's folder is whole and of this very key; run.json is written last."""
+    about = job.folder / "run.json"
+    return about.is_file() and (job.folder / "weights.safetensors").is_file() and read_json(about).get("key") == key
+
+
+def _fit_facts(job: Job, module: ModuleType, state: Path) -> Outcome:
     """Container facts are fitted in one go; validation clips are scored for the log only."""
     from thb.metrics import auc
 
@@ -92,7 +99,7 @@ def _fit_facts(job: Job, module: ModuleType, partial: Path) -> Outcome:
     return Outcome(model, [entry], entry, {"hardware": _cpu()})
 
 
-def _fit_network(job: Job, module: ModuleType, partial: Path) -> Outcome:
+def _fit_network(job: Job, module: ModuleType, state: Path) -> Outcome:
     from thb import loop
     from thb.feed import Feed
 
@@ -103,7 +110,6 @@ def _fit_network(job: Job, module: ModuleType, partial: Path) -> Outcome:
     train, val = usable(job.rows, "train"), usable(job.rows, "val")
     store = open_clips(job.paths, sorted({*train["source"], *val["source"]}))
     feeds = Feed(store, train, device, network), Feed(store, val, device, network)
-    state = partial / f"{_key(job, module, (loop, *_helpers()))}.pt"
     done = loop.train(network, feeds, seed, state, job.title)
     network.load_state_dict(done.best)
     return Outcome(network, done.log, done.chosen, {"hardware": _hardware(device), **_sizes(network)})
@@ -124,23 +130,22 @@ def _start(network: Any, weights: Path | None) -> None:
 # ── What a fit hangs on ──────────────────────────────────────────────────────────────────────────
 
 
-def _helpers() -> tuple[ModuleType, ...]:
-    from thb import feed
-    from thb.detectors import base, parts
-
-    names = [f"{parts.__name__}.{module.name}" for module in pkgutil.iter_modules(parts.__path__)]
-    return feed, base, *map(importlib.import_module, names)
-
-
-def _key(job: Job, module: ModuleType, code: Iterable[ModuleType]) -> str:
-    """Names an interrupted fit: it is taken up only by the very same settings, clips, start and code."""
-    parts = [repr(job.config), str(job.params.active.seed), _version("torch"), _version("timm"),
-             job.rows.to_csv(index=False), _sha256(job.start) if job.start else ""]
-    frames = [job.paths.clips(source) / f"{kept}.npy" for source in sorted(set(job.rows["source"]))
+def _key(job: Job, module: ModuleType) -> str:
+    """Names a fit: it is kept, or taken up where it stopped, only by the very same settings, clips, start and code."""
+    parts = [repr(job.config), str(job.params.active.seed), *map(_version, _VERSIONS),
+             job.rows.to_csv(index=False), _sha256(job.start) if job.start and job.start.is_file() else ""]
+    stored = [job.paths.clips(source) / f"{kept}.npy" for source in sorted(set(job.rows["source"]))
               for kept in ("frames", "mel")]
-    parts += [f"{f.stat().st_size} {f.stat().st_mtime_ns}" for f in frames]
-    parts += [inspect.getsource(m) for m in (module, *code)]
+    parts += [f"{f.stat().st_size} {f.stat().st_mtime_ns}" for f in stored]
+    parts += [_sha256(file) for file in _code(module)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def _code(module: ModuleType) -> list[Path]:
+    """The files that decide what a fit becomes."""
+    shared = [Path(__file__), *(_PACKAGE / name for name in ("loop.py", "feed.py", "roster.py", "torch_compat.py"))]
+    own = [Path(str(module.__file__)), _PACKAGE / "detectors" / "base.py", *(_PACKAGE / "detectors/parts").glob("*.py")]
+    return [*shared, *sorted(own)]
 
 
 def _sha256(path: Path) -> str:
@@ -150,12 +155,13 @@ def _sha256(path: Path) -> str:
 # ── What a run says about itself ─────────────────────────────────────────────────────────────────
 
 
-def _write(job: Job, outcome: Outcome, seconds: float) -> None:
+def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
+    (job.folder / "run.json").unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
     about = detectors.describe(job.detector, job.config)
     write_atomic(job.folder / "weights.safetensors", lambda part: outcome.model.save(part, about))
     write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
-    write_json({**_origin(job), **outcome.about, "seconds": round(seconds, 1),
+    write_json({**_origin(job), **outcome.about, "key": key, "seconds": round(seconds, 1),
                 "best_epoch": int(outcome.chosen["epoch"]), "val_auc": outcome.chosen["val_auc"]},
                job.folder / "run.json")
 
