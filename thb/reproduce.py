@@ -19,7 +19,7 @@ from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
 
-POOLED = ("fetch", "prepare", "variant_clips")      # these start a process on every core
+POOLED = ("fetch", "variant_clips")      # these keep a process on every core busy for minutes
 
 
 def run(paths: Paths, params: Params, jobs: int) -> None:

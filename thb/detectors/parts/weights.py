@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,11 @@ def weights_file(origin: str) -> Path:
 
     repository, _, revision = origin.removeprefix("hub:").partition("@")
     try:
-        return Path(hf_hub_download(repository, "model.safetensors", revision=revision or None))
+        file = Path(hf_hub_download(repository, "model.safetensors", revision=revision or None))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
         raise DataError(f"init_weights {origin!r} cannot be had from the hub ({type(e).__name__}); "
                         "give a local safetensors file, or `none`") from e
+    if not revision:
+        print(f"{origin} names no revision; this is {file.parent.name}: write {origin}@{file.parent.name} to pin it",
+              file=sys.stderr)
+    return file
