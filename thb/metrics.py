@@ -182,6 +182,12 @@ def resample(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
     return drawn[:, place]
 
 
+def draws(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """int [1 + n, clips]: every clip once, then n resamples by identity."""
+    drawn = resample(identities, n, seed)
+    return np.vstack([np.ones((1, len(identities)), dtype=drawn.dtype), drawn])
+
+
 def interval(replicates: np.ndarray, confidence: float) -> tuple[float, float]:
     """The percentile interval of a metric's replicates; (nan, nan) where there are none."""
     if not len(replicates):

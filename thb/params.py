@@ -134,6 +134,7 @@ class Params(_Strict):
     detectors: dict[str, DetectorEntry]
     exhibits: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
+    ablated: list[str]              # detectors that are fitted to control corpora too
     sound_checks: dict[str, str]    # detector that hears -> the fit whose sound is shuffled
     profiles: dict[str, Profile]
 
@@ -191,6 +192,9 @@ def _check_names(p: Params) -> None:
     if set(p.generators) != set(p.of_role("generator")):
         raise ParamsError("`generators` must hold exactly the sources of role generator; "
                           f"sources has {', '.join(p.of_role('generator'))}")
+    for key, names in {"ablated": p.ablated, "sound_checks": p.sound_checks}.items():
+        if odd := [name for name in names if name not in p.detectors]:
+            raise ParamsError(unknown(f"detector in {key}", odd[0], p.detectors))
     for name, profile in p.profiles.items():
         _check_profile(p, name, profile)
 

@@ -22,7 +22,7 @@ COLUMNS = ["variant", *MEASURED]
 
 
 def build(metric: str = AUC) -> Exhibit:
-    """The exhibit of one metric, all detectors, on the main corpus and each control corpus."""
+    """The exhibit of one metric, on the main corpus and each control corpus, of the detectors fitted to all."""
     results = open_results()
     results.check_metric(metric)
     rows = ablation(results, metric)
@@ -62,7 +62,7 @@ def _rows(results: Results, variant: str, paths: Paths, metric: str) -> Iterator
     """One corpus: every detector's cells, and their mean."""
     cells, means = results.cells_of(paths), results.means_of(paths)
     kept = cells[(cells["protocol"] == PROTOCOL) & (cells["metric"] == metric)]
-    for entrant in (e for e in results.entrants if e.key):
+    for entrant in (e for e in results.entrants if e.key in results.params.ablated):
         own = kept[kept["detector"] == entrant.key].set_index("generator")
         if missing := [g for g in results.params.generators if g not in own.index]:
             raise DataError(

@@ -62,16 +62,11 @@ def _measured(params: Params, own: pd.DataFrame, other: pd.DataFrame, generator:
     if not fakes.any():
         return None
     rows = pd.concat([own[reals], own[fakes]])
-    weights = np.hstack([_weights(own[part], m.bootstrap, m.seed + i) for i, part in enumerate((reals, fakes))])
+    weights = np.hstack([metrics.draws(protocols.identity(own[part]).to_numpy(), m.bootstrap, m.seed + i)
+                         for i, part in enumerate((reals, fakes))])
     values = [metrics.auc_of(metrics.count(rows["label"].to_numpy(), t.loc[rows.index, "score"].to_numpy(), weights))
               for t in (own, other)]
     return {"replicates": np.stack(values), "n_real": int(reals.sum()), "n_fake": int(fakes.sum())}
-
-
-def _weights(rows: pd.DataFrame, n: int, seed: int) -> np.ndarray:
-    """int [1 + n, clips]: every clip once, then n resamples by identity."""
-    drawn = metrics.resample(protocols.identity(rows).to_numpy(), n, seed)
-    return np.vstack([np.ones((1, len(rows)), dtype=drawn.dtype), drawn])
 
 
 def _mean(measured: list[dict]) -> dict:

@@ -20,30 +20,30 @@ REAL_SEED, FAKE_SEED = 0, 1                 # reals and fakes are resampled apar
 
 
 def run(paths: Paths, params: Params) -> None:
-    """Write every protocol's cells; a control corpus has the `all` fit and the protocols that need no more."""
-    fits = ["all"] if paths.variant else params.fits
-    scores = read_scores(paths, params, fits)
-    evaluated = list(_evaluate(params, scores, fits))
+    """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
+    wanted = [(d, "all") for d in params.ablated] if paths.variant else (
+        [(d, f) for d in params.detectors for f in params.fits])
+    evaluated = list(_evaluate(params, read_scores(paths, wanted)))
     cells = pd.DataFrame(_cells(paths, params, evaluated))
     write_csv(cells, paths.cells, CELL_COLUMNS)
     write_json(summary(params, evaluated), paths.metrics)
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
 
 
-def read_scores(paths: Paths, params: Params, fits: list[str]) -> dict[tuple[str, str], pd.DataFrame]:
+def read_scores(paths: Paths, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], pd.DataFrame]:
     """(detector, fit) -> score rows; exactly the files that params.yaml asks for, no more and no fewer."""
-    wanted = {(d, f): paths.scores(d, f) for d in params.detectors for f in fits}
+    files = {key: paths.scores(*key) for key in wanted}
     found = set((paths.results / "scores").glob("*/*.csv"))
-    if extra := sorted(found - set(wanted.values())):
+    if extra := sorted(found - set(files.values())):
         raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
-    return {key: read_csv(path, SCORE_COLUMNS) for key, path in wanted.items()}
+    return {key: read_csv(path, SCORE_COLUMNS) for key, path in files.items()}
 
 
-def _evaluate(params: Params, scores: Mapping, fits: list[str]) -> Iterator[tuple[Trial, str, dict]]:
+def _evaluate(params: Params, scores: Mapping) -> Iterator[tuple[Trial, str, dict]]:
     """(trial, detector, what was measured) for each trial whose fits are at hand."""
     for trial in protocols.trials(params):
-        if set(trial.fits) <= set(fits):
-            for detector in params.detectors:
+        for detector in params.detectors:
+            if all((detector, fit) in scores for fit in trial.fits):
                 yield trial, detector, measure(params, trial, [scores[detector, fit] for fit in trial.fits])
 
 
@@ -72,17 +72,11 @@ def _replicates(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> Rep
     m = params.metrics
     if fakes.empty:
         return {name: np.full(1 + m.bootstrap, np.nan) for name in (metrics.AUC, *m.fpr, metrics.BRIER, metrics.EER)}
-    weights = np.hstack([_weights(protocols.identity(reals), m.bootstrap, m.seed + REAL_SEED),
-                         _weights(protocols.identity(fakes), m.bootstrap, m.seed + FAKE_SEED)])
+    weights = np.hstack([metrics.draws(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
+                         for part, seed in ((reals, REAL_SEED), (fakes, FAKE_SEED))])
     both = pd.concat([reals, fakes])
     counts = metrics.count(both["label"].to_numpy(), both["score"].to_numpy(), weights)
     return metrics.all_of(counts, m.fpr, m.roc)
-
-
-def _weights(identities: pd.Series, n: int, seed: int) -> np.ndarray:
-    """int [1 + n, clips]: every clip once, then n resamples by identity."""
-    drawn = metrics.resample(identities.to_numpy(), n, seed)
-    return np.vstack([np.ones((1, len(identities)), dtype=drawn.dtype), drawn])
 
 
 def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
