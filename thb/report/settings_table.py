@@ -85,8 +85,12 @@ def summary(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, detector:
     if size.empty:
         return said
     one = size.iloc[0]
-    return (f"{one['here']:,} parameters, {one['trainable']:,} of them trained; at the published size "
-            f"{one['published']:,}, {one['published_trainable']:,} of them trained; {said}")
+    return (f"{_size(one['here'], one['trainable'])}; at the published size "
+            f"{_size(one['published'], one['published_trainable'])}; {said}")
+
+
+def _size(total: int, trainable: int) -> str:
+    return f"{total:,} parameters, {'all' if trainable == total else f'{trainable:,}'} of them trained"
 
 
 def _html(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> str:

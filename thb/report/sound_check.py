@@ -113,8 +113,13 @@ def _html(results: Results, rows: pd.DataFrame, name: str) -> str:
 def _table_row(results: Results, row: dict) -> str:
     label = "Mean, driven by sound" if row["generator"] == MEAN else results.label(row["generator"])
     return tables.row(tables.name(label), [
-        tables.plain(DRIVEN[row["driven_by"]]), *(tables.plain(round(row[k], 3)) for k in ("own", "shuffled", "fall")),
+        tables.plain(DRIVEN[row["driven_by"]]), *(_number(row[k]) for k in ("own", "shuffled", "fall")),
         tables.plain(f"{row['fall_lo']:.3f} to {row['fall_hi']:.3f}")])
+
+
+def _number(value: float) -> str:
+    """<td> with as many places as a small fall needs."""
+    return f'<td data-value="{value:.6g}">{tables.decimal(value, 3)}</td>'
 
 
 def _draw(results: Results, rows: pd.DataFrame, name: str) -> Figure:
