@@ -166,3 +166,24 @@ def test_papermill_names_the_known_protocols(made, tmp_path):
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
     assert last == "ParamsError: unknown protocol 'P9'; known: P1, P2, P3, unseen_P1, unseen_P3, ffpp"
+
+
+def test_a_mute_kernel_is_replaced_and_mute_ones_are_an_error(project, monkeypatch):
+    calls = []
+
+    def mute(times):
+        def run_once(*_):
+            calls.append(1)
+            if len(calls) <= times:
+                raise RuntimeError("Kernel didn't respond in 60 seconds")
+            return "notebook"
+
+        calls.clear()
+        monkeypatch.setattr(exhibit, "_run_once", run_once)
+
+    mute(1)
+    assert exhibit.execute(project, project.notebooks / "x.ipynb", {}, "x") == "notebook"
+    mute(9)
+    with pytest.raises(DataError, match="exhibit x: 3 kernels in turn did not answer within 60 s each"):
+        exhibit.execute(project, project.notebooks / "x.ipynb", {}, "x")
+    assert len(calls) == 3

@@ -23,6 +23,8 @@ from thb.report import provenance
 
 FILES = ("csv", "svg", "pdf", "png")
 TIMEOUT = 600  # seconds a cell may take
+START, TRIES = 60, 3  # seconds a kernel has to answer: now and then one never does, and the next one is fine
+MUTE = "Kernel didn't respond"
 QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
 
 
@@ -64,22 +66,32 @@ def _check(source: Path, name: str, given: dict) -> None:
 
 
 def execute(paths: Paths, source: Path, parameters: dict, name: str) -> NotebookNode:
-    """The notebook, run from the root of the clone by a kernel of its own."""
-    with _root_named(paths.root), tempfile.TemporaryDirectory() as scratch:
+    """The notebook, run from the root of the clone by a kernel of its own; a mute kernel is replaced."""
+    for _ in range(TRIES):
         try:
-            return papermill.execute_notebook(
-                str(source),
-                str(Path(scratch) / source.name),
-                parameters=parameters,
-                kernel_name="python3",
-                cwd=str(paths.root),
-                progress_bar=False,
-                execution_timeout=TIMEOUT,
-                kernel_manager_class=OwnKernelManager,
-                extra_arguments=QUIET,
-            )
+            return _run_once(paths, source, parameters)
         except PapermillExecutionError as error:
             raise DataError(f"exhibit {name}: {error.ename}: {' '.join(str(error.evalue).split())}") from None
+        except RuntimeError as error:
+            if MUTE not in str(error):
+                raise
+    raise DataError(f"exhibit {name}: {TRIES} kernels in turn did not answer within {START} s each")
+
+
+def _run_once(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
+    with _root_named(paths.root), tempfile.TemporaryDirectory() as scratch:
+        return papermill.execute_notebook(
+            str(source),
+            str(Path(scratch) / source.name),
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=str(paths.root),
+            progress_bar=False,
+            start_timeout=START,
+            execution_timeout=TIMEOUT,
+            kernel_manager_class=OwnKernelManager,
+            extra_arguments=QUIET,
+        )
 
 
 @contextmanager
