@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from thb import detectors
 from thb.params import Params, load
 from thb.paths import Paths
 
@@ -31,3 +33,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("THB_ROOT", raising=False)
     return Paths(tmp_path)
+
+
+@pytest.fixture
+def published(params: Params, request: pytest.FixtureRequest) -> Any:
+    """The settings at the published size of the detector that the test's module names as DETECTOR."""
+    name = request.module.DETECTOR
+    return detectors.configure(name, params.detectors[name].defaults)
+
+
+@pytest.fixture
+def small(params: Params, request: pytest.FixtureRequest) -> Any:
+    """Its settings in profile smoke."""
+    name = request.module.DETECTOR
+    return detectors.configure(name, params.model_copy(update={"profile": "smoke"}).detector(name))

@@ -58,8 +58,8 @@ def _fits(paths: Paths, params: Params) -> None:
         write_json({"detector": name, "fit": "all", "parameters": 1234, "trainable": 1000},
                    paths.scores(name, "all").with_suffix(".json"))
     rng = np.random.default_rng(3)
-    for name, fit in params.sound_checks.items():
-        for path, shift in ((paths.scores(name, fit), 2.0), (paths.shuffled(name, fit), 0.5)):
+    for name in params.sound_checks:
+        for path, shift in ((paths.scores(name, "all"), 2.0), (paths.shuffled(name, "all"), 0.5)):
             write_csv(pd.concat([_scores(rng, s, e.role, e.label, shift) for s, e in params.sources.items()]),
                       path, SCORE_COLUMNS)
 

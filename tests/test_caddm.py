@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from stores import random_clips, smoke
+from stores import random_clips, rng
 from torch import nn
 
 from thb import detectors
@@ -19,22 +19,9 @@ from thb.detectors.parts.caddm_names import published as published_name
 from thb.errors import ParamsError
 from thb.torch_compat import backbone
 
-caddm = detectors.load("caddm")
+DETECTOR = "caddm"       # whose settings the fixtures `published` and `small` give
+caddm = detectors.load(DETECTOR)
 BACKBONES = ("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4")
-
-
-@pytest.fixture
-def published(params):
-    return detectors.configure("caddm", params.detectors["caddm"].defaults)
-
-
-@pytest.fixture
-def small(params):
-    return detectors.configure("caddm", smoke(params).detector("caddm"))
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def one_frame(count: int = 4, **kwargs):

@@ -9,27 +9,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
-from stores import random_clips, smoke
+from stores import random_clips, rng
 
 from thb import detectors
 from thb.detectors.parts import images as image_parts
 from thb.errors import DataError, ParamsError
 
-adapter = detectors.load("df_adapter")
-
-
-@pytest.fixture
-def published(params):
-    return detectors.configure("df_adapter", params.detectors["df_adapter"].defaults)
-
-
-@pytest.fixture
-def small(params):
-    return detectors.configure("df_adapter", smoke(params).detector("df_adapter"))
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+DETECTOR = "df_adapter"       # whose settings the fixtures `published` and `small` give
+adapter = detectors.load(DETECTOR)
 
 
 def stirred(network: torch.nn.Module, amount: float = 0.1) -> torch.nn.Module:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from matplotlib import colormaps
 from safetensors.torch import save_file
-from stores import random_clips, smoke
+from stores import random_clips, rng
 from torch import nn
 
 from thb import detectors
@@ -20,27 +20,14 @@ from thb.detectors.base import Clips
 from thb.detectors.parts import lipfd_picture as picture
 from thb.errors import ParamsError
 
-lipfd = detectors.load("lipfd")
-
-
-@pytest.fixture
-def published(params):
-    return detectors.configure("lipfd", params.detectors["lipfd"].defaults)
+DETECTOR = "lipfd"       # whose settings the fixtures `published` and `small` give
+lipfd = detectors.load(DETECTOR)
 
 
 @pytest.fixture
 def narrow(published):
     """The published network, narrow and shallow."""
     return replace(published, init_weights="none", dim=32, depth=2, heads=4, layers=(1, 1, 1, 1), size=32)
-
-
-@pytest.fixture
-def small(params):
-    return detectors.configure("lipfd", smoke(params).detector("lipfd"))
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def sound_of(clips: Clips, whole_columns: bool) -> torch.Tensor:

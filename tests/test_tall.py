@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from stores import random_clips, smoke
+from stores import random_clips, rng
 
 from thb import detectors
 from thb.detectors import base
@@ -17,21 +17,8 @@ from thb.detectors.parts import weights as weight_parts
 from thb.errors import DataError, ParamsError
 from thb.stages import import_weights
 
-tall = detectors.load("tall")
-
-
-@pytest.fixture
-def published(params):
-    return detectors.configure("tall", params.detectors["tall"].defaults)
-
-
-@pytest.fixture
-def small(params):
-    return detectors.configure("tall", smoke(params).detector("tall"))
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+DETECTOR = "tall"       # whose settings the fixtures `published` and `small` give
+tall = detectors.load(DETECTOR)
 
 
 # ── The published network ────────────────────────────────────────────────────────────────────────

@@ -135,7 +135,7 @@ class Params(_Strict):
     exhibits: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
     ablated: list[str]              # detectors that are fitted to control corpora too
-    sound_checks: dict[str, str]    # detector that hears -> the fit whose sound is shuffled
+    sound_checks: list[str]         # detectors that hear, whose `all` fit is also scored with shuffled sound
     profiles: dict[str, Profile]
 
     @property

@@ -58,7 +58,7 @@ def about_sound(results: Results) -> str:
     lines = []
     for detector in results.params.sound_checks:
         name = results.params.detectors[detector].printed or detector
-        lines += list(sound_check.sentences(results, sound_check.falls(results, detector), name))[:-1]
+        lines += sound_check.sentences(sound_check.falls(results, detector), name)
     return _bullets(lines)
 
 

@@ -80,7 +80,7 @@ def parameters(results: Results, detectors: list[str]) -> pd.DataFrame:
 def summary(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, detector: str) -> str:
     """One line: its size, and how much of it was run as published."""
     own = rows[rows["detector"] == detector]
-    said = f"{int(own['differs'].sum())} of {len(own)} settings are not the published ones"
+    said = f"{int(own['differs'].sum())} of {len(own)} settings are not those of the published size"
     size = sizes[sizes["detector"] == detector]
     if size.empty:
         return said
@@ -95,9 +95,10 @@ def _size(total: int, trainable: int) -> str:
 
 def _html(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> str:
     parts = [_detector_table(results, rows, sizes, d) for d in dict.fromkeys(rows["detector"])]
-    notes = ["Published is what the authors' code does where it can be told, and stands under "
-             "<code>detectors.&lt;name&gt;.defaults</code> in params.yaml; the profile overrides it.",
-             "A setting in bold was not run as published. Meanings are the comments of params.yaml."]
+    notes = ["The published size stands under <code>detectors.&lt;name&gt;.defaults</code> in params.yaml: the "
+             "authors' values where their code tells them; where a value is ours, its meaning says so. "
+             "<code>compat: official</code> repeats their code's habits. The profile overrides what it makes small.",
+             "A setting in bold was run otherwise. Meanings are the comments of params.yaml."]
     return "\n".join([*parts, tables.notes(notes)])
 
 
@@ -109,7 +110,7 @@ def _detector_table(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, d
     label = results.params.detectors[detector].printed or detector
     return tables.table(
         f"{tables.text(label)} <small>· {tables.text(summary(results, rows, sizes, detector))}</small>",
-        ["Setting", "Published", "Here", "Meaning"], bodies, words={"Published", "Here", "Meaning"})
+        ["Setting", "Published size", "Here", "Meaning"], bodies, words={"Published size", "Here", "Meaning"})
 
 
 def _here(value: str, differs: bool) -> str:

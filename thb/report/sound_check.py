@@ -43,7 +43,7 @@ def falls(results: Results, detector: str) -> pd.DataFrame:
     params = results.params
     if detector not in params.sound_checks:
         raise ParamsError(unknown("detector under sound_checks", detector, params.sound_checks))
-    fit = params.sound_checks[detector]
+    fit = params.protocols[PROTOCOL].fit
     own, other = (read_csv(path, SCORE_COLUMNS)
                   for path in (results.paths.scores(detector, fit), results.paths.shuffled(detector, fit)))
     measured = {g: _measured(params, own, other, g) for g in results.generators(PROTOCOL)}
@@ -90,24 +90,25 @@ def verdict(rows: pd.DataFrame) -> str:
     return USES if len(mean) and mean["fall_lo"].iloc[0] > 0 else NOT_SEEN
 
 
-def sentences(results: Results, rows: pd.DataFrame, name: str) -> Iterator[str]:
+def sentences(rows: pd.DataFrame, name: str) -> Iterator[str]:
+    """What the exchange of sound did; nothing where no generator that sound drives was scored."""
     mean = rows[rows["generator"] == MEAN]
     for row in mean.to_dict("records"):
         yield (f"On generators that sound drives, {tables.text(name)}'s mean AUC goes from "
                f"{tables.decimal(row['own'])} with each clip's own sound to {tables.decimal(row['shuffled'])} with "
                f"another's: a fall of {tables.decimal(row['fall'], 3)} ({tables.decimal(row['fall_lo'], 3)} to "
                f"{tables.decimal(row['fall_hi'], 3)}), so <b>{verdict(rows)}</b>.")
-    yield ("Sound is exchanged between clips of one source, reals too, so its codec and loudness stay what they "
-           "were and only the match between lips and voice is lost. Weights are the same in both columns.")
 
 
 def _html(results: Results, rows: pd.DataFrame, name: str) -> str:
+    how = ("Sound is exchanged between clips of one source, reals too, so its codec and loudness stay what they "
+           "were and only the match between lips and voice is lost. Weights are the same in both columns.")
     bodies = [tables.body([_table_row(results, row)], "total" if row["generator"] == MEAN else "")
               for row in rows.to_dict("records")]
     heads = ["Generator", "Driven by", "Own sound", "Another's", "Fall", "Interval"]
     table = tables.table(f"{tables.text(name)} <small>· AUC, {PROTOCOL}</small>", heads, bodies,
                          words={"Driven by", "Interval"})
-    return table + tables.notes(sentences(results, rows, name))
+    return table + tables.notes([*sentences(rows, name), how])
 
 
 def _table_row(results: Results, row: dict) -> str:
