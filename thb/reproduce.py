@@ -2,17 +2,18 @@
 
 DVC runs one stage at a time, but `dvc repro --single-item` processes on stages whose upstream is
 clean may run together. This module walks DVC's own graph and starts each stage when what it needs is
-done, one lane a core; stages that spread over the cores by themselves get the machine to themselves.
+done, one lane a core; stages that spread over the cores by themselves get the machine to themselves,
+and short ones share a process, because DVC needs longer to start than they need to run.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from thb.errors import DataError
@@ -20,6 +21,9 @@ from thb.params import Params
 from thb.paths import Paths
 
 POOLED = ("fetch", "variant_clips")      # these keep a process on every core busy for minutes
+SHORT, TOGETHER = ("prepare", "exhibit"), 5     # these take seconds; so many at most share a process
+
+Batch = tuple[str, ...]                  # stages that one process brings up to date, in turn
 
 
 def run(paths: Paths, params: Params, jobs: int) -> None:
@@ -35,14 +39,15 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
 def _bring_up_to_date(paths: Paths, params: Params, jobs: int) -> None:
     needs = stage_graph(paths)
     print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
-    start = time.monotonic()
-    tally = itertools.count(1)
+    start, done = time.monotonic(), 0
 
-    def work(stage: str) -> None:
-        seconds = repro(paths, stage)
-        print(f"  {next(tally):>3}/{len(needs)}  {stage:<40} {seconds:6.1f} s", flush=True)
+    def work(batch: Batch) -> None:
+        nonlocal done
+        seconds = repro(paths, batch)
+        done += len(batch)
+        print(f"  {done:>3}/{len(needs)}  {', '.join(batch):<40} {seconds:6.1f} s", flush=True)
 
-    walk(needs, work, jobs, alone=is_pooled)
+    walk(needs, work, jobs)
     print(f"every stage is up to date after {(time.monotonic() - start) / 60:.1f} min")
 
 
@@ -60,56 +65,67 @@ def clean(paths: Paths) -> bool:
     return subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=paths.root).returncode == 0
 
 
-def walk(needs: Mapping[str, set[str]], work: Callable[[str], None], jobs: int,
-         alone: Callable[[str], bool]) -> None:
-    """Call `work` once a stage, after all it needs, at most `jobs` at once; an `alone` stage by itself.
+def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int) -> None:
+    """Hand `work` every stage once, after all it needs, at most `jobs` batches at once, a pooled stage by itself.
 
     The first failure lets what runs finish, starts nothing more, and is raised.
     """
     waiting, done, running = dict(needs), set(), {}
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
-            for stage in _startable(waiting, done, list(running.values()), jobs, alone):
-                del waiting[stage]
-                running[pool.submit(work, stage)] = stage
+            for batch in _startable(waiting, done, list(running.values()), jobs):
+                for stage in batch:
+                    del waiting[stage]
+                running[pool.submit(work, batch)] = batch
             if not running:
                 raise DataError(f"stages that wait for each other: {', '.join(sorted(waiting))}")
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             _collect(finished, running, done)
 
 
-def is_pooled(stage: str) -> bool:
-    return stage.split("@")[0] in POOLED
+def _is(stage: str, kinds: Iterable[str]) -> bool:
+    return stage.split("@")[0] in kinds
 
 
-def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[str], jobs: int,
-               alone: Callable[[str], bool]) -> list[str]:
-    """Stages to start now: as many as lanes are free, or one that wants the machine to itself."""
-    if any(alone(stage) for stage in running):
+def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[Batch], jobs: int) -> list[Batch]:
+    """What to start now: as many batches as lanes are free, or one stage that wants the machine to itself."""
+    if any(_is(stage, POOLED) for batch in running for stage in batch):
         return []
     ready = [stage for stage, needs in waiting.items() if needs <= done]
-    if not running and (pooled := [stage for stage in ready if alone(stage)]):
-        return pooled[:1]
-    return [stage for stage in ready if not alone(stage)][: jobs - len(running)]
+    pooled = [stage for stage in ready if _is(stage, POOLED)]
+    if pooled and not running:
+        return [(pooled[0],)]
+    short = [stage for stage in ready if _is(stage, SHORT)]
+    long = [(stage,) for stage in ready if not _is(stage, (*POOLED, *SHORT))]
+    free = jobs - len(running)
+    return [*long, *_batches(short, max(1, free - len(long)))][:free]
 
 
-def _collect(finished: set[Future], running: dict[Future, str], done: set[str]) -> None:
+def _batches(stages: list[str], lanes: int) -> list[Batch]:
+    """The stages dealt out in equal batches, a lane each, none larger than TOGETHER."""
+    size = min(TOGETHER, -(-len(stages) // lanes)) or 1
+    return [tuple(stages[i:i + size]) for i in range(0, len(stages), size)]
+
+
+def _collect(finished: set[Future], running: dict[Future, Batch], done: set[str]) -> None:
     """Move finished stages to `done`, or raise the first failure."""
     for future in finished:
-        stage = running.pop(future)
+        batch = running.pop(future)
         future.result()
-        done.add(stage)
+        done.update(batch)
 
 
-def repro(paths: Paths, stage: str) -> float:
-    """`dvc repro --single-item` of one stage, which waits while another lane writes dvc.lock; its seconds."""
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", "--quiet", stage]
+def repro(paths: Paths, batch: Batch) -> float:
+    """`dvc repro --single-item` of these stages, which waits while another lane writes dvc.lock; its seconds."""
+    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", "--quiet", *batch]
     start = time.monotonic()
     # a stage alone on the machine shows its own progress bar; lanes side by side would scramble theirs
-    stderr = None if is_pooled(stage) else subprocess.PIPE
-    done = subprocess.run(command, cwd=paths.root, stdout=stderr, stderr=stderr, text=True, env=_environment())
-    if done.returncode:
-        raise DataError(f"stage {stage} failed: {_last_words(done.stderr or 'see above')}")
+    stderr = None if _is(batch[0], POOLED) else subprocess.PIPE
+    ended = subprocess.run(command, cwd=paths.root, stdout=stderr, stderr=stderr, text=True, env=_environment())
+    if ended.returncode:
+        said = ended.stderr or ""
+        named = re.search(r"failed to reproduce '([^']+)'", said)
+        raise DataError(f"stage {named[1] if named else ', '.join(batch)} failed: {_last_words(said or 'see above')}")
     return time.monotonic() - start
 
 
