@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from thb import cli
 from thb.cli import app
 
 COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands)
@@ -60,3 +61,15 @@ def test_a_stage_without_its_input_says_what_to_run(project):
     done = thb("evaluate", cwd=project.root)
     assert done.returncode == 2
     assert "dvc repro" in done.stderr
+
+
+def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_context", interrupted)
+    monkeypatch.setattr(sys, "argv", ["thb", "fetch"])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == cli.INTERRUPTED
+    assert capsys.readouterr().err == "thb: interrupted; run the same command again to go on\n"

@@ -238,7 +238,7 @@ def test_the_threshold_comes_from_validation_reals(project, small):
 @pytest.mark.parametrize(("n", "bound"), [(50, "5.8%"), (99, "3.0%"), (300, "2.6%")])
 def test_the_bound_on_the_true_rate(n, bound):
     """Fifty reals without a false alarm allow 5.8%: 0.942 ** 50 = 0.05."""
-    assert f"up to {bound} (95% bound)" in judges._worth(n, n // 100)
+    assert f"up to {bound} (95% bound)" in judges._worth(n, n // 100, 0.95)
 
 
 def test_without_a_usable_threshold_there_is_no_verdict(project, small):

@@ -12,12 +12,10 @@ from scipy.stats import beta
 
 from thb import detectors, metrics
 from thb.errors import DataError, ParamsError, unknown
-from thb.params import Params
+from thb.params import Metrics, Params
 from thb.paths import Paths
 from thb.records import OK, SCORE_COLUMNS, read_csv, read_json
 
-FPR = 0.01      # the false-positive rate that a threshold is chosen for
-SURE = 0.95     # of the bound on the true rate
 CALLED, NOT_CALLED, NO_THRESHOLD = "called fake", "not called fake", "no threshold"
 
 
@@ -74,7 +72,7 @@ def _judge(paths: Paths, params: Params, name: str, fit: str) -> Judge:
         raise DataError(f"{name} has no weights of fit {fit!r}{_how_to_get(paths, [name])}")
     model = detectors.restore(weights, name)
     _check_fits(model, name, params)
-    threshold, basis = _threshold(paths, name, fit)
+    threshold, basis = _threshold(paths, params.metrics, name, fit)
     return Judge(name, model, threshold, (*basis, *_origin(paths, params, name, fit)))
 
 
@@ -91,27 +89,27 @@ def _check_fits(model: Any, name: str, params: Params) -> None:
         raise ParamsError(f"{name} does not go with profile {params.profile!r}: {e}") from e
 
 
-def _threshold(paths: Paths, name: str, fit: str) -> tuple[float | None, tuple[str, ...]]:
-    """The lowest validation score that calls at most FPR of the validation reals fake, and what it rests on."""
+def _threshold(paths: Paths, asked: Metrics, name: str, fit: str) -> tuple[float | None, tuple[str, ...]]:
+    """The lowest validation score that calls no more validation reals fake than is asked, and what it rests on."""
     if not paths.scores(name, fit).is_file():
         return None, ("no validation scores, so no threshold: a score alone is no verdict",)
     rows = read_csv(paths.scores(name, fit), SCORE_COLUMNS)
     rows = rows[(rows["use"] == "val") & (rows["status"] == OK)]
-    point = metrics.tpr_at_fpr(rows["label"].to_numpy(), rows["score"].to_numpy(), FPR)
+    point = metrics.tpr_at_fpr(rows["label"].to_numpy(), rows["score"].to_numpy(), asked.first_fpr)
     if not np.isfinite(point.threshold):
         return None, ("a validation real scores above every validation fake, so there is no threshold",)
-    return point.threshold, (_worth(point.n_real, point.allowed),)
+    return point.threshold, (_worth(point.n_real, point.allowed, asked.confidence),)
 
 
-def _worth(n_real: int, allowed: int) -> str:
-    """How far a threshold at the (allowed + 1)-th highest of `n_real` reals can be from FPR, in words.
+def _worth(n_real: int, allowed: int, sure: float) -> str:
+    """How high the true rate can be at a threshold at the (allowed + 1)-th highest of `n_real` reals, in words.
 
     The share of all reals above that one follows a beta distribution, whatever the scores' own.
     """
-    bound = beta.ppf(SURE, allowed + 1, n_real - allowed)
+    bound = beta.ppf(sure, allowed + 1, n_real - allowed)
     room = f"{allowed} of {n_real}" if allowed else f"none of only {n_real}"
     return (f"{room} validation reals may be called fake at the threshold; the true false-positive rate "
-            f"may still be up to {bound:.1%} ({SURE:.0%} bound)")
+            f"may still be up to {bound:.1%} ({sure:.0%} bound)")
 
 
 def _origin(paths: Paths, params: Params, name: str, fit: str) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def _code(source: str) -> str:
 def _where_wrong(plan: ClipPlan, scene: Scene, generator: Generator, faults: Faults) -> np.ndarray:
     """bool [T, H, H]: where a small faulty render differs from a small faithful one."""
     count, side = len(scene.moments), plan.size // 2
-    if generator is FAITHFUL:
+    if generator is FAITHFUL or not plan.artefacts:
         return np.zeros((count, side, side), bool)
     frames = np.arange(0, count, HOLD)
     wrong, right = compare(scene, side, generator, faults, frames)

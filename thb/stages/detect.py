@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from thb import clip, faces
 from thb.errors import DataError, ParamsError
-from thb.judges import FPR, Judge, appoint
+from thb.judges import Judge, appoint
 from thb.params import Params, Store
 from thb.paths import Paths
 from thb.records import NO_AUDIO, OK, ClipStore, write_atomic, write_json
@@ -62,7 +62,7 @@ def run(paths: Paths, params: Params, request: Request) -> None:
         _score(judges, _store(clips, params.active.store), params, request, _strip_names(files), found)
     place = {str(file): i for i, file in enumerate(files)}
     found.results.sort(key=lambda result: place[result["file"]])
-    _tell(judges, request, found)
+    _tell(judges, params.metrics.first_fpr, request, found)
     if not found.results:
         first = found.skipped[0]
         raise DataError(f"nothing could be scored; first: {first['file']}: {first['reason']}")
@@ -189,12 +189,12 @@ def _strip_names(files: list[Path]) -> dict[str, str]:
 
 # ---- what is said -----------------------------------------------------------------------------------
 
-def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
+def _tell(judges: list[Judge], fpr: float, request: Request, found: Findings) -> None:
     if request.json != "-" and found.results:
-        print("\n".join(_table(judges, request.fit, found.results)))
+        print("\n".join(_table(judges, fpr, request.fit, found.results)))
     if not request.json:
         return
-    told = {"fit": request.fit, "finder": request.finder, "fpr": FPR,
+    told = {"fit": request.fit, "finder": request.finder, "fpr": fpr,
             "detectors": {j.name: {"threshold": j.threshold, "caveats": list(j.caveats)} for j in judges},
             "results": found.results, "skipped": found.skipped}
     if request.json == "-":
@@ -203,11 +203,11 @@ def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
         write_json(told, Path(request.json))
 
 
-def _table(judges: list[Judge], fit: str, results: list[dict[str, Any]]) -> Iterator[str]:
+def _table(judges: list[Judge], fpr: float, fit: str, results: list[dict[str, Any]]) -> Iterator[str]:
     """Aligned columns; each verdict carries the numbers of its caveats, which follow below."""
     notes = list(dict.fromkeys(caveat for j in judges for caveat in j.caveats))
     marks = {j.name: ", ".join(str(notes.index(caveat) + 1) for caveat in j.caveats) for j in judges}
-    head = ("file", "detector", "score", f"threshold at FPR {FPR:.0%}", "verdict")
+    head = ("file", "detector", "score", f"threshold at FPR {fpr:.0%}", "verdict")
     body = [(r["file"], f"{r['detector']}/{fit}", f"{r['score']:.4f}",
              "–" if r["threshold"] is None else f"{r['threshold']:.4f}",
              r["verdict"] + (f" [{marks[r['detector']]}]" if marks[r["detector"]] else "")) for r in results]
