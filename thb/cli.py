@@ -18,6 +18,8 @@ app = typer.Typer(
          "`dvc repro` calls these stages in order; `thb reproduce` does the same on every core.",
 )
 
+INTERRUPTED = 130       # the shell's own code for Ctrl-C
+
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
 
 
@@ -216,15 +218,16 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 
 def main() -> None:
-    """Run a command; a user's error is one line and exit code 2, Ctrl-C is 130."""
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and INTERRUPTED."""
     try:
         app()
     except ThbError as error:
         print(f"thb: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("thb: interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    except SystemExit as end:       # as which typer passes a Ctrl-C on
+        if end.code == INTERRUPTED:
+            print("thb: interrupted; run the same command again to go on", file=sys.stderr)
+        raise
 
 
 if __name__ == "__main__":

@@ -50,6 +50,11 @@ class Metrics(_Strict):
     confidence: float = Field(gt=0, lt=1)
     seed: int
 
+    @property
+    def first_fpr(self) -> float:
+        """The false-positive rate of the headline: T1's."""
+        return next(iter(self.fpr.values()))
+
 
 class Size(_Strict):
     """How many numbers a network of the published size holds, and how many of them are trained."""
@@ -113,6 +118,23 @@ class Ablation(_Strict):
     artefacts: float | None = None
 
 
+class Explain(_Strict):
+    """What `explain` does alike in every profile."""
+
+    reference: str                  # its clips are shown of every other network too
+    shown: int = Field(ge=1)        # frames of a clip
+    sure: float = Field(ge=0, le=1)     # probability above which a detector's box is drawn
+    boxes: int = Field(ge=1)        # at most, of a frame
+    sanity: int = Field(ge=2)       # test clips
+
+
+class Explained(_Strict):
+    """How much of it a profile affords."""
+
+    units: int = Field(ge=1)        # of a clip
+    reals: int = Field(ge=0)        # test clips of a fit; 0: all of them
+
+
 class Profile(_Strict):
     corpus: Literal["mini", "hub"]
     revision: str | None = None
@@ -120,6 +142,7 @@ class Profile(_Strict):
     workers: int = Field(ge=0)
     max_failed_share: float = Field(ge=0, le=1)
     finder: str
+    explain: Explained
     store: Store
     render: Render | None = None
     detectors: dict[str, dict[str, Any]]
@@ -135,6 +158,8 @@ class Params(_Strict):
     exhibits: dict[str, dict[str, Any]]
     ablations: dict[str, Ablation]
     ablated: list[str]              # detectors that are fitted to control corpora too
+    explained: list[str]            # networks whose heat maps are read
+    explain: Explain
     sound_checks: list[str]         # detectors that hear, whose `all` fit is also scored with shuffled sound
     profiles: dict[str, Profile]
 
