@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -48,19 +49,22 @@ class Exhibit:
 
     @property
     def figure(self) -> Shown:
-        return Shown({"image/svg+xml": self._svg(), "text/plain": self.alt}, {"alt": self.alt})
+        return Shown({"image/svg+xml": self._svg.decode("utf-8"), "text/plain": self.alt}, {"alt": self.alt})
 
-    def _svg(self) -> str:
+    @cached_property
+    def _svg(self) -> bytes:
+        """Drawn once: the notebook shows what the file holds."""
         buffer = io.BytesIO()
         style.save(self.drawing, buffer, "svg")
-        return buffer.getvalue().decode("utf-8")
+        return buffer.getvalue()
 
     def save(self, prefix: str) -> None:
         """Write <prefix>.csv, .svg, .pdf and .png; nothing if the prefix is empty."""
         if not prefix:
             return
         write_csv(self.rows, Path(f"{prefix}.csv"), list(self.rows.columns))
-        for kind in ("svg", "pdf", "png"):
+        write_atomic(Path(f"{prefix}.svg"), lambda part: part.write_bytes(self._svg))
+        for kind in ("pdf", "png"):
             write_atomic(Path(f"{prefix}.{kind}"), self._writer(kind))
 
     def _writer(self, kind: str) -> Callable[[Path], None]:
