@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import results_made
 
 from thb import detectors
 from thb.params import Params, load
@@ -35,6 +37,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     return Paths(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made-up results of every stage, written once; `made` hands out copies that a test may change."""
+    root = tmp_path_factory.mktemp("filled")
+    shutil.copy(ROOT / "params.yaml", root)
+    shutil.copytree(ROOT / "paper", root / "paper")
+    results_made.fill(Paths(root))
+    return root
+
+
+@pytest.fixture
+def made(filled: Path, project: Paths) -> Paths:
+    """A clone as it looks after a run."""
+    shutil.copytree(filled, project.root, dirs_exist_ok=True)
+    return project
+
+
 @pytest.fixture
 def published(params: Params, request: pytest.FixtureRequest) -> Any:
     """The settings at the published size of the detector that the test's module names as DETECTOR."""
@@ -47,3 +66,12 @@ def small(params: Params, request: pytest.FixtureRequest) -> Any:
     """Its settings in profile smoke."""
     name = request.module.DETECTOR
     return detectors.configure(name, params.model_copy(update={"profile": "smoke"}).detector(name))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """A clone with made-up results, exhibits and the built book; made once, not once a process. Only read it."""
+    import book_made  # only the tests of the book pay for its imports
+
+    folder = tmp_path_factory.getbasetemp()
+    return book_made.built(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -17,7 +18,7 @@ from thb.params import load
 from thb.paths import Paths
 from thb.report import numbers, page, provenance
 from thb.report.results import open_results
-from thb.stages import book, exhibit
+from thb.stages import book
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -50,17 +51,6 @@ def toc_files() -> list[str]:
     return walk(yaml.safe_load((BOOK / "_toc.yml").read_text()))
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Paths:
-    """A clone with results, exhibits and the built book."""
-    paths = results_made.clone(ROOT, tmp_path_factory.mktemp("book"))
-    params = results_made.fill(paths)
-    for name in params.exhibits:
-        exhibit.run(paths, params, name)
-    book.run(paths, params)
-    return paths
-
-
 def pages(paths: Paths) -> list[Path]:
     return [p for p in sorted(paths.html.rglob("*.html")) if "_static" not in p.parts]
 
@@ -68,9 +58,32 @@ def pages(paths: Paths) -> list[Path]:
 # ---- sources ------------------------------------------------------------------------------------------
 
 
+# What the paper has, and what it leaves out but must be answered: each an exhibit of that name.
+PAPER = [f"table{n}" for n in (*range(1, 9), "D9", "D10")] + [
+    f"fig{n}" for n in ("1", "2a", "2b", "2c", "3a", "3b", "4", "5", "6", "E7", "E8")
+]
+OURS = ["cam_caddm", "cam_lipfd", "attention", "pointing", "swaps", "hard", "claims", "compared", "controls",
+        "sensitivity", "leakage", "findings", "ablations"]
+
+
 def test_exhibits_in_params_and_contents_are_the_same(params):
     listed = [f.removeprefix("_executed/") for f in toc_files() if f.startswith("_executed/")]
     assert sorted(listed) == sorted(params.exhibits)
+
+
+def test_every_exhibit_of_the_paper_is_there(params):
+    assert not set(PAPER + OURS) - set(params.exhibits)
+
+
+def test_every_notebook_is_an_exhibit_of_some_kind_and_every_kind_a_notebook(params):
+    used = {entry["notebook"] for entry in params.exhibits.values()}
+    assert used == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+
+
+def test_what_was_executed_and_what_was_built_are_the_exhibits(built):
+    names = set(load(built.params).exhibits)
+    assert {path.stem for path in built.executed.glob("*.ipynb")} == names
+    assert {path.stem for path in (built.html / "_executed").glob("*.html")} == names
 
 
 def test_every_page_is_in_the_contents_and_every_entry_exists():
@@ -132,17 +145,68 @@ def test_every_page_of_the_contents_is_built_under_the_banner(built):
     assert "<b>not comparable</b>" in banner
 
 
+class FromFile(HTMLParser):
+    """The values that a page took from files, in its order: [where from, text]."""
+
+    VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr", "col", "source"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found, self.open, self.depth = [], [], 0
+
+    def handle_starttag(self, tag, attrs):
+        if tag in self.VOID:
+            return
+        if dict(attrs).get("class") == "from-file":
+            self.found.append([dict(attrs)["title"].removeprefix("from "), ""])
+            self.open.append((self.depth, self.found[-1]))
+        self.depth += 1
+
+    def handle_data(self, data):
+        for _, value in self.open:
+            value[1] += data
+
+    def handle_endtag(self, tag):
+        if tag in self.VOID:
+            return
+        self.depth -= 1
+        if self.open and self.open[-1][0] == self.depth:
+            self.open.pop()
+
+
+def figures(text: str) -> list[str]:
+    """Every number that a reader sees in a piece of Markdown, HTML or plain text."""
+    return re.findall(r"\d+(?:[.,]\d+)*", unescape(re.sub(r"\]\([^)]*\)|<[^>]+>", " ", text)))
+
+
+def values_on(file: Path) -> list[tuple[str, list[str]]]:
+    """(where from, numbers) of every value on a built page."""
+    parser = FromFile()
+    parser.feed(file.read_text(encoding="utf-8"))
+    return [(source, figures(shown)) for source, shown in parser.found]
+
+
+def test_every_value_in_prose_has_a_page_that_uses_it(built):
+    used = {name for p in PROSE for name in re.findall(r"\{\{ (\w+) \}\}", p.read_text())}
+    assert used == set(numbers.all_numbers(open_results(built.root))), "unused, or unknown"
+
+
 def test_every_number_in_prose_was_read_from_a_file(built):
     known = numbers.all_numbers(open_results(built.root))
-    used = {name for p in PROSE for name in re.findall(r"\{\{ (\w+) \}\}", p.read_text())}
-    assert used == set(known), "a value that no page uses, or a page that uses an unknown one"
-    shown = {(n.source, n.shown) for n in known.values()}
-    for file in pages(built):
-        for source, value in re.findall(
-            r'<span class="from-file" title="from ([^"]+)">([^<]*)</span>', file.read_text()
-        ):
-            assert (source, value) in shown, f"{file.name}: {value} is not what {source} gives"
-            assert all((built.root / part).exists() for part in source.split(", ")), source
+    for path in (built.book / p.relative_to(BOOK) for p in PROSE):
+        wanted = [known[name] for name in re.findall(r"\{\{ (\w+) \}\}", path.read_text())]
+        page_file = (built.html / path.relative_to(built.book)).with_suffix(".html")
+        assert values_on(page_file) == [(n.source, figures(n.shown)) for n in wanted], path.name
+        for source in {part for n in wanted for part in n.source.split(", ")}:
+            assert (built.root / source).exists(), source
+
+
+@pytest.mark.parametrize("value", [r'(<span class="from-file"[^>]*>)\d+', r'(<div class="from-file"[^>]*>[^\d]*)\d+'])
+def test_the_trace_of_numbers_notices_another_number(built, tmp_path, value):
+    html, spoilt = (built.html / "index.html").read_text(), tmp_path / "index.html"
+    spoilt.write_text(re.sub(value, r"\g<1>987", html, count=1))
+    assert spoilt.read_text() != html
+    assert values_on(spoilt) != values_on(built.html / "index.html")
 
 
 def test_values_follow_the_files(built, tmp_path):
@@ -151,7 +215,7 @@ def test_values_follow_the_files(built, tmp_path):
     moved.corpus.write_text(
         moved.corpus.read_text().replace("hallo,generator,train,6", "hallo,generator,train,106")
     )
-    before, after = (numbers.all_numbers(open_results(p.root))["n_clips"].shown for p in (built, moved))
+    before, after = (numbers.clips(open_results(p.root))["n_clips"].shown for p in (built, moved))
     assert int(after) == int(before) + 100
 
 
@@ -244,21 +308,33 @@ def copy(built, tmp_path) -> Paths:
     return Paths(tmp_path / "c")
 
 
+@pytest.fixture
+def small(copy) -> Paths:
+    """The same clone with a book of one page."""
+    (copy.book / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (copy.book / "index.md").write_text("# A small book\n\nFrom profile {{ profile }}.\n")
+    return copy
+
+
 @pytest.mark.parametrize("spoil", ["{{ no_such_number }}", "[nowhere](nowhere.md)", "{cite}`nobody1900`"])
-def test_a_warning_is_an_error_and_no_book_is_left(copy, spoil):
-    with (copy.book / "index.md").open("a") as file:
+def test_a_warning_is_an_error_and_no_book_is_left(small, spoil):
+    with (small.book / "index.md").open("a") as file:
         file.write(f"\n\n{spoil}\n")
     with pytest.raises(DataError, match="the book has faults"):
-        book.run(copy, load(copy.params))
-    assert not copy.html.exists()
+        book.run(small, load(small.params))
+    assert not small.html.exists()
 
 
-def test_a_failed_build_leaves_the_last_book_alone(copy, built):
-    shutil.copytree(built.html, copy.html)
-    (copy.book / "index.md").write_text("# Spoilt\n\n{{ no_such_number }}\n")
+def test_a_failed_build_leaves_the_last_book_alone_and_a_sound_one_replaces_it(small, built):
+    sound = (small.book / "index.md").read_text()
+    shutil.copytree(built.html, small.html)
+    (small.book / "index.md").write_text("# Spoilt\n\n{{ no_such_number }}\n")
     with pytest.raises(DataError):
-        book.run(copy, load(copy.params))
-    assert (copy.html / "index.html").read_bytes() == (built.html / "index.html").read_bytes()
+        book.run(small, load(small.params))
+    assert (small.html / "index.html").read_bytes() == (built.html / "index.html").read_bytes()
+    (small.book / "index.md").write_text(sound)
+    book.run(small, load(small.params))
+    assert "A small book" in (small.html / "index.html").read_text()
 
 
 def test_an_exhibit_made_from_other_results_is_refused(copy):

@@ -21,6 +21,7 @@ from thb.mini.motion import draw_motion
 from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
 from thb.params import switch_profile
+from thb.pictures import seen
 from thb.records import SCORE_COLUMNS, open_clips, read_json, write_csv, write_json
 from thb.report import style
 from thb.roster import roster, usable
@@ -136,17 +137,19 @@ def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head,
     assert json.loads(capsys.readouterr().out)["results"][0]["score"] == float(expected[0])
 
 
-def test_the_control_is_asked_by_name_and_draws_no_heat(project, small, videos, tmp_path_factory, capsys):
-    rows = usable(roster(write_store(tmp_path_factory.mktemp("s"), side=SIDE), "all", ("train",)), "train")
-    config = detectors.configure("container", small.detector("container"))
-    project.run("container", "all").mkdir(parents=True)
-    detectors.load("container").Detector(config).fit(rows).save(
-        project.run("container", "all") / "weights.safetensors", detectors.describe("container", config))
-    with pytest.raises(DataError, match="no network has weights of fit 'all'; known: container/all"):
+@pytest.mark.parametrize("name", [name for name in detectors.names() if name not in NETWORKS])
+def test_a_control_is_asked_by_name_and_draws_no_heat(project, small, videos, tmp_path_factory, capsys, name):
+    store = write_store(tmp_path_factory.mktemp("s"), side=SIDE)
+    config = detectors.configure(name, small.detector(name))
+    control = detectors.load(name).Detector(config)
+    control.fit(seen(store, usable(roster(store, "all", ("train",)), "train"), control))
+    project.run(name, "all").mkdir(parents=True)
+    control.save(project.run(name, "all") / "weights.safetensors", detectors.describe(name, config))
+    with pytest.raises(DataError, match=f"no network has weights of fit 'all'; known: {name}/all"):
         detect.run(project, small, ask(videos))
-    detect.run(project, small, ask(videos, names=["container"], cam=project.root / "heat", to="-"))
+    detect.run(project, small, ask(videos, names=[name], cam=project.root / "heat", to="-"))
     told = json.loads(capsys.readouterr().out)
-    assert {(r["detector"], r["cam"]) for r in told["results"]} == {("container", None)}
+    assert {(r["detector"], r["cam"]) for r in told["results"]} == {(name, None)}
 
 
 def test_on_the_command_line(project, small, videos, monkeypatch, capsys):

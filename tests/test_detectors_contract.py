@@ -13,11 +13,12 @@ from stores import SIDE, random_clips, smoke, write_store
 
 from thb import detectors
 from thb.errors import DataError, ParamsError
+from thb.pictures import seen
 from thb.roster import roster, usable
 
 
-def kinds(reads: str) -> list[str]:
-    return [name for name in detectors.names() if detectors.load(name).Detector.reads == reads]
+def kinds(*reads: str) -> list[str]:
+    return [name for name in detectors.names() if detectors.load(name).Detector.reads in reads]
 
 
 @pytest.fixture
@@ -89,7 +90,8 @@ def test_an_unknown_a_missing_and_a_wrong_setting_are_named(params, name):
 def test_a_published_detector_has_its_printed_name_and_a_control_says_so(params, name):
     entry = params.detectors[name]
     assert entry.control is (entry.printed is None)
-    assert (entry.parameters is None) == (name in kinds("facts"))
+    assert (entry.parameters is None) == (name in kinds("facts", "pictures"))
+    assert (entry.sees is not None) == entry.control
 
 
 def test_every_detector_that_hears_is_also_scored_with_shuffled_sound(params):
@@ -216,14 +218,15 @@ def _pick(clips, index):
     return replace(clips, **{k: v[index] for k, v in held.items() if isinstance(v, torch.Tensor)})
 
 
-# ── Detectors of container facts ─────────────────────────────────────────────────────────────────
+# ── Detectors that are no network ────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", kinds("facts"))
-class TestFacts:
+@pytest.mark.parametrize("name", kinds("facts", "pictures"))
+class TestNoNetwork:
     @pytest.fixture
-    def rows(self, tmp_path):
-        return usable(roster(write_store(tmp_path, side=SIDE), "all", ("train",)), "train")
+    def rows(self, tmp_path, name, config):
+        paths = write_store(tmp_path, side=SIDE)
+        return seen(paths, usable(roster(paths, "all", ("train",)), "train"), detectors.load(name).Detector(config))
 
     def test_scores_are_probabilities_and_the_file_gives_them_again(self, name, config, rows, tmp_path):
         model = detectors.load(name).Detector(config).fit(rows)

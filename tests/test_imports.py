@@ -17,8 +17,9 @@ FLOORS = [
     {"paths"},
     {"params", "records", "media"},
     {"protocols", "metrics", "published", "splits", "leakage", "sampling", "store", "video", "audio", "faces",
-     "roster", "sources", "mini", "detectors"},
-    {"feed", "loop", "report", "clip", "judges", "heatmaps"},
+     "roster", "pictures", "sources", "mini", "detectors", "attention"},
+    {"measure"},
+    {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},
     {"stages"},
     {"reproduce"},
     {"cli"},
@@ -114,7 +115,8 @@ def test_there_is_no_cycle():
 
 
 @pytest.mark.parametrize("module", ["thb.cli", "thb.stages.evaluate", "thb.stages.split", "thb.detectors",
-                                    "thb.detectors.container", "thb.report"])
+                                    "thb.detectors.container",
+                                    "thb.detectors.image_stats", "thb.pictures", "thb.report"])
 def test_torch_is_not_loaded_by(module):
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

@@ -409,7 +409,7 @@ def test_where_no_face_was_found_the_mouth_is_where_boxes_have_it():
     clips = windows(2)
     landmarks = torch.stack([torch.full((5, 2), torch.nan), clips.landmarks[1]])
     boxes = torch.tensor([[0.2, 0.2, 0.6, 0.7]]).expand(2, 4)
-    found = lipfd.mouths(replace(clips, landmarks=landmarks, boxes=boxes))
+    found = picture.mouths(boxes, landmarks)
     assert torch.allclose(found[0], torch.tensor([0.4, 0.6]))
     assert torch.allclose(found[1], clips.landmarks[1, 3:].mean(dim=0))
 

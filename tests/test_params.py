@@ -35,6 +35,11 @@ def put(raw, path, value):
     ("sources/hallo/role", "generater", "'generater'", "'generator'"),
     ("protocols/P1/fit", "most", "'most'", "'all'"),
     ("metrics/confidence", 1.5, "1.5", "less than 1"),
+    ("explained", ["tall", "container"], "network in explained 'container'", "caddm, tall"),
+    ("explain/reference", "taller", "network in explain.reference 'taller'", "caddm, tall"),
+    ("explain/show", 3, "'show'", "shown"),
+    ("profiles/mini/explain/unit", 3, "'unit'", "units"),
+    ("profiles/mini/explain/units", 0, "0", "greater than or equal to 1"),
 ])
 def test_a_wrong_value_is_named_with_the_right_ones(raw, path, value, names, lists):
     put(raw, path, value)

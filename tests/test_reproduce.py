@@ -77,6 +77,7 @@ def test_dvc_iterates_the_keys_of_params(repo, params):
     assert {f"prepare@{s}" for s in params.sources} <= set(stages)
     assert {f"{stage}@{d}" for stage in ("train", "score") for d in params.detectors} <= set(stages)
     assert {f"variant_fit@{d}-{v}" for d in params.ablated for v in params.ablations} <= set(stages)
+    assert {f"label_check@{d}" for d in params.label_checks} <= set(stages)
     assert {f"exhibit@{e}" for e in params.exhibits} <= set(stages)
     assert "train@tall" in stages["score@tall"] & stages["variant_fit@tall-no_artefacts"]
     assert not any("train" in need for need in stages["prepare@hallo"])

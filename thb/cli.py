@@ -70,18 +70,21 @@ def split(variant: Variant = "") -> None:
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
 
 
+ShuffleLabels = Annotated[bool, typer.Option(
+    help="fits on labels that say nothing, as many as `label_checks` asks for (results/shuffled_labels)")]
 EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")]
 
 
 @app.command(epilog="Examples:  thb train tall   ·   thb train tall no-hallo   ·   "
-             "thb train tall all --variant no_artefacts")
-def train(detector: Detector, fit: EveryFit = "", variant: Variant = "") -> None:
+             "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels")
+def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle_labels: ShuffleLabels = False) -> None:
     """Train a detector's fits; a killed run resumes at its last epoch, and what is up to date is kept."""
     from thb.stages import train
 
+    stage = train.run_on_drawn if shuffle_labels else train.run
     paths, params = _fit_context(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
-        train.run(paths, params, detector, each)
+        stage(paths, params, detector, each)
 
 
 @app.command(epilog="Examples:  thb score tall   ·   thb score tall all   ·   thb score lipfd all --shuffle-sound")
@@ -91,11 +94,14 @@ def score(
     variant: Variant = "",
     shuffle_sound: Annotated[bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")]
     = False,
+    shuffle_labels: ShuffleLabels = False,
 ) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
     from thb.stages import score
 
-    stage = score.run_shuffled if shuffle_sound else score.run
+    if shuffle_sound and shuffle_labels:
+        raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
+    stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
     paths, params = _fit_context(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         stage(paths, params, detector, each)
@@ -161,6 +167,14 @@ def evaluate(variant: Variant = "") -> None:
     from thb.stages import evaluate
 
     evaluate.run(*_context(variant))
+
+
+@app.command(epilog="Example:  thb explain tall")
+def explain(detector: Annotated[str, typer.Argument(help="a name under `explained` in params.yaml")]) -> None:
+    """Read a network's heat maps: what they lie on (results/cams), and some of them to be shown."""
+    from thb.stages import explain
+
+    explain.run(*_context(), detector)
 
 
 @app.command(epilog="Example:  thb contact")

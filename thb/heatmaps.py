@@ -6,17 +6,21 @@ their values: those of one network can be compared, and a picture of several say
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from thb.detectors.base import Clips, Network
 from thb.torch_compat import backbone
 
+COLOURS = 3     # of a picture
 FAKE = -1       # the last logit, whether there are two or one
 
 
@@ -33,22 +37,61 @@ def heat(network: Network, clips: Clips) -> Heat:
     units = clips.frames.shape[0] * clips.frames.shape[1]
     with torch.no_grad():
         view, pictures = network.view(clips, None), network.shown(clips)
-    maps = network.frames_of_map(torch.from_numpy(_grad_cam(network, view)), units)
+    maps = network.frames_of_map(torch.from_numpy(_grad_cam(network, view, *network.cam_layer())), units)
     return Heat(pictures.permute(0, 1, 3, 4, 2).cpu().numpy(), maps.contiguous().numpy())
 
 
-def _grad_cam(network: Network, view: Any) -> np.ndarray:
-    """float32 [maps, h, w], from the network's own view."""
-    layer, to_map = network.cam_layer()
+def masks(network: Network, clips: Clips, layers: np.ndarray) -> np.ndarray:
+    """Layers bool [B, U, L, R, H, H] of whole frames -> float32 [B * U, L, R, h, w], as `shown` crops those frames."""
+    side, count = clips.frames.shape[-2], layers.shape[3]
+    at = np.arange(side) * layers.shape[-1] // side
+    shown = []
+    for first in range(0, count, COLOURS):      # a picture has room for three of them
+        few = layers[:, :, :, first:first + COLOURS]
+        small = np.zeros((*few.shape[:3], *few.shape[4:], COLOURS), np.uint8)
+        small[..., :few.shape[3]] = np.moveaxis(few, 3, 5) * np.uint8(255)
+        frames = torch.from_numpy(small.take(at, axis=3).take(at, axis=4)).to(clips.frames.device)
+        shown.append(network.shown(replace(clips, frames=frames)))
+    return torch.cat(shown, dim=2)[:, :, :count].clamp(0, 1).cpu().numpy()
+
+
+def enlarged(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """[..., h', w'] -> [..., height, width], bilinear."""
+    flat = torch.from_numpy(maps).flatten(0, -3)[:, None]
+    large = F.interpolate(flat, size=(height, width), mode="bilinear", align_corners=False)
+    return large.view(*maps.shape[:-2], height, width).numpy()
+
+
+def sound_heat(network: Network, clips: Clips) -> np.ndarray:
+    """Grad-CAM of what was heard, on `network.sound_layer()`: float32 [B * U, h, w], columns are time."""
+    with torch.no_grad():
+        view = network.view(clips, None)
+    return _grad_cam(network, view, *network.sound_layer())
+
+
+def _grad_cam(network: Network, view: Any, layer: nn.Module, to_map: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """float32 [maps, h, w], from the network's own view and what a layer makes of it."""
     first, *rest = view if isinstance(view, tuple) else (view,)
-    cam = _library()(_OneInput(network, rest), [layer], to_map)
-    # Where all before the layer is frozen, only the input can carry a gradient back to it.
-    cam.compute_input_gradient = not all(p.requires_grad for p in network.parameters())
+    with _rooted(network, layer):
+        cam = _library()(_OneInput(network, rest), [layer], to_map)
+        try:
+            return cam(first, [_fake_logit] * len(first))
+        finally:
+            cam.activations_and_grads.release()
+
+
+@contextmanager
+def _rooted(network: Network, layer: nn.Module) -> Iterator[None]:
+    """Gradients reach back to the layer's output and no further: what lies before it costs nothing."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    hook = layer.register_forward_hook(lambda module, given, output: output.detach().requires_grad_())
+    network.requires_grad_(False)
     try:
-        return cam(first, [_fake_logit] * len(first))
+        yield
     finally:
-        cam.activations_and_grads.release()
-        network.zero_grad(set_to_none=True)
+        hook.remove()
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def _fake_logit(logits: Tensor) -> Tensor:

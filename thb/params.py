@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -66,6 +66,7 @@ class Size(_Strict):
 class DetectorEntry(_Strict):
     printed: str | None
     control: bool = False
+    sees: str | None = None             # what a control goes by, to follow "which sees"
     parameters: Size | None = None      # none: not a network
     defaults: dict[str, Any]
 
@@ -161,6 +162,7 @@ class Params(_Strict):
     explained: list[str]            # networks whose heat maps are read
     explain: Explain
     sound_checks: list[str]         # detectors that hear, whose `all` fit is also scored with shuffled sound
+    label_checks: dict[str, Annotated[int, Field(ge=2)]] = {}   # detector -> fits on labels that say nothing
     profiles: dict[str, Profile]
 
     @property
@@ -185,6 +187,12 @@ class Params(_Strict):
         if name not in self.detectors:
             raise ParamsError(unknown("detector", name, self.detectors))
         return {**self.detectors[name].defaults, **self.active.detectors[name]}
+
+    def label_check(self, name: str) -> int:
+        """How many fits of a detector are trained on labels that say nothing."""
+        if name not in self.label_checks:
+            raise ParamsError(unknown("detector under label_checks", name, self.label_checks))
+        return self.label_checks[name]
 
 
 def load(path: Path) -> Params:
@@ -217,9 +225,13 @@ def _check_names(p: Params) -> None:
     if set(p.generators) != set(p.of_role("generator")):
         raise ParamsError("`generators` must hold exactly the sources of role generator; "
                           f"sources has {', '.join(p.of_role('generator'))}")
-    for key, names in {"ablated": p.ablated, "sound_checks": p.sound_checks}.items():
+    for key, names in {"ablated": p.ablated, "sound_checks": p.sound_checks, "label_checks": p.label_checks}.items():
         if odd := [name for name in names if name not in p.detectors]:
             raise ParamsError(unknown(f"detector in {key}", odd[0], p.detectors))
+    networks = [name for name, entry in p.detectors.items() if entry.parameters]
+    for key, names in {"explained": p.explained, "explain.reference": [p.explain.reference]}.items():
+        if odd := [name for name in names if name not in networks]:
+            raise ParamsError(unknown(f"network in {key}", odd[0], networks))
     for name, profile in p.profiles.items():
         _check_profile(p, name, profile)
 

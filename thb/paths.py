@@ -42,8 +42,18 @@ class Paths:
         return self.root / "paper" / "published"
 
     @property
+    def claims(self) -> Path:
+        """What the paper claims, each with its check."""
+        return self.root / "paper" / "claims.yaml"
+
+    @property
     def references(self) -> Path:
         return self.root / "paper" / "references.bib"
+
+    @property
+    def citation(self) -> Path:
+        """How to cite this package and its paper."""
+        return self.root / "CITATION.cff"
 
     # ---- large, made here, never in git
     @property
@@ -95,9 +105,14 @@ class Paths:
         """Weights that somebody else trained; outside every DVC output, as DVC empties those first."""
         return self.root / "runs" / ".imported" / detector / fit
 
-    def partial(self, detector: str, fit: str) -> Path:
+    def run_on_drawn(self, detector: str, fit: str, draw: int) -> Path:
+        """The same, of one fit on labels that say nothing."""
+        return self._runs / "shuffled_labels" / detector / f"{fit}-{draw}"
+
+    def partial(self, detector: str, fit: str, draw: int = 0) -> Path:
         """What an interrupted fit goes on from; outside every DVC output, as DVC empties those first."""
-        return self.root / "runs" / ".partial" / "-".join(filter(None, (self.variant, detector, fit)))
+        parts = (self.variant, detector, fit, f"draw{draw}" if draw else "")
+        return self.root / "runs" / ".partial" / "-".join(filter(None, parts))
 
     def pretrained(self, detector: str) -> Path:
         """The ffpp fit that others may start from; control corpora start from the same one."""
@@ -120,6 +135,18 @@ class Paths:
     def shuffled(self, detector: str, fit: str) -> Path:
         """Scores of the same clips, each heard with another one's sound."""
         return self.results / "shuffled_sound" / detector / f"{fit}.csv"
+
+    def cams(self, detector: str) -> Path:
+        """Heat maps of one detector and their shares: too large for git."""
+        return self.results / "cams" / detector
+
+    def pools(self, detector: str) -> Path:
+        """Scores of the clips of fit `all`, had their units been pooled in other ways."""
+        return self.results / "pools" / f"{detector}.csv"
+
+    def drawn(self, detector: str, fit: str) -> Path:
+        """Scores of the fits on labels that say nothing, a column a drawing."""
+        return self.results / "shuffled_labels" / detector / f"{fit}.csv"
 
     @property
     def leakage(self) -> Path:

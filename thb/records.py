@@ -41,8 +41,29 @@ SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver
 SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use",
                  "score", "status", "reason"]
 
+# What a heat map lies on: a row a fit and clip; mass_ is the map's share there, area_ the picture's, fault_ the
+# true artefacts'; pointed, the share of faulty frames whose hottest place is a fault (of a blob, of chance).
+REGIONS = ("face", "mouth", "hair", "neck", "background")
+CAM_COLUMNS = ["fit", "clip", "source", "role", "label", "split", "portrait", "video", "score",
+               *(f"mass_{region}" for region in REGIONS), *(f"area_{region}" for region in REGIONS),
+               "fault_mass", "fault_area", "pointed", "centre_pointed", "random_pointed"]
+# A row a clip shown, beside the arrays of panels.npz; and one a clip whose map was compared with random weights'.
+PANEL_COLUMNS = ["chosen_by", "fit", "protocol", "generator", "rule", "clip", "source", "label", "score",
+                 "threshold", "called"]
+SANITY_COLUMNS = ["clip", "source", "label", "rank_correlation", "empty"]
+# A clip's score if its units' outputs were pooled in this way.
+POOLS = ("logit", "probability", "max", "median", "first")
+POOL_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "status", *POOLS]
+
+DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]      # and a score for each drawing of labels
+
 CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
                 "n_real", "n_fake", "resolvable", "printed"]
+
+
+def drawn_columns(draws: int) -> list[str]:
+    """The scores of a label check, a column for each drawing of labels."""
+    return [f"score_{draw}" for draw in range(1, draws + 1)]
 
 
 def require(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFrame:
@@ -56,7 +77,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A CSV that must exist and hold these columns; ids stay text."""
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    text = {c: str for c in columns if c in ("clip", "portrait", "driver", "video", "reason", "status")}
+    text = {c: str for c in columns if c in ("clip", "portrait", "driver", "video", "generator", "reason", "status")}
     return require(pd.read_csv(path, dtype=text, keep_default_na=False, na_values={
         c: [""] for c in columns if c not in text}), columns, path.name)
 

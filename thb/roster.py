@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from thb.errors import DataError
@@ -31,6 +32,17 @@ def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:
     silent = (rows["status"] == OK) & (rows["mel_frames"] == 0) & hears
     return rows.assign(status=rows["status"].where(~silent, NO_AUDIO),
                        reason=rows["reason"].where(~silent | (rows["reason"] != ""), "it has no sound"))
+
+
+def labels_drawn(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
+    """The rows with labels that say nothing: of each source's usable clips of a use, a half drawn at random is fake."""
+    rng, labels = np.random.default_rng([seed, draw]), rows["label"].to_numpy(copy=True)
+    places = rows.reset_index(drop=True).query("status == @OK").groupby(["source", "use"]).groups
+    for _, group in sorted(places.items()):
+        drawn = rng.permutation(np.asarray(group))
+        half = (len(drawn) + rng.integers(2)) // 2      # of an odd number, the larger half as often as the smaller
+        labels[drawn[:half]], labels[drawn[half:]] = 1, 0
+    return rows.assign(label=labels)
 
 
 def usable(rows: pd.DataFrame, use: str) -> pd.DataFrame:

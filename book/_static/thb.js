@@ -1,4 +1,4 @@
-// Two conveniences that pages work without: tables that sort, figures that open large.
+// Conveniences that pages work without: tables that sort, figures that open large, search without a server.
 
 const number = (cell) => (cell && cell.dataset.value !== undefined ? Number(cell.dataset.value) : null);
 
@@ -38,18 +38,35 @@ function makeSortable(table) {
   });
 }
 
+// A modal dialog: Escape closes it and the browser gives the focus back to the figure.
 function openLarge(image) {
   const dialog = document.createElement("dialog");
   dialog.className = "thb-large";
-  dialog.append(Object.assign(new Image(), { src: image.src, alt: image.alt }));
+  dialog.setAttribute("aria-label", "figure, large");
+  const close = Object.assign(document.createElement("button"), { type: "button", textContent: "×", title: "close (Escape)" });
+  dialog.append(Object.assign(new Image(), { src: image.src, alt: image.alt }), close);
   dialog.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => { dialog.remove(); image.focus(); });
   document.body.append(dialog);
   dialog.showModal();
 }
 
+function makeLarge(image) {
+  Object.assign(image, { tabIndex: 0, title: "open large" });
+  image.setAttribute("role", "button");
+  image.setAttribute("aria-haspopup", "dialog");
+  image.addEventListener("click", () => openLarge(image));
+  image.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    openLarge(image);
+  });
+}
+
+// A page opened as a file may not read its neighbours: search then lists titles without excerpts.
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS === "object") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("table.sortable").forEach(makeSortable);
-  document.querySelectorAll(".cell_output img, figure img").forEach((image) =>
-    image.addEventListener("click", () => openLarge(image)));
+  document.querySelectorAll(".cell_output img, figure img").forEach(makeLarge);
 });

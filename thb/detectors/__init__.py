@@ -1,8 +1,8 @@
 """The detectors: one file each, found by listing this folder. Importing this module imports no torch.
 
 A detector's file holds `Config` (a frozen dataclass whose fields are the keys of its `defaults` in
-params.yaml) and `Detector`, which `reads` either "frames" (a network, trained by thb.loop) or "facts"
-(container facts, fitted at once).
+params.yaml) and `Detector`, which `reads` "frames" (a network, trained by thb.loop), "facts" (of the container) or
+"pictures" (a few measures of its own of each clip's); what is no network is fitted at once.
 """
 
 from __future__ import annotations

@@ -94,6 +94,17 @@ class Network(nn.Module):
         """float [B * U, L, 3, h, w] RGB in 0..1: what a heat map lies over; a network that crops shows its crops."""
         return clips.frames.flatten(0, 1).permute(0, 1, 4, 2, 3).float() / 255
 
+    def sound_layer(self) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+        """As `cam_layer`, of what was heard: columns are time; a network that `hears` has one."""
+        raise NotImplementedError
+
+    def sound_shown(self, clips: Clips) -> Tensor:
+        """float [B * U, 3, h, w] RGB in 0..1, low frequencies at the top: what a heat map of the sound lies over."""
+        raise NotImplementedError
+
+    def boxes(self, view: Any) -> tuple[Tensor, Tensor] | None:
+        """Boxes that the network itself draws, [N, M, 4] fractions of `shown`, and how sure [N, M]; or None."""
+
     def frames_of_map(self, maps: Tensor, units: int) -> Tensor:
         """Heat maps [units * m, h, w] -> [units, L, h, w], one a frame of `shown`.
 

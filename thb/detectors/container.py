@@ -1,4 +1,4 @@
-"""The control: a logistic regression that sees only what the file's container says, and no pixel.
+"""A control: a logistic regression that sees only what the file's container says, and no pixel.
 
 in    records.CONTAINER_FACTS of a clip: fps, size, bit rate, codecs
 out   the probability of fake, float64 [n] in [0, 1]
@@ -9,7 +9,6 @@ Its score shows how far a shortcut gets that has nothing to do with faces.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -17,16 +16,11 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save_file
-from sklearn.linear_model import LogisticRegression
+
+from thb.detectors.parts.logistic import Logistic as Config
+from thb.detectors.parts.logistic import fitted, probability
 
 NONE = "none"   # a fact the container does not state, such as the audio codec of a silent clip
-
-
-@dataclass(frozen=True)
-class Config:
-    inverse_penalty: float      # scikit-learn's C
-    iterations: int
-    balanced: bool              # weigh both classes alike
 
 
 class Detector:
@@ -45,16 +39,12 @@ class Detector:
         self.vocabulary = {name: sorted(set(values)) for name, values in facts.items()}
         self.scale = np.array([np.nanmean(rates), np.nanstd(rates) or 1.0]) if np.isfinite(rates).any() else (
             np.array([0.0, 1.0]))
-        model = LogisticRegression(C=self.config.inverse_penalty, max_iter=self.config.iterations,
-                                   class_weight="balanced" if self.config.balanced else None)
-        model.fit(self._features(rows), rows["label"])
-        self.weights = np.concatenate([model.intercept_, model.coef_[0]])
+        self.weights = fitted(self.config, self._features(rows), rows["label"].to_numpy())
         return self
 
     def score(self, rows: pd.DataFrame) -> np.ndarray:
         """float64 [n]: the probability of fake; a value never met in training says nothing."""
-        logits = self.weights[0] + self._features(rows) @ self.weights[1:]
-        return 1 / (1 + np.exp(-logits))
+        return probability(self.weights, self._features(rows))
 
     def _features(self, rows: pd.DataFrame) -> np.ndarray:
         """float64 [n, features]: a column per known value of each fact, then log bit rate (0 if unknown)."""

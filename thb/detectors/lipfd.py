@@ -28,7 +28,7 @@ from torch import Generator, Tensor, nn
 
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts import lipfd_picture as drawn
-from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square
+from thb.detectors.parts.images import convolution, fine_detail, normalise
 from thb.detectors.parts.lipfd_names import published
 from thb.detectors.parts.weights import load_backbone, weights_file
 from thb.errors import ParamsError
@@ -109,10 +109,11 @@ class Detector(Network):
 
     def _close_ups(self, clips: Clips, mirror: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Sound [N, 5, bands], lips [N, 5, 3, lips/2, lips/2], faces [N, 5, 3, size, size]; pixels as they are."""
-        lips = native(clips, mouths(clips).repeat(1, 2), self.config.lips, mirror)
+        mouths = drawn.mouths(clips.boxes, clips.landmarks)
+        lips = drawn.native(clips.frames, mouths.repeat(1, 2), self.config.lips, mirror)
         halved = F.avg_pool2d(lips.flatten(0, 1), 2).unflatten(0, lips.shape[:2])
         sound = drawn.heard(clips.mel, clips.mel_hop, clips.times).flatten(0, 1)
-        return sound, halved, native(clips, clips.boxes, self.config.size, mirror)
+        return sound, halved, drawn.native(clips.frames, clips.boxes, self.config.size, mirror)
 
     # ---- view -> logits
     def forward(self, view: tuple[Tensor, ...]) -> Tensor:
@@ -156,11 +157,23 @@ class Detector(Network):
         return self.backbone.last(), lambda maps: maps
 
     def shown(self, clips: Clips) -> Tensor:
-        return super().shown(clips) if self.config.encoder == "clip" else native(clips, clips.boxes, self.config.size)
+        if self.config.encoder == "clip":
+            return super().shown(clips)
+        return drawn.native(clips.frames, clips.boxes, self.config.size)
 
     def picture_layer(self) -> tuple[nn.Module, Callable[[Tensor], dict[str, Tensor]]]:
         """CLIP's last block, `encoder: clip` only: [N, C, 8, 16] each of the `sound` and of the `frames` under it."""
         return self.encoder.visual.blocks[-1].norm1, drawn.halves
+
+    def sound_layer(self) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
+        """The picture's upper half, [N, C, 8, 16]; small: the voice's last features, a row over time [N, 32, 1, 5]."""
+        if self.config.encoder == "small":
+            return self.encoder.voice[2], lambda said: said.unflatten(0, (-1, drawn.FRAMES)).transpose(1, 2)[:, :, None]
+        layer, halves = self.picture_layer()
+        return layer, lambda tokens: halves(tokens)["sound"]
+
+    def sound_shown(self, clips: Clips) -> Tensor:
+        return drawn.spectrogram(clips.mel, clips.mel_hop, clips.times, self.config.compat == "official") / 255
 
     def published_names(self) -> dict[str, str]:
         """The small one's are our own."""
@@ -282,17 +295,3 @@ class DetailRegions(nn.Module):
 
     def last(self) -> nn.Module:
         return self.layers[-1]
-
-
-def native(clips: Clips, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:
-    """[B * U, 5, 3, size, size], 0..1: so many pixels as they are, about the boxes' centres."""
-    square = pixel_square(boxes, size, clips.frames.shape[-2])
-    return crop(clips.frames.flatten(1, 2), square, size, mirror).unflatten(1, (-1, drawn.FRAMES)).flatten(0, 1)
-
-
-def mouths(clips: Clips) -> Tensor:
-    """[B, 2] x y: between the corners of the mouth, or where a face's box has it if none was found."""
-    corner, side = clips.boxes[:, :2], clips.boxes[:, 2:] - clips.boxes[:, :2]
-    usual = corner + side * side.new_tensor([0.5, 0.8])
-    found = clips.landmarks[:, 3:].mean(dim=1)
-    return torch.where(found.isnan(), usual, found)

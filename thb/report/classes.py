@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+from thb.report.css import CSS
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,11 @@ class Level:
     @property
     def css(self) -> str:
         return f"thb-{self.name.lower()}"
+
+    @property
+    def colour(self) -> str:
+        """Its colour on white, as the tables have it."""
+        return re.search(rf"--{self.css}: (#\w+);", CSS).group(1)
 
 
 LEVELS = (

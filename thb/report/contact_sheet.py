@@ -20,7 +20,7 @@ GAP = 0.06  # of a frame, between clips
 def build() -> Exhibit:
     """The exhibit: a row per source, its clips side by side, the frames of one clip without a gap."""
     results = open_results()
-    frames, sources, clips = _read(results)
+    frames, sources, clips = read(results)
     labels = [results.label(s) for s in sources]
     rows = pd.DataFrame(
         [
@@ -41,7 +41,7 @@ def build() -> Exhibit:
     )
 
 
-def _read(results: Results) -> tuple[np.ndarray, list[str], np.ndarray]:
+def read(results: Results) -> tuple[np.ndarray, list[str], np.ndarray]:
     """uint8 [source, clip, frame, S, S, 3], their sources and their clips' ids."""
     path = results.paths.contact
     if not path.is_file():

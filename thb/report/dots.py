@@ -32,13 +32,11 @@ def draw(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> Figure
     return figure
 
 
-def colours(entrants: Sequence[Entrant]) -> dict[str, str]:
-    """A colour for each detector in table order; controls are grey."""
-    plain = [e.label for e in entrants if not e.control]
-    return {
-        e.label: style.GREY if e.control else style.COLOURS[plain.index(e.label) % len(style.COLOURS)]
-        for e in entrants
-    }
+def colours(entrants: Sequence[Entrant], palette: str = style.PALETTE) -> dict[str, str]:
+    """A colour for each detector in table order, a grey for each control."""
+    shades = {False: style.palette(palette), True: style.GREYS}
+    alike = {control: [e.label for e in entrants if e.control is control] for control in shades}
+    return {e.label: shades[e.control][alike[e.control].index(e.label) % len(shades[e.control])] for e in entrants}
 
 
 def _panel(
@@ -75,8 +73,8 @@ def _cell(ax: Axes, cell: pd.Series, y: float, colour: str) -> None:
     ax.plot(cell["value"], y, color=colour, ls="none", **OURS)
 
 
-def legend(entrants: Sequence[Entrant]) -> list[Line2D]:
-    by_name = [Line2D([], [], color=c, lw=4, label=name) for name, c in colours(entrants).items()]
+def legend(entrants: Sequence[Entrant], palette: str = style.PALETTE) -> list[Line2D]:
+    by_name = [Line2D([], [], color=c, lw=4, label=name) for name, c in colours(entrants, palette).items()]
     ink = {"color": style.INK, "ls": "none"}
     return [
         *by_name,

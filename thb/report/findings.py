@@ -118,8 +118,7 @@ def _controls(results: Results) -> list[Finding]:
         best = max((shifts.mean(results, "P1", e, AUC) for e in results.tested), key=lambda m: m.value)
         out.append(
             Finding(
-                f"The control {control.label}, which sees no picture, stays below the best detector "
-                "(P1, mean AUC)",
+                f"The control {control.label}{control.aside} stays below the best detector (P1, mean AUC)",
                 "not in the paper",
                 f"{own} against {best}",
                 shifts.falls(best, own),

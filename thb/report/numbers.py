@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from thb.params import Params
-from thb.report import findings, sentences, shifts, statistics_table
+from thb.report import cards, citation, findings, home, quoted, sentences, shifts, statistics_table
 from thb.report.results import Results
 from thb.report.tables import text
 
@@ -25,6 +26,8 @@ METRICS, TABLE4, TABLE1 = (
     "paper/published/table1_datasets.csv",
 )
 LEAKAGE = "results/leakage.json"
+CITATION, REFERENCES = "CITATION.cff", "paper/references.bib"
+SCORES, ABLATED = "results/scores", "results/variants"
 PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
 
 
@@ -45,8 +48,25 @@ class Number:
 
 
 def all_numbers(results: Results) -> dict[str, Number]:
-    """name -> value, for {{ name }} in the book's pages."""
-    return {**_settings(results.params), **_clips(results), **_printed(results), **_sentences(results)}
+    """name -> value, for {{ name }} in the book's pages; computed once for the same files, as some take seconds."""
+    key = _fingerprint(results)
+    if key not in _KNOWN:
+        inline = {**_settings(results.params), **clips(results), **_printed(results)}
+        _KNOWN.clear()
+        _KNOWN[key] = {**inline, **_sentences(results), **_citations(results)}
+    return dict(_KNOWN[key])
+
+
+_KNOWN: dict[str, dict[str, Number]] = {}  # what the last files gave
+
+
+def _fingerprint(results: Results) -> str:
+    """A hash of everything that values are read from, wherever the clone lies."""
+    root, found = results.paths.root, hashlib.sha256(results.params.model_dump_json().encode())
+    below = [file for name in ("paper", "results") for file in sorted((root / name).rglob("*"))]
+    for file in (f for f in (results.paths.params, results.paths.citation, *below) if f.is_file()):
+        found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return found.hexdigest()
 
 
 def _settings(params: Params) -> dict[str, Number]:
@@ -74,7 +94,7 @@ def _settings(params: Params) -> dict[str, Number]:
     return {key: Number(text(value), PARAMS) for key, value in values.items()}
 
 
-def _clips(results: Results) -> dict[str, Number]:
+def clips(results: Results) -> dict[str, Number]:
     """How many clips there are, by role."""
     corpus = statistics_table.read_corpus(results)
     test_reals = corpus[(corpus["role"] == "real") & (corpus["split"] == "test")]["ok"].sum()
@@ -86,7 +106,8 @@ def _clips(results: Results) -> dict[str, Number]:
         "n_reals": corpus[corpus["role"] == "real"]["clips"].sum(),
         "n_unusable": (corpus["clips"] - corpus["ok"]).sum(),
     }
-    return {key: Number(f"{int(value):,}", CORPUS) for key, value in values.items()}
+    counts = {key: f"{int(value):,}" for key, value in values.items()} | cards.facts(results)
+    return {key: Number(shown, CORPUS) for key, shown in counts.items()}
 
 
 def _printed(results: Results) -> dict[str, Number]:
@@ -107,17 +128,34 @@ def _printed(results: Results) -> dict[str, Number]:
 
 
 def _sentences(results: Results) -> dict[str, Number]:
-    """Paragraphs that the numbers write."""
+    """Paragraphs, lists and tables that the numbers write."""
     makers: dict[str, tuple[Callable[[Results], str], str]] = {
         "said_about_clips": (sentences.about_clips, CORPUS),
+        "said_about_making": (cards.making, PARAMS),
+        "said_about_people": (cards.people, PARAMS),
         "said_about_shifts": (sentences.about_shifts, f"{METRICS}, {CELLS}"),
         "said_about_controls": (sentences.about_controls, f"{METRICS}, {CELLS}"),
-        "said_about_ablations": (sentences.about_ablations, "results/variants"),
-        "said_about_sizes": (sentences.about_sizes, f"{PARAMS}, results/scores"),
-        "said_about_sound": (sentences.about_sound, "results/scores, results/shuffled_sound"),
+        "said_about_ablations": (sentences.about_ablations, ABLATED),
+        "said_about_sizes": (sentences.about_sizes, f"{PARAMS}, {SCORES}"),
+        "said_about_sound": (sentences.about_sound, f"{SCORES}, results/shuffled_sound"),
         "said_about_resolution": (sentences.about_resolution, CELLS),
-        "said_about_leakage": (sentences.about_leakage, LEAKAGE),
         "found": (sentences.found, f"{METRICS}, {CELLS}"),
-        "found_in_short": (sentences.found_in_short, f"{METRICS}, {CELLS}"),
+        "found_in_short": (home.found_in_short, f"{METRICS}, {CELLS}"),
+        "claims_in_short": (home.claims_in_short, quoted.LEDGER),
+        "printed_in_short": (home.printed_in_short, PRINTED),
+        "trust_in_short": (home.trust_in_short, f"{CELLS}, {LEAKAGE}, {ABLATED}"),
+        "model_cards": (cards.models, f"{PARAMS}, {METRICS}, {SCORES}"),
+        **quoted.makers(),
     }
     return {name: Number(make(results), source, block=True) for name, (make, source) in makers.items()}
+
+
+def _citations(results: Results) -> dict[str, Number]:
+    """BibTeX, as code to copy."""
+    entries = {
+        "bibtex_paper": (citation.paper(results.paths), REFERENCES),
+        "bibtex_package": (citation.package(results.paths), CITATION),
+    }
+    return {
+        name: Number(f"```bibtex\n{entry}\n```", source, block=True) for name, (entry, source) in entries.items()
+    }

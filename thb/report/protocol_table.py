@@ -34,7 +34,7 @@ def build(protocol: str, metrics: Sequence[str] = (), figure_metrics: Sequence[s
 
 
 def _html(results: Results, protocol: str, rows: pd.DataFrame, metrics: Sequence[str]) -> str:
-    parts = [_metric_table(results, rows[rows["metric"] == metric], metric) for metric in metrics]
+    parts = [metric_table(results, rows[rows["metric"] == metric], metric) for metric in metrics]
     return "\n".join(
         [
             tables.interval_switch(protocol, results.params.metrics.confidence),
@@ -45,7 +45,7 @@ def _html(results: Results, protocol: str, rows: pd.DataFrame, metrics: Sequence
     )
 
 
-def _metric_table(results: Results, rows: pd.DataFrame, metric: str) -> str:
+def metric_table(results: Results, rows: pd.DataFrame, metric: str) -> str:
     """One metric: a body per detector, our numbers above the printed ones."""
     columns = list(dict.fromkeys(rows["generator"]))
     grid = rows.set_index(["detector", "generator"])
@@ -109,7 +109,7 @@ def _notes(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list
     lines = [
         f"Reproduced on {int(scored['n_real'].max())} real clips and {span} fakes a generator. Bold: best of "
         "its column, the controls apart; printed and reproduced are ranked separately.",
-        *_unresolvable(results, rows, metrics),
+        *unresolvable(results, rows, metrics),
         *_controls(results, rows),
     ]
     absent = [e.label for e in results.entrants if not e.key]
@@ -118,7 +118,7 @@ def _notes(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list
     return lines
 
 
-def _unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+def unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     """Why some cells show no number."""
     fpr = results.params.metrics.fpr
     off = rows[(rows["n_fake"] > 0) & ~rows["resolvable"].astype(bool) & rows["metric"].isin(metrics)]
@@ -131,7 +131,7 @@ def _unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) 
 
 
 def _controls(results: Results, rows: pd.DataFrame) -> list[str]:
-    """Where a control, which sees no picture, does as well as the best detector."""
+    """Where a control does as well as the best detector."""
     auc = rows[(rows["metric"] == AUC) & (rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
     lines = []
     for entrant in (e for e in results.entrants if e.control):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +28,7 @@ PACKAGES = (
     "papermill",
     "dvc",
 )
+PRINTED_AS = {"table": "Table", "fig": "Figure"}
 SHORT = 10  # hex digits shown of a hash
 MADE = (":(exclude)results", ":(exclude)dvc.lock")     # what a reproduction writes into the checkout
 
@@ -44,12 +46,12 @@ def arguments(params: Params, name: str) -> dict[str, Any]:
 
 
 def number(name: str) -> str:
-    """How the paper calls an exhibit: tableD9 is Table D.9, fig2 is Figure 2; '' for one of our own."""
-    for prefix, word in (("table", "Table"), ("fig", "Figure")):
-        rest = name.removeprefix(prefix)
-        if rest != name and rest[-1:].isdigit():
-            return f"{word} {rest[0]}.{rest[1:]}" if rest[0].isalpha() else f"{word} {rest}"
-    return ""
+    """How the paper calls an exhibit: tableD9 is Table D.9, fig2a is Figure 2a; '' for one of our own."""
+    found = re.fullmatch(r"(table|fig)([A-Z]?)(\d+[a-z]?)", name)
+    if not found:
+        return ""
+    kind, appendix, rest = found.groups()
+    return f"{PRINTED_AS[kind]} {appendix}{'.' if appendix else ''}{rest}"
 
 
 def params_hash(params: Params, name: str) -> str:

@@ -30,6 +30,12 @@ class Entrant:
     key: str | None  # its name in params.yaml; None: the paper tested it, this package does not yet
     printed: str | None  # its name in the paper; None: the paper has no such row
     control: bool = False
+    sees: str | None = None  # what a control goes by
+
+    @property
+    def aside(self) -> str:
+        """What a sentence says of a control after its name, commas and all."""
+        return f", which sees {self.sees}," if self.sees else ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Results:
         paper = [Entrant(name, keys.get(name), name) for name in dict.fromkeys(k[1] for k in self.printed)]
         known = {entrant.key for entrant in paper}
         own = [
-            Entrant(key, key, None, entry.control)
+            Entrant(key, key, None, entry.control, entry.sees)
             for key, entry in self.params.detectors.items()
             if key not in known
         ]

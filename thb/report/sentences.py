@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 
 from thb.metrics import AUC
-from thb.records import read_json
 from thb.report import ablation_table, findings, settings_table, shifts, sound_check
 from thb.report.results import Results
 from thb.report.tables import text
@@ -26,12 +25,12 @@ def about_clips(results: Results) -> str:
 
 
 def about_shifts(results: Results) -> str:
-    return _bullets(shifts.fall_sentence(results, e, AUC, "P1", "P3") for e in results.tested)
+    return bullets(shifts.fall_sentence(results, e, AUC, "P1", "P3") for e in results.tested)
 
 
 def about_controls(results: Results) -> str:
-    return _bullets(
-        f"The control {text(e.label)}, which sees no picture: mean {AUC} "
+    return bullets(
+        f"The control {text(e.label + e.aside)} reaches mean {AUC} "
         f"{shifts.mean(results, 'P1', e, AUC)} in P1 and {shifts.mean(results, 'P3', e, AUC)} in P3."
         for e in results.entrants
         if e.control
@@ -42,7 +41,7 @@ def about_ablations(results: Results) -> str:
     rows = ablation_table.ablation(results, AUC)
     if rows.empty:
         return ablation_table.NONE_HERE
-    return _bullets(ablation_table.sentences(results, rows[~rows["control"].astype(bool)], AUC))
+    return bullets(ablation_table.sentences(results, rows[~rows["control"].astype(bool)], AUC))
 
 
 def about_sizes(results: Results) -> str:
@@ -50,7 +49,7 @@ def about_sizes(results: Results) -> str:
     chosen = list(results.params.detectors)
     rows, sizes = settings_table.settings(results, chosen), settings_table.parameters(results, chosen)
     labels = {d: results.params.detectors[d].printed or d for d in chosen}
-    return _bullets(f"{text(labels[d])}: {settings_table.summary(results, rows, sizes, d)}." for d in chosen)
+    return bullets(f"{text(labels[d])}: {settings_table.summary(results, rows, sizes, d)}." for d in chosen)
 
 
 def about_sound(results: Results) -> str:
@@ -59,7 +58,7 @@ def about_sound(results: Results) -> str:
     for detector in results.params.sound_checks:
         name = results.params.detectors[detector].printed or detector
         lines += sound_check.sentences(sound_check.falls(results, detector), name)
-    return _bullets(lines)
+    return bullets(lines)
 
 
 def about_resolution(results: Results) -> str:
@@ -74,56 +73,18 @@ def about_resolution(results: Results) -> str:
             else f"allows none: {needed:,} reals would be needed, so {name} is marked as not resolvable"
         )
         lines.append(f"{name} on {reals} real clips {enough}.")
-    return _bullets(lines)
-
-
-def about_leakage(results: Results) -> str:
-    """Which promises of disjointness hold, and what is shared without one."""
-    kinds = [
-        (f"{protocol} {kind}", entry)
-        for protocol, entries in read_json(results.paths.leakage)["protocols"].items()
-        for kind, entry in entries.items()
-    ]
-    promised = [(name, entry["count"]) for name, entry in kinds if entry["promised"]]
-    broken = [f"{name} ({count})" for name, count in promised if count]
-    shared = [
-        f"{name} ({entry['count']})" for name, entry in kinds if entry["count"] and not entry["promised"]
-    ]
-    return _bullets(
-        [
-            f"Promises of disjointness between training and test, checked on the clips: {len(promised)}; "
-            + (f"broken: {', '.join(broken)}." if broken else "none is broken."),
-            f"Shared without a promise: {', '.join(shared)}." if shared else "Nothing else is shared.",
-        ]
-    )
+    return bullets(lines)
 
 
 def found(results: Results) -> str:
     """The verdicts in one list, for the home page."""
     judged = findings.findings(results, findings.headline(results))
     marks = {shifts.HOLDS: "✔", shifts.FAILS: "✘", shifts.OPEN: "?"}
-    return _bullets(
+    return bullets(
         f"{marks[f.verdict]} **{f.verdict}** · {text(f.finding)}: {text(f.here)}." for f in judged
     )
 
 
-def found_in_short(results: Results) -> str:
-    """The count of verdicts and the three things a newcomer asks first."""
-    verdicts = [f.verdict for f in findings.findings(results, findings.headline(results))]
-    counts = ", ".join(
-        f"{verdicts.count(v)} {word}"
-        for v, word in ((shifts.HOLDS, "hold"), (shifts.FAILS, "do not"), (shifts.OPEN, "cannot be told"))
-    )
-    return "\n".join(
-        [
-            f"Of {len(verdicts)} findings put to the test, {counts}.",
-            "",
-            about_shifts(results),
-            about_controls(results),
-            about_ablations(results),
-        ]
-    )
-
-
-def _bullets(lines: Iterable[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
+    """A Markdown list, a line each."""
     return "\n".join(f"- {line}" for line in lines)

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb import metrics, protocols
+from thb import measure, metrics
 from thb.errors import ParamsError, unknown
 from thb.params import Params
-from thb.records import OK, SCORE_COLUMNS, read_csv
+from thb.records import SCORE_COLUMNS, read_csv
 from thb.report import style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results
@@ -56,17 +56,13 @@ def falls(results: Results, detector: str) -> pd.DataFrame:
 
 def _measured(params: Params, own: pd.DataFrame, other: pd.DataFrame, generator: str) -> dict | None:
     """Replicates of both AUCs over the same draws; nothing where no clip of the generator was scored."""
-    protocol, m = params.protocols[PROTOCOL], params.metrics
-    asked = protocols.reals(own, protocol), protocols.fakes(own, protocol, generator)
-    reals, fakes = ((own["status"] == OK) & mask for mask in asked)
-    if not fakes.any():
+    reals, fakes = measure.tested(own, params.protocols[PROTOCOL], generator)
+    if fakes.empty:
         return None
-    rows = pd.concat([own[reals], own[fakes]])
-    weights = np.hstack([metrics.draws(protocols.identity(own[part]).to_numpy(), m.bootstrap, m.seed + i)
-                         for i, part in enumerate((reals, fakes))])
+    rows, weights = pd.concat([reals, fakes]), measure.draws(params.metrics, reals, fakes)
     values = [metrics.auc_of(metrics.count(rows["label"].to_numpy(), t.loc[rows.index, "score"].to_numpy(), weights))
               for t in (own, other)]
-    return {"replicates": np.stack(values), "n_real": int(reals.sum()), "n_fake": int(fakes.sum())}
+    return {"replicates": np.stack(values), "n_real": len(reals), "n_fake": len(fakes)}
 
 
 def _mean(measured: list[dict]) -> dict:

@@ -1,7 +1,8 @@
-"""The book's own Sphinx extension: banner, numbers in prose, and what stands below every exhibit."""
+"""The book's own Sphinx extension: banner, numbers in prose, what stands below every exhibit and every page."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,17 +11,20 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from thb.paths import find_root
-from thb.report import numbers, page
+from thb.report import citation, numbers, page
 from thb.report.results import Results, open_results
 
 EXECUTED = "_executed/"
+FONT = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 FILES = ("csv", "svg", "pdf", "png", "ipynb")
 
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", _configure, priority=100)
     app.connect("doctree-read", _add_footer, priority=100)
+    app.connect("html-page-context", _add_citation)
     app.connect("build-finished", _copy_files)
+    app.connect("build-finished", _drop_preloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -32,6 +36,7 @@ def _configure(app: Sphinx, config: Config) -> None:
     """Prose reads {{ name }} from results; every page says which corpus its numbers come from."""
     results = _results(app)
     config.myst_substitutions = {name: n.markdown() for name, n in numbers.all_numbers(results).items()}
+    config.html_context.setdefault("default_mode", "auto")  # unsaid, every page logs an error
     config.html_theme_options |= {"announcement": page.banner(results), "secondary_sidebar_items": []}
 
 
@@ -45,6 +50,11 @@ def _add_footer(app: Sphinx, doctree: nodes.document) -> None:
     next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
 
 
+def _add_citation(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
+    """How to cite, at the foot of every page."""
+    context["theme_extra_footer"] = citation.line(_results(app).paths, context["pathto"]("here/cite"))
+
+
 def _copy_files(app: Sphinx, exception: Exception | None) -> None:
     """An exhibit's files lie beside its page, under names that do not change."""
     if exception is not None or app.builder.format != "html":
@@ -53,3 +63,13 @@ def _copy_files(app: Sphinx, exception: Exception | None) -> None:
         if f"{EXECUTED}{notebook.stem}" in app.env.found_docs:
             for kind in FILES:
                 shutil.copy(notebook.with_suffix(f".{kind}"), Path(app.outdir) / EXECUTED)
+
+
+def _drop_preloads(app: Sphinx, exception: Exception | None) -> None:
+    """A page opened as a file may not fetch a font ahead of its style sheet: without the hint it asks once, and may."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for page_file in Path(app.outdir).rglob("*.html"):
+        html = page_file.read_text(encoding="utf-8")
+        if FONT.search(html):
+            page_file.write_text(FONT.sub("", html), encoding="utf-8")

@@ -43,7 +43,7 @@ def build() -> Exhibit:
 
 def statistics(results: Results) -> pd.DataFrame:
     """A row per source and one for all fakes: counts here and printed, shares removed in per cent."""
-    corpus, removed = read_corpus(results), _curation(results)
+    corpus, removed = read_corpus(results), read_curation(results)
     printed = _printed(results).set_index("generator")
     out = [
         _row(results, name, corpus[corpus["source"] == name], removed, printed)
@@ -61,7 +61,7 @@ def read_corpus(results: Results) -> pd.DataFrame:
     return corpus
 
 
-def _curation(results: Results) -> pd.DataFrame:
+def read_curation(results: Results) -> pd.DataFrame:
     """Renders made and removed a source; empty where the corpus came curated and nobody counted."""
     path = results.paths.curation
     empty = pd.DataFrame(columns=CURATION_COLUMNS)

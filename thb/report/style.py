@@ -10,11 +10,20 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thb.errors import ParamsError, unknown
 from thb.metrics import AUC
 
-# Okabe and Ito's palette without its yellow, which is too pale on white.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Colours that colour-blind readers can tell apart. Okabe and Ito's without its yellow, which is too pale on
+# white; two of Paul Tol's, each without its grey, for a reader who wants other contrasts.
+PALETTES = {
+    "okabe-ito": ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    "bright": ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE"),
+    "muted": ("#332288", "#CC6677", "#117733", "#882255", "#999933", "#44AA99", "#88CCEE"),
+}
+PALETTE = "okabe-ito"
+COLOURS = PALETTES[PALETTE]
 GREY = "#7a7f87"
+GREYS = (GREY, "#3d434a", "#b3b8bf")  # of controls, so that they do not take a detector's colour
 INK = "#1b1f24"
 RULE = "#d5d9de"
 CHANCE = 0.5  # the AUC of a coin
@@ -78,6 +87,13 @@ def share_axis(ax: Axes, metric: str, lowest: float) -> None:
     ax.grid(axis="x")
     if chance:
         ax.axvline(CHANCE, color=GREY, lw=0.9, ls=(0, (2, 2)))
+
+
+def palette(name: str) -> tuple[str, ...]:
+    """The colours of a palette, or one line that names the known ones."""
+    if name not in PALETTES:
+        raise ParamsError(unknown("palette", name, PALETTES))
+    return PALETTES[name]
 
 
 def message(words: str) -> Figure:

@@ -17,6 +17,11 @@ def text(value: object) -> str:
     return html.escape(str(value), quote=True)
 
 
+def without_tags(words: str) -> str:
+    """What a reader hears of HTML: the text alone, as an alt text needs it."""
+    return html.unescape(re.sub(r"<[^>]+>", "", words))
+
+
 def name(label: str) -> str:
     """A name that may break between its words (AniPortrait|Audio) but not at its hyphen."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", text(label).replace("-", "\u2011"))

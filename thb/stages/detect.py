@@ -18,6 +18,7 @@ from thb.errors import DataError, ParamsError
 from thb.judges import Judge, appoint
 from thb.params import Params, Store
 from thb.paths import Paths
+from thb.pictures import measured
 from thb.records import NO_AUDIO, OK, ClipStore, write_atomic, write_json
 from thb.roster import soundless_marked
 
@@ -125,7 +126,8 @@ def _score(judges: list[Judge], store: ClipStore, params: Params, request: Reque
         if not len(rows):
             continue
         feed = _feed(judge, store, rows, params)
-        for place, (file, score) in enumerate(zip(rows["clip"], _scores(judge, rows, feed), strict=True)):
+        scores = _scores(judge, measured(store, rows, judge.model), feed)
+        for place, (file, score) in enumerate(zip(rows["clip"], scores, strict=True)):
             cam = None
             if request.cam and feed:
                 cam = request.cam / f"{strips[file]}--{judge.name}-{request.fit}.png"
@@ -136,8 +138,8 @@ def _score(judges: list[Judge], store: ClipStore, params: Params, request: Reque
 
 
 def _feed(judge: Judge, store: ClipStore, rows: pd.DataFrame, params: Params) -> Any:
-    """The clips as a network takes them; None for a detector that reads container facts."""
-    if judge.model.reads == "facts":
+    """The clips as a network takes them; None for a detector that is no network."""
+    if judge.model.reads != "frames":
         return None
     from thb import loop
     from thb.feed import Feed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,17 @@ from thb import detectors
 from thb.errors import DataError, ParamsError
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import OK, SCORE_COLUMNS, open_clips, read_json, write_csv, write_json
+from thb.pictures import seen
+from thb.records import (
+    DRAWN_COLUMNS,
+    OK,
+    SCORE_COLUMNS,
+    drawn_columns,
+    open_clips,
+    read_json,
+    write_csv,
+    write_json,
+)
 from thb.roster import roster, soundless_marked
 
 # Of a fit's run.json, what is the same on every machine: results/ is in git, and hardware and seconds are not there.
@@ -39,15 +50,26 @@ def run_shuffled(paths: Paths, params: Params, detector: str, fit: str) -> None:
     write_csv(_scored(model, paths, params, detector, fit, shuffled=True), paths.shuffled(detector, fit), SCORE_COLUMNS)
 
 
-def _scored(model: Any, paths: Paths, params: Params, detector: str, fit: str, shuffled: bool = False) -> pd.DataFrame:
-    rows = soundless_marked(roster(paths, fit, ("val", "test")), model.hears)
+def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Score the test clips, whose labels are true, by each fit on labels that say nothing."""
+    tables = {}
+    for draw, column in enumerate(drawn_columns(params.label_check(detector)), 1):
+        model = detectors.restore(paths.run_on_drawn(detector, fit, draw) / "weights.safetensors", detector)
+        tables[column] = _scored(model, paths, params, detector, fit, uses=("test",))
+    rows = tables[column].assign(**{name: table["score"] for name, table in tables.items()})
+    write_csv(rows, paths.drawn(detector, fit), [*DRAWN_COLUMNS, *tables])
+
+
+def _scored(model: Any, paths: Paths, params: Params, detector: str, fit: str, shuffled: bool = False,
+            uses: Sequence[str] = ("val", "test")) -> pd.DataFrame:
+    rows = soundless_marked(roster(paths, fit, uses), model.hears)
     ok = rows["status"] == OK
     rows["score"] = np.nan
-    if model.reads == "facts":
-        rows.loc[ok, "score"] = model.score(rows[ok])
-    else:
+    if model.reads == "frames":
         title = f"score {detector}/{fit}" + (" with shuffled sound" if shuffled else "")
         rows.loc[ok, "score"] = _by_network(model, paths, params, rows[ok], title, shuffled)
+    else:
+        rows.loc[ok, "score"] = model.score(seen(paths, rows[ok], model))
     _check(rows[ok], f"{detector}/{fit}")
     return rows
 

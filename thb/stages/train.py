@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +18,9 @@ from thb import detectors
 from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
+from thb.pictures import seen
 from thb.records import open_clips, read_json, write_atomic, write_csv, write_json
-from thb.roster import roster, soundless_marked, usable
+from thb.roster import labels_drawn, roster, soundless_marked, usable
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -36,19 +37,26 @@ class Job:
     fit: str
     config: Any
     rows: pd.DataFrame      # clips of this fit's train and val sets, whatever their status
+    draw: int = 0           # 0: labels as they are; else which drawing of labels that say nothing
+
+    @property
+    def name(self) -> str:
+        return f"{self.detector}/{self.fit}" + (f" on drawn labels, {self.draw}" if self.draw else "")
 
     @property
     def folder(self) -> Path:
+        if self.draw:
+            return self.paths.run_on_drawn(self.detector, self.fit, self.draw)
         return self.paths.run(self.detector, self.fit)
 
     @property
-    def title(self) -> str:
-        return f"train {self.detector}/{self.fit}"
+    def partial(self) -> Path:
+        return self.paths.partial(self.detector, self.fit, self.draw)
 
     @property
     def start(self) -> Path | None:
-        """The ffpp fit's weights, if this fit starts from them; that fit itself starts from scratch."""
-        if self.fit == "ffpp" or getattr(self.config, "start_from", "scratch") == "scratch":
+        """The ffpp fit's weights, if this fit starts from them; that fit, and any on drawn labels, from scratch."""
+        if self.fit == "ffpp" or self.draw or getattr(self.config, "start_from", "scratch") == "scratch":
             return None
         return self.paths.pretrained(self.detector) / "weights.safetensors"
 
@@ -65,19 +73,32 @@ class Outcome:
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
     """Train `detector` on `fit` and write its weights, run.json and log.csv; keep it if it is what would come out."""
-    module = detectors.load(detector)
+    _run(_job(paths, params, detector, fit))
+
+
+def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Train on labels that say nothing, as often as `label_checks` asks for, each time on another drawing of them."""
+    for draw in range(1, params.label_check(detector) + 1):
+        job = _job(paths, params, detector, fit)
+        _run(replace(job, draw=draw, rows=labels_drawn(job.rows, params.active.seed, draw)))
+
+
+def _job(paths: Paths, params: Params, detector: str, fit: str) -> Job:
     config = detectors.configure(detector, params.detector(detector))
-    rows = soundless_marked(roster(paths, fit, ("train", "val")), module.Detector.hears)
-    job = Job(paths, params, detector, fit, config, rows)
+    hears = detectors.load(detector).Detector.hears
+    return Job(paths, params, detector, fit, config, soundless_marked(roster(paths, fit, ("train", "val")), hears))
+
+
+def _run(job: Job) -> None:
+    module = detectors.load(job.detector)
     key = _key(job, module)
     if _is_done(job, key):
-        return print(f"{detector}/{fit} is kept: nothing it rests on has changed")
-    partial = paths.partial(detector, fit)
-    fitted = _fit_facts if module.Detector.reads == "facts" else _fit_network
+        return print(f"{job.name} is kept: nothing it rests on has changed")
+    fitted = _fit_network if module.Detector.reads == "frames" else _fit_at_once
     begun = time.perf_counter()
-    outcome = fitted(job, module, partial / f"{key}.pt")
+    outcome = fitted(job, module, job.partial / f"{key}.pt")
     _write(job, outcome, key, time.perf_counter() - begun)
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(job.partial, ignore_errors=True)
 
 
 def _is_done(job: Job, key: str) -> bool:
@@ -86,13 +107,14 @@ def _is_done(job: Job, key: str) -> bool:
     return about.is_file() and (job.folder / "weights.safetensors").is_file() and read_json(about).get("key") == key
 
 
-def _fit_facts(job: Job, module: ModuleType, state: Path) -> Outcome:
-    """Container facts are fitted in one go; validation clips are scored for the log only."""
+def _fit_at_once(job: Job, module: ModuleType, state: Path) -> Outcome:
+    """What is no network is fitted in one go; validation clips are scored for the log only."""
     from thb.metrics import auc
 
     begun = time.perf_counter()
-    model = module.Detector(job.config).fit(usable(job.rows, "train"))
-    val = usable(job.rows, "val")
+    model = module.Detector(job.config)
+    train, val = (seen(job.paths, usable(job.rows, use), model) for use in ("train", "val"))
+    model.fit(train)
     val_auc = auc(val["label"].to_numpy(), model.score(val))
     entry = dict.fromkeys(LOG_COLUMNS, float("nan")) | {
         "epoch": 1, "val_auc": val_auc, "seconds": time.perf_counter() - begun}
@@ -110,7 +132,7 @@ def _fit_network(job: Job, module: ModuleType, state: Path) -> Outcome:
     train, val = usable(job.rows, "train"), usable(job.rows, "val")
     store = open_clips(job.paths, sorted({*train["source"], *val["source"]}))
     feeds = Feed(store, train, device, network), Feed(store, val, device, network)
-    done = loop.train(network, feeds, seed, state, job.title)
+    done = loop.train(network, feeds, seed, state, f"train {job.name}")
     network.load_state_dict(done.best)
     return Outcome(network, done.log, done.chosen, {"hardware": _hardware(device), **_sizes(network)})
 
@@ -143,7 +165,8 @@ def _key(job: Job, module: ModuleType) -> str:
 
 def _code(module: ModuleType) -> list[Path]:
     """The files that decide what a fit becomes."""
-    shared = [Path(__file__), *(_PACKAGE / name for name in ("loop.py", "feed.py", "roster.py", "torch_compat.py"))]
+    shared = [Path(__file__), *(_PACKAGE / name for name in ("loop.py", "feed.py", "pictures.py", "roster.py",
+                                                              "torch_compat.py"))]
     own = [Path(str(module.__file__)), _PACKAGE / "detectors" / "base.py", *(_PACKAGE / "detectors/parts").glob("*.py")]
     return [*shared, *sorted(own)]
 
@@ -169,7 +192,7 @@ def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
 def _origin(job: Job) -> dict[str, Any]:
     ok = job.rows["status"] == "ok"
     return {
-        "detector": job.detector, "fit": job.fit,
+        "detector": job.detector, "fit": job.fit, "draw": job.draw,
         "profile": job.params.profile, "seed": job.params.active.seed,
         "settings": asdict(job.config),
         "params_sha256": hashlib.sha256(job.params.model_dump_json().encode()).hexdigest(),

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from thb.detectors.parts.images import crop, pixel_square
+
 FRAMES, TILE = 5, 500       # frames of a window, and the pixels of one's side
 QUIETEST = 80.0             # decibels under the clip's loudest: nothing is fainter
 MARGINS = (0, 28 / 224, 61 / 224)   # head, face, lips: what each of the three regions leaves off a crop's edges
@@ -102,6 +104,20 @@ def regions(images: Tensor) -> list[Tensor]:
     """[…, s, s] -> its centre's three nested squares: all, 0.75 and 0.455 of the side."""
     side = images.shape[-1]
     return [images[..., m:side - m, m:side - m] for m in (round(margin * side) for margin in MARGINS)]
+
+
+def native(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:
+    """[B * U, 5, 3, size, size], 0..1: pixels of frames [B, U, 5, S, S, 3] as they are, about the boxes' centres."""
+    square = pixel_square(boxes, size, frames.shape[-2])
+    return crop(frames.flatten(1, 2), square, size, mirror).unflatten(1, (-1, FRAMES)).flatten(0, 1)
+
+
+def mouths(boxes: Tensor, landmarks: Tensor) -> Tensor:
+    """[B, 2] x y: between the corners of the mouth, or where a face's box has it if none was found."""
+    corner, side = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
+    usual = corner + side * side.new_tensor([0.5, 0.8])
+    found = landmarks[:, 3:].mean(dim=1)
+    return torch.where(found.isnan(), usual, found)
 
 
 def halves(tokens: Tensor) -> dict[str, Tensor]:

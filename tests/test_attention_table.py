@@ -1,0 +1,179 @@
+"""Shares of heat against shares of the picture: the verdict follows the interval, and can go either way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import results_made
+
+from thb.errors import ParamsError
+from thb.paths import Paths
+from thb.records import CAM_COLUMNS, REGIONS, read_csv, read_json, write_csv, write_json
+from thb.report import attention_table, cams
+from thb.report.attention_table import ABOVE, AS_LARGE, BELOW, REALS, UNKNOWN
+from thb.report.results import MEAN, open_results
+
+NETWORK = "tall"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """Made-up results with few resamples, written once."""
+    root = tmp_path_factory.mktemp("filled")
+    paths = results_made.clone(Path(__file__).resolve().parent.parent, root)
+    results_made.fill(paths)
+    paths.params.write_text(paths.params.read_text().replace("bootstrap: 1000", "bootstrap: 100"))
+    return paths
+
+
+@pytest.fixture
+def made(filled, tmp_path, monkeypatch):
+    """A copy to spoil."""
+    for name in ("params.yaml", "paper", "results"):
+        copy = shutil.copytree if (filled.root / name).is_dir() else shutil.copy
+        copy(filled.root / name, tmp_path / name)
+    monkeypatch.setenv("THB_ROOT", str(tmp_path))
+    return Paths(tmp_path)
+
+
+def edit(paths, change, detector=NETWORK) -> None:
+    path = paths.cams(detector) / "clips.csv"
+    write_csv(change(read_csv(path, CAM_COLUMNS)), path, CAM_COLUMNS)
+
+
+def heat(rows, mass, area=(0.2, 0.2, 0.2, 0.2, 0.2), jitter=0.0):
+    """The clips with these shares; `jitter` moves heat between face and background at random."""
+    moved = np.random.default_rng(0).normal(0, jitter, len(rows)) if jitter else np.zeros(len(rows))
+    rows = rows.copy()
+    rows[cams.MASS], rows[cams.AREA] = list(mass), list(area)
+    return rows.assign(mass_face=rows["mass_face"] - moved, mass_background=rows["mass_background"] + moved)
+
+
+def background(rows, group=MEAN, protocol="P1"):
+    found = rows[(rows["region"] == "background") & (rows["group"] == group) & (rows["protocol"] == protocol)]
+    return found.iloc[0]
+
+
+def test_every_network_protocol_and_group_has_its_five_regions(made):
+    rows = attention_table.build().rows
+    assert len(rows) == 4 * 3 * 2 * len(REGIONS)
+    by_generator = attention_table.build("generator", [NETWORK], ["P1"]).rows
+    assert by_generator["group"].drop_duplicates().tolist() == list(open_results().params.generators)
+
+
+def test_shares_of_heat_add_up_to_one(made):
+    rows = attention_table.build().rows
+    sums = rows.groupby(["detector", "protocol", "group"])[["mass", "area"]].sum()
+    assert np.allclose(sums, 1)
+    assert np.allclose(rows["focus"], rows["mass"] / rows["area"])
+
+
+@pytest.mark.parametrize(("mass", "verdict"), [(0.5, ABOVE), (0.05, BELOW)])
+def test_the_verdict_on_the_background_can_go_either_way(made, mass, verdict):
+    edit(made, lambda rows: heat(rows, (0.8 - mass, 0.1, 0.05, 0.05, mass), jitter=0.02))
+    row = background(attention_table.build(detectors=[NETWORK]).rows)
+    assert row["verdict"] == verdict
+    (said, *_) = [line for line in attention_table.sentences(open_results()) if line.startswith("TALL:")]
+    assert verdict in said
+    assert f"{row['mass']:.0%} ({row['mass_lo']:.0%} to {row['mass_hi']:.0%}) in P1" in said
+
+
+def test_heat_spread_evenly_is_as_its_area(made):
+    edit(made, lambda rows: heat(rows, (0.2, 0.2, 0.2, 0.2, 0.2), jitter=0.05))
+    row = background(attention_table.build(detectors=[NETWORK]).rows)
+    assert row["verdict"] == AS_LARGE
+    assert row["difference_lo"] < 0 < row["difference_hi"]
+
+
+def test_the_mean_is_over_generators_however_many_clips_each_has(made):
+    def change(rows):
+        rows = heat(rows, (0.2, 0.2, 0.2, 0.2, 0.2))
+        rows.loc[rows["source"] == "hallo", cams.MASS] = [0, 0, 0, 0, 1]
+        few = (rows["source"] == "hallo") & (rows.groupby(["fit", "source", "split"]).cumcount() > 1)
+        return rows[~few]
+
+    edit(made, change)
+    assert background(attention_table.build(detectors=[NETWORK]).rows)["mass"] == pytest.approx((1 + 5 * 0.2) / 6)
+
+
+def test_only_the_clips_and_the_fit_of_a_protocol_count(made):
+    def change(rows):
+        rows = heat(rows, (0.2, 0.2, 0.2, 0.2, 0.2))
+        rows.loc[(rows["fit"] == "no-hallo") & (rows["split"] == "train"), cams.MASS] = [0, 0, 0, 0, 1]
+        return rows
+
+    edit(made, change)
+    rows = attention_table.build("generator", [NETWORK]).rows
+    assert [background(rows, "hallo", p)["mass"] for p in ("P1", "P2", "P3")] == pytest.approx([0.2, 1, 0.2])
+
+
+def test_a_map_of_nothing_is_counted_and_left_out(made):
+    def change(rows):
+        rows = heat(rows, (0.2, 0.2, 0.2, 0.2, 0.2))
+        rows.loc[rows["fit"] == "all", cams.MASS] = np.nan
+        return rows
+
+    edit(made, change)
+    exhibit = attention_table.build(detectors=[NETWORK])
+    row = background(exhibit.rows)
+    assert row["verdict"] == UNKNOWN
+    assert row["cold"] == row["clips"] > 0
+    assert np.isnan(row["mass"])
+    assert "nought everywhere" in exhibit.html
+    assert 'class="unknown"' in exhibit.html
+
+
+def test_reals_are_the_same_clips_under_each_fit_and_counted_once(made):
+    rows = attention_table.build(detectors=[NETWORK]).rows
+    counts = [background(rows, REALS, p)["clips"] for p in ("P1", "P2", "P3")]
+    assert len(set(counts)) == 1
+
+
+def test_generators_with_a_hot_background_are_named(made):
+    def change(rows):
+        rows = heat(rows, (0.4, 0.2, 0.2, 0.1, 0.1))
+        rows.loc[rows["source"] == "hallo2", cams.MASS] = [0.1, 0.1, 0.1, 0.1, 0.6]
+        return rows
+
+    edit(made, change)
+    assert "in P1 Hallo2; in P3 Hallo2" in attention_table.sentences(open_results())[-1]
+    edit(made, lambda rows: heat(rows, (0.4, 0.2, 0.2, 0.1, 0.1)))
+    assert "in P1 none of 6" in attention_table.sentences(open_results())[-1]
+
+
+def test_how_regions_are_known_is_said(made):
+    assert "known exactly" in attention_table.build().html
+    for detector in open_results().params.explained:
+        path = made.cams(detector) / "regions.json"
+        write_json({**read_json(path), "regions": "estimated", "agreement": None}, path)
+    html = attention_table.build().html
+    assert "estimated from the face box" in html
+    assert "known exactly" not in html
+
+
+def test_networks_without_maps_are_named_and_none_at_all_is_no_crash(made):
+    for file in made.cams("lipfd").iterdir():
+        file.unlink()
+    assert "LipFD has not been explained" in attention_table.build().html
+    for detector in open_results().params.explained:
+        for file in made.cams(detector).iterdir():
+            file.unlink()
+    exhibit = attention_table.build()
+    assert exhibit.rows.empty
+    assert "TALL has not been explained" in exhibit.html
+    assert exhibit.figure.data["image/svg+xml"]
+    assert attention_table.sentences(open_results()) == [cams.NONE_HERE]
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"by": "clip"}, "unknown by 'clip'; known: protocol, generator"),
+    ({"detectors": ["container"]}, "unknown explained detector 'container'; known: caddm, tall, lipfd, df_adapter"),
+    ({"protocols": ["P9"]}, "unknown explained protocol 'P9'; known: P1, P2, P3, unseen_P1"),
+])
+def test_an_unknown_value_is_refused_in_one_line(made, given, words):
+    with pytest.raises(ParamsError) as caught:
+        attention_table.build(**given)
+    assert str(caught.value) == words

@@ -1,0 +1,277 @@
+"""Each open choice, measured: values against direct computation, defaults against the cells, verdicts both ways."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+import results_made
+import yaml
+from sklearn.metrics import roc_auc_score
+
+from thb import metrics
+from thb.errors import ParamsError
+from thb.params import load
+from thb.paths import Paths
+from thb.records import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.report import choices, effects, sensitivity, tables
+from thb.report.bench import Bench
+from thb.report.choices import Choice
+from thb.report.effects import BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL
+from thb.report.results import MEAN, open_results
+from thb.stages import evaluate
+
+PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
+
+
+def few_draws(paths: Paths, n: int = 60) -> None:
+    """The same params with fewer resamples."""
+    text = paths.params.read_text(encoding="utf-8")
+    paths.params.write_text(re.sub(r"bootstrap: \d+", f"bootstrap: {n}", text, count=1), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory, repo) -> Paths:
+    """Made-up scores and pools, and the cells that `evaluate` makes of them."""
+    paths = results_made.clone(repo, tmp_path_factory.mktemp("sensitivity"))
+    few_draws(paths)
+    results_made.fill(paths)
+    evaluate.run(paths, load(paths.params))
+    return paths
+
+
+@pytest.fixture(scope="module")
+def results(clone):
+    return open_results(clone.root)
+
+
+@pytest.fixture(scope="module")
+def rows(results):
+    return effects.effects(results)
+
+
+@pytest.fixture
+def own(clone, project):
+    """A copy of one's own to change."""
+    shutil.copy(clone.params, project.params)
+    shutil.copytree(clone.results, project.results, ignore=shutil.ignore_patterns("cams"))
+    return project
+
+
+def scores(paths: Paths, fit: str, detector: str = "tall") -> pd.DataFrame:
+    return read_csv(paths.scores(detector, fit), SCORE_COLUMNS)
+
+
+def of(rows: pd.DataFrame, question: str, choice: str, metric: str, protocol: str, detector: str = "TALL") -> pd.Series:
+    found = rows[(rows["question"] == question) & (rows["choice"] == choice) & (rows["metric"] == metric)
+                 & (rows["protocol"] == protocol) & (rows["detector"] == detector)]
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def area(reals: pd.DataFrame, fakes: pd.DataFrame) -> float:
+    both = pd.concat([reals, fakes])
+    return roc_auc_score(both["label"], both["score"])
+
+
+def reals_of(table: pd.DataFrame, *splits: str) -> pd.DataFrame:
+    return table[(table["role"] == "real") & table["split"].isin(splits)]
+
+
+def fakes_of(table: pd.DataFrame, generator: str, *splits: str) -> pd.DataFrame:
+    return table[(table["source"] == generator) & table["split"].isin(splits)]
+
+
+# ---- the default is what evaluate measures --------------------------------------------------------------
+
+
+def test_the_default_is_the_mean_in_metrics_json_with_its_interval(results):
+    bench, m = Bench(results, ["AUC", "T1"]), results.params.metrics
+    for protocol in PRINTED:
+        for metric in ("AUC", "T1"):
+            found, wanted = bench.measure("tall", protocol, metric, Choice()), results.mean(protocol, "tall", metric)
+            assert found.value == pytest.approx(wanted["value"], abs=1e-9)
+            assert metrics.interval(found.replicates[1:], m.confidence) == pytest.approx(
+                (wanted["lo"], wanted["hi"]), abs=1e-9)
+
+
+def test_every_row_starts_from_the_cells(results, rows):
+    labels = {e.label: e.key for e in results.tested}
+    checked = rows[rows["metric"].isin(["AUC", "T1"]) & rows["detector"].isin(labels) & (rows["question"] != "pool")]
+    assert set(checked["question"]) == set(choices.questions(results.params)) - {"pool"}
+    for row in checked.to_dict("records"):
+        wanted = results.mean(row["protocol"], labels[row["detector"]], row["metric"])["value"]
+        assert row["default_value"] == pytest.approx(wanted, abs=1e-9)
+
+
+# ---- values against direct computation ------------------------------------------------------------------
+
+
+def test_other_reals(clone, results, rows):
+    for choice, chosen in (("validation and test reals", lambda t: reals_of(t, "val", "test")),
+                           ("FaceForensics++ only", lambda t: reals_of(t, "test").query("source == 'ffpp'"))):
+        wanted = np.mean([area(chosen(t := scores(clone, f"no-{g}")), fakes_of(t, g, "test"))
+                          for g in results.params.generators])
+        assert of(rows, "reals", choice, "AUC", "P3")["value"] == pytest.approx(wanted)
+
+
+def test_other_fakes_in_p2(clone, results, rows):
+    for choice, splits in {"train and validation": ("train", "val"),
+                           "all of the generator": ("train", "val", "test")}.items():
+        wanted = np.mean([area(reals_of(t := scores(clone, f"no-{g}"), "test"), fakes_of(t, g, *splits))
+                          for g in results.params.generators])
+        assert of(rows, "p2_fakes", choice, "AUC", "P2")["value"] == pytest.approx(wanted)
+
+
+def test_the_lowest_and_the_highest_fit_of_each_unseen_generator(clone, results, rows):
+    tables_ = [scores(clone, f"no-{g}") for g in results.params.generators]
+    each = [[area(reals_of(t, "test"), fakes_of(t, u, "test")) for t in tables_] for u in ("magi1", "hallo3")]
+    for choice, end in (("the lowest", min), ("the highest", max)):
+        wanted = np.mean([end(values) for values in each])
+        assert of(rows, "unseen_fit", choice, "AUC", "unseen_P3")["value"] == pytest.approx(wanted)
+
+
+def test_other_pooling_reads_the_pooled_scores(clone, results, rows):
+    pools = read_csv(clone.pools("tall"), POOL_COLUMNS)
+    for choice, column in (("highest unit", "max"), ("first unit alone", "first")):
+        table = pools.rename(columns={column: "score"})
+        wanted = np.mean([area(reals_of(table, "test"), fakes_of(table, g, "test")) for g in results.params.generators])
+        assert of(rows, "pool", choice, "AUC", "P1")["value"] == pytest.approx(wanted)
+    used = of(rows, "pool", choices.POOLED[results.params.detector("tall")["pool"]], "AUC", "P1")
+    assert (used["difference"], used["verdict"]) == (0, SAME)
+
+
+def test_all_fakes_pooled_is_one_auc_over_all_of_them(clone, results, rows):
+    table = scores(clone, "all")
+    fakes = pd.concat([fakes_of(table, g, "test") for g in results.params.generators])
+    row = of(rows, "average", "each fake, all pooled", "AUC", "P1")
+    assert row["value"] == pytest.approx(area(reals_of(table, "test"), fakes))
+
+
+def test_pooling_unequal_generators_is_not_their_mean(own):
+    table = scores(own, "all")
+    gone = (table["source"] == "hallo") & (table.index % 4 > 0)
+    table.loc[table["source"] == "hallo", "score"] /= 10
+    write_csv(table[~gone], own.scores("tall", "all"), SCORE_COLUMNS)
+    results = open_results(own.root)
+    row = of(effects.effects(results, "AUC", ["tall"], ["average"]), "average", "each fake, all pooled", "AUC", "P1")
+    fakes = pd.concat([fakes_of(table[~gone], g, "test") for g in results.params.generators])
+    assert row["value"] == pytest.approx(area(reals_of(table, "test"), fakes))
+    assert row["difference"] > 0.05
+
+
+def test_a_threshold_from_validation_reals(clone, results, rows):
+    table = scores(clone, "all")
+    at = np.sort(reals_of(table, "val")["score"])[-1]      # so few that none of them may be accused
+    caught = np.mean([(fakes_of(table, g, "test")["score"] > at).mean() for g in results.params.generators])
+    row = of(rows, "threshold", "the validation reals", "T1", "P1")
+    assert (row["value"], row["resolvable"], row["verdict"]) == (pytest.approx(caught), False, OPEN)
+    accused = of(rows, "threshold", "the validation reals", effects.accused_name("T1"), "P1")
+    assert accused["value"] == pytest.approx((reals_of(table, "test")["score"] > at).mean())
+    assert accused["resolvable"]
+
+
+def test_lines_between_the_points_of_the_roc_matter_only_with_ties(own):
+    path = own.scores("tall", "all")
+    for step, differs in ((0.0, False), (0.25, True)):
+        table = read_csv(path, SCORE_COLUMNS)
+        table["score"] = (table["score"] / step).round() * step if step else table["score"]
+        write_csv(table, path, SCORE_COLUMNS)
+        found = effects.effects(open_results(own.root), "T1", ["tall"], ["roc"])
+        assert (of(found, "roc", "along straight lines", "T1", "P1")["difference"] > 0) == differs
+
+
+def test_a_class_without_its_bound_as_the_printed_tables_count_it(repo, rows):
+    printed = pd.read_csv(repo / "paper/published/tables_5_6_7_D9_D10_all_long.csv")
+    cells = printed[(printed["metric"] == "T1") & (printed["detector"] == "TALL") & (printed["protocol"] == "P3")
+                    & (printed["generator"] != "MAGI-1")]["value"]
+    row = of(rows, BOUND, "above 0.99", effects.excellent_name("T1", "printed"), "P3")
+    assert (row["default_value"], row["value"]) == ((cells >= 0.99).sum(), (cells > 0.99).sum()) == (3, 2)
+    assert row["verdict"] == MOVES
+
+
+# ---- verdicts -------------------------------------------------------------------------------------------
+
+
+def test_a_choice_moves_a_number_only_if_the_clips_differ(own):
+    def verdict(factor: float) -> str:
+        for name in ("tall",):
+            table = scores(own, "all", name)
+            val = (table["role"] == "real") & (table["split"] == "val")
+            table.loc[val, "score"] = np.quantile(table.loc[(table["role"] == "real") & (table["split"] == "test"),
+                                                            "score"], np.linspace(0, 1, val.sum())) * factor
+            write_csv(table, own.scores(name, "all"), SCORE_COLUMNS)
+        found = effects.effects(open_results(own.root), "AUC", ["tall"], ["reals"])
+        return of(found, "reals", "validation and test reals", "AUC", "P1")["verdict"]
+
+    assert verdict(1.0) == STILL
+    assert verdict(0.01) == MOVES
+
+
+def test_the_mean_over_detectors_is_theirs(rows):
+    group = rows[(rows["question"] == "reals") & (rows["protocol"] == "P2") & (rows["metric"] == "AUC")
+                 & (rows["choice"] == "CelebV-HQ only")].set_index("detector")["difference"]
+    assert group[MEAN] == pytest.approx(group.drop(MEAN).mean())
+
+
+def test_what_cannot_be_resolved_is_no_number_on_the_page(clone, monkeypatch):
+    monkeypatch.chdir(clone.root)
+    exhibit = sensitivity.build("T0.1", ["tall"], ["reals"])
+    assert not exhibit.rows["resolvable"].any()
+    assert set(exhibit.rows["verdict"]) == {OPEN}
+    assert tables.UNRESOLVABLE in exhibit.html
+    assert not re.search(r"data-value", exhibit.html)
+
+
+# ---- parameters, sentences, the page --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("Brier",), "unknown metric 'Brier'; known: AUC, T1, T0.1"),
+    (("", ["talll"]), "unknown detector 'talll'"),
+    (("", [], ["seed"]), "unknown question 'seed'; known: reals, p2_fakes"),
+])
+def test_an_unknown_parameter_is_one_line(results, arguments, words):
+    with pytest.raises(ParamsError, match=re.escape(words)):
+        effects.effects(results, *arguments)
+
+
+def test_every_key_named_is_in_params_yaml(results):
+    raw = yaml.safe_load(results.paths.params.read_text(encoding="utf-8"))
+    keys = [q.key for q in choices.questions(results.params).values()] + list(
+        choices.other_fits(results.params).values())
+    for key in filter(None, keys):
+        at = [raw]
+        for part in key.split("."):
+            at = [child for node in at for child in ([node[part]] if part in node else
+                                                     node.values() if part == "*" else [])]
+        assert at, key
+
+
+def test_sentences_say_what_the_rows_say(results, rows):
+    said = sensitivity.said(results, rows, ["AUC", "T1"])
+    told = rows[(rows["detector"] == MEAN) & rows["metric"].isin(["AUC", "T1"]) & rows["resolvable"].astype(bool)]
+    moved = told[told["verdict"] == MOVES]
+    assert said[0].startswith(f"{moved['question'].nunique()} of {told['question'].nunique()} open choices")
+    largest = moved.loc[moved["difference"].abs().idxmax()]
+    assert f"{largest['value']:.2f}" in said[1]
+    assert any("validation reals" in line and "none of the 12" in line for line in said)
+
+
+def test_the_page_names_what_needs_other_fits_and_where_to_change_it(results, clone, monkeypatch):
+    monkeypatch.chdir(clone.root)
+    exhibit = sensitivity.build(questions=[OTHER_FITS])
+    assert exhibit.rows["value"].isna().all()
+    assert "<code>profiles.mini.seed</code>" in exhibit.html
+
+
+def test_without_unit_outputs_the_page_says_so(own):
+    for detector in load(own.params).explained:
+        own.pools(detector).unlink()
+    exhibit = sensitivity.build("AUC", ["tall"], ["pool", "average"])
+    assert "pool" not in set(exhibit.rows["question"])
+    assert sensitivity.NO_POOLS in exhibit.html
+    assert exhibit.figure.data["image/svg+xml"].startswith("<?xml")

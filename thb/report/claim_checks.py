@@ -1,0 +1,234 @@
+"""What a claim can say of cells: each check returns whether it is so, and the numbers that tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+from thb.errors import ParamsError, unknown
+from thb.report.claim_cells import (
+    SLACK,
+    Cells,
+    Estimate,
+    Truth,
+    all_of,
+    exceeds,
+    less,
+    most_of,
+    negate,
+    reaches,
+)
+from thb.report.classes import LEVELS
+
+Said = tuple[Truth, str]
+HALF = 0.005  # half of the last printed place
+EXTREMES = ("lowest", "highest")
+
+
+def means(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within: float = HALF, **chosen) -> Said:
+    """Means are as stated."""
+    found = cells.by(by, metric, {**chosen, by: list(stated)})
+    return all_of(_is(found[name], value, within) for name, value in stated.items()), listing(found)
+
+
+def best(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within: float = HALF, **chosen) -> Said:
+    """The best detector's means are as stated."""
+    found = {}
+    for name in stated:
+        rivals = cells.by("detector", metric, {**chosen, by: name})
+        known = {who: one for who, one in rivals.items() if not one.unknown} or rivals
+        who = max(known, key=lambda rival: known[rival].value)
+        found[f"{name}, {who}"] = known[who]
+    truths = [_is(one, value, within) for one, value in zip(found.values(), stated.values(), strict=True)]
+    return all_of(truths), listing(found)
+
+
+def _is(one: Estimate, stated: float, within: float) -> Truth:
+    if one.unknown:
+        return None
+    return one.lo - within - SLACK <= stated <= one.hi + within + SLACK
+
+
+def falls(cells: Cells, metrics: Sequence[str], each: str | Sequence[str] = (), **chosen) -> Said:
+    """Each metric's mean is lower in every protocol than in the one before."""
+    said = {}
+    for metric in metrics:
+        for one in cells.each(each, chosen):
+            steps = list(cells.by("protocol", metric, {**chosen, **one}).values())
+            line = f"{' '.join((*one.values(), metric))} {' → '.join(map(str, steps))}"
+            said[line] = all_of(less(after, before) for before, after in pairwise(steps))
+    return all_of(said.values()), _telling(said, "; ")
+
+
+def tightens(cells: Cells, metrics: Sequence[str], **chosen) -> Said:
+    """Each metric's mean is below that of the one before it."""
+    steps = [cells.mean(metric, chosen) for metric in metrics]
+    truths = [less(after, before) for before, after in pairwise(steps)]
+    return all_of(truths), " → ".join(f"{metric} {one}" for metric, one in zip(metrics, steps, strict=True))
+
+
+def bound(cells: Cells, metric: str, by: str | Sequence[str], most: bool = False, at_least: float = -math.inf,
+          above: float = -math.inf, below: float = math.inf, **chosen) -> Said:
+    """Means are on the stated side of a bound: all of them, or most."""
+    found = cells.by(by, metric, chosen)
+    said = {f"{name} {one}": _between(one, at_least, above, below) for name, one in found.items()}
+    if most:
+        return most_of(said.values()), f"{', '.join(said)}: {_so(said)}"
+    return all_of(said.values()), _telling(said, ", ")
+
+
+def _telling(said: Mapping[str, Truth], between: str) -> str:
+    """All lines; where some refute the claim, those alone, and how many do not."""
+    off = [line for line, truth in said.items() if truth is False]
+    if not off or len(said) == 1:
+        return between.join(said)
+    return f"{between.join(off)}; {_so(said)}"
+
+
+def _so(said: Mapping[str, Truth]) -> str:
+    return f"so for {list(said.values()).count(True)} of {len(said)}"
+
+
+def _between(one: Estimate, at_least: float, above: float, below: float) -> Truth:
+    return all_of([reaches(one, at_least), exceeds(one, above), negate(reaches(one, below))])
+
+
+def extreme(cells: Cells, metric: str, by: str | Sequence[str], which: str, are: Sequence[str],
+            each: str | Sequence[str] = (), **chosen) -> Said:
+    """The lowest or highest means are those named, in every choice along `each`."""
+    grids = [cells.by(by, metric, {**chosen, **one}) for one in cells.each(each, chosen)]
+    truths = [_outdo(found, which, are) for found in grids]
+    if len(grids) > 1:
+        return all_of(truths), f"{', '.join(are)} {which} in {truths.count(True)} of {len(truths)} cells"
+    return truths[0], _against(grids[0], which, are)
+
+
+def drops_most(cells: Cells, before: str, after: str, by: str, are: Sequence[str], **chosen) -> Said:
+    """From one metric to another, the largest losses are those named."""
+    lost = _losses(cells.by(by, before, chosen), cells.by(by, after, chosen))
+    order = sorted(lost, key=lambda name: -lost[name].value)
+    return _outdo(lost, "highest", are), "lost: " + listing({name: lost[name] for name in order})
+
+
+def drops_but(cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str, **chosen) -> Said:
+    """From one protocol to another every detector loses more than stated, one apart, which does not."""
+    lost = _losses(*(cells.by("detector", metric, {**chosen, "protocol": p}) for p in (before, after)))
+    truths = {name: exceeds(one, more_than) for name, one in lost.items()}
+    truths[all_but] = negate(truths[all_but])
+    return all_of(truths.values()), "lost: " + listing(lost)
+
+
+def _losses(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    return {name: one.minus(after[name]) for name, one in before.items()}
+
+
+def _outdo(found: Mapping[str, Estimate], which: str, are: Sequence[str]) -> Truth:
+    if which not in EXTREMES:
+        raise ParamsError(unknown("extreme in claims.yaml", which, EXTREMES))
+    if odd := [name for name in are if name not in found]:
+        raise ParamsError(unknown("name in claims.yaml", odd[0], found))
+    pairs = [(found[name], rival) for name in are for other, rival in found.items() if other not in are]
+    return all_of(less(a, b) if which == "lowest" else less(b, a) for a, b in pairs)
+
+
+def _against(found: Mapping[str, Estimate], which: str, are: Sequence[str]) -> str:
+    rivals = {name: one for name, one in found.items() if name not in are and not one.unknown}
+    named = listing({name: found[name] for name in are})
+    if not rivals:
+        return named
+    sign = 1 if which == "lowest" else -1
+    nearest = min(rivals, key=lambda name: sign * rivals[name].value)
+    return f"{named}; next: {nearest} {rivals[nearest]}"
+
+
+def shortfall(cells: Cells, metric: str, by: str, of: str, more_than: float, **chosen) -> Said:
+    """One name alone makes up more than the stated share of what a mean lacks to 1."""
+    lack = {name: Estimate.printed(1).minus(one) for name, one in cells.by(by, metric, chosen).items()}
+    own, rest = lack.pop(of), list(lack.values())
+    parts = [(own.value, [r.value for r in rest]), (own.lo, [r.hi for r in rest]), (own.hi, [r.lo for r in rest])]
+    one = Estimate(*(_share(part, others) for part, others in parts), exact=own.exact)
+    mean, without = cells.mean(metric, chosen), cells.mean(metric, {**chosen, by: list(lack)})
+    return exceeds(one, more_than), f"mean {mean}, without {of} {without}; {of} makes up {one} of the shortfall"
+
+
+def _share(part: float, others: Sequence[float]) -> float:
+    whole = part + sum(others)
+    return part / whole if whole else math.nan
+
+
+def classes(cells: Cells, metric: str, by: str, at: str, count: int, rest: Sequence[str], **chosen) -> Said:
+    """So many means are in one class, and the others between two classes."""
+    found = cells.by(by, metric, chosen)
+    inside = {name: reached(one, at) for name, one in found.items()}
+    others = [one for name, one in found.items() if not inside[name]]
+    sure = None if None in inside.values() else list(inside.values()).count(True) == count
+    low, high = rest
+    spread = [truth for one in others for truth in (reached(one, low), _not_above(one, high))]
+    return all_of([sure, *spread]), listing(found)
+
+
+def _not_above(one: Estimate, level: str) -> Truth:
+    better = LEVELS[: [each.name for each in LEVELS].index(level)]
+    return negate(reached(one, better[-1].name)) if better else True
+
+
+def reached(one: Estimate, level: str) -> Truth:
+    """Whether it stands in this class or a better one, rounded to two decimals first as the classes are."""
+    bounds = {each.name: each.at_least for each in LEVELS}
+    if level not in bounds:
+        raise ParamsError(unknown("class in claims.yaml", level, bounds))
+    rounded = Estimate(*(round(v, 2) for v in (one.value, one.lo, one.hi)), exact=one.exact)
+    return reaches(rounded, bounds[level])
+
+
+def joint(cells: Cells, metric: str, by: str, at: str, are: Sequence[str], **chosen) -> Said:
+    """Where every chosen detector stands in a class: there and nowhere else."""
+    grids = {one["detector"]: cells.by(by, metric, {**chosen, **one}) for one in cells.each("detector", chosen)}
+    names = cells.choose(by, chosen)
+    inside = {name: all_of(reached(found[name], at) for found in grids.values()) for name in names}
+    truths = [truth if name in are else negate(truth) for name, truth in inside.items()]
+    return all_of(truths), "; ".join(f"{who}: {listing(found)}" for who, found in grids.items())
+
+
+def majority(cells: Cells, metric: str, above: float, are: Sequence[str], **chosen) -> Said:
+    """Most detectors exceed a bound for the named (protocol, generator) pairs only."""
+    truths, counts = [], {}
+    for one in cells.each(("protocol", "generator"), chosen):
+        over = [exceeds(e, above) for e in cells.by("detector", metric, {**chosen, **one}).values()]
+        name = " ".join(one.values())
+        counts[name] = over.count(True)
+        truths.append(most_of(over) if name in are else negate(most_of(over)))
+    return all_of(truths), f"at most {max(counts.values())} of {len(over)} detectors exceed {above:g} on any generator"
+
+
+def fractions(cells: Cells, metrics: Sequence[str], n: int, **chosen) -> Said:
+    """Each printed share is one that n clips can give."""
+    can, said = {round(k / n, 2) for k in range(n + 1)}, {}
+    for metric in metrics:
+        for name, one in cells.by(("protocol", "detector"), metric, chosen).items():
+            if not one.unknown:
+                said[f"{name} {metric}"] = (round(one.value * n), one.value)
+    odd = [f"{name} {value:.2f}" for name, (_, value) in said.items() if value not in can]
+    shares = dict.fromkeys(f"{value:.2f} = {k}/{n}" for k, value in said.values())
+    return (None if not said else not odd), f"no count of {n}: {', '.join(odd)}" if odd else ", ".join(shares)
+
+
+def same_class(cells: Cells, metric: str, bound: float, detector: str, protocol: str) -> Said:
+    """At least a bound and above it name the same cells."""
+    every = [one for d in cells.every["detector"] for one in
+             cells.by(("protocol", "generator"), metric, {"detector": d}).values()]
+    at = sum(abs(one.value - bound) < SLACK for one in every)
+    own = cells.by("generator", metric, {"detector": detector, "protocol": protocol}).values()
+    loose, strict = ([test(one, bound) for one in own].count(True) for test in (reaches, exceeds))
+    return at == 0, (f"{at} of {len(every)} cells are exactly {bound:g}; {detector} in {protocol} has {loose} of "
+                     f"{len(own)} with ≥, {strict} with >")
+
+
+def listing(found: Mapping[str, Estimate]) -> str:
+    return ", ".join(f"{name} {one}".strip() for name, one in found.items())
+
+
+CHECKS = {check.__name__: check for check in (
+    means, best, falls, tightens, bound, extreme, drops_most, drops_but, shortfall, classes, joint, majority, fractions,
+    same_class)}

@@ -1,0 +1,109 @@
+"""Means over several protocols, detectors or generators: ours with an interval, the paper's beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from thb import metrics, protocols
+from thb.errors import ParamsError, unknown
+from thb.measure import measure, resolvable
+from thb.records import SCORE_COLUMNS, read_csv
+from thb.report.results import MEAN, Results
+from thb.report.shifts import Mean
+
+NUMBERS = ["value", "lo", "hi"]
+CAUTIOUS = ("The interval of a mean over {over} is the mean of their intervals: wider than the true one, since "
+            "errors partly cancel in a mean.")
+
+
+def headline(results: Results) -> str:
+    """The metric of the paper's figures: the first rate at a fixed false-positive rate."""
+    return next(iter(results.params.metrics.fpr))
+
+
+def cells(results: Results, names: Sequence[str], metric: str) -> pd.DataFrame:
+    """Every cell of these protocols, controls too, in the order in which the paper prints generators."""
+    if not names:
+        raise ParamsError(unknown("protocols", "(none)", results.params.protocols))
+    results.check_metric(metric)
+    rows = pd.concat([results.table(name) for name in names], ignore_index=True)
+    rows = rows[(rows["metric"] == metric) & (rows["generator"] != MEAN)]
+    order = paper_order(results)
+    return rows.sort_values("generator", key=lambda g: g.map(order.index), kind="stable").reset_index(drop=True)
+
+
+def paper_order(results: Results) -> list[str]:
+    """Sources as the paper's result tables list them, then the others."""
+    keys = {source.printed: name for name, source in results.params.sources.items()}
+    listed = [keys[g] for g in dict.fromkeys(key[2] for key in results.printed) if g in keys]
+    return [*listed, *(s for s in results.params.sources if s not in listed)]
+
+
+def over(results: Results, rows: pd.DataFrame) -> dict:
+    """What a table shows of the mean of these cells; those without a score are not in it."""
+    scored = rows[rows["n_fake"] > 0]
+    theirs = rows.loc[rows["detector"].isin([e.label for e in results.entrants if e.printed]), "printed"]
+    split = scored["protocol"].map(lambda p: results.params.protocols[p].split).map(tuple)
+    fakes = scored.groupby([split, "generator"])["n_fake"].max().sum()     # P1 and P3 test the same ones
+    return {**scored[NUMBERS].mean().to_dict(), "n_real": int(scored["n_real"].max()) if len(scored) else 0,
+            "n_fake": int(fakes), "resolvable": bool(len(scored)) and bool(scored["resolvable"].all()),
+            "printed": float(theirs.mean(skipna=False)) if len(theirs) else float("nan")}
+
+
+def known(row: dict | pd.Series) -> Mean:
+    """A row's number and interval, nan where it may not be shown as one."""
+    shown = row["n_fake"] and row["resolvable"]
+    return Mean(*(float(row[key]) for key in NUMBERS)) if shown else Mean(float("nan"))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A mean over trials: metric -> float [1 + bootstrap], the value first; which can be resolved; the clips."""
+
+    replicates: dict[str, np.ndarray]
+    resolved: frozenset[str]
+    n_real: int
+    n_fake: int
+
+    def mean(self, metric: str, confidence: float) -> Mean:
+        return within(self.replicates[metric], confidence) if metric in self.resolved else Mean(float("nan"))
+
+
+def drawn(results: Results, detector: str, protocol: str, generators: Collection[str]) -> Drawn | None:
+    """One detector's mean over generators from its score files, drawn as every cell is, so that two such means
+    are paired; None where no clip of them was scored."""
+    params = results.params
+    found = [measure(params, trial, [read_csv(results.paths.scores(detector, fit), SCORE_COLUMNS)
+                                     for fit in trial.fits])
+             for trial in protocols.trials(params, [protocol]) if trial.generator in generators]
+    one_each = [Drawn(one["replicates"], frozenset(m for m in one["replicates"] if resolvable(
+        params, m, one["n_real"], one["n_fake"])), one["n_real"], one["n_fake"]) for one in found if one["n_fake"]]
+    whole = average(one_each)
+    return whole and replace(whole, n_fake=sum(one.n_fake for one in one_each))
+
+
+def average(parts: Sequence[Drawn | None]) -> Drawn | None:
+    """Their mean, draw by draw; those without a score are not in it."""
+    known = [part for part in parts if part]
+    if not known:
+        return None
+    names = known[0].replicates
+    return Drawn({m: np.mean([part.replicates[m] for part in known], axis=0) for m in names},
+                 frozenset.intersection(*(part.resolved for part in known)),
+                 min(part.n_real for part in known), max(part.n_fake for part in known))
+
+
+def within(replicates: np.ndarray, confidence: float) -> Mean:
+    """The first of the replicates, with the interval of the rest."""
+    return Mean(float(replicates[0]), *metrics.interval(replicates[1:], confidence))
+
+
+def difference(after: Drawn | None, before: Drawn | None, metric: str, confidence: float) -> Mean:
+    """after - before, draw by draw; nan where either is missing or cannot be resolved."""
+    if after is None or before is None or metric not in after.resolved & before.resolved:
+        return Mean(float("nan"))
+    return within(after.replicates[metric] - before.replicates[metric], confidence)
