@@ -169,6 +169,8 @@ class FromFile(HTMLParser):
     def handle_endtag(self, tag):
         if tag in self.VOID:
             return
+        if tag in ("td", "th", "li", "p"):
+            self.handle_data(" ")  # numbers of two cells are two numbers
         self.depth -= 1
         if self.open and self.open[-1][0] == self.depth:
             self.open.pop()

@@ -58,7 +58,7 @@ def test_every_detector_has_a_card_and_only_networks_start_from_weights(results)
     detectors = results.params.detectors.values()
     assert text.count("| Learnt from |") == len(detectors)
     assert text.count("| Started from |") == sum(entry.parameters is not None for entry in detectors)
-    assert "72 clips of every generator; 24 more chose the checkpoint" in text
+    assert "72 clips, fakes of every generator and reals; 24 more chose the checkpoint" in text
 
 
 def test_a_card_says_so_when_scores_from_elsewhere_name_no_clips(results):

@@ -91,7 +91,8 @@ def _learnt(results: Results, detector: str) -> str:
     about = read_json(results.paths.scores(detector, settings_table.FIT).with_suffix(".json"))
     if "clips" not in about:
         return "not said by who scored the clips"
-    return "{train:,} clips of every generator; {val:,} more chose the checkpoint".format(**about["clips"])
+    clips = about["clips"]
+    return f"{clips['train']:,} clips, fakes of every generator and reals; {clips['val']:,} more chose the checkpoint"
 
 
 def _start(settings: dict[str, Any]) -> str:
