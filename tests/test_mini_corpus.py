@@ -312,6 +312,20 @@ def test_controls_keep_the_clips_and_switch_one_thing_off(made, sources, tmp_pat
     assert {p.name for p in clean.raw.rglob("*.mp4")} < {p.name for p in made.raw.rglob("*.mp4")}
 
 
+def test_a_twin_is_filmed_from_the_same_picture_and_is_what_it_would_be_alone(made, sources, tmp_path, monkeypatch):
+    both = {name: source for name, source in sources.items() if name in ("hallo", "celebvhq")}
+    fakes = {"hallo": sources["hallo"]}
+    main, twin, rendered = Paths(tmp_path / "main"), Paths(tmp_path / "twin"), []
+    real = clip.shoot
+    monkeypatch.setattr(clip, "shoot", lambda scene, *rest: rendered.append(scene) or real(scene, *rest))
+    corpus.write_corpus(main, RENDER, 3, both, 1, lambda *_: None, [(twin, 0.0)])
+    assert len(rendered) == len(list(main.raw.rglob("*.mp4")))
+    write(twin.root, fakes, fingerprint=0.0)
+    assert len(rendered) == len(list(main.raw.rglob("*.mp4"))), "the twin's clips were there already"
+    assert contents(twin) == contents(write(tmp_path / "alone", fakes, fingerprint=0.0))
+    assert contents(twin).keys() < contents(main).keys()
+
+
 @pytest.mark.parametrize("side", [80, 120, 128, 144, 160])
 def test_every_frame_size_encodes_to_the_same_bytes(side):
     """An encoder that reads past its rows would show it here: memory holds something else each time."""

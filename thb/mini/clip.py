@@ -34,18 +34,25 @@ class Made:
     truth: bytes
 
 
-def make(plan: ClipPlan) -> Made:
-    """Render, film, encode; the truth file remembers the recipe and what came of it."""
-    scene, (generator, faults) = set_scene(plan), casting(plan)
-    picture = shoot(scene, plan.size, generator, faults)
-    mp4 = finish(plan, scene, picture, generator)
-    sound = video.wav(scene.voice.samples) if heard(plan) else None
+def make(*plans: ClipPlan) -> list[Made]:
+    """Render, film, encode; truth files remember the recipe and what came of it.
+
+    Plans that differ in their fingerprint only share a picture, which costs ten times what filming it does.
+    """
+    scene, (generator, faults) = set_scene(plans[0]), casting(plans[0])
+    picture = shoot(scene, plans[0].size, generator, faults)
     facts = truth.Truth(
         picture.regions[:, ::2, ::2],
-        _where_wrong(plan, scene, generator, faults),
-        picture.box / plan.size,
-        picture.landmarks / plan.size,
+        _where_wrong(plans[0], scene, generator, faults),
+        picture.box / plans[0].size,
+        picture.landmarks / plans[0].size,
     )
+    return [_made(plan, scene, picture, generator, facts) for plan in plans]
+
+
+def _made(plan: ClipPlan, scene: Scene, picture: Rendered, generator: Generator, facts: truth.Truth) -> Made:
+    mp4 = finish(plan, scene, picture, generator)
+    sound = video.wav(scene.voice.samples) if heard(plan) else None
     return Made(mp4, sound, truth.pack(facts, recipe=recipe(plan), digest=digest(mp4, sound)))
 
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -36,8 +37,13 @@ def write_corpus(
     sources: Mapping[str, Mapping[str, Any]],
     workers: int,
     report: Report,
+    twins: Sequence[tuple[Paths, float]] = (),
 ) -> None:
-    """Write every clip of these sources below `paths.raw`, and what is known of it below `paths.truth`."""
+    """Write every clip of these sources below `paths.raw`, and what is known of it below `paths.truth`.
+
+    `twins` are corpora that want the generators' clips with another fingerprint: theirs are filmed from the same
+    picture while it is at hand, and whoever writes such a corpus finds them there.
+    """
     _refuse_other_corpus(paths)
     candidates = plan(profile_render, seed, sources)
     with crew(workers) as work:
@@ -48,8 +54,8 @@ def write_corpus(
             lambda plans: _ordered(work, plans, report),
         )
         kept = [plan for tray in trays for plan in tray.kept]
-        todo = [plan for plan in kept if not _is_whole(paths, plan)]
-        for done, _ in enumerate(work(_write_clip, [(paths, plan) for plan in todo]), 1):
+        todo = [copies for plan in kept if (copies := _unwritten(paths, plan, twins))]
+        for done, _ in enumerate(work(_write_clips, todo), 1):
             report("rendering", done, len(todo))
     _write_drivers(paths, kept)
     _write_lists(paths, kept, seed)
@@ -88,14 +94,21 @@ def _judge(task):
 # ---- clips ------------------------------------------------------------------------------------------
 
 
-def _write_clip(task) -> None:
-    """The truth file comes last: it says that the others are whole."""
-    paths, plan = task
-    made = clip.make(plan)
-    _put(paths.raw / plan.path, made.mp4)
-    if made.sound is not None:
-        _put(_sound_path(paths, plan), made.sound)
-    _put(_truth_path(paths, plan), made.truth)
+def _unwritten(paths: Paths, plan: ClipPlan, twins: Sequence[tuple[Paths, float]]) -> list[tuple[Paths, ClipPlan]]:
+    """The clip and its twins, as far as they are not there yet."""
+    wanted = [(paths, plan)]
+    if plan.role == "generator":
+        wanted += [(place, replace(plan, fingerprint=fingerprint)) for place, fingerprint in twins]
+    return [copy for copy in wanted if not _is_whole(*copy)]
+
+
+def _write_clips(copies: list[tuple[Paths, ClipPlan]]) -> None:
+    """A truth file comes last: it says that the others are whole."""
+    for (paths, wanted_clip), made in zip(copies, clip.make(*(copy[1] for copy in copies)), strict=True):
+        _put(paths.raw / wanted_clip.path, made.mp4)
+        if made.sound is not None:
+            _put(_sound_path(paths, wanted_clip), made.sound)
+        _put(_truth_path(paths, wanted_clip), made.truth)
 
 
 def _is_whole(paths: Paths, plan: ClipPlan) -> bool:

@@ -28,7 +28,13 @@ def _render(paths: Paths, params: Params) -> None:
         sources = {name: source for name, source in sources.items() if source.role == "generator"}
     with _Bars() as bars:
         write_corpus(paths, render, params.active.seed, {n: s.model_dump() for n, s in sources.items()},
-                     params.active.workers, bars.report)
+                     params.active.workers, bars.report, [] if paths.variant else _twins(paths, params))
+
+
+def _twins(paths: Paths, params: Params) -> list[tuple[Paths, float]]:
+    """The control corpora that differ in the fingerprint only, and theirs."""
+    changes = {name: ablation.model_dump(exclude_none=True) for name, ablation in params.ablations.items()}
+    return [(Paths(paths.root, name), c["fingerprint"]) for name, c in changes.items() if set(c) == {"fingerprint"}]
 
 
 class _Bars:
