@@ -115,7 +115,7 @@ def test_a_highest_score_below_the_threshold_is_not_called_fake(made):
     edit(made, lambda rows: rows.assign(threshold=0.9999, called=False))
     exhibit = cam_panel.build(NETWORK, ["P1"])
     assert set(exhibit.rows["verdict"]) == {"not called fake at T1"}
-    assert "0 of the 6 clips shown reach the threshold" in exhibit.html
+    assert "and are called fake: 0 of 6." in exhibit.html
     assert "still not be called fake" in exhibit.html
     assert "calls 0 of 6 fake in P1" in " ".join(cam_panel.sentences(open_results()))
 
@@ -123,7 +123,7 @@ def test_a_highest_score_below_the_threshold_is_not_called_fake(made):
 def test_where_all_are_called_fake_no_excuse_is_made(made):
     edit(made, lambda rows: rows.assign(threshold=0.0, called=True))
     html = cam_panel.build(NETWORK, ["P1"]).html
-    assert "6 of the 6 clips shown reach the threshold" in html
+    assert "and are called fake: 6 of 6." in html
     assert "still not" not in html
 
 

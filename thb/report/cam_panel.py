@@ -124,8 +124,8 @@ def _called(results: Results, asked: Asked, rows: pd.DataFrame) -> list[str]:
     called = known["verdict"].str.startswith("called")
     lines = []
     if len(known):
-        lines.append(f"{int(called.sum())} of the {len(known)} clips shown reach the threshold of "
-                     f"{tables.text(cams.label(results, asked.detector))} and are called fake.")
+        lines.append(f"Clips shown that reach the threshold of {tables.text(cams.label(results, asked.detector))} "
+                     f"and are called fake: {int(called.sum())} of {len(known)}.")
     if not called[known["rule"] == "caught_fake"].all():
         lines.append("A fake may have the highest score of its generator and still not be called fake: then none of "
                      "them was." if asked.chosen_by == asked.detector else

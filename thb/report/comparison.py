@@ -168,11 +168,11 @@ def _summary(rows: pd.DataFrame) -> str:
 
 def _protocol_table(results: Results, rows: pd.DataFrame, protocol: str) -> str:
     title = results.protocol(protocol).title
-    caption = tables.text(title if "_" in protocol else f"{title} ({protocol})")
+    summary = f"<b>{tables.text(title if '_' in protocol else f'{title} ({protocol})')}</b> {len(rows)} cells"
     heads = ["Detector", "Generator", "Metric", "Printed", "Reproduced", "Interval", "Difference", "Verdict"]
     bodies = [tables.body([_table_row(results, row)]) for row in rows.to_dict("records")]
-    return tables.table(f"{caption} <small>· {len(rows)} cells</small>", heads, bodies,
-                        words={"Generator", "Metric", "Interval", "Verdict"})
+    return tables.folded(summary, tables.table("Cells <small>· a row each</small>", heads, bodies,
+                                               words={"Generator", "Metric", "Interval", "Verdict"}))
 
 
 def _table_row(results: Results, row: dict) -> str:

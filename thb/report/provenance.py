@@ -7,6 +7,7 @@ import json
 import platform
 import re
 import subprocess
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,14 @@ def record(paths: Paths) -> dict[str, dict[str, str]]:
 
 
 def inputs(paths: Paths) -> dict[str, str]:
-    """Path below the root -> hash, of the results that exhibits read."""
-    found = [p for p in (paths.cells, paths.metrics, paths.corpus, paths.curation) if p.is_file()]
-    return {paths.relative(path): hashlib.sha256(path.read_bytes()).hexdigest()[:SHORT] for path in found}
+    """Path below the root -> hash, of the results that exhibits read; of a folder, of all its tables together."""
+    read = (paths.cells, paths.metrics, paths.corpus, paths.curation, paths.results / "scores", paths.results / "cams")
+    tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}
+    return {paths.relative(path): _digest(files) for path, files in tables.items() if files}
+
+
+def _digest(files: Iterable[Path]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:SHORT]
 
 
 def made_from(paths: Paths, name: str) -> dict[str, dict[str, str]]:

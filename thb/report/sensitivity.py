@@ -121,8 +121,7 @@ def _html(results: Results, rows: pd.DataFrame, shown: Sequence[str]) -> str:
     for name in names:
         own = rows[rows["question"] == name]
         table = _other_fits(own) if name == OTHER_FITS else _table(results, name, own)
-        parts.append(f"<details{' open' if len(names) == 1 else ''}><summary>{_summary(results, name, own)}</summary>"
-                     f"{table}</details>")
+        parts.append(tables.folded(_summary(results, name, own), table, opened=len(names) == 1))
     return "\n".join([*parts, tables.notes(_notes(results, rows))])
 
 

@@ -96,6 +96,11 @@ def table(
     )
 
 
+def folded(summary: str, content: str, opened: bool = False) -> str:
+    """Long tables behind a line that opens them; both are HTML."""
+    return f"<details{' open' if opened else ''}><summary>{summary}</summary>{content}</details>"
+
+
 def body(rows: Iterable[str], css: str = "") -> str:
     """One <tbody>; sorting moves bodies, so rows that belong together stay together."""
     opening = f'<tbody class="{css}">' if css else "<tbody>"

@@ -161,7 +161,7 @@ def _html(results: Results, rows: pd.DataFrame, names: Sequence[str]) -> str:
 
 def _body(own: pd.DataFrame, levels: Sequence[float]) -> str:
     """One detector: reals that may be accused, ours, the printed."""
-    accused = [f'<td class="which">{int(own.loc[a, "allowed"])} of {int(own.loc[a, "n_real"])}</td>' for a in levels]
+    accused = [f'<td>{int(own.loc[a, "allowed"])} of {int(own.loc[a, "n_real"])}</td>' for a in levels]
     ours = [tables.number({**own.loc[a], "n_fake": 1}, False, False) for a in levels]
     lines = [tables.row(text(own["detector"].iloc[0]), ['<td class="which">reproduced</td>', *ours]),
              tables.row("", ['<td class="which">reals accused</td>', *accused], "printed")]
