@@ -84,7 +84,7 @@ def _table_row(results: Results, asked: Asked, row: dict) -> str:
     fit = row["protocol"] + (f", without {results.label(row['generator'])}" if left_out else "")
     numbers = [f'<td data-value="{row[k]:.6g}">{tables.decimal(row[k], 3)}</td>' for k in ("score", "threshold")]
     shares = [f'<td data-value="{row[k]:.6g}">{tables.decimal(row[k])}</td>' for k in ("background", "covers", "peak")]
-    return tables.row(tables.text(row["clip"]), [
+    return tables.row(tables.clip(row["clip"]), [
         tables.plain(results.label(row["source"])), tables.plain(fit), tables.plain(_by(results, asked, row["rule"])),
         *numbers, tables.plain(row["verdict"]), *shares])
 

@@ -27,6 +27,12 @@ def name(label: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", text(label).replace("-", "\u2011"))
 
 
+def clip(name: str) -> str:
+    """A clip's id, which may break between its parts: a phone has no room for the whole."""
+    broken = re.sub(r"(--|/)(?=.)", r"\1<wbr>", text(name))
+    return f'<span class="wrap">{broken}</span>'
+
+
 def decimal(value: float, places: int = 2) -> str:
     """A number as the tables show it, or a dash where there is none."""
     return NONE if math.isnan(value) else f"{value:.{places}f}"
