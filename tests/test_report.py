@@ -270,9 +270,16 @@ def test_what_too_few_clips_cannot_tell_is_left_open(made):
 
 
 def test_the_printed_findings_are_those_of_the_paper(made):
-    results = open_results(made.root)
-    hardest = shifts.hardest(shifts.by_generator(results, findings.SHIFTS, "T1", printed=True))
-    assert set(hardest) == {"emoportraits", "hallo2"}
+    rows = findings.build(["T1"]).rows.set_index("finding")
+    assert rows.loc["The same two generators are hardest by mean T1 over protocols", "printed"] == (
+        "EMOPortraits, Hallo2")
+
+
+@pytest.mark.parametrize(("named", "verdict"), [("ab", HOLDS), ("cd", FAILS), ("ac", OPEN), ("az", OPEN)])
+def test_an_order_of_generators_holds_only_where_no_intervals_overlap(named, verdict):
+    means = {"a": Mean(0.1, 0.0, 0.2), "b": Mean(0.3, 0.2, 0.4), "c": Mean(0.6, 0.5, 0.9), "d": Mean(0.7, 0.5, 0.9)}
+    assert shifts.are_lowest(named, means) == verdict
+    assert shifts.are_lowest(named, {**means, "b": Mean(math.nan)}) == OPEN
 
 
 # ---- what all have in common --------------------------------------------------------------------------

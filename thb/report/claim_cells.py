@@ -10,8 +10,8 @@ from itertools import product
 import numpy as np
 
 from thb.errors import ParamsError, unknown
-from thb.report.findings import SHIFTS
 from thb.report.results import Results
+from thb.report.shifts import SHIFTS
 from thb.report.tables import UNRESOLVABLE, decimal
 
 AXES = ("protocol", "detector", "generator")

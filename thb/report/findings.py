@@ -13,13 +13,12 @@ from matplotlib.figure import Figure
 
 from thb.errors import DataError
 from thb.metrics import AUC
-from thb.report import ablation_table, dots, shifts, style, tables
+from thb.report import ablation_table, dots, generator_means, means, shifts, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
-from thb.report.shifts import FAILS, HOLDS, OPEN
+from thb.report.shifts import FAILS, HOLDS, OPEN, SHIFTS
 from thb.report.tables import decimal, text
 
-SHIFTS = ("P1", "P2", "P3")
 SWAPS = "ffpp"
 CSS = {HOLDS: "holds", FAILS: "fails", OPEN: "unknown"}
 
@@ -75,14 +74,15 @@ def _fall(results: Results, metric: str, before: str, after: str) -> Finding:
 
 
 def _hardest(results: Results, metric: str) -> Finding:
-    theirs = shifts.hardest(shifts.by_generator(results, SHIFTS, metric, printed=True))
-    ours = shifts.hardest(shifts.by_generator(results, SHIFTS, metric, printed=False))
-    verdict = OPEN if not ours else HOLDS if set(ours) == set(theirs) else FAILS
+    rows = generator_means.by_generator(results, SHIFTS, metric)
+    rows = rows[rows["protocol"] == generator_means.ALL].set_index("generator")
+    ours = {g: means.known(row) for g, row in rows.iterrows()}
+    named = shifts.hardest(rows["printed"].to_dict())
     return Finding(
         f"The same two generators are hardest by mean {metric} over protocols",
-        _names(results, theirs),
-        _names(results, ours) or "too few clips",
-        verdict,
+        _names(results, named),
+        _names(results, shifts.hardest({g: m.value for g, m in ours.items()})) or "too few clips",
+        shifts.are_lowest(named, ours),
     )
 
 
@@ -144,7 +144,7 @@ def _html(results: Results, found: Sequence[Finding], metrics: Sequence[str]) ->
     ]
     said = [shifts.fall_sentence(results, e, m, "P1", "P3") for e in results.tested for m in metrics]
     rule = (
-        "A fall holds when the two intervals do not overlap and the second is lower; where they overlap, or "
+        "A fall, or an order of generators, holds when no intervals that it compares overlap; where they do, or "
         "the clips are too few, it cannot be told. The mean over detectors carries the mean interval."
     )
     return tables.table(

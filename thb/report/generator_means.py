@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from thb.report import classes, dots, means, protocol_table, shifts, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.findings import SHIFTS
 from thb.report.results import Results, open_results
+from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 
 COLUMNS = ["generator", "protocol", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable", "printed"]

@@ -43,7 +43,7 @@ def printed_in_short(results: Results) -> str:
     rows = "".join(
         f"<tr><th>{protocol}</th><td>{results.protocol(protocol).title.lower()}</td>"
         f"<td>{shifts.printed_over_detectors(results, protocol, metric)}</td></tr>"
-        for protocol in findings.SHIFTS
+        for protocol in shifts.SHIFTS
     )
     return _small_table(f"<tr><th></th><th>new in the test</th><th>mean {metric}</th></tr>", rows)
 

@@ -121,7 +121,7 @@ def _printed(results: Results) -> dict[str, Number]:
         "printed_reals": (f"{int(own['real_count']):,}", TABLE1),
         "printed_removed": (f"{total['ratio_removed_pct_approx']:g} %", TABLE4),
     }
-    for protocol in findings.SHIFTS:
+    for protocol in shifts.SHIFTS:
         mean = shifts.printed_over_detectors(results, protocol, findings.headline(results)[1])
         cells[f"printed_{protocol}"] = (str(mean), PRINTED)
     return {key: Number(shown, source) for key, (shown, source) in cells.items()}

@@ -40,7 +40,7 @@ EXHIBITS: dict[str, tuple[ModuleType, str]] = {
     "said_about_curve": (tpr_curve, f"{SCORES}, {PRINTED}"),
     "said_about_radar": (radar, f"{CELLS}, {PRINTED}"),
     "said_about_swaps": (swap_table, f"{CELLS}, {SCORES}"),
-    "said_about_hard": (hard_table, f"{CELLS}, {PRINTED}"),
+    "said_about_hard": (hard_table, f"{CELLS}, {SCORES}, {PRINTED}"),
     "said_about_transitions": (transitions, f"{SCORES}, {PRINTED}"),
     "said_about_panels": (cam_panel, CAMS),
     "said_about_attention": (attention_table, CAMS),

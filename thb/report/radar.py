@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 
 from thb.report import classes, dots, means, protocol_table, shifts, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.findings import SHIFTS
 from thb.report.results import MEAN, MEASURED, Results, open_results
+from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 
 COLUMNS = [*MEASURED, "printed"]

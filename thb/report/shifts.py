@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from thb.report.results import Entrant, Results
 from thb.report.tables import decimal, text
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
+SHIFTS = ("P1", "P2", "P3")      # the paper's protocols, from the mildest shift to the hardest
 
 
 @dataclass(frozen=True)
@@ -87,21 +88,15 @@ def hardest(scores: dict[str, float], n: int = 2) -> list[str]:
     return sorted(scores, key=scores.__getitem__)[:n]
 
 
-def by_generator(results: Results, protocols: Sequence[str], metric: str, printed: bool) -> dict[str, float]:
-    """generator -> mean over detectors (controls apart) and protocols, printed or ours."""
-    out = {}
-    for generator in results.params.generators:
-        if printed:
-            values = [
-                results.printed_cell(p, e.printed, generator, metric)
-                for p in protocols
-                for e in results.entrants
-                if e.printed
-            ]
-        else:
-            values = [own_cell(results, p, e, generator, metric) for p in protocols for e in results.tested]
-        out[generator] = float(np.mean(values)) if values else float("nan")
-    return out
+def are_lowest(named: Sequence[str], means: Mapping[str, Mean]) -> str:
+    """The verdict on 'these are the lowest': open where intervals overlap too much, or a number is missing."""
+    if any(math.isnan(m.value) for m in means.values()) or not set(named) <= set(means):
+        return OPEN
+    others = [mean for name, mean in means.items() if name not in named]
+    if all(means[name].hi < other.lo for name in named for other in others):
+        return HOLDS
+    below = max(sum(other.hi < means[name].lo for other in others) for name in named)
+    return FAILS if below >= len(named) else OPEN
 
 
 def own_cell(results: Results, protocol: str, entrant: Entrant, generator: str, metric: str) -> float:

@@ -17,9 +17,8 @@ from thb.measure import draws, tested
 from thb.records import SCORE_COLUMNS, read_csv
 from thb.report import dots, means, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.findings import SHIFTS
 from thb.report.results import Results, open_results
-from thb.report.shifts import Mean
+from thb.report.shifts import SHIFTS, Mean
 from thb.report.tables import decimal, text
 
 COLUMNS = ["detector", "fpr", "allowed", "n_real", "resolvable", "value", "lo", "hi", "printed"]
