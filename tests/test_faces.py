@@ -1,4 +1,4 @@
-"""The Haar finder: where rendered and real heads are, one face a clip, and nothing where nothing is."""
+"""Finding faces: where rendered and real heads are, one face a clip, and nothing where nothing is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from clips_made import SAMPLES, needs_samples
 
 from thb import faces, video
+from thb.faces import track
+from thb.faces.haar import PROFILE, in_ours
 from thb.mini.motion import draw_motion
 from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
@@ -20,7 +22,7 @@ HEADS, FRAMES = 12, 4
 
 @pytest.fixture(scope="module")
 def haar(tmp_path_factory):
-    return faces.finder("haar", Paths(tmp_path_factory.mktemp("nothing")))
+    return faces.finder("haar", Paths(tmp_path_factory.mktemp("nothing")), {})
 
 
 def find(haar: faces.FaceFinder, frames: np.ndarray) -> faces.Faces:
@@ -87,24 +89,44 @@ def test_no_face_is_the_whole_frame(haar, picture):
     assert np.isnan(face.landmarks).all()
 
 
+def sights(*boxes: list[float]) -> np.ndarray:
+    """Faces with these boxes in one frame, their points on the corners."""
+    return np.array([[*box, *box, *box, *box[:2]] for box in boxes]).reshape(-1, track.SIGHT)
+
+
 def test_the_face_that_stays_wins_over_one_that_is_seen_once():
     steady, once = [0.3, 0.3, 0.6, 0.6], [0.0, 0.0, 0.9, 0.9]
-    seen = [np.array([steady, once])] + [np.array([steady])] * 3
-    assert np.array_equal(faces._one_face(seen), [steady] * 4)
+    seen = [sights(steady, once)] + [sights(steady)] * 3
+    assert np.array_equal(track.one_face(seen)[:, :4], [steady] * 4)
 
 
 def test_of_two_that_stay_the_larger_wins_and_gaps_stay_gaps():
     large, small = [0.1, 0.1, 0.6, 0.6], [0.7, 0.7, 0.9, 0.9]
-    seen = [np.array([small, large]), np.zeros((0, 4)), np.array([large, small])]
-    chosen = faces._one_face(seen)
-    assert np.array_equal(chosen[[0, 2]], [large, large])
+    seen = [sights(small, large), sights(), sights(large, small)]
+    chosen = track.one_face(seen)
+    assert np.array_equal(chosen[[0, 2], :4], [large, large])
     assert np.isnan(chosen[1]).all()
+
+
+def test_a_head_that_walks_through_the_picture_is_followed():
+    """Step by step: its last place has nothing in common with its first."""
+    walk = [[x, 0.2, x + 0.3, 0.5] for x in np.linspace(0, 0.7, 8)]
+    other = [0.4, 0.6, 0.6, 0.8]
+    chosen = track.one_face([sights(other, box) for box in walk])
+    assert np.allclose(chosen[:, :4], walk)
+    assert track.as_face(chosen).share == 1
+
+
+def test_a_face_in_too_few_frames_is_none():
+    box = [0.1, 0.1, 0.6, 0.6]
+    assert track.as_face(track.one_face([sights(box)] + [sights()] * 3)).share == 0.25
+    assert track.as_face(track.one_face([sights(box)] + [sights()] * 4)).box.tolist() == [0, 0, 1, 1]
 
 
 def test_a_mirrored_cascade_gives_the_mirrored_face():
     boxes = np.array([[0.2, 0.3, 0.6, 0.7]])
-    plain = faces._as_faces(boxes, faces._PROFILE, mirrored=False)
-    turned = faces._as_faces(boxes, faces._PROFILE, mirrored=True)
+    plain = track.as_face(in_ours(boxes, PROFILE, mirrored=False))
+    turned = track.as_face(in_ours(boxes, PROFILE, mirrored=True))
     assert turned.box == pytest.approx([1 - plain.box[2], plain.box[1], 1 - plain.box[0], plain.box[3]])
     assert turned.landmarks[0] == pytest.approx([1 - plain.landmarks[1, 0], plain.landmarks[1, 1]])
     assert (turned.landmarks[[1, 4], 0] > turned.landmarks[[0, 3], 0]).all()
