@@ -12,8 +12,9 @@ import av
 import numpy as np
 import pytest
 
+from thb.blocks import Sound
 from thb.mini.truth import Truth, pack
-from thb.params import Params, Sound, Store
+from thb.params import Params, Store
 
 RATE = 16_000
 SOUND = Sound(rate=RATE, fft=400, hop=160, mels=80)
