@@ -217,6 +217,17 @@ def test_a_dropped_file_is_gone_on_from_where_it_broke(project, published, hub):
     assert asked == [None, "bytes=3000-"]
 
 
+def test_what_a_failed_run_got_of_a_file_is_gone_on_from_by_the_next(project, published, hub):
+    hub.faults += [Fault("drop", HALLO, after=3000), Fault("status", HALLO, times=3)]
+    with pytest.raises(DataError, match="the Hub answers 500"):
+        fetch.run(project, published)
+    hub.seen.clear()
+    fetch.run(project, published)
+    assert [headers.get("Range") for _, path, headers in hub.seen if "/store/" in path] == ["bytes=3000-"]
+    assert_whole(project, hub)
+    assert not (project.fetching / "parts").exists()
+
+
 def test_a_server_without_ranges_is_asked_for_the_whole_file(project, published, hub):
     hub.faults += [Fault("drop", HALLO, after=3000), Fault("whole", HALLO, times=3)]
     fetch.run(project, published)
@@ -344,6 +355,14 @@ def test_a_rendered_corpus_is_not_mixed_with_a_download(project, published, hub)
     project.manifest.write_text("path,bytes,sha256,revision\nfake/x.mp4,1,00,mini-11\n")
     with pytest.raises(DataError, match=r"holds the rendered corpus .mini-11."):
         fetch.run(project, published)
+
+
+def test_a_download_cut_short_is_not_swept_away_by_rendering(project, published, params, hub):
+    hub.faults.append(Fault("status", "", status=403, times=1000))
+    with pytest.raises(DataError, match="in a row"):
+        fetch.run(project, published)
+    with pytest.raises(DataError, match="holds another corpus .a download that was cut short."):
+        fetch.run(project, params)
 
 
 # ---- secrets and switches ---------------------------------------------------------------------------
@@ -498,13 +517,14 @@ def test_the_command_ends_with_2_names_the_file_and_a_rerun_with_0(project, hub)
     assert_whole(project, hub)
 
 
-def test_ctrl_c_leaves_nothing_half_written_and_a_rerun_goes_on(project, hub):
+@pytest.mark.parametrize(("how", "ends"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_an_end_at_any_time_leaves_nothing_half_written_and_a_rerun_goes_on(project, hub, how, ends):
     hub.faults.append(Fault("hang", HALLO))
     run = command(project, hub.url)
     _wait_for(lambda: hub.tried["hang"] and len(there(project)) > 5)
-    run.send_signal(signal.SIGINT)
+    run.send_signal(how)
     _, err = run.communicate(timeout=60)
-    assert run.returncode == 130
+    assert run.returncode == ends
     assert "Traceback" not in err
     held = there(project)
     assert held

@@ -1,4 +1,8 @@
-"""One file from the Hub: what is there is gone on from, and nothing unverified gets its name."""
+"""One file from the Hub: what is there is gone on from, and nothing unverified gets its name.
+
+The library's own `hf_hub_download` (2.4) throws away what it has of a file when it is interrupted, and `http_get`
+keeps 10 MB back before it writes, more than a clip has. So the bytes are asked for here, by the library's session.
+"""
 
 from __future__ import annotations
 

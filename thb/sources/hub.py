@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -18,6 +19,8 @@ from huggingface_hub.utils import logging as hub_logging
 from thb.errors import DataError, ParamsError
 from thb.params import Fetch
 from thb.sources.patience import Short, persist
+
+T = TypeVar("T")
 
 KIND = "dataset"
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -92,7 +95,7 @@ class Hub:
             return f"the Hub answers {fault.response.status_code}"
         return str(fault) if isinstance(fault, Short) else f"no connection ({type(fault).__name__})"
 
-    def _ask(self, question):
+    def _ask(self, question: Callable[[], T]) -> T:
         self._refuse_offline()
         try:
             return persist(question, self.settings.retries, self.pause, self.settings.pause)
