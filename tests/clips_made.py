@@ -59,7 +59,7 @@ def write_video(
         video = _video_stream(container, fps, size, pixel, turned)
         audio = container.add_stream(codec, rate=RATE, layout="mono") if sound is not None else None
         for i in range(frames):
-            frame = av.VideoFrame.from_ndarray(_drawing(i, size, picture), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(drawing(i, size, picture), format="rgb24")
             frame.pts, frame.time_base = (ticks[i] if ticks else i), 1 / Fraction(fps)
             container.mux(video.encode(frame))
         container.mux(video.encode())
@@ -130,7 +130,8 @@ def _video_stream(
     return stream
 
 
-def _drawing(i: int, size: tuple[int, int], picture: np.ndarray | None) -> np.ndarray:
+def drawing(i: int, size: tuple[int, int], picture: np.ndarray | None) -> np.ndarray:
+    """A frame that carries its number (uint8 [h, w, 3]), or the picture."""
     if picture is not None:
         return np.ascontiguousarray(picture)
     width, height = size

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import onnx_made
 import pytest
 from clips_made import SAMPLES, needs_samples
 
 from thb import faces, video
+from thb.errors import DataError
 from thb.faces import track
 from thb.faces.haar import PROFILE, in_ours
+from thb.faces.yunet import YuNetFinder
 from thb.mini.motion import draw_motion
 from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
+from thb.params import Net
 from thb.paths import Paths
 from thb.sampling import kept_frames
 
@@ -135,6 +141,48 @@ def test_a_mirrored_cascade_gives_the_mirrored_face():
 def test_overlap_is_shared_area_over_joint_area():
     others = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], float)
     assert faces.overlap(np.array([0.0, 0, 2, 2]), others) == pytest.approx([1, 1 / 3, 0])
+
+
+# ---- YuNet, of which only a stand-in can be made here ------------------------------------------------
+
+@pytest.fixture
+def stand_in(tmp_path) -> tuple[Path, dict[str, Net]]:
+    """A network that sees a face in a bright blue cell of 32 px, and what params.yaml would say of it."""
+    file = onnx_made.write_yunet(tmp_path / "yunet.onnx")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return file, {"yunet": Net(repo="some/one", revision="0" * 40, file=file.name, sha256=sha256, path=str(file))}
+
+
+def lit(*cells: tuple[int, int]) -> np.ndarray:
+    """uint8 [192, 256, 3] RGB with these cells (row, column) blue."""
+    frame = np.zeros((192, 256, 3), np.uint8)
+    for row, column in cells:
+        frame[32 * row:32 * row + 32, 32 * column:32 * column + 32, 2] = 255
+    return frame
+
+
+def test_yunet_s_boxes_and_points_are_fractions_of_the_frame(stand_in, tmp_path):
+    """A face of 64 px about the corner of cell (2, 3), its points to the right of that corner; red is no face."""
+    yunet = faces.finder("yunet", Paths(tmp_path), stand_in[1])
+    face = find(yunet, np.stack([lit((2, 3))] * 3 + [lit()]))
+    assert face.box == pytest.approx([64 / 256, 32 / 192, 128 / 256, 96 / 192])
+    assert face.share == 0.75
+    assert face.landmarks[:, 0] == pytest.approx((96 + 32 * np.arange(5) / 5) / 256)
+    assert face.landmarks[:, 1] == pytest.approx(64 / 192)
+    assert find(yunet, lit((2, 3))[None, ..., ::-1]).share == 0
+
+
+def test_yunet_follows_the_head_that_stays_and_cuts_its_box_at_the_frame(stand_in, tmp_path):
+    yunet = faces.finder("yunet", Paths(tmp_path), stand_in[1])
+    once = np.stack([lit((1, 6), (4, 2))] + [lit((4, 2))] * 7)
+    assert find(yunet, once).box == pytest.approx([32 / 256, 96 / 192, 96 / 256, 160 / 192])
+    assert find(yunet, lit((0, 0))[None]).box == pytest.approx([0, 0, 32 / 256, 32 / 192])
+
+
+def test_what_is_no_network_is_refused_in_one_line(tmp_path):
+    (tmp_path / "a.onnx").write_text("no network")
+    with pytest.raises(DataError, match="a.onnx is no network that OpenCV can run as YuNet"):
+        find(YuNetFinder(tmp_path / "a.onnx"), lit((0, 0))[None])
 
 
 @needs_samples
