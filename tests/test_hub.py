@@ -258,7 +258,7 @@ STAYING = {
     "500 for good": (Fault("status", HALLO, times=4), "the Hub answers 500"),
     "429 for good": (Fault("status", HALLO, status=429, times=4), "the Hub answers 429"),
     "429 until tomorrow": (Fault("status", HALLO, status=429, headers={"Retry-After": "86400"}), "the Hub answers 429"),
-    "403": (Fault("status", HALLO, status=403), "the Hub answers 403"),
+    "403": (Fault("status", HALLO, status=403), "the Hub answers 403 .does HF_TOKEN allow it"),
     "always too short": (Fault("short", HALLO, after=0, times=4), "sent 0 bytes where it lists"),
     "always too long": (Fault("long", HALLO, times=4), "bytes where it lists"),
     "hangs for good": (Fault("hang", HALLO, times=4), "no connection .ReadTimeout."),
@@ -311,7 +311,7 @@ def test_a_hub_that_dies_is_not_asked_for_every_file(project, published, hub):
 def test_a_full_disk_is_known_before_the_first_byte(project, published, hub, monkeypatch):
     usage = shutil.disk_usage(project.root)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    with pytest.raises(DiskError, match=r"needs 0\.00 GB more, and its disk has 0\.00 GB free"):
+    with pytest.raises(DiskError, match=r"needs 3\.\d+MB more, and its disk has 1\.00kB free"):
         fetch.run(project, published)
     assert not hub.files_asked()
 

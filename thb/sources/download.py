@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -17,13 +16,12 @@ from huggingface_hub import hf_raise_for_status
 
 from thb.errors import DataError
 from thb.records import disk_errors
+from thb.sources.crew import Report
 from thb.sources.hub import Hub, HubFile, Unreachable
 from thb.sources.patience import Short, persist
 
 BLOCK = 1 << 20
 UNSATISFIABLE, PARTIAL = 416, 206       # answers to a request that goes on from somewhere
-
-Report = Callable[[int], None]      # bytes that came in (or, below 0, were in vain)
 
 
 class Refused(DataError):

@@ -23,6 +23,7 @@ from thb.sources.patience import Short, persist
 T = TypeVar("T")
 
 KIND = "dataset"
+DENIED = (401, 403)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -92,7 +93,8 @@ class Hub:
         if isinstance(fault, RepositoryNotFoundError):
             return f"there is no {self.name}, or it takes an HF_TOKEN to see it"
         if isinstance(fault, HfHubHTTPError):
-            return f"the Hub answers {fault.response.status_code}"
+            denied = " (does HF_TOKEN allow it?)" if fault.response.status_code in DENIED else ""
+            return f"the Hub answers {fault.response.status_code}{denied}"
         return str(fault) if isinstance(fault, Short) else f"no connection ({type(fault).__name__})"
 
     def _ask(self, question: Callable[[], T]) -> T:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -18,22 +14,14 @@ from thb.params import Params
 from thb.paths import Paths
 from thb.records import MANIFEST_COLUMNS, RENDERED, read_rows
 from thb.sources import own_copy
-from thb.sources.download import Refused, Report, download, place, set_aside, settle, size, take_over, verify
+from thb.sources.crew import Bar, Crew, Report
+from thb.sources.download import Refused, download, place, set_aside, settle, size, take_over, verify
 from thb.sources.hub import Hub, HubFile, Unreachable
 from thb.sources.ledger import Ledger, keep_listing, kept_listing, listed
 from thb.sources.wanted import is_wanted, strays
 
 NAMED = 3           # faults that the last line names; each has a line of its own above
 IN_A_ROW = 8        # files that fail one after the other before the rest is not tried
-LONG = 10           # seconds of waiting that are said
-
-T = TypeVar("T")
-Finished = Iterator[tuple[HubFile, Future[T]]]
-Bar = Callable[[str, int], AbstractContextManager[Report]]      # what is done, of how many bytes
-
-
-class Stopped(Exception):
-    """Raised in threads once the run ends: by Ctrl-C, a full disk, or a Hub that is gone."""
 
 
 class Release:
@@ -43,9 +31,9 @@ class Release:
         if paths.variant:
             raise ParamsError(f"control corpora are rendered, and profile {params.profile!r} downloads its clips")
         _refuse_rendered(paths)
-        self.paths, self.params, self.bar, self.say = paths, params, bar, say
-        self.stop = threading.Event()
-        self.hub = Hub(params.fetch, params.active.revision, self._pause)
+        self.paths, self.params, self.say = paths, params, say
+        self.crew = Crew(params.fetch.workers, bar, say)
+        self.hub = Hub(params.fetch, params.active.revision, self.crew.pause)
         self.own = own_copy.folder(params)
         if self.own and paths.raw.resolve().is_relative_to(self.own):
             raise ParamsError(f"your own copy of the release, {str(self.own)!r}, holds data/raw; it must lie elsewhere")
@@ -115,8 +103,8 @@ class Release:
         doubtful = [file for file in here if again or not ledger.knows(file)]
         missing = {file.path for file in files} - {file.path for file in here}
         total = sum(size(self.paths.raw / file.path) for file in doubtful)
-        with (self._ticking("checking", total) as tick,
-              self._side_by_side(lambda file: self._rehash(file, tick), doubtful) as finished):
+        with (self.crew.ticking("checking", total) as tick,
+              self.crew.side_by_side(lambda file: self._rehash(file, tick), doubtful) as finished):
             for file, done in finished:
                 sha256, fits = done.result()
                 if fits:
@@ -152,8 +140,8 @@ class Release:
         self.paths.fetching.mkdir(parents=True, exist_ok=True)
         needed, free = sum(map(self._needs, todo)), shutil.disk_usage(self.paths.raw).free
         if needed > free:
-            raise DiskError(f"data/raw needs {needed / 1e9:.2f} GB more, and its disk has {free / 1e9:.2f} GB free; "
-                            "make room, or let data/raw be a link to a larger disk")
+            raise DiskError(f"data/raw needs {tqdm.format_sizeof(needed, 'B')} more, and its disk has "
+                            f"{tqdm.format_sizeof(free, 'B')} free; make room, or work on a larger disk")
 
     def _needs(self, file: HubFile) -> int:
         own = self._mine(file)
@@ -165,8 +153,8 @@ class Release:
         """Every file, several at a time; those that cannot be had do not keep the others from coming."""
         faults, row = [], 0
         left = sum(file.bytes - min(file.bytes, size(self._part(file))) for file in todo)
-        with (self._ticking("fetching", left) as tick,
-              self._side_by_side(lambda file: self._bring_one(file, tick), todo) as finished):
+        with (self.crew.ticking("fetching", left) as tick,
+              self.crew.side_by_side(lambda file: self._bring_one(file, tick), todo) as finished):
             for file, done in finished:
                 try:
                     ledger.add(file, done.result())
@@ -214,38 +202,6 @@ class Release:
     def _part(self, file: HubFile) -> Path:
         """Where the file grows; named after its content too, so that no other revision's is gone on from."""
         return self.paths.fetching / "parts" / f"{file.path}.{listed(file)[:12]}"
-
-    # ---- threads
-
-    @contextmanager
-    def _ticking(self, what: str, total: int) -> Iterator[Report]:
-        """A bar, if there is anything to do, whose ticks stop the threads that make them once the run ends."""
-        with self.bar(what, total) if total else nullcontext(lambda _: None) as report:
-            def tick(n: int) -> None:
-                if self.stop.is_set():
-                    raise Stopped
-                report(n)
-
-            yield tick
-
-    @contextmanager
-    def _side_by_side(self, work: Callable[[HubFile], T], files: Iterable[HubFile]) -> Iterator[Finished[T]]:
-        """Each file with its finished work, in the order in which it ends; an error meanwhile stops the others."""
-        pool, ended_well = ThreadPoolExecutor(self.params.fetch.workers), False
-        try:
-            futures = {pool.submit(work, file): file for file in files}
-            yield ((futures[done], done) for done in as_completed(futures))
-            ended_well = True
-        finally:
-            if not ended_well:
-                self.stop.set()
-            pool.shutdown(cancel_futures=True)
-
-    def _pause(self, seconds: float) -> None:
-        if seconds >= LONG:
-            self.say(f"waiting {seconds:.0f} s before the Hub is asked again")
-        if self.stop.wait(seconds):
-            raise Stopped
 
 
 def _is_plain(path: Path) -> bool:
