@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from clips_made import with_profile, write_list
+from test_cli import thb
 from test_layout import touch
 
 from thb.records import ERROR
@@ -126,6 +127,12 @@ def test_it_prints_it_all_and_changes_nothing(release, hub, capsys):
     for words in ("celebvhq           test ", "THB_FFPP or reals.ffpp", "all, today", "unseen_P3", "tableD10"):
         assert words in said
     assert sorted(release.root.rglob("*")) == before
+
+
+def test_the_command_has_examples():
+    done = thb("data", "status", "--help")
+    assert done.returncode == 0
+    assert "THB_FFPP=" in done.stdout
 
 
 def test_nothing_fetched_is_said_not_raised(project, hub, capsys):

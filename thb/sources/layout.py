@@ -66,7 +66,7 @@ def sound_generation(paths: Paths) -> str:
     if (paths.raw / "audio" / "fake_celebvhq").is_dir():
         return "as corrected in 2026: the fakes' own sound, and their drivers' beside it"
     if (paths.raw / "audio" / "fake").is_dir():
-        return "of a card before 2026: the drivers' sound, which may not be what is heard in the fakes"
+        return "of a part of the release, or of a card before 2026, which held the drivers' sound in the fakes' place"
     return "none"
 
 
