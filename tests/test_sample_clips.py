@@ -61,3 +61,9 @@ def test_a_real_clip_that_drives_a_fake_elsewhere_is_reported(repo: Path):
     assert leakage.reals_that_drive(pd.DataFrame([real, fake]), known) == [
         "SAK2kObsiMY_5: real in test, drives aniportrait_audio in train"]
     assert leakage.reals_that_drive(pd.DataFrame([real | {"clip": "celebvhq/other_1"}]), known) == []
+
+
+def test_without_reals_nothing_drives():
+    fake = {"clip": "a/b", "role": "generator", "source": "a", "split": "test", "driver": "SAK2kObsiMY_5"}
+    none = pd.DataFrame([fake])
+    assert leakage.reals_that_drive(none, pd.DataFrame([["SAK2kObsiMY_5", "a", "here"]], columns=KNOWN)) == []

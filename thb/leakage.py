@@ -37,7 +37,7 @@ def reals_that_drive(clips: pd.DataFrame, known: pd.DataFrame | None = None) -> 
     `known` (`clip`, `generator`, `seen`) are drivers whose fakes of the release need not be at hand.
     """
     reals = clips[clips["role"] == "real"]
-    split_of = dict(zip(reals["clip"].str.partition("/")[2], reals["split"], strict=True))
+    split_of = dict(zip((clip.partition("/")[2] for clip in reals["clip"]), reals["split"], strict=True))
     by_nature = clips["role"] == "swap"   # a swap's target is a real clip that drives it
     fakes = clips[clips["driver"].isin(split_of) & ~by_nature]
     found = {f"{fake.driver}: real in {split_of[fake.driver]}, drives {fake.source} in {fake.split}"
