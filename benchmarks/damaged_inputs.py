@@ -122,6 +122,9 @@ def odd(folder: Path, i: int, content: bytes) -> None:
         os.mkfifo(folder / f"{i:05d}--pipe{i}_1--Hallo.mp4")
     elif kind == 3:
         (folder / f"{i:05d}--nowhere{i}_1--Hallo.mp4").symlink_to("nothing")
+    elif kind == 4:
+        itself = folder / f"{i:05d}--itself{i}_1--Hallo.mp4"
+        itself.symlink_to(itself)
     else:
         (folder / name).write_bytes(content)
 

@@ -17,7 +17,7 @@ FLOORS = [
     {"paths"},
     {"params", "records", "media"},
     {"nets"},
-    {"protocols", "metrics", "published", "splits", "leakage", "sampling", "store", "video", "audio", "faces",
+    {"protocols", "metrics", "published", "splits", "leakage", "sampling", "store", "journal", "pool", "video", "audio", "faces",
      "roster", "pictures", "sources", "absence", "mini", "detectors", "attention"},
     {"measure"},
     {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},

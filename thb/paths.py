@@ -45,6 +45,11 @@ class Paths:
         return self.root / "paper" / "published"
 
     @property
+    def known_drivers(self) -> Path:
+        """Real clips that drive a fake of the release, by the project page."""
+        return self.published / "known_drivers.csv"
+
+    @property
     def claims(self) -> Path:
         """What the paper claims, each with its check."""
         return self.root / "paper" / "claims.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -173,6 +174,7 @@ def _below_raw(paths: Paths, source: Source, file: Path) -> str:
     """A file's place below data/raw; a link that leads out of it, or of the user's folder, is refused."""
     own = paths.own.get(source.folder)
     below = f"{source.folder}/{file.name}" if own else file.relative_to(paths.raw).as_posix()
-    if not file.resolve().is_relative_to((own or paths.raw).resolve()):
+    real = Path(os.path.realpath(file))     # Path.resolve raises on a link to itself; opening that fails soon enough
+    if not real.is_relative_to((own or paths.raw).resolve()):
         raise DataError(f"{below} is a link that leads out of {own or 'data/raw'}; put the file itself there")
     return below

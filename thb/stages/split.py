@@ -144,7 +144,8 @@ def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
 
 def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
     """Overlaps that no single protocol owns."""
-    found = {"reals_that_drive": leakage.reals_that_drive(clips), "repeated": leakage.repeated(clips),
+    known = read_csv(paths.known_drivers, ["clip", "generator", "seen"])
+    found = {"reals_that_drive": leakage.reals_that_drive(clips, known), "repeated": leakage.repeated(clips),
              "swaps_across_splits": leakage.swaps_across_splits(clips),
              "trained_officially": leakage.trained_officially(clips, official_ffpp(paths))}
     if paths.manifest.is_file():
