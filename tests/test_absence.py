@@ -8,9 +8,9 @@ from clips_made import with_profile
 from test_evaluate import score_rows
 from test_split import setting, write_corpus
 
-from thb import cli
-from thb.absence import DRAWN, SHUFFLED, Fit, absent_fits, left_out
-from thb.records import CELL_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb import cli, showcase
+from thb.absence import DRAWN, SHUFFLED, Fit, absent_fits, left_out, skips_explaining
+from thb.records import CELL_COLUMNS, POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
 from thb.stages import evaluate, split
 
 WHY = "no usable real clip of use 'train'"
@@ -125,6 +125,25 @@ def test_checks_leave_an_empty_table(no_reals, hub):
     assert Fit(no_reals, hub, "container", "all", drawn=True).skips_scoring(DRAWN)
     assert read_csv(no_reals.shuffled("lipfd", "all"), SCORE_COLUMNS).empty
     assert "score_10" in pd.read_csv(no_reals.drawn("container", "all"))
+
+
+def test_what_has_no_scores_is_not_explained(no_reals, hub, capsys):
+    for fit in hub.fits:
+        Fit(no_reals, hub, "tall", fit).skips_scoring()
+    (no_reals.cams("tall") / "old").mkdir(parents=True)
+    assert skips_explaining(no_reals, hub, "tall")
+    assert f"tall is not explained, as all has no scores: {WHY}\n" in capsys.readouterr().out
+    assert list(no_reals.cams("tall").iterdir()) == []
+    assert read_csv(no_reals.pools("tall"), POOL_COLUMNS).empty
+    for fit in hub.fits:
+        write_csv(score_rows(hub, fit, 1), no_reals.scores("tall", fit), SCORE_COLUMNS)
+    assert not skips_explaining(no_reals, hub, "tall")
+
+
+def test_a_reference_without_scores_leaves_a_network_its_own_clips(hub):
+    own = {fit: score_rows(hub, fit, 1) for fit in hub.fits if fit != "ffpp"}
+    none = {fit: table[:0] for fit, table in own.items()}
+    assert set(showcase.choose(hub, "lipfd", own, none)["chosen_by"]) == {"lipfd"}
 
 
 # ---- evaluate ---------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """Fits that the clips at hand do not allow: said in one line, and nothing half-made left behind.
 
-Asked by the command line before `train` and `score`, so that those two stay as they are and no fit is trained anew.
+Asked by the command line before `train`, `score` and `explain`: those stay as they are, and no fit is trained anew.
 """
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,16 @@ import pandas as pd
 
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import DRAWN_COLUMNS, SCORE_COLUMNS, drawn_columns, read_csv, read_json, write_csv, write_json
+from thb.records import (
+    DRAWN_COLUMNS,
+    POOL_COLUMNS,
+    SCORE_COLUMNS,
+    drawn_columns,
+    read_csv,
+    read_json,
+    write_csv,
+    write_json,
+)
 
 SCORES, SHUFFLED, DRAWN = "scores", "scores of shuffled sound", "scores of shuffled labels"
 
@@ -76,6 +86,19 @@ class Fit:
         scores = self.paths.scores(self.detector, self.name)
         _write_empty(scores, SCORE_COLUMNS)
         write_json({"detector": self.detector, "fit": self.name, "absent": self.why}, scores.with_suffix(".json"))
+
+
+def skips_explaining(paths: Paths, params: Params, detector: str) -> bool:
+    """Whether a network has a fit without scores, so that nothing can be shown of it; said, and empty outputs left."""
+    whys = {fit: left_out(paths.scores(detector, fit)) for fit in params.fits if fit != "ffpp"}
+    lacking = [fit for fit, why in whys.items() if why]
+    if not lacking:
+        return False
+    print(f"{detector} is not explained, as {lacking[0]} has no scores: {whys[lacking[0]]}")
+    shutil.rmtree(paths.cams(detector), ignore_errors=True)     # maps of other clips must not be taken for these
+    paths.cams(detector).mkdir(parents=True)
+    _write_empty(paths.pools(detector), POOL_COLUMNS)
+    return True
 
 
 def absent_fits(paths: Paths) -> dict[str, str]:

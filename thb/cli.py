@@ -205,9 +205,13 @@ def evaluate(variant: Variant = "") -> None:
 @app.command(epilog="Example:  thb explain tall")
 def explain(detector: Annotated[str, typer.Argument(help="a name under `explained` in params.yaml")]) -> None:
     """Read a network's heat maps: what they lie on (results/cams), and some of them to be shown."""
-    from thb.stages import explain
+    from thb.absence import skips_explaining
 
-    explain.run(*_context(), detector)
+    paths, params = _context()
+    if not skips_explaining(paths, params, detector):
+        from thb.stages import explain
+
+        explain.run(paths, params, detector)
 
 
 @app.command(epilog="Example:  thb contact")
