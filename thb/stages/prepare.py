@@ -212,19 +212,15 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
 def _meta(table: pd.DataFrame, source: str, params: Params, unlisted: list[str]) -> dict[str, object]:
     """What a reader of the arrays must know, and which files were passed over."""
     return {"source": source, **params.active.store.model_dump(), "finder": params.active.finder,
-            "hop_seconds": params.active.store.sound.hop_seconds, "clips": _counts(table), "faceless": _faceless(table),
+            "hop_seconds": params.active.store.sound.hop_seconds, "clips": _counts(table),
             "unlisted": {"count": len(unlisted), "first": unlisted[:NAMED]}}
-
-
-def _faceless(table: pd.DataFrame) -> int:
-    return int(((table["status"] == OK) & (table["face_share"] == 0)).sum())
 
 
 def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -> None:
     counts = _counts(table)
     print(f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
           f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing")
-    if faceless := _faceless(table):
+    if faceless := int(((table["status"] == OK) & (table["face_share"] == 0)).sum()):
         print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")
