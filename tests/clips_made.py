@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import wave
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import av
 import numpy as np
 import pytest
 
+from thb.blocks import Sound
 from thb.mini.truth import Truth, pack
-from thb.params import Params, Sound, Store
+from thb.params import Params, Store
 
 RATE = 16_000
 SOUND = Sound(rate=RATE, fft=400, hop=160, mels=80)
@@ -48,17 +50,21 @@ def write_video(
     pixel: str = "",
     ticks: list[int] | None = None,
     faststart: bool = False,
+    video_codec: str = "libx264",
+    film: Callable[[int], np.ndarray] | None = None,
 ) -> Path:
-    """An mp4 whose frames carry their numbers as bars, or show `picture` (uint8 [h, w, 3]) throughout.
+    """An mp4 whose frames carry their numbers as bars, or show `picture` (uint8 [h, w, 3]) throughout, or a `film`.
 
     `ticks` are presentation times in units of 1/fps where they are not 0, 1, 2, …
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
-        video = _video_stream(container, fps, size, pixel, turned)
-        audio = container.add_stream(codec, rate=RATE, layout="mono") if sound is not None else None
+        video = _video_stream(container, video_codec, fps, size, pixel, turned)
+        rate = 48_000 if codec == "libopus" else RATE       # the only one that it knows
+        audio = container.add_stream(codec, rate=rate, layout="mono") if sound is not None else None
         for i in range(frames):
-            frame = av.VideoFrame.from_ndarray(_drawing(i, size, picture), format="rgb24")
+            shown = film(i) if film else drawing(i, size, picture)
+            frame = av.VideoFrame.from_ndarray(shown, format="rgb24")
             frame.pts, frame.time_base = (ticks[i] if ticks else i), 1 / Fraction(fps)
             container.mux(video.encode(frame))
         container.mux(video.encode())
@@ -117,9 +123,9 @@ def write_list(
 
 
 def _video_stream(
-    container: av.container.OutputContainer, fps: str, size: tuple[int, int], pixel: str, turned: int
+    container: av.container.OutputContainer, codec: str, fps: str, size: tuple[int, int], pixel: str, turned: int
 ):
-    stream = container.add_stream("libx264", rate=Fraction(fps), options={"preset": "ultrafast", "crf": "12"})
+    stream = container.add_stream(codec, rate=Fraction(fps), options={"preset": "ultrafast", "crf": "12"})
     stream.width, stream.height = size
     stream.pix_fmt, stream.gop_size = "yuv420p", 10
     if pixel:
@@ -129,7 +135,8 @@ def _video_stream(
     return stream
 
 
-def _drawing(i: int, size: tuple[int, int], picture: np.ndarray | None) -> np.ndarray:
+def drawing(i: int, size: tuple[int, int], picture: np.ndarray | None) -> np.ndarray:
+    """A frame that carries its number (uint8 [h, w, 3]), or the picture."""
     if picture is not None:
         return np.ascontiguousarray(picture)
     width, height = size

@@ -1,17 +1,25 @@
-"""The Haar finder: where rendered and real heads are, one face a clip, and nothing where nothing is."""
+"""Finding faces: where rendered and real heads are, one face a clip, and nothing where nothing is."""
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import onnx_made
 import pytest
 from clips_made import SAMPLES, needs_samples
 
 from thb import faces, video
+from thb.errors import DataError
+from thb.faces import track
+from thb.faces.haar import PROFILE, in_ours
+from thb.faces.yunet import YuNetFinder
 from thb.mini.motion import draw_motion
 from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
+from thb.params import Net
 from thb.paths import Paths
 from thb.sampling import kept_frames
 
@@ -20,7 +28,7 @@ HEADS, FRAMES = 12, 4
 
 @pytest.fixture(scope="module")
 def haar(tmp_path_factory):
-    return faces.finder("haar", Paths(tmp_path_factory.mktemp("nothing")))
+    return faces.finder("haar", Paths(tmp_path_factory.mktemp("nothing")), {})
 
 
 def find(haar: faces.FaceFinder, frames: np.ndarray) -> faces.Faces:
@@ -87,24 +95,44 @@ def test_no_face_is_the_whole_frame(haar, picture):
     assert np.isnan(face.landmarks).all()
 
 
+def sights(*boxes: list[float]) -> np.ndarray:
+    """Faces with these boxes in one frame, their points on the corners."""
+    return np.array([[*box, *box, *box, *box[:2]] for box in boxes]).reshape(-1, track.SIGHT)
+
+
 def test_the_face_that_stays_wins_over_one_that_is_seen_once():
     steady, once = [0.3, 0.3, 0.6, 0.6], [0.0, 0.0, 0.9, 0.9]
-    seen = [np.array([steady, once])] + [np.array([steady])] * 3
-    assert np.array_equal(faces._one_face(seen), [steady] * 4)
+    seen = [sights(steady, once)] + [sights(steady)] * 3
+    assert np.array_equal(track.one_face(seen)[:, :4], [steady] * 4)
 
 
 def test_of_two_that_stay_the_larger_wins_and_gaps_stay_gaps():
     large, small = [0.1, 0.1, 0.6, 0.6], [0.7, 0.7, 0.9, 0.9]
-    seen = [np.array([small, large]), np.zeros((0, 4)), np.array([large, small])]
-    chosen = faces._one_face(seen)
-    assert np.array_equal(chosen[[0, 2]], [large, large])
+    seen = [sights(small, large), sights(), sights(large, small)]
+    chosen = track.one_face(seen)
+    assert np.array_equal(chosen[[0, 2], :4], [large, large])
     assert np.isnan(chosen[1]).all()
+
+
+def test_a_head_that_walks_through_the_picture_is_followed():
+    """Step by step: its last place has nothing in common with its first."""
+    walk = [[x, 0.2, x + 0.3, 0.5] for x in np.linspace(0, 0.7, 8)]
+    other = [0.4, 0.6, 0.6, 0.8]
+    chosen = track.one_face([sights(other, box) for box in walk])
+    assert np.allclose(chosen[:, :4], walk)
+    assert track.as_face(chosen).share == 1
+
+
+def test_a_face_in_too_few_frames_is_none():
+    box = [0.1, 0.1, 0.6, 0.6]
+    assert track.as_face(track.one_face([sights(box)] + [sights()] * 3)).share == 0.25
+    assert track.as_face(track.one_face([sights(box)] + [sights()] * 4)).box.tolist() == [0, 0, 1, 1]
 
 
 def test_a_mirrored_cascade_gives_the_mirrored_face():
     boxes = np.array([[0.2, 0.3, 0.6, 0.7]])
-    plain = faces._as_faces(boxes, faces._PROFILE, mirrored=False)
-    turned = faces._as_faces(boxes, faces._PROFILE, mirrored=True)
+    plain = track.as_face(in_ours(boxes, PROFILE, mirrored=False))
+    turned = track.as_face(in_ours(boxes, PROFILE, mirrored=True))
     assert turned.box == pytest.approx([1 - plain.box[2], plain.box[1], 1 - plain.box[0], plain.box[3]])
     assert turned.landmarks[0] == pytest.approx([1 - plain.landmarks[1, 0], plain.landmarks[1, 1]])
     assert (turned.landmarks[[1, 4], 0] > turned.landmarks[[0, 3], 0]).all()
@@ -113,6 +141,48 @@ def test_a_mirrored_cascade_gives_the_mirrored_face():
 def test_overlap_is_shared_area_over_joint_area():
     others = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], float)
     assert faces.overlap(np.array([0.0, 0, 2, 2]), others) == pytest.approx([1, 1 / 3, 0])
+
+
+# ---- YuNet, of which only a stand-in can be made here ------------------------------------------------
+
+@pytest.fixture
+def stand_in(tmp_path) -> tuple[Path, dict[str, Net]]:
+    """A network that sees a face in a bright blue cell of 32 px, and what params.yaml would say of it."""
+    file = onnx_made.write_yunet(tmp_path / "yunet.onnx")
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return file, {"yunet": Net(repo="some/one", revision="0" * 40, file=file.name, sha256=sha256, path=str(file))}
+
+
+def lit(*cells: tuple[int, int]) -> np.ndarray:
+    """uint8 [192, 256, 3] RGB with these cells (row, column) blue."""
+    frame = np.zeros((192, 256, 3), np.uint8)
+    for row, column in cells:
+        frame[32 * row:32 * row + 32, 32 * column:32 * column + 32, 2] = 255
+    return frame
+
+
+def test_yunet_s_boxes_and_points_are_fractions_of_the_frame(stand_in, tmp_path):
+    """A face of 64 px about the corner of cell (2, 3), its points to the right of that corner; red is no face."""
+    yunet = faces.finder("yunet", Paths(tmp_path), stand_in[1])
+    face = find(yunet, np.stack([lit((2, 3))] * 3 + [lit()]))
+    assert face.box == pytest.approx([64 / 256, 32 / 192, 128 / 256, 96 / 192])
+    assert face.share == 0.75
+    assert face.landmarks[:, 0] == pytest.approx((96 + 32 * np.arange(5) / 5) / 256)
+    assert face.landmarks[:, 1] == pytest.approx(64 / 192)
+    assert find(yunet, lit((2, 3))[None, ..., ::-1]).share == 0
+
+
+def test_yunet_follows_the_head_that_stays_and_cuts_its_box_at_the_frame(stand_in, tmp_path):
+    yunet = faces.finder("yunet", Paths(tmp_path), stand_in[1])
+    once = np.stack([lit((1, 6), (4, 2))] + [lit((4, 2))] * 7)
+    assert find(yunet, once).box == pytest.approx([32 / 256, 96 / 192, 96 / 256, 160 / 192])
+    assert find(yunet, lit((0, 0))[None]).box == pytest.approx([0, 0, 32 / 256, 32 / 192])
+
+
+def test_what_is_no_network_is_refused_in_one_line(tmp_path):
+    (tmp_path / "a.onnx").write_text("no network")
+    with pytest.raises(DataError, match="a.onnx is no network that OpenCV can run as YuNet"):
+        find(YuNetFinder(tmp_path / "a.onnx"), lit((0, 0))[None])
 
 
 @needs_samples

@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module may import those on lower floors; on one floor, only within its own group.
 FLOORS = [
-    {"errors", "torch_compat"},
+    {"errors", "blocks", "torch_compat"},
     {"paths"},
     {"params", "records", "media"},
-    {"protocols", "metrics", "published", "splits", "leakage", "sampling", "store", "video", "audio", "faces",
-     "roster", "pictures", "sources", "mini", "detectors", "attention"},
+    {"nets"},
+    {"protocols", "metrics", "published", "splits", "leakage", "sampling", "store", "journal", "pool", "video", "audio",
+     "faces", "roster", "pictures", "sources", "absence", "mini", "detectors", "attention"},
     {"measure"},
     {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},
     {"stages"},

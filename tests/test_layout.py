@@ -154,6 +154,56 @@ def test_what_does_not_parse_is_counted_with_its_reason(project, params):
     assert "train, val, test" in bad["hallo/validation"]["reason"]
 
 
+@pytest.mark.parametrize(
+    ("source", "file", "split", "who"),
+    [
+        ("hallo", "fake/Hallo/train/00054--ptAdtShJa_0_1--Hallo.mp4", "train", ("00054", "ptAdtShJa_0_1")),
+        ("hallo2", "fake/Hallo2/val/00054--abcdefghijk_1--Hallo2.mp4", "val", ("00054", "abcdefghijk_1")),
+        ("emoportraits", "fake/EmoPortrait/test/47608--5be_UPkLRw_4--EmoPortrait.mp4", "test",
+         ("47608", "-5be_UPkLRw_4")),
+        ("aniportrait_audio", "fake/AniPortraitAudio/test/00001--SAK2kObsiMY_5--AniPortraitAudio.mp4", "test",
+         ("00001", "SAK2kObsiMY_5")),
+        ("aniportrait_video", "fake/AniPortraitVideo/val/00001--_W4Em_fHubY_23--AniPortraitVideo.mp4", "val",
+         ("00001", "_W4Em_fHubY_23")),
+        ("liveportrait", "fake/LivePortrait/train/01071--7F1bODlFs2U_1--LivePortrait.mp4", "train",
+         ("01071", "7F1bODlFs2U_1")),
+        ("hallo3", "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4", "test", ("27576", "SWlYiOtP5mI_2")),
+        ("magi1", "fake/additional_dataset/MAGI-1/00011.mp4", "test", ("00011", "")),
+    ],
+)
+def test_every_folder_of_the_release_by_its_own_name(project, params, source, file, split, who):
+    touch(project, file)
+    (row,) = rows(project, params, source).values()
+    assert (row["status"], row["split"], (row["portrait"], row["driver"])) == ("ok", split, who)
+
+
+def test_a_printed_name_in_the_folders_place_is_no_clip(project, params):
+    touch(project, "fake/EmoPortrait/test/47608--5be_UPkLRw_4--EMOPortraits.mp4")
+    (row,) = rows(project, params, "emoportraits").values()
+    assert row["status"] == "error"
+
+
+def test_swaps_that_are_not_there_are_none(project, params):
+    write_list(project.raw, {"train": ["001"]}, {})
+    assert rows(project, params, "faceswap") == {}
+
+
+def test_the_generation_of_the_sound_is_told_by_its_folders(project):
+    assert layout.sound_generation(project) == "none"
+    (project.raw / "audio/fake").mkdir(parents=True)
+    assert "before 2026" in layout.sound_generation(project)
+    (project.raw / "audio/fake_celebvhq").mkdir()
+    assert "corrected in 2026" in layout.sound_generation(project)
+
+
+def test_ffpps_own_list_is_never_taken_for_the_releases(project, params):
+    write_list(project.raw, {"train": ["001"]}, {}, "real/real_dataset_split_official_ff++.json")
+    with pytest.raises(DataError, match="neither real/"):
+        layout.list_clips(project, "ffpp", params.source("ffpp"))
+    write_list(project.raw, {"test": ["001"]}, {})
+    assert rows(project, params, "ffpp")["ffpp/001"]["split"] == "test"
+
+
 def test_a_stem_in_two_splits_is_used_once(project, params):
     touch(project, *(f"fake/Hallo/{split}/00001--aaaaaaaaaaa_1--Hallo.mp4" for split in ("train", "test")))
     first, second = rows(project, params, "hallo").values()
@@ -264,7 +314,7 @@ def test_a_malformed_list_is_one_clear_line(project, params, content, words):
 
 def test_a_stem_in_two_splits_of_the_list_is_refused(project, params):
     write_list(project.raw, {}, {"train": ["a_1"], "test": ["a_1"]})
-    with pytest.raises(DataError, match=r"listed twice \(train and test\)"):
+    with pytest.raises(DataError, match=r"Test, CelebV-HQ, entry 1: 'a_1\.mp4' is listed twice \(train and test\)"):
         layout.list_clips(project, "celebvhq", params.source("celebvhq"))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -28,10 +31,11 @@ from thb import audio, faces
 from thb.errors import CoverageError, DataError, DiskError, ParamsError
 from thb.params import Params
 from thb.paths import Paths
+from thb.pool import in_order
 from thb.records import CLIP_COLUMNS, open_clips, read_clips, read_json
 from thb.sampling import kept_frames
 from thb.stages import prepare
-from thb.store import GrowingArray
+from thb.store import GrowingArray, resuming
 
 GENERATOR = "fake/Hallo"
 STEMS = [f"0000{i}--aaaaaaaaaa{i}_1--Hallo" for i in range(6)]
@@ -218,13 +222,16 @@ def test_a_wide_picture_is_cut_around_its_face(project, small):
     assert row["face_share"] == pytest.approx((kept_frames(20, 3, 2) >= 5).mean())
 
 
-def test_a_clip_without_a_face_keeps_its_whole_frame(project, small):
+def test_a_clip_without_a_face_keeps_its_whole_frame_and_says_so(project, small, capsys):
     hallo(project)
     write_truth(project.truth / "hallo" / f"{STEMS[0]}.npz", 20, lost=20)
     prepare.run(project, small, "hallo")
     row = store_of(project)[0].iloc[0]
     assert row[["x0", "y0", "x1", "y1"]].tolist() == [0, 0, 1, 1]
     assert row["face_share"] == 0
+    assert row["reason"] == "no face found: the whole frame is kept; it has no sound"
+    assert row["status"] == "ok"
+    assert "no face was found in 1 clips" in capsys.readouterr().out
     assert np.isnan(row["nose_x"])
 
 
@@ -237,8 +244,8 @@ def test_a_face_is_the_median_over_the_frames_that_have_one():
 
 def test_an_unknown_finder_is_refused_before_anything_is_written(project, small):
     hallo(project)
-    with pytest.raises(ParamsError, match="unknown face finder 'yunet'; known: truth"):
-        prepare.run(project, with_profile(small, finder="yunet"), "hallo")
+    with pytest.raises(ParamsError, match="unknown face finder 'hair'; known: truth, haar, yunet"):
+        prepare.run(project, with_profile(small, finder="hair"), "hallo")
     assert not project.clips("hallo").parent.exists()
 
 
@@ -267,13 +274,16 @@ def test_damaged_clips_are_counted_and_the_run_goes_on(project, small, capsys):
     assert "2 ok, 3 failed, 0 missing" in capsys.readouterr().out
 
 
-def test_too_many_failures_stop_the_run_and_leave_nothing(project, small):
+def test_too_many_failures_stop_the_run_and_leave_no_store(project, small, capsys):
     hallo(project)
     for stem in STEMS[1:3]:
         (project.raw / GENERATOR / "test" / f"{stem}.mp4").write_bytes(b"")
     with pytest.raises(CoverageError, match=r"hallo: 2 of 3 clips failed, 66\.7%.*50\.0%.*empty file"):
         prepare.run(project, small, "hallo")
-    assert list(project.clips("hallo").parent.iterdir()) == []
+    assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
+    prepare.run(project, with_profile(small, max_failed_share=0.7), "hallo")        # nothing is decoded again
+    assert "3 were finished by an earlier run" in capsys.readouterr().out
+    assert store_of(project)[0]["status"].tolist() == ["ok", "error", "error"]
 
 
 def test_listed_but_absent_clips_are_missing_not_failed(project, params):
@@ -332,7 +342,7 @@ def test_no_damage_gets_past_the_clip_that_has_it(project, small):
         else:
             broken[first : first + 40 : 3] = rng.bytes(len(broken[first : first + 40 : 3]))
         (project.raw / "x.mp4").write_bytes(broken)
-        done = prepare.prepare_clip(prepare.Job(row, project, "truth", STORE)).row
+        done = prepare.prepare_clip(prepare.Job(row, project, "truth", STORE, {})).row
         outcomes.append(done["status"])
         assert "\n" not in done["reason"]
         assert str(project.root) not in done["reason"]
@@ -352,10 +362,10 @@ def test_a_run_that_breaks_leaves_the_old_store_untouched(project, small, monkey
     with pytest.raises(DiskError, match="no space left"):
         prepare.run(project, small, "hallo")
     assert contents(project.clips("hallo")) == before
-    assert [f.name for f in project.clips("hallo").parent.iterdir()] == ["hallo"]
+    assert sorted(f.name for f in project.clips("hallo").parent.iterdir()) == [".hallo.part", "hallo"]
 
 
-def test_a_killed_run_leaves_no_store_and_the_next_one_cleans_up(project, small):
+def test_a_killed_run_leaves_no_store_and_the_next_one_goes_on(project, small, capsys):
     """kill -9 in the middle of writing: what stays is not called `hallo`."""
     for stem in STEMS:
         hallo(project, stem)
@@ -370,6 +380,87 @@ def test_a_killed_run_leaves_no_store_and_the_next_one_cleans_up(project, small)
     prepare.run(project, small, "hallo")
     assert [f.name for f in project.clips("hallo").parent.iterdir()] == ["hallo"]
     assert (store_of(project)[0]["status"] == "ok").all()
+    assert "6 were finished by an earlier run" in capsys.readouterr().out
+
+
+def broken_off(project: Paths, params: Params, monkeypatch: pytest.MonkeyPatch, clips: int) -> None:
+    """A run of one process that is interrupted after so many clips, batches being of two."""
+    monkeypatch.setattr(prepare, "BATCH", 2)
+    whole = prepare.in_order
+
+    def interrupted(*given):
+        for i, done in enumerate(whole(*given)):
+            if i == clips:
+                raise KeyboardInterrupt
+            yield done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare, "in_order", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            prepare.run(project, params, "hallo")
+
+
+def finished_before(capsys: pytest.CaptureFixture) -> int:
+    found = re.search(r"(\d+) were finished by an earlier run", capsys.readouterr().out)
+    return int(found[1]) if found else 0
+
+
+def test_an_interrupted_run_goes_on_batch_by_batch_and_ends_in_the_same_bytes(project, small, monkeypatch, capsys):
+    """Among the clips is a damaged one and one without sound."""
+    for stem in STEMS:
+        hallo(project, stem, sound=None if stem == STEMS[2] else tone(0.8))
+    (project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4").write_bytes(b"none")
+    prepare.run(project, small, "hallo")
+    whole = contents(project.clips("hallo"))
+    shutil.rmtree(project.clips("hallo"))
+    broken_off(project, small, monkeypatch, 3)
+    broken_off(project, small, monkeypatch, 3)      # from the second clip on
+    prepare.run(project, small, "hallo")
+    assert finished_before(capsys) == 4
+    assert contents(project.clips("hallo")) == whole
+
+
+@pytest.mark.parametrize("change", ["settings", "first clip", "third clip", "new clip", "torn journal", "code"])
+def test_what_an_interrupted_run_rests_on_is_looked_at_again(project, small, monkeypatch, capsys, change):
+    for stem in STEMS[1:]:
+        hallo(project, stem)
+    broken_off(project, small, monkeypatch, 4)
+    if change == "settings":
+        small = with_profile(small, store=STORE.model_copy(update={"size": 16}))
+    if change.endswith("clip"):
+        hallo(project, {"first clip": STEMS[1], "third clip": STEMS[3], "new clip": STEMS[0]}[change], 12)
+    if change == "torn journal":
+        journal = project.clips("hallo").parent / ".hallo.part" / prepare.JOURNAL
+        journal.write_bytes(journal.read_bytes()[:-9])
+    if change == "code":
+        monkeypatch.setattr(prepare, "CODE", ("audio.py",))
+    prepare.run(project, small, "hallo")
+    kept = {"settings": 0, "first clip": 0, "third clip": 2, "new clip": 0, "torn journal": 2, "code": 0}
+    assert finished_before(capsys) == kept[change]
+    resumed = contents(project.clips("hallo"))
+    prepare.run(project, small, "hallo")
+    assert contents(project.clips("hallo")) == resumed
+
+
+def test_a_second_run_beside_the_first_is_refused(project, small, monkeypatch):
+    hallo(project)
+    monkeypatch.setattr("thb.store.WAITS", (0,))
+    with resuming(project.clips("hallo")), pytest.raises(DataError, match="another process is making hallo"):
+        prepare.run(project, small, "hallo")
+    prepare.run(project, small, "hallo")
+
+
+def _half(number: int) -> int:
+    """Work that brings its process down at one number."""
+    if number == 5:
+        os.kill(os.getpid(), 9)
+    return number // 2
+
+
+def test_a_process_that_dies_costs_one_item_and_order_stays():
+    done = list(in_order(_half, range(12), 2, lambda number: -number))
+    assert done == [0, 0, 1, 1, 2, -5, 3, 3, 4, 4, 5, 5]
+    assert list(in_order(_half, [], 2, abs)) == []
 
 
 def test_a_control_corpus_leaves_the_reals_to_the_main_one(project, small):
@@ -405,7 +496,7 @@ def test_the_real_samples_prepare(project, small):
             write_truth(project.truth / source / f"{path.stem}.npz", 400)
             (project.raw / row["path"]).parent.mkdir(parents=True, exist_ok=True)
             (project.raw / row["path"]).symlink_to(path)
-            done = prepare.prepare_clip(prepare.Job(row, project, "truth", STORE))
+            done = prepare.prepare_clip(prepare.Job(row, project, "truth", STORE, {}))
             assert done.row["status"] == "ok", done.row["reason"]
             assert done.frames.shape == (6, 32, 32, 3)
             assert len(done.mel) == pytest.approx(100 * done.row["seconds"], abs=15)

@@ -309,9 +309,10 @@ def test_what_could_not_be_used_is_listed_with_its_reason(project, params):
 def test_curation_is_copied_or_absent(project, params):
     write_corpus(project, params)
     project.raw.mkdir(parents=True)
-    project.raw_curation.write_text("source,made\nhallo,9\n")
+    text = "source,made,removed,kept,ratio_removed\nhallo,9,3,6,0.3333\n"
+    project.raw_curation.write_text(text)
     split.run(project, params)
-    assert project.curation.read_text() == "source,made\nhallo,9\n"
+    assert project.curation.read_text() == text
     project.raw_curation.unlink()
     split.run(project, params)
     assert not project.curation.exists()
@@ -320,9 +321,9 @@ def test_curation_is_copied_or_absent(project, params):
 def test_files_that_are_alike_are_found_by_their_hashes(project, params):
     write_corpus(project, params)
     paths = ["hallo/00000--drive00000_1.mp4", "ffpp/020.mp4", "ffpp/021.mp4"]
-    write_csv(
-        pd.DataFrame({"path": paths, "sha256": ["aa", "aa", "bb"]}), project.manifest, ["path", "sha256"]
-    )
+    hashes = ["a" * 64, "a" * 64, "b" * 64]
+    listed = pd.DataFrame({"path": paths, "bytes": 1, "sha256": hashes, "revision": "r1"})
+    write_csv(listed, project.manifest, list(listed))
     split.run(project, params)
     assert read_json(project.leakage)["whole"]["same_files"] == {
         "count": 1,

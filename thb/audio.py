@@ -8,9 +8,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from thb.blocks import Sound
 from thb.errors import DataError
 from thb.media import open_media, packets
-from thb.params import Sound
 
 FLOOR = 1e-10        # power under which a band counts as silent: the quietest value is -10
 

@@ -18,6 +18,9 @@ app = typer.Typer(
          "`dvc repro` calls these stages in order; `thb reproduce` does the same on every core.",
 )
 
+data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
+app.add_typer(data, name="data")
+
 INTERRUPTED = 130       # the shell's own code for Ctrl-C
 
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
@@ -36,12 +39,29 @@ def _context(variant: str = ""):
     return Paths(root, variant, shared), params
 
 
-@app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint")
-def fetch(variant: Variant = "") -> None:
-    """Put the corpus into data/raw; an interrupted run is taken up where it stopped."""
+def _with_own(paths, params):
+    """The same, with the folders where the user keeps the real videos: for what opens or counts clips."""
+    from dataclasses import replace
+
+    from thb.sources import local
+
+    return replace(paths, own=local.folders(params)), params
+
+
+@app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
+             "THB_RAW_DIR=/mnt/talkingheadbench thb fetch   ·   HF_ENDPOINT=https://a-mirror.example thb fetch")
+def fetch(
+    variant: Variant = "",
+    verify: Annotated[bool, typer.Option(help="hash every file that is here again (downloaded corpus)")] = False,
+) -> None:
+    """Put the corpus into data/raw; an interrupted run is taken up where it stopped.
+
+    A rendered corpus (profile mini) is made here. The published one (profile paper) comes from the Hugging Face Hub,
+    each file verified; HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are heeded, and THB_RAW_DIR names a copy you have.
+    """
     from thb.stages import fetch
 
-    fetch.run(*_context(variant))
+    fetch.run(*_with_own(*_context(variant)), verify)
 
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
@@ -52,7 +72,7 @@ def prepare(
     """Decode clips into the neutral store: frames, mel, one row a clip."""
     from thb.stages import prepare
 
-    paths, params = _context(variant)
+    paths, params = _with_own(*_context(variant))
     for source in sources:
         params.source(source)
     for source in sources or [name for name in params.sources if name not in paths.shared]:
@@ -67,6 +87,14 @@ def split(variant: Variant = "") -> None:
     split.run(*_context(variant))
 
 
+@data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")
+def status() -> None:
+    """Count clips that are there, missing, in no list or damaged, and say what they allow and what not."""
+    from thb.stages import data_status
+
+    data_status.run(*_with_own(*_context()))
+
+
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
 
 
@@ -79,12 +107,14 @@ EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; non
              "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels")
 def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle_labels: ShuffleLabels = False) -> None:
     """Train a detector's fits; a killed run resumes at its last epoch, and what is up to date is kept."""
+    from thb.absence import Fit
     from thb.stages import train
 
     stage = train.run_on_drawn if shuffle_labels else train.run
     paths, params = _fit_context(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
-        stage(paths, params, detector, each)
+        if not Fit(paths, params, detector, each, shuffle_labels).skips_training():
+            stage(paths, params, detector, each)
 
 
 @app.command(epilog="Examples:  thb score tall   ·   thb score tall all   ·   thb score lipfd all --shuffle-sound")
@@ -97,14 +127,17 @@ def score(
     shuffle_labels: ShuffleLabels = False,
 ) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
+    from thb.absence import DRAWN, SCORES, SHUFFLED, Fit
     from thb.stages import score
 
     if shuffle_sound and shuffle_labels:
         raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
     stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
+    what = SHUFFLED if shuffle_sound else DRAWN if shuffle_labels else SCORES
     paths, params = _fit_context(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
-        stage(paths, params, detector, each)
+        if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):
+            stage(paths, params, detector, each)
 
 
 def _fit_context(detector: str, fit: str, variant: str):
@@ -172,9 +205,13 @@ def evaluate(variant: Variant = "") -> None:
 @app.command(epilog="Example:  thb explain tall")
 def explain(detector: Annotated[str, typer.Argument(help="a name under `explained` in params.yaml")]) -> None:
     """Read a network's heat maps: what they lie on (results/cams), and some of them to be shown."""
-    from thb.stages import explain
+    from thb.absence import skips_explaining
 
-    explain.run(*_context(), detector)
+    paths, params = _context()
+    if not skips_explaining(paths, params, detector):
+        from thb.stages import explain
+
+        explain.run(paths, params, detector)
 
 
 @app.command(epilog="Example:  thb contact")

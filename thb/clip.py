@@ -44,24 +44,37 @@ def prepare(row: Row, path: Path, finder: str, find: faces.FaceFinder, store: St
     try:
         footage = video.read(path, partial(kept_frames, windows=store.windows, run=store.run), store.size)
         frames, face = faces.square(footage.frames, find.find(row, footage.frames, footage.kept))
-        mel, note = _sound(path, beside, footage, store)
+        mel, silent = _sound(path, beside, footage, store)
     except (DataError, *DAMAGE) as e:
         return Prepared({**row, "status": ERROR, "reason": _said(e)})
     row = {**row, **asdict(footage.facts), **_face_columns(face), "finder": finder,
-           "mel_frames": len(mel), "reason": note}
+           "mel_frames": len(mel), "reason": _notes(face, mel, silent)}
     return Prepared(row, frames, footage.times, mel)
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """CLIP_COLUMNS in the rows' order; of a clip that failed, numbers are 0 or NaN and texts empty."""
+    rows = [{key: legible(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows]
     blank = dict.fromkeys(CLIP_COLUMNS, np.nan) | dict.fromkeys(WHOLE, 0) | dict.fromkeys(TEXT, "")
     kinds = dict.fromkeys(CLIP_COLUMNS, float) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(TEXT, str)
     return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
 
 
+def legible(name: str) -> str:
+    """Text that can be written: bytes of a file's name that are no UTF-8 become escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
 def _face_columns(face: faces.Faces) -> Row:
     values = [*face.box, *face.landmarks.ravel(), face.share]
     return dict(zip([*BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share"], map(float, values), strict=True))
+
+
+def _notes(face: faces.Faces, mel: np.ndarray, silent: str) -> str:
+    """What is wrong with a clip that is used all the same; a clip that merely has no sound is none of these."""
+    if face.share:
+        return silent
+    return "no face found: the whole frame is kept" + ("" if len(mel) else f"; {silent or 'it has no sound'}")
 
 
 def _sound(path: Path, beside: Path | None, footage: video.Footage, store: Store) -> tuple[np.ndarray, str]:

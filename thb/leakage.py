@@ -31,14 +31,20 @@ def people(clips: pd.DataFrame) -> set[str]:
 
 # ---- of the corpus as a whole -----------------------------------------------------------------------
 
-def reals_that_drive(clips: pd.DataFrame) -> list[str]:
-    """Real clips that also drive a fake, each with the splits on both sides; across splits it is a leak."""
+def reals_that_drive(clips: pd.DataFrame, known: pd.DataFrame | None = None) -> list[str]:
+    """Real clips that also drive a fake, each with the splits on both sides; across splits it is a leak.
+
+    `known` (`clip`, `generator`, `seen`) are drivers whose fakes of the release need not be at hand.
+    """
     reals = clips[clips["role"] == "real"]
-    split_of = dict(zip(reals["clip"].str.partition("/")[2], reals["split"], strict=True))
+    split_of = dict(zip((clip.partition("/")[2] for clip in reals["clip"]), reals["split"], strict=True))
     by_nature = clips["role"] == "swap"   # a swap's target is a real clip that drives it
     fakes = clips[clips["driver"].isin(split_of) & ~by_nature]
-    return sorted({f"{fake.driver}: real in {split_of[fake.driver]}, drives {fake.source} in {fake.split}"
-                   for fake in fakes.itertuples()})
+    found = {f"{fake.driver}: real in {split_of[fake.driver]}, drives {fake.source} in {fake.split}"
+             for fake in fakes.itertuples()}
+    elsewhere = known[known["clip"].isin(set(split_of) - set(fakes["driver"]))] if known is not None else fakes[:0]
+    return sorted(found | {f"{row.clip}: real in {split_of[row.clip]}, drives {row.generator} ({row.seen})"
+                           for row in elsewhere.itertuples()})
 
 
 def repeated(clips: pd.DataFrame) -> list[str]:

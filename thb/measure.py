@@ -29,10 +29,10 @@ def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> dic
 
 
 def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The scored reals and fakes of one trial."""
+    """The scored reals and fakes of one trial; none of either where the fit was left out, and its table is empty."""
     scored = table[table["status"] == OK]
     reals, fakes = scored[protocols.reals(scored, protocol)], scored[protocols.fakes(scored, protocol, generator)]
-    if reals.empty:
+    if reals.empty and len(table):
         raise DataError(f"no scored real clip in splits {', '.join(protocol.reals)}: nothing to set a threshold on")
     return reals, fakes
 
@@ -44,13 +44,23 @@ def draws(m: Metrics, reals: pd.DataFrame, fakes: pd.DataFrame) -> np.ndarray:
 
 
 def replicates(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> Replicates:
-    """Each metric's value, then its bootstrap replicates; nan where no fake was scored (no audio, say)."""
+    """Each metric's value, then its bootstrap replicates; nan where nothing was scored (no audio, say)."""
     m = params.metrics
-    if fakes.empty:
-        return {name: np.full(1 + m.bootstrap, np.nan) for name in (metrics.AUC, *m.fpr, metrics.BRIER, metrics.EER)}
+    if fakes.empty or reals.empty:
+        return _blank(m)
     both = pd.concat([reals, fakes])
     counts = metrics.count(both["label"].to_numpy(), both["score"].to_numpy(), draws(m, reals, fakes))
     return metrics.all_of(counts, m.fpr, m.roc)
+
+
+def nothing(params: Params) -> dict:
+    """What `measure` gives of a trial whose fit there is not: no clip, and no number."""
+    blank = _blank(params.metrics)
+    return {"n_real": 0, "n_fake": 0, "replicates": blank, "per_fit": {name: [float("nan")] for name in blank}}
+
+
+def _blank(m: Metrics) -> Replicates:
+    return {name: np.full(1 + m.bootstrap, np.nan) for name in (metrics.AUC, *m.fpr, metrics.BRIER, metrics.EER)}
 
 
 def resolvable(params: Params, metric: str, n_real: int, n_fake: int) -> bool:

@@ -8,137 +8,30 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from thb.blocks import (
+    Ablation,
+    DetectorEntry,
+    Explain,
+    Explained,
+    Fetch,
+    Metrics,
+    Net,
+    Protocol,
+    Reals,
+    Render,
+    Source,
+    Store,
+    Strict,
+)
 from thb.errors import ParamsError, unknown
 
-Role = Literal["generator", "unseen", "real", "swap"]
-Split = Literal["train", "val", "test"]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Strict):
-    role: Role
-    folder: str
-    printed: str
-    family: Literal["diffusion", "non-diffusion"] | None = None
-    driven_by: Literal["audio", "video"] | None = None      # what moves the face; none: not told, or not generated
-
-    @property
-    def label(self) -> int:
-        """0 real, 1 fake."""
-        return 0 if self.role == "real" else 1
-
-
-class Protocol(_Strict):
-    title: str
-    fit: Literal["all", "no-generator", "every-no", "ffpp"]
-    fakes: list[Role]
-    split: list[Split]
-    reals: list[Split] = ["test"]
-    printed: str | None = None      # the protocol under which the paper printed these cells
-    disjoint: list[Literal["identity", "driver", "generator", "real"]]
-
-
-class Metrics(_Strict):
-    fpr: dict[str, float]
-    roc: Literal["step", "linear"]
-    bootstrap: int = Field(ge=0)
-    confidence: float = Field(gt=0, lt=1)
-    seed: int
-
-    @property
-    def first_fpr(self) -> float:
-        """The false-positive rate of the headline: T1's."""
-        return next(iter(self.fpr.values()))
-
-
-class Size(_Strict):
-    """How many numbers a network of the published size holds, and how many of them are trained."""
-
-    total: int
-    trainable: int
-
-
-class DetectorEntry(_Strict):
-    printed: str | None
-    control: bool = False
-    sees: str | None = None             # what a control goes by, to follow "which sees"
-    parameters: Size | None = None      # none: not a network
-    defaults: dict[str, Any]
-
-
-class Sound(_Strict):
-    """The log-mel spectrogram kept of a clip's sound."""
-
-    rate: int = Field(ge=1000)      # Hz, mono
-    fft: int = Field(ge=16)         # samples of one window
-    hop: int = Field(ge=1)          # samples between windows
-    mels: int = Field(ge=1)
-
-    @property
-    def hop_seconds(self) -> float:
-        return self.hop / self.rate
-
-
-class Store(_Strict):
-    """Frames kept a clip: `windows` evenly spaced starts x `run` consecutive frames, `size` px square."""
-
-    windows: int = Field(ge=1)
-    run: int = Field(ge=1)
-    size: int = Field(ge=16)
-    sound: Sound
-
-    @property
-    def frames(self) -> int:
-        return self.windows * self.run
-
-
-class Counts(_Strict):
-    train: int = Field(ge=0)
-    val: int = Field(ge=0)
-    test: int = Field(ge=0)
-
-
-class Render(_Strict):
-    size: int = Field(ge=32)
-    seconds: tuple[float, float]
-    fingerprint: float = Field(ge=0)
-    artefacts: float = Field(ge=0)
-    curation: float = Field(gt=0)
-    clips: dict[str, Counts]
-
-
-class Ablation(_Strict):
-    """What a control corpus changes in `render`."""
-
-    fingerprint: float | None = None
-    artefacts: float | None = None
-
-
-class Explain(_Strict):
-    """What `explain` does alike in every profile."""
-
-    reference: str                  # its clips are shown of every other network too
-    shown: int = Field(ge=1)        # frames of a clip
-    sure: float = Field(ge=0, le=1)     # probability above which a detector's box is drawn
-    boxes: int = Field(ge=1)        # at most, of a frame
-    sanity: int = Field(ge=2)       # test clips
-
-
-class Explained(_Strict):
-    """How much of it a profile affords."""
-
-    units: int = Field(ge=1)        # of a clip
-    reals: int = Field(ge=0)        # test clips of a fit; 0: all of them
-
-
-class Profile(_Strict):
+class Profile(Strict):
     corpus: Literal["mini", "hub"]
-    revision: str | None = None
+    revision: str | None = None     # a commit of the published dataset
+    raw_dir: str | None = None      # an own copy of the release, or a part of one
     seed: int
     workers: int = Field(ge=0)
     max_failed_share: float = Field(ge=0, le=1)
@@ -146,10 +39,11 @@ class Profile(_Strict):
     explain: Explained
     store: Store
     render: Render | None = None
+    reals: Reals = Reals()
     detectors: dict[str, dict[str, Any]]
 
 
-class Params(_Strict):
+class Params(Strict):
     profile: str
     generators: dict[str, Source]
     sources: dict[str, Source]
@@ -161,8 +55,10 @@ class Params(_Strict):
     ablated: list[str]              # detectors that are fitted to control corpora too
     explained: list[str]            # networks whose heat maps are read
     explain: Explain
+    fetch: Fetch
     sound_checks: list[str]         # detectors that hear, whose `all` fit is also scored with shuffled sound
     label_checks: dict[str, Annotated[int, Field(ge=2)]] = {}   # detector -> fits on labels that say nothing
+    nets: dict[str, Net] = {}       # small networks of others: the face finder's, the identity check's
     profiles: dict[str, Profile]
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from thb.errors import ParamsError
@@ -25,12 +26,14 @@ class Paths:
     """All inputs and outputs below one root.
 
     `variant` names a control corpus ('' is the main one); `shared` are the sources that it leaves
-    as they are (its reals), whose clips are read from the main corpus.
+    as they are (its reals), whose clips are read from the main corpus. `own` says which folders of the
+    release's layout the user keeps elsewhere.
     """
 
     root: Path
     variant: str = ""
     shared: frozenset[str] = frozenset()
+    own: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
     @property
     def params(self) -> Path:
@@ -40,6 +43,11 @@ class Paths:
     @property
     def published(self) -> Path:
         return self.root / "paper" / "published"
+
+    @property
+    def known_drivers(self) -> Path:
+        """Real clips that drive a fake of the release, by the project page."""
+        return self.published / "known_drivers.csv"
 
     @property
     def claims(self) -> Path:
@@ -65,9 +73,23 @@ class Paths:
         """The release's own layout, whichever corpus it came from."""
         return self.data / "raw"
 
+    def clip_folder(self, folder: str) -> Path:
+        """A folder of the release's layout: below data/raw, or where the user keeps it."""
+        return self.own.get(folder, self.raw / folder)
+
+    def clip_file(self, path: str) -> Path:
+        """The file behind a clip's `path`."""
+        folder, _, name = path.rpartition("/")
+        return self.clip_folder(folder) / name
+
     @property
     def manifest(self) -> Path:
         return self.raw / "manifest.csv"
+
+    @property
+    def fetching(self) -> Path:
+        """What a download keeps of itself: the Hub's listing, files that came in part, what was verified."""
+        return self.raw / ".fetch"
 
     @property
     def truth(self) -> Path:
@@ -92,6 +114,11 @@ class Paths:
 
     def split(self, fit: str) -> Path:
         return self.splits / f"{fit}.csv"
+
+    @property
+    def absent_fits(self) -> Path:
+        """Fits that the clips at hand do not allow, each with the reason; no file if all are allowed."""
+        return self.splits / "absent.json"
 
     @property
     def _runs(self) -> Path:

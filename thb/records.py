@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +35,10 @@ CLIP_COLUMNS = [
     *BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share", "finder", "mel_frames", "row", "status", "reason",
 ]
 CONTAINER_FACTS = ["fps", "width", "height", "bitrate", "codec", "pix_fmt", "audio_codec"]
+
+# A row per file of the corpus, whoever put it there; revision: a commit of the release, or `mini-<seed>`, or `local`.
+MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
+RENDERED, LOCAL = "mini-", "local"      # how the revision of a rendered corpus begins; that of a user's own file
 
 # use: train | val | test | unused, as this fit sees the clip.
 SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
@@ -86,6 +92,24 @@ def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
     """Write whole or not at all; floats with ten significant digits, so that reruns are byte-identical."""
     frame = require(frame, columns, path.name)
     write_atomic(path, lambda part: frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def write_rows(rows: Iterable[Sequence[object]], path: Path, columns: Sequence[str]) -> None:
+    """The same of plain rows, every value as it is written."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    write_atomic(path, lambda part: part.write_bytes(text.getvalue().encode()))
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows as `write_rows` wrote them, all text; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != tuple(columns):
+            raise DataError(f"{path.name} has the columns {reader.fieldnames}; it needs {', '.join(columns)}")
+        return list(reader)
 
 
 def write_json(value: Any, path: Path) -> None:

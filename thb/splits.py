@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from thb.errors import ProtocolError
-
 TRAIN, VAL, TEST, UNUSED = "train", "val", "test", "unused"
 USES = (TRAIN, VAL, TEST, UNUSED)
 SEEN = (TRAIN, VAL)   # what a fit has looked at, be it only to choose its checkpoint
@@ -35,10 +33,10 @@ def _own_split(clips: pd.DataFrame, trained: pd.Series, tested: pd.Series) -> pd
     return use.mask(tested & (clips["split"] == TEST), TEST)
 
 
-def check_parts(split: pd.DataFrame, fit: str) -> None:
-    """A fit can be trained, its checkpoint chosen and its scores compared only if no part lacks a class."""
+def lacking(split: pd.DataFrame) -> str:
+    """What keeps a fit from being trained, chosen and compared ('' if nothing does): no part may lack a class."""
     for use in (TRAIN, VAL, TEST):
         for label, kind in enumerate(("real", "fake")):
             if not ((split["use"] == use) & (split["label"] == label)).any():
-                raise ProtocolError(f"fit {fit!r} has no usable {kind} clip of use {use!r}; "
-                                    "results/coverage.csv says which clips could not be used, and why")
+                return f"no usable {kind} clip of use {use!r}"
+    return ""

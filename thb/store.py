@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 
+from thb.errors import DataError
 from thb.records import disk_errors
+
+LOCK = "lock"       # in a folder that a run is making
+WAITS = (0.1, 0.4, 1.5, 0)      # seconds between tries to take it
 
 
 class GrowingArray:
-    """A .npy file whose first axis grows; read it back as a memory map once the block has ended."""
+    """A .npy file whose first axis grows; read it back as a memory map once the block has ended.
 
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype | type) -> None:
-        self.path, self.shape, self.dtype, self.rows = path, shape, np.dtype(dtype), 0
+    One that a killed run left is gone on with after its first `rows`.
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype | type, rows: int = 0) -> None:
+        self.path, self.shape, self.dtype, self.rows = path, shape, np.dtype(dtype), rows
 
     def __enter__(self) -> GrowingArray:
-        self._file = self.path.open("wb")
+        self._file = self.path.open("r+b" if self.rows else "wb")
         self._write_header()
-        self._begin = self._file.tell()
+        end = self._file.tell() + self.rows * self.dtype.itemsize * int(np.prod(self.shape))
+        if self._file.seek(0, os.SEEK_END) < end:
+            raise DataError(f"{self.path} is shorter than it was; remove {self.path.parent} and start again")
+        self._file.truncate(end)
+        self._file.seek(end)
         return self
+
+    def settle(self) -> None:
+        """Everything so far is on the disk when this returns."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
     def append(self, rows: np.ndarray) -> None:
         """Add [n, *shape]."""
@@ -60,12 +79,38 @@ def pad_ragged(flat: np.ndarray, lengths: np.ndarray, path: Path) -> None:
 
 
 @contextmanager
+def resuming(folder: Path) -> Iterator[Path]:
+    """Like `building`, but a run that breaks leaves its neighbour, for the next one to go on from.
+
+    A second run beside this one is refused.
+    """
+    part = _part(folder)
+    with disk_errors(folder):
+        part.mkdir(parents=True, exist_ok=True)
+        with (part / LOCK).open("w") as lock:
+            _take_hold(lock, folder)
+            yield part
+            (part / LOCK).unlink()
+            _take_place(part, folder)
+
+
+def _take_hold(lock: IO[str], folder: Path) -> None:
+    """The system lets go of it when this process ends, however it does; its children may take a moment longer."""
+    for wait in WAITS:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(wait)
+    raise DataError(f"another process is making {folder.name}; wait for it, or stop it")
+
+
+@contextmanager
 def building(folder: Path) -> Iterator[Path]:
     """A temporary neighbour of `folder` that takes its place when the block ends well, and else vanishes.
 
     A killed run leaves only neighbours, and the next run removes them.
     """
-    part = folder.with_name(f".{folder.name}.part")
+    part = _part(folder)
     with disk_errors(folder):
         try:
             shutil.rmtree(part, ignore_errors=True)
@@ -74,6 +119,10 @@ def building(folder: Path) -> Iterator[Path]:
             _take_place(part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
+
+
+def _part(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.part")
 
 
 def _take_place(part: Path, folder: Path) -> None:

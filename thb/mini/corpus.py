@@ -1,8 +1,6 @@
 """Writes the embedded corpus in the release's own layout: resumable, in parallel, the same bytes every time."""
 
-import csv
 import hashlib
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +16,11 @@ from thb.mini.scene import voice_of
 from thb.mini.seeds import stream
 from thb.mini.video import wav
 from thb.paths import Paths
-from thb.records import disk_errors, write_atomic, write_json
+from thb.records import MANIFEST_COLUMNS, RENDERED, disk_errors, read_rows, write_atomic, write_json, write_rows
 
 AUDIO_OF_FAKES, AUDIO_OF_DRIVERS, AUDIO_OF_FFPP = "audio/fake", "audio/fake_celebvhq", "audio/ff++"
 SPLIT_LIST, OFFICIAL_LIST = "real/real_dataset_split.json", "real/real_dataset_split_official_ff++.json"
 OFFICIAL_SHARES = (0.72, 0.86)  # FF++'s own lists: 720, 140 and 140 of 1,000
-REVISION = "mini-"  # before the seed; tells this corpus from a download
-MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
 CURATION_COLUMNS = ("source", "made", "removed", "kept", "ratio_removed")
 
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
@@ -59,9 +55,9 @@ def write_corpus(
             report("rendering", done, len(todo))
     _write_drivers(paths, kept)
     _write_lists(paths, kept, seed)
-    _write_csv(paths.raw_curation, CURATION_COLUMNS, _counts(trays))
+    write_rows(_counts(trays), paths.raw_curation, CURATION_COLUMNS)
     _sweep(paths, kept)
-    _write_csv(paths.manifest, MANIFEST_COLUMNS, _inventory(paths, seed))
+    write_rows(_inventory(paths, seed), paths.manifest, MANIFEST_COLUMNS)
 
 
 def quotas(render: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) -> dict[tuple[str, str], int]:
@@ -194,14 +190,8 @@ def _inventory(paths: Paths, seed: int) -> list[tuple]:
     for path in sorted(_files(paths.raw) - {paths.manifest, paths.raw_curation}):
         content = path.read_bytes()
         name = path.relative_to(paths.raw).as_posix()
-        rows.append((name, len(content), hashlib.sha256(content).hexdigest(), f"{REVISION}{seed}"))
+        rows.append((name, len(content), hashlib.sha256(content).hexdigest(), f"{RENDERED}{seed}"))
     return rows
-
-
-def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[tuple]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
-    _put(path, text.getvalue().encode())
 
 
 def _sweep(paths: Paths, kept: Sequence[ClipPlan]) -> None:
@@ -222,11 +212,9 @@ def _files(folder: Path) -> set[Path]:
 
 
 def _refuse_other_corpus(paths: Paths) -> None:
-    """A download must not be swept away by a change of profile."""
-    if paths.manifest.is_file():
-        with paths.manifest.open(newline="", encoding="utf-8") as file:
-            revisions = {row["revision"] for row in csv.DictReader(file)}
-        if others := sorted(r for r in revisions if not r.startswith(REVISION)):
-            raise DataError(
-                f"{paths.raw} holds another corpus (revision {others[0]}); move it away before rendering one"
-            )
+    """A download, even one cut short, must not be swept away by a change of profile."""
+    others = sorted({row["revision"] for row in read_rows(paths.manifest, MANIFEST_COLUMNS)
+                     if not row["revision"].startswith(RENDERED)})
+    if others or paths.fetching.is_dir():
+        which = f"revision {others[0]}" if others else "a download that was cut short"
+        raise DataError(f"{paths.raw} holds another corpus ({which}); move it away before rendering one")

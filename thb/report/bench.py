@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from thb import metrics, protocols
+from thb.blocks import Split
 from thb.measure import FAKE_SEED, REAL_SEED, resolvable
 from thb.metrics import AUC
-from thb.params import Split
 from thb.protocols import Trial
 from thb.records import OK, POOL_COLUMNS, SCORE_COLUMNS, read_csv
 from thb.report.choices import FAKES, HIGHEST, LOWEST, Choice

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
+from thb.blocks import Split
 from thb.metrics import AUC
-from thb.params import Params, Split
+from thb.params import Params
 from thb.records import POOLS
 
 MEAN_FIT, LOWEST, HIGHEST = "mean", "lowest", "highest"

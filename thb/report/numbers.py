@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from thb.params import Params
-from thb.report import cards, citation, findings, home, quoted, sentences, shifts, statistics_table
+from thb.report import cards, citation, findings, getting_data, home, quoted, sentences, shifts, statistics_table
 from thb.report.results import Results
 from thb.report.tables import text
 
@@ -51,7 +51,7 @@ def all_numbers(results: Results) -> dict[str, Number]:
     """name -> value, for {{ name }} in the book's pages; computed once for the same files, as some take seconds."""
     key = _fingerprint(results)
     if key not in _KNOWN:
-        inline = {**_settings(results.params), **clips(results), **_printed(results)}
+        inline = {**_settings(results.params), **clips(results), **_printed(results), **_to_get(results)}
         _KNOWN.clear()
         _KNOWN[key] = {**inline, **_sentences(results), **_citations(results)}
     return dict(_KNOWN[key])
@@ -110,6 +110,14 @@ def clips(results: Results) -> dict[str, Number]:
     return {key: Number(shown, CORPUS) for key, shown in counts.items()}
 
 
+def _to_get(results: Results) -> dict[str, Number]:
+    """What the page about the published clips says of them."""
+    paper = results.params.profiles["paper"]
+    fixed = {"data_revision": paper.revision or "", "failed_share_paper": f"{paper.max_failed_share:.0%}"}
+    known = {key: Number(shown, PARAMS) for key, shown in fixed.items()}
+    return known | {key: Number(shown, getting_data.COUNTS) for key, shown in getting_data.numbers(results).items()}
+
+
 def _printed(results: Results) -> dict[str, Number]:
     """Counts that the paper printed."""
     table4 = pd.read_csv(results.paths.root / TABLE4).set_index("generator")
@@ -144,6 +152,8 @@ def _sentences(results: Results) -> dict[str, Number]:
         "claims_in_short": (home.claims_in_short, quoted.LEDGER),
         "printed_in_short": (home.printed_in_short, PRINTED),
         "trust_in_short": (home.trust_in_short, f"{CELLS}, {LEAKAGE}, {ABLATED}"),
+        "data_parts": (getting_data.parts, getting_data.SOURCES),
+        "data_counts": (getting_data.counts, f"{getting_data.COUNTS}, {TABLE4}"),
         "model_cards": (cards.models, f"{PARAMS}, {METRICS}, {SCORES}"),
         **quoted.makers(),
     }

@@ -102,6 +102,8 @@ def _best(column: pd.DataFrame, metric: str) -> tuple[float, float]:
 def _notes(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
     """What a reader must know to read the table, in the numbers of this run."""
     scored = rows[(rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
+    if scored.empty and results.absent:
+        return results.said_absent()
     if scored.empty:
         raise DataError(f"no detector has a score under {rows['protocol'].iloc[0]}; run `dvc repro`")
     fakes = sorted({int(n) for n in scored["n_fake"]})

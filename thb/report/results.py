@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +70,16 @@ class Results:
     @cached_property
     def means(self) -> dict[str, Any]:
         return self.means_of(self.paths)
+
+    @cached_property
+    def absent(self) -> dict[str, str]:
+        """detector/fit -> why it has no numbers; empty where all have."""
+        return read_json(self.paths.metrics).get("absent", {})
+
+    def said_absent(self) -> list[str]:
+        """A sentence a reason why fits have no numbers; none where all have."""
+        whys = Counter(self.absent.values())
+        return [f"{n} fits have no numbers of ours: {html.escape(why)}." for why, n in whys.most_common()]
 
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""

@@ -67,11 +67,13 @@ def _comment(mapping: CommentedMap, key: str) -> str:
 
 
 def parameters(results: Results, detectors: list[str]) -> pd.DataFrame:
-    """detector, published, published_trainable, here, trainable: how many numbers are learnt; networks only."""
+    """detector, published, published_trainable, here, trainable: how many numbers each network that was run learns."""
     rows = []
     sizes = {name: results.params.detectors[name].parameters for name in detectors}
     for name, published in ((n, size) for n, size in sizes.items() if size):
         about = read_json(results.paths.scores(name, FIT).with_suffix(".json"))
+        if "absent" in about:
+            continue
         rows.append({"detector": name, "published": published.total, "published_trainable": published.trainable,
                      "here": about["parameters"], "trainable": about["trainable"]})
     return pd.DataFrame(rows, columns=["detector", "published", "published_trainable", "here", "trainable"])

@@ -108,7 +108,7 @@ def _row(
 
 def _spread(column: pd.Series) -> str:
     """The distinct values that stand in these rows, in ascending order; a cell may hold several."""
-    values = {value.strip() for cell in column for value in str(cell).split(";") if value.strip()}
+    values = {value.strip() for cell in column.dropna() for value in str(cell).split(";") if value.strip()}
     return ", ".join(sorted(values, key=lambda value: float(value.split("x")[0])))
 
 

@@ -26,6 +26,7 @@ LOWEST = 1e-5               # where the paper's axis ends
 LEVELS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1)     # the table's columns; the paper names the first four
 APART = 1.12                # between printed points of one rate, as a factor
 STEPS = 40                  # rates between the lowest that can be told and 1
+TITLE = "Fakes caught against reals accused"
 DEFAULT = ("tall", "df_adapter")    # the two that the paper draws
 
 
@@ -35,8 +36,10 @@ def build(detectors: Sequence[str] = DEFAULT, protocols: Sequence[str] = SHIFTS,
     results = open_results()
     style.palette(palette)
     rows = curves(results, detectors, protocols)
+    if rows.empty:
+        return _without_scores(results, rows)
     return Exhibit(
-        title="Fakes caught against reals accused",
+        title=TITLE,
         html=_html(results, rows, protocols),
         rows=rows,
         drawing=_draw(results, rows, palette),
@@ -53,9 +56,15 @@ def curves(results: Results, detectors: Sequence[str], names: Sequence[str]) -> 
         if odd := [name for name in asked if name not in known] or ([] if asked else ["(none)"]):
             raise ParamsError(unknown(kind, odd[0], known))
     rows = [row for detector in detectors for row in _curve(results, detector, names)]
-    if not rows:
+    if not rows and not results.absent:
         raise DataError(f"none of {', '.join(detectors)} has a score under {', '.join(names)}; run `dvc repro`")
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _without_scores(results: Results, rows: pd.DataFrame) -> Exhibit:
+    """The exhibit where the clips at hand allow none of its fits."""
+    none = "No curve: no fit that it reads has scores."
+    return Exhibit(TITLE, tables.notes(results.said_absent()), rows, style.message(none), none)
 
 
 def _curve(results: Results, detector: str, names: Sequence[str]) -> Iterator[dict]:
@@ -116,6 +125,8 @@ def bound(n_real: int, confidence: float) -> float:
 def sentences(results: Results, rows: pd.DataFrame | None = None) -> list[str]:
     """What the reals can tell, and how each detector fares on the way there."""
     rows = curves(results, _default(results), SHIFTS) if rows is None else rows
+    if rows.empty:
+        return results.said_absent()
     reals, confidence = int(rows["n_real"].min()), results.params.metrics.confidence
     first = results.params.metrics.fpr[means.headline(results)]
     return [

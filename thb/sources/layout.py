@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from thb.errors import DataError
@@ -29,6 +30,9 @@ class ClipRow:
     video: str
     status: str = OK
     reason: str = ""
+
+
+ROW_COLUMNS = [field.name for field in fields(ClipRow)]
 
 
 def list_clips(paths: Paths, name: str, source: Source) -> list[dict[str, object]]:
@@ -58,6 +62,15 @@ def sound_file(paths: Paths, row: dict[str, object]) -> Path:
     return paths.raw / "audio" / "ff++" / f"{row['video']}.wav"
 
 
+def sound_generation(paths: Paths) -> str:
+    """Which corrections the release's sound has had: what hears is comparable only within one."""
+    if (paths.raw / "audio" / "fake_celebvhq").is_dir():
+        return "as corrected in 2026: the fakes' own sound, and their drivers' beside it"
+    if (paths.raw / "audio" / "fake").is_dir():
+        return "of a part of the release, or of a card before 2026, which held the drivers' sound in the fakes' place"
+    return "none"
+
+
 # ---- one way of listing a role ----------------------------------------------------------------------
 
 def _generator_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
@@ -84,7 +97,7 @@ def _unseen_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
 def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
     """What the release's list names, wherever the user's own copy has it."""
     for stem, split in real_split(paths, _block(source)).items():
-        file = paths.raw / source.folder / f"{stem}.mp4"
+        file = paths.clip_folder(source.folder) / f"{stem}.mp4"
         row = _row(paths, name, source, file, split, names.parse_real(stem),
                    "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
         there = row.status != OK or file.exists()
@@ -94,7 +107,7 @@ def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
 def _swap_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
     """FF++'s `<target>_<source>.mp4`, in the split of its target; swaps of unlisted targets are not used."""
     listed = real_split(paths, FFPP_BLOCK)
-    for file in _files(paths, source.folder):
+    for file in _files(paths, source.folder, optional=True):
         parsed = names.parse_swap(_stem(file))
         if parsed is None or parsed.driver in listed:
             split = listed[parsed.driver] if parsed else ""
@@ -110,13 +123,13 @@ def _row(paths: Paths, name: str, source: Source, file: Path, split: str,
          parsed: names.Name | None, pattern: str) -> ClipRow:
     if parsed is None:
         return _stray(paths, name, source, file, f"name is not {pattern}", split)
-    path = _below_raw(paths, file)
+    path = _below_raw(paths, source, file)
     return ClipRow(f"{name}/{file.stem}", name, source.role, source.label, split, path, *parsed)
 
 
 def _stray(paths: Paths, name: str, source: Source, file: Path, why: str, split: str = "") -> ClipRow:
     """Something that cannot be used, under its whole name so that it cannot be taken for a clip."""
-    path = _below_raw(paths, file)
+    path = _below_raw(paths, source, file)
     clip = f"{name}/{Path(path).relative_to(source.folder).as_posix()}"
     return ClipRow(clip, name, source.role, source.label, split, path, "", "", "", ERROR, why)
 
@@ -143,8 +156,8 @@ def _listed_as(source: Source, stem: str) -> str:
 # ---- the disk ---------------------------------------------------------------------------------------
 
 def _files(paths: Paths, folder: str, optional: bool = False) -> list[Path]:
-    """What lies in a folder of data/raw, sorted, hidden files left out."""
-    inside = paths.raw / folder
+    """What lies in a folder of data/raw, or in the user's in its place, sorted, hidden files left out."""
+    inside = paths.clip_folder(folder)
     if not inside.is_dir():
         if optional:
             return []
@@ -157,9 +170,11 @@ def _stem(file: Path) -> str:
     return file.stem if file.suffix == ".mp4" and not file.is_dir() else ""
 
 
-def _below_raw(paths: Paths, file: Path) -> str:
-    """A file's place below data/raw; a link that leads out of it is refused, whatever it points at."""
-    below = file.relative_to(paths.raw).as_posix()
-    if not file.resolve().is_relative_to(paths.raw.resolve()):
-        raise DataError(f"{below} is a link that leads out of data/raw; put the file itself there")
+def _below_raw(paths: Paths, source: Source, file: Path) -> str:
+    """A file's place below data/raw; a link that leads out of it, or of the user's folder, is refused."""
+    own = paths.own.get(source.folder)
+    below = f"{source.folder}/{file.name}" if own else file.relative_to(paths.raw).as_posix()
+    real = Path(os.path.realpath(file))     # Path.resolve raises on a link to itself; opening that fails soon enough
+    if not real.is_relative_to((own or paths.raw).resolve()):
+        raise DataError(f"{below} is a link that leads out of {own or 'data/raw'}; put the file itself there")
     return below

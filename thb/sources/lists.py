@@ -29,10 +29,11 @@ def official_ffpp(paths: Paths) -> dict[str, str]:
 def _stems(path: Path, block: str) -> dict[str, str]:
     name = "/".join(path.parts[-2:])
     split_of: dict[str, str] = {}
-    for split, entry in _entries(_read(path, name), block, name):
-        stem = checked_stem(entry, name)
+    for split, row, entry in _entries(_read(path, name), block, name):
+        stem = checked_stem(entry, f"{name}: {split.title()}, {block}, entry {row}")
         if stem in split_of:
-            raise DataError(f"{name}: {entry!r} is listed twice ({split_of[stem]} and {split})")
+            raise DataError(f"{name}: {split.title()}, {block}, entry {row}: {entry!r} is listed twice "
+                            f"({split_of[stem]} and {split})")
         split_of[stem] = split
     return split_of
 
@@ -68,10 +69,11 @@ def _read(path: Path, name: str) -> dict:
     return {key.lower(): value for key, value in blocks.items()}
 
 
-def _entries(blocks: dict, block: str, name: str) -> Iterator[tuple[str, object]]:
+def _entries(blocks: dict, block: str, name: str) -> Iterator[tuple[str, int, object]]:
+    """Split, place in its list (from 1) and value of each entry."""
     for split in SPLITS:
         listed = blocks[split]
         if not isinstance(listed, dict) or not isinstance(listed.get(block), list):
             known = ", ".join(listed) if isinstance(listed, dict) else type(listed).__name__
             raise DataError(f"{name}: {split.title()} has no list {block!r}; it has {known or 'nothing'}")
-        yield from ((split, entry) for entry in listed[block])
+        yield from ((split, row, entry) for row, entry in enumerate(listed[block], 1))

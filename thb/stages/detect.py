@@ -54,7 +54,7 @@ class Findings:
 
 def run(paths: Paths, params: Params, request: Request) -> None:
     """Score every video with every detector; print a table, and write JSON and strips where asked to."""
-    find = faces.finder(request.finder, paths)
+    find = faces.finder(request.finder, paths, params.nets)
     if request.cam and request.cam.exists() and not request.cam.is_dir():
         raise ParamsError(f"--cam {request.cam} is a file; name a folder")
     judges, found = appoint(paths, params, request.detectors, request.fit), Findings()

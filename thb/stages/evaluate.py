@@ -3,46 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from thb import metrics, protocols
+from thb.absence import left_out
 from thb.errors import DataError
-from thb.measure import measure, resolvable
+from thb.measure import measure, nothing, resolvable
 from thb.params import Params
 from thb.paths import Paths
 from thb.protocols import Trial
 from thb.published import printed_cells, printed_value
-from thb.records import CELL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
+from thb.records import CELL_COLUMNS, OK, SCORE_COLUMNS, read_csv, write_csv, write_json
+from thb.sources import schemas
 
 
 def run(paths: Paths, params: Params) -> None:
     """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
     wanted = [(d, "all") for d in params.ablated] if paths.variant else (
         [(d, f) for d in params.detectors for f in params.fits])
-    evaluated = list(_evaluate(params, read_scores(paths, wanted)))
+    scores = read_scores(paths, wanted)
+    absent = {**_without_scores(paths, wanted), **_without_reals(params, scores)}
+    evaluated = list(_evaluate(params, scores, absent))
     cells = pd.DataFrame(_cells(paths, params, evaluated))
     write_csv(cells, paths.cells, CELL_COLUMNS)
-    write_json(summary(params, evaluated), paths.metrics)
+    write_json(summary(params, evaluated) | _reasons(absent), paths.metrics)
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
+    if absent:
+        print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
 
 
 def read_scores(paths: Paths, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], pd.DataFrame]:
-    """(detector, fit) -> score rows; exactly the files that params.yaml asks for, no more and no fewer."""
+    """(detector, fit) -> score rows; exactly the files that params.yaml asks for, but for those left out."""
     files = {key: paths.scores(*key) for key in wanted}
     found = set((paths.results / "scores").glob("*/*.csv"))
     if extra := sorted(found - set(files.values())):
         raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
-    return {key: read_csv(path, SCORE_COLUMNS) for key, path in files.items()}
+    return {key: _read(path) for key, path in files.items() if not left_out(path)}
 
 
-def _evaluate(params: Params, scores: Mapping) -> Iterator[tuple[Trial, str, dict]]:
-    """(trial, detector, what was measured) for each trial whose fits are at hand."""
+def _read(path: Path) -> pd.DataFrame:
+    """One file's scores, whoever wrote it."""
+    schemas.check_scores(path)
+    return read_csv(path, SCORE_COLUMNS)
+
+
+def _without_scores(paths: Paths, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """(detector, fit) -> why it was left out."""
+    return {key: why for key in wanted if (why := left_out(paths.scores(*key)))}
+
+
+def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str]:
+    """The same of fits whose scores are of fakes alone: no threshold can be set. A rendered corpus has its reals."""
+    if params.active.corpus == "mini":
+        return {}
+    return {key: "no real clip is among its scores" for key, table in scores.items()
+            if not ((table["role"] == "real") & (table["status"] == OK)).any()}
+
+
+def _reasons(absent: Mapping[tuple[str, str], str]) -> dict:
+    return {"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {}
+
+
+def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[tuple[Trial, str, dict]]:
+    """(trial, detector, what was measured) for each trial whose fits are at hand, or known to be absent."""
     for trial in protocols.trials(params):
         for detector in params.detectors:
-            if all((detector, fit) in scores for fit in trial.fits):
-                yield trial, detector, measure(params, trial, [scores[detector, fit] for fit in trial.fits])
+            keys = [(detector, fit) for fit in trial.fits]
+            if any(key in absent for key in keys):
+                yield trial, detector, nothing(params)
+            elif all(key in scores for key in keys):
+                yield trial, detector, measure(params, trial, [scores[key] for key in keys])
 
 
 def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
+
 from tqdm import tqdm
 
-from thb.errors import ParamsError
 from thb.params import Params
 from thb.paths import Paths
 
 
-def run(paths: Paths, params: Params) -> None:
-    """Render the embedded corpus; only this stage knows which corpus it is."""
-    if params.active.corpus != "mini":
-        raise ParamsError(f"profile {params.profile!r} asks for corpus {params.active.corpus!r}, which this version "
-                          "cannot fetch yet; profiles with a corpus that can be had: "
-                          + ", ".join(n for n, p in params.profiles.items() if p.corpus == "mini"))
-    _render(paths, params)
+def run(paths: Paths, params: Params, verify: bool = False) -> None:
+    """Render the embedded corpus, or download the published one; only this stage knows which it is."""
+    if params.active.corpus == "mini":
+        _render(paths, params)
+    else:
+        _download(paths, params, verify)
+
+
+def _download(paths: Paths, params: Params, verify: bool) -> None:
+    from thb.sources import local
+    from thb.sources.release import Release
+
+    Release(paths, params, _bytes, lambda line: tqdm.write(f"fetch: {line}")).fetch(verify)
+    local.note(paths, params)
+    for name in params.sources:     # DVC asks for these; of published clips no truth is known
+        (paths.truth / name).mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def _bytes(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of bytes and their rate that several threads may move."""
+    lock = Lock()
+    with tqdm(desc=what, total=total, unit="B", unit_scale=True, smoothing=0.1) as bar:
+        def move(n: int) -> None:
+            with lock:
+                bar.update(n)
+
+        yield move
 
 
 def _render(paths: Paths, params: Params) -> None:

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import threading
+import hashlib
+import json
 import time
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from multiprocessing import parent_process
+from itertools import islice
 from pathlib import Path
 
+import av
+import cv2
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from thb import clip, faces
 from thb.clip import Prepared, Row
-from thb.errors import CoverageError, DataError, ParamsError
-from thb.params import Params, Store
+from thb.errors import CoverageError, ParamsError
+from thb.journal import Journal
+from thb.params import Net, Params, Store
 from thb.paths import Paths
+from thb.pool import cores, in_order
 from thb.records import CLIP_COLUMNS, ERROR, MISSING, OK, require, write_json
 from thb.sources import layout
-from thb.store import GrowingArray, building, pad_ragged
+from thb.store import GrowingArray, pad_ragged, resuming
 
-AHEAD = 4            # clips in flight per process: enough to keep all busy, few enough for constant memory
+BATCH = 16           # clips after which all is on the disk, and an interrupted run goes on
 NAMED = 20           # unlisted files named in meta.json
 FIRST_REASONS = 3
+JOURNAL, SPOOL = "journal.jsonl", "mel.spool"       # in the folder of a run that is not finished
+CODE = ("audio.py", "clip.py", "faces", "media.py", "sampling.py", "video.py")      # what decides on a clip's pixels
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,31 @@ class Job:
     paths: Paths
     finder: str
     store: Store
+    nets: Mapping[str, Net]
+
+    @property
+    def file(self) -> Path:
+        return self.paths.clip_file(str(self.row["path"]))
 
 
 def run(paths: Paths, params: Params, source: str) -> None:
     """Prepare one source; damaged clips are counted, and too many of them stop the run."""
     if source in paths.shared:
         raise ParamsError(f"source {source!r} is read from the main corpus; prepare it without --variant")
-    began = time.perf_counter()
-    faces.finder(params.active.finder, paths)   # an unknown name is refused before any clip is opened
+    profile = params.active
+    faces.finder(profile.finder, paths, params.nets)   # one that is unknown, or has no weights, is refused at once
     listed = layout.list_clips(paths, source, params.source(source))
-    unlisted = layout.unlisted(paths, source, params.source(source))
-    with building(paths.clips(source)) as part:
-        table = _fill(part, [Job(row, paths, params.active.finder, params.active.store) for row in listed],
-                      params.active.store, params.active.workers, source)
-        _refuse_too_many(table, source, params.active.max_failed_share)
+    unlisted = [clip.legible(name) for name in layout.unlisted(paths, source, params.source(source))]
+    jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
+    with resuming(paths.clips(source)) as part:
+        pace = Pace(profile.workers or cores())
+        table = _fill(part, jobs, profile.store, pace, source)
+        _refuse_too_many(table, source, profile.max_failed_share)
         require(table, CLIP_COLUMNS, "clips.parquet").to_parquet(part / "clips.parquet", index=False)
         write_json(_meta(table, source, params, unlisted), part / "meta.json")
-    _report(table, source, unlisted, time.perf_counter() - began)
+        for unfinished in (JOURNAL, SPOOL):
+            (part / unfinished).unlink()
+    _report(table, source, unlisted, pace)
 
 
 # ---- one clip, in a process of its own --------------------------------------------------------------
@@ -65,60 +76,122 @@ def prepare_clip(job: Job) -> Prepared:
     """The clip as far as it can be used; one that is missing stays so."""
     if job.row["status"] != OK:
         return Prepared(job.row)
-    return clip.prepare(job.row, job.paths.raw / str(job.row["path"]), job.finder,
-                        faces.finder(job.finder, job.paths), job.store, layout.sound_file(job.paths, job.row))
+    return clip.prepare(job.row, job.file, job.finder, faces.finder(job.finder, job.paths, job.nets), job.store,
+                        layout.sound_file(job.paths, job.row))
+
+
+def _died(job: Job) -> Prepared:
+    """What stands for a clip on which the decoder brings its process down."""
+    return Prepared({**job.row, "status": ERROR, "reason": "the process that decodes it dies"})
 
 
 # ---- all clips of a source --------------------------------------------------------------------------
 
-def _fill(part: Path, jobs: list[Job], store: Store, workers: int, source: str) -> pd.DataFrame:
+class Pace:
+    """How much was done in how long, not counting what an earlier run had done."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers, self.began = workers, time.perf_counter()
+        self.before = self.clips = self.frames = 0
+
+    def count(self, done: Prepared) -> None:
+        self.clips += 1
+        self.frames += int(done.row.get("n_frames", 0))
+
+    def __str__(self) -> str:
+        seconds = time.perf_counter() - self.began
+        earlier = f"; {self.before} were finished by an earlier run" if self.before else ""
+        return f"{self.clips / seconds:.1f} clips, {self.frames / seconds:.0f} frames a second{earlier}"
+
+
+def _fill(part: Path, jobs: list[Job], store: Store, pace: Pace, source: str) -> pd.DataFrame:
     """Write frames.npy, times.npy and mel.npy as clips come in; give back the table of all clips."""
-    rows, spool = [], part / "mel.spool"
-    side, kept = store.size, store.frames
-    with (GrowingArray(part / "frames.npy", (kept, side, side, 3), np.uint8) as frames,
-          GrowingArray(part / "times.npy", (kept,), np.float32) as times,
-          GrowingArray(spool, (store.sound.mels,), np.float16) as mel):
-        for done in tqdm(_prepared(jobs, workers), total=len(jobs), desc=f"prepare {source}", unit="clip"):
-            rows.append({**done.row, "row": frames.rows if done.frames is not None else -1})
-            if done.frames is not None:
-                frames.append(done.frames[None])
-                times.append(done.times[None])
-                mel.append(done.mel)
+    stamps = [_stamp(job) for job in jobs]
+    journal = Journal(part / JOURNAL, _key(jobs))
+    rows = journal.begin(stamps)
+    pace.before = len(rows)
+    with _Arrays(part, store, rows) as arrays:
+        coming = iter(tqdm(in_order(prepare_clip, jobs[len(rows):], pace.workers, _died), initial=len(rows),
+                           total=len(jobs), desc=f"prepare {source}", unit="clip"))
+        while batch := list(islice(coming, BATCH)):
+            new = [arrays.add(done) for done in batch]
+            arrays.settle()
+            journal.note(stamps[len(rows):len(rows) + len(new)], new)
+            rows += new
+            for done in batch:
+                pace.count(done)
     table = clip.table(rows)
-    lengths = table.loc[table["status"] == OK, "mel_frames"].to_numpy()
-    pad_ragged(np.load(spool, mmap_mode="r" if lengths.any() else None), lengths, part / "mel.npy")
-    spool.unlink()
+    _write_mel(part, table)
     return table
 
 
-def _prepared(jobs: list[Job], workers: int) -> Iterator[Prepared]:
-    """Clips in the order of the list, however the processes finish."""
-    workers = min(workers or os.cpu_count() or 1, max(1, len(jobs)))
-    waiting: deque = deque()
-    with ProcessPoolExecutor(workers, initializer=_enter_process) as pool:
-        try:
-            for job in jobs:
-                waiting.append((job, pool.submit(prepare_clip, job)))
-                if len(waiting) > AHEAD * workers:
-                    yield _result(*waiting.popleft())
-            while waiting:
-                yield _result(*waiting.popleft())
-        finally:
-            pool.shutdown(cancel_futures=True)
+class _Arrays:
+    """frames.npy, times.npy and the mel frames one after another, after what the `rows` of an earlier run left."""
+
+    def __init__(self, part: Path, store: Store, rows: list[Row]) -> None:
+        used, side, kept = [row for row in rows if row["row"] >= 0], store.size, store.frames
+        self.frames = GrowingArray(part / "frames.npy", (kept, side, side, 3), np.uint8, len(used))
+        self.times = GrowingArray(part / "times.npy", (kept,), np.float32, len(used))
+        self.mel = GrowingArray(part / SPOOL, (store.sound.mels,), np.float16, sum(r["mel_frames"] for r in used))
+
+    def __enter__(self) -> _Arrays:
+        with ExitStack() as stack:
+            for array in (self.frames, self.times, self.mel):
+                stack.enter_context(array)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.__exit__(*error)
+
+    def add(self, done: Prepared) -> Row:
+        """The clip's row, with its place in the arrays."""
+        if done.frames is None:
+            return {**done.row, "row": -1}
+        place = self.frames.rows
+        self.frames.append(done.frames[None])
+        self.times.append(done.times[None])
+        self.mel.append(done.mel)
+        return {**done.row, "row": place}
+
+    def settle(self) -> None:
+        for array in (self.frames, self.times, self.mel):
+            array.settle()
 
 
-def _result(job: Job, future) -> Prepared:
+def _write_mel(part: Path, table: pd.DataFrame) -> None:
+    """mel.npy of the spooled mel frames, a row a clip."""
+    lengths = table.loc[table["status"] == OK, "mel_frames"].to_numpy()
+    pad_ragged(np.load(part / SPOOL, mmap_mode="r" if lengths.any() else None), lengths, part / "mel.npy")
+
+
+# ---- what an interrupted run may go on from ---------------------------------------------------------
+
+def _key(jobs: list[Job]) -> str:
+    """What every clip rests on: settings, code and the libraries that decode and look."""
+    first = [(job.finder, job.store.model_dump(), [str(net) for net in job.nets.items()]) for job in jobs[:1]]
+    home = Path(clip.__file__).parent
+    files = [file for name in CODE for file in sorted([home / name, *(home / name).glob("*.py")]) if file.is_file()]
+    code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return _digest([first, code, av.__version__, av.library_versions, cv2.__version__, np.__version__])
+
+
+def _stamp(job: Job) -> str:
+    """What one clip rests on: its name, and its files' sizes and times."""
+    files = [job.file, layout.sound_file(job.paths, job.row), job.paths.truth / f"{job.row['clip']}.npz"]
+    return _digest([job.row, [_state(file) for file in files]])
+
+
+def _state(file: Path) -> list[int]:
     try:
-        return future.result()
-    except BrokenProcessPool as e:
-        raise DataError(f"a process died while decoding {job.row['path']} or its neighbours") from e
+        about = file.stat()
+    except (OSError, ValueError):       # absent, or of a name that no file can have
+        return []
+    return [about.st_size, about.st_mtime_ns]
 
 
-def _enter_process() -> None:
-    """Ctrl-C is the parent's to handle, and a process whose parent was killed goes too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if parent := parent_process():
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
 
 
 # ---- what is said of it -----------------------------------------------------------------------------
@@ -143,10 +216,12 @@ def _meta(table: pd.DataFrame, source: str, params: Params, unlisted: list[str])
             "unlisted": {"count": len(unlisted), "first": unlisted[:NAMED]}}
 
 
-def _report(table: pd.DataFrame, source: str, unlisted: list[str], seconds: float) -> None:
+def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -> None:
     counts = _counts(table)
-    print(f"{source}: {len(table)} clips, {len(table) / seconds:.1f} a second: "
+    print(f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
           f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing")
+    if faceless := int(((table["status"] == OK) & (table["face_share"] == 0)).sum()):
+        print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")
         print(f"{source}: {len(unlisted)} files are in no list and were not used: {named}")

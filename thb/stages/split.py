@@ -22,6 +22,7 @@ from thb.records import (
     write_csv,
     write_json,
 )
+from thb.sources import schemas
 from thb.sources.lists import official_ffpp
 
 CORPUS_COLUMNS = ["source", "role", "split", "clips", "ok", "missing", "error", "seconds", "fps", "size"]
@@ -34,17 +35,19 @@ def run(paths: Paths, params: Params) -> None:
     """Write every fit's split, the leakage report, and the corpus as it was found."""
     sources = _sources(params, paths)
     clips = pd.concat([read_clips(paths, source) for source in sources], ignore_index=True)
-    write_csv(_corpus(clips), paths.corpus, CORPUS_COLUMNS)
+    write_csv(_corpus(clips, {s: params.source(s).role for s in sources}), paths.corpus, CORPUS_COLUMNS)
     write_csv(clips[clips["status"] != OK], paths.coverage, COVERAGE_COLUMNS)
     _copy_curation(paths)
-    usable = clips[clips["status"] == OK]
+    usable, named = clips[clips["status"] == OK], clips[clips["status"].isin([OK, MISSING])]
     assigned = {fit: _assign(usable, fit) for fit in _fits(params, paths)}
-    found = _overlaps(params, assigned, sources)
-    report = {"corpus": params.active.corpus, "protocols": found, "whole": _whole(usable, paths)}
+    absent = _absent(assigned, params)
+    found = _overlaps(params, {fit: _assign(named, fit) for fit in assigned}, sources)
+    report = {"corpus": params.active.corpus, "protocols": found, "whole": _whole(named, paths)}
     write_json(report, paths.leakage)
     _judge(found, params)
     for fit, split in assigned.items():
         write_csv(split, paths.split(fit), SPLIT_COLUMNS)
+    _say_absent(absent, paths)
     _report(assigned, found)
 
 
@@ -63,9 +66,26 @@ def _assign(clips: pd.DataFrame, fit: str) -> pd.DataFrame:
     """SPLIT_COLUMNS of one fit."""
     if (twice := clips["clip"][clips["clip"].duplicated()]).any():
         raise ProtocolError(f"clip {twice.iloc[0]!r} is in the corpus twice; it could both train and test")
-    split = clips.assign(use=splits.uses(clips, fit))[SPLIT_COLUMNS]
-    splits.check_parts(split, fit)
-    return split
+    return clips.assign(use=splits.uses(clips, fit))[SPLIT_COLUMNS]
+
+
+def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]:
+    """Fit -> why it cannot be made; a rendered corpus lacks nothing, the published one comes without its reals."""
+    absent = {fit: why for fit, split in assigned.items() if (why := splits.lacking(split))}
+    if absent and params.active.corpus == "mini":
+        fit, why = next(iter(absent.items()))
+        raise ProtocolError(f"fit {fit!r} has {why}; "
+                            "results/coverage.csv says which clips could not be used, and why")
+    return absent
+
+
+def _say_absent(absent: dict[str, str], paths: Paths) -> None:
+    """Beside the splits of all fits, those that cannot be made; no file if all can."""
+    if not absent:
+        return paths.absent_fits.unlink(missing_ok=True)
+    write_json(absent, paths.absent_fits)
+    for fit, why in absent.items():
+        print(f"fit {fit} cannot be made: {why}; `thb data status` says what there is")
 
 
 def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[str]) -> dict[str, dict]:
@@ -74,6 +94,8 @@ def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[s
     for trial in protocols.trials(params):
         if trial.generator not in sources or not set(trial.fits) <= set(assigned):
             continue
+        if params.active.corpus != "mini" and not _has_both(assigned[trial.fits[0]], params, trial):
+            continue        # nothing to be tested on: `thb data status` says so
         kinds = shared.setdefault(trial.protocol, {kind: set() for kind in leakage.KINDS})
         for fit in trial.fits:
             seen, tested = _sides(assigned[fit], params, trial, fit)
@@ -81,6 +103,11 @@ def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[s
                 kinds[kind].update(leakage.overlap(kind, seen, tested))
     return {name: {kind: _entry(sorted(things), promised=kind in params.protocols[name].disjoint)
                    for kind, things in kinds.items()} for name, kinds in shared.items()}
+
+
+def _has_both(split: pd.DataFrame, params: Params, trial: protocols.Trial) -> bool:
+    protocol = params.protocols[trial.protocol]
+    return protocols.fakes(split, protocol, trial.generator).any() and protocols.reals(split, protocol).any()
 
 
 def _sides(split: pd.DataFrame, params: Params, trial: protocols.Trial, fit: str) -> tuple[pd.DataFrame, ...]:
@@ -117,19 +144,23 @@ def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
 
 def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
     """Overlaps that no single protocol owns."""
-    found = {"reals_that_drive": leakage.reals_that_drive(clips), "repeated": leakage.repeated(clips),
+    known = read_csv(paths.known_drivers, ["clip", "generator", "seen"])
+    found = {"reals_that_drive": leakage.reals_that_drive(clips, known), "repeated": leakage.repeated(clips),
              "swaps_across_splits": leakage.swaps_across_splits(clips),
              "trained_officially": leakage.trained_officially(clips, official_ffpp(paths))}
     if paths.manifest.is_file():
+        schemas.check_manifest(paths.manifest)
         found["same_files"] = leakage.same_files(clips, read_csv(paths.manifest, ["path", "sha256"]))
     return {name: _entry(things) for name, things in found.items()}
 
 
-def _corpus(clips: pd.DataFrame) -> pd.DataFrame:
-    """CORPUS_COLUMNS, a row per source and split, sources in the order of params.yaml."""
+def _corpus(clips: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
+    """CORPUS_COLUMNS, a row per source and split, sources in the order of params.yaml; one of 0 for an empty source."""
     groups = clips.groupby(["source", "role", "split"], sort=False)
     rows = [dict(zip(("source", "role", "split"), key, strict=True)) | _facts(group) for key, group in groups]
-    sources = list(clips["source"].unique())
+    rows += [{"source": source, "role": role, "split": ""} | _facts(clips[:0])
+             for source, role in roles.items() if source not in set(clips["source"])]
+    sources = list(roles)
     rows.sort(key=lambda row: (sources.index(row["source"]), SPLIT_ORDER.index(row["split"])))
     return pd.DataFrame(rows, columns=CORPUS_COLUMNS)
 
@@ -146,6 +177,7 @@ def _facts(group: pd.DataFrame) -> dict[str, object]:
 def _copy_curation(paths: Paths) -> None:
     """Beside the other results, or absent there as it is in the corpus."""
     if paths.raw_curation.is_file():
+        schemas.check_curation(paths.raw_curation)
         write_atomic(paths.curation, lambda part: shutil.copyfile(paths.raw_curation, part))
     else:
         paths.curation.unlink(missing_ok=True)

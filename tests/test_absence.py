@@ -1,0 +1,177 @@
+"""Without reals the graph goes on where it honestly can: fits that cannot be made are said, not half-made."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from clips_made import with_profile
+from test_evaluate import score_rows
+from test_split import setting, write_corpus
+
+from thb import cli, showcase
+from thb.absence import DRAWN, SHUFFLED, Fit, absent_fits, left_out, skips_explaining
+from thb.records import CELL_COLUMNS, POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.stages import evaluate, split
+
+WHY = "no usable real clip of use 'train'"
+
+
+@pytest.fixture
+def hub(params):
+    quick = params.model_copy(update={"metrics": params.metrics.model_copy(update={"bootstrap": 20})})
+    return with_profile(quick, corpus="hub", detectors={**params.active.detectors, "caddm": {"start_from": "ffpp"}})
+
+
+def lose(*roles: str):
+    def change(clips: pd.DataFrame) -> None:
+        clips.loc[clips["role"].isin(roles), ["status", "row"]] = ["missing", -1]
+
+    return change
+
+
+@pytest.fixture
+def no_reals(project, hub):
+    write_corpus(project, hub, lose("real", "swap"))
+    split.run(project, hub)
+    return project
+
+
+# ---- split ------------------------------------------------------------------------------------------
+
+
+def test_every_fit_is_absent_with_its_reason_and_the_rest_is_written(no_reals, hub, capsys):
+    assert absent_fits(no_reals) == dict.fromkeys(hub.fits, WHY)
+    assert len(read_csv(no_reals.split("all"), SCORE_COLUMNS[:6])) == 6 * 7 + 2 * 2
+    corpus = read_csv(no_reals.corpus, split.CORPUS_COLUMNS)
+    assert corpus.loc[corpus["role"] == "real", "missing"].sum() == 14
+    assert no_reals.coverage.is_file()
+
+
+def test_leakage_by_names_needs_no_file(project, hub):
+    def also_drives(clips: pd.DataFrame) -> None:
+        setting("driver", "real_00020_1", "hallo", "train")(clips)
+        lose("real", "swap")(clips)
+
+    write_corpus(project, hub, also_drives)
+    split.run(project, hub)
+    assert read_json(project.leakage)["whole"]["reals_that_drive"]["count"] == 1
+
+
+def test_without_swaps_only_what_needs_them_is_absent(project, hub):
+    write_corpus(project, hub, lose("swap"))
+    split.run(project, hub)
+    assert list(absent_fits(project)) == ["ffpp"]
+    assert "starts from fit 'ffpp'" in Fit(project, hub, "caddm", "all").why
+    assert Fit(project, hub, "tall", "all").why == ""       # from scratch in this profile
+    weights = project.pretrained("caddm") / "weights.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    assert Fit(project, hub, "caddm", "all").why == ""      # somebody gave the start
+
+
+def test_with_reals_again_nothing_is_absent(no_reals, hub):
+    for source in hub.sources:
+        (no_reals.clips(source) / "clips.parquet").unlink()
+        no_reals.clips(source).rmdir()
+    write_corpus(no_reals, hub)
+    split.run(no_reals, hub)
+    assert absent_fits(no_reals) == {}
+    assert not no_reals.absent_fits.exists()
+
+
+# ---- train and score --------------------------------------------------------------------------------
+
+
+def test_training_says_one_line_and_leaves_nothing(no_reals, hub, capsys):
+    assert Fit(no_reals, hub, "tall", "all").skips_training()
+    assert capsys.readouterr().out == f"tall/all is not trained: {WHY}\n"
+    assert list(no_reals.run("tall", "all").parent.iterdir()) == []
+
+
+def test_the_command_line_asks_before_it_trains(no_reals, hub, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_context", lambda *_: (no_reals, hub))
+    cli.train("container")
+    cli.score("container")
+    assert capsys.readouterr().out.count(WHY) == 2 * len(hub.fits)
+    assert left_out(no_reals.scores("container", "no-hallo")) == WHY
+
+
+def test_old_scores_are_not_taken_for_new_ones(no_reals, hub):
+    old = no_reals.scores("tall", "all")
+    write_csv(score_rows(hub, "all", 1), old, SCORE_COLUMNS)
+    assert Fit(no_reals, hub, "tall", "all").skips_scoring()
+    assert read_csv(old, SCORE_COLUMNS).empty
+    assert left_out(old) == WHY
+
+
+def test_scores_given_in_the_place_of_none_are_taken(no_reals, hub):
+    scores = no_reals.scores("tall", "all")
+    assert Fit(no_reals, hub, "tall", "all").skips_scoring()
+    write_csv(score_rows(hub, "all", 1), scores, SCORE_COLUMNS)
+    assert left_out(scores) == ""
+
+
+def test_weights_that_are_there_still_score(no_reals, hub, capsys):
+    folder = no_reals.run("tall", "all")
+    folder.mkdir(parents=True)
+    (folder / "weights.safetensors").touch()
+    assert Fit(no_reals, hub, "tall", "all").skips_training()
+    assert not Fit(no_reals, hub, "tall", "all").skips_scoring()
+    assert "by the weights that are there" in capsys.readouterr().out
+
+
+def test_checks_leave_an_empty_table(no_reals, hub):
+    assert Fit(no_reals, hub, "lipfd", "all").skips_scoring(SHUFFLED)
+    assert Fit(no_reals, hub, "container", "all", drawn=True).skips_scoring(DRAWN)
+    assert read_csv(no_reals.shuffled("lipfd", "all"), SCORE_COLUMNS).empty
+    assert "score_10" in pd.read_csv(no_reals.drawn("container", "all"))
+
+
+def test_what_has_no_scores_is_not_explained(no_reals, hub, capsys):
+    for fit in hub.fits:
+        Fit(no_reals, hub, "tall", fit).skips_scoring()
+    (no_reals.cams("tall") / "old").mkdir(parents=True)
+    assert skips_explaining(no_reals, hub, "tall")
+    assert f"tall is not explained, as all has no scores: {WHY}\n" in capsys.readouterr().out
+    assert list(no_reals.cams("tall").iterdir()) == []
+    assert read_csv(no_reals.pools("tall"), POOL_COLUMNS).empty
+    for fit in hub.fits:
+        write_csv(score_rows(hub, fit, 1), no_reals.scores("tall", fit), SCORE_COLUMNS)
+    assert not skips_explaining(no_reals, hub, "tall")
+
+
+def test_a_reference_without_scores_leaves_a_network_its_own_clips(hub):
+    own = {fit: score_rows(hub, fit, 1) for fit in hub.fits if fit != "ffpp"}
+    none = {fit: table[:0] for fit, table in own.items()}
+    assert set(showcase.choose(hub, "lipfd", own, none)["chosen_by"]) == {"lipfd"}
+
+
+# ---- evaluate ---------------------------------------------------------------------------------------
+
+
+def test_cells_of_absent_fits_are_empty_and_say_why(no_reals, hub):
+    for detector in hub.detectors:
+        for fit in hub.fits:
+            Fit(no_reals, hub, detector, fit).skips_scoring()
+    evaluate.run(no_reals, hub)
+    cells = read_csv(no_reals.cells, CELL_COLUMNS)
+    assert cells["value"].isna().all()
+    assert (cells["n_fake"] == 0).all()
+    assert not cells["resolvable"].any()
+    assert cells["printed"].notna().any()
+    assert read_json(no_reals.metrics)["absent"]["tall/all"] == WHY
+
+
+def test_given_scores_make_numbers_beside_absent_fits(no_reals, hub):
+    for detector in hub.detectors:
+        for fit in hub.fits:
+            Fit(no_reals, hub, detector, fit).skips_scoring()
+    write_csv(score_rows(hub, "all", 1), no_reals.scores("tall", "all"), SCORE_COLUMNS)
+    fakes = score_rows(hub, "all", 2)
+    write_csv(fakes[fakes["role"] != "real"], no_reals.scores("lipfd", "all"), SCORE_COLUMNS)
+    evaluate.run(no_reals, hub)
+    cells = read_csv(no_reals.cells, CELL_COLUMNS)
+    assert set(cells.loc[cells["value"].notna(), "detector"]) == {"tall"}
+    assert set(cells.loc[cells["value"].notna(), "protocol"]) == {"P1", "unseen_P1"}
+    assert "tall/all" not in read_json(no_reals.metrics)["absent"]
+    assert read_json(no_reals.metrics)["absent"]["lipfd/all"] == "no real clip is among its scores"

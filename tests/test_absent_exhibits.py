@@ -1,0 +1,75 @@
+"""On the published data without its reals the pages show what was printed, say what is lacking, and make up nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+from test_absence import WHY, lose
+from test_split import write_corpus
+
+from thb.absence import SHUFFLED, Fit
+from thb.params import load
+from thb.report import (
+    getting_data,
+    hard_table,
+    protocol_means,
+    protocol_table,
+    settings_table,
+    sound_check,
+    statistics_table,
+    swap_table,
+    tpr_curve,
+    transitions,
+)
+from thb.report.results import open_results
+from thb.stages import evaluate, split
+
+BUILDS = {
+    "P1": lambda: protocol_table.build("P1"), "unseen": lambda: protocol_table.build("unseen_P3"),
+    "curve": tpr_curve.build, "settings": settings_table.build, "swaps": swap_table.build,
+    "hard": lambda: hard_table.build("P3"), "lipsync": lambda: sound_check.build("lipfd"),
+    "means": protocol_means.build, "table4": statistics_table.build, "table8": transitions.build,
+}
+
+
+@pytest.fixture(scope="module")
+def absent(tmp_path_factory, repo):
+    """A clone of profile paper after split, score and evaluate, whose reals and swaps are missing."""
+    root = tmp_path_factory.mktemp("absent")
+    shutil.copytree(repo / "paper", root / "paper")
+    text = re.sub(r"\Aprofile: \w+", "profile: paper", (repo / "params.yaml").read_text())
+    (root / "params.yaml").write_text(re.sub(r"bootstrap: \d+", "bootstrap: 10", text))
+    paths, params = open_results(root).paths, load(root / "params.yaml")
+    write_corpus(paths, params, lose("real", "swap"))
+    split.run(paths, params)
+    for detector in params.detectors:
+        for fit in params.fits:
+            Fit(paths, params, detector, fit).skips_scoring()
+    Fit(paths, params, "lipfd", "all").skips_scoring(SHUFFLED)
+    evaluate.run(paths, params)
+    return paths
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_the_exhibit_is_made_without_a_number_of_ours(absent, monkeypatch, name):
+    monkeypatch.setenv("THB_ROOT", str(absent.root))
+    exhibit = BUILDS[name]()
+    assert "nan" not in re.sub(r"<[^>]+>", " ", exhibit.html).lower().split()
+
+
+def test_the_reason_stands_on_the_page(absent, monkeypatch):
+    monkeypatch.setenv("THB_ROOT", str(absent.root))
+    for build in (BUILDS["P1"], BUILDS["curve"]):
+        assert WHY.replace("'", "&#x27;") in build().html
+    assert open_results().absent["tall/all"] == WHY
+    assert len(open_results().said_absent()) == 1
+
+
+def test_what_was_printed_is_still_shown(absent, monkeypatch):
+    monkeypatch.setenv("THB_ROOT", str(absent.root))
+    rows = protocol_table.build("P1").rows
+    assert rows["value"].isna().all()
+    assert rows["printed"].notna().any()
+    assert getting_data.counts(open_results())

@@ -1,0 +1,140 @@
+"""`thb data status`: one table of what there is, what differs from the published counts, and what it allows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from clips_made import with_profile, write_list
+from test_cli import thb
+from test_layout import touch
+
+from thb.records import ERROR
+from thb.sources import census, local
+from thb.stages import data_status, prepare
+
+GENERATORS = {"fake/Hallo": "Hallo", "fake/Hallo2": "Hallo2", "fake/AniPortraitAudio": "AniPortraitAudio",
+              "fake/AniPortraitVideo": "AniPortraitVideo", "fake/LivePortrait": "LivePortrait",
+              "fake/EmoPortrait": "EmoPortrait"}
+
+
+@pytest.fixture
+def hub(params):
+    return with_profile(params, corpus="hub")
+
+
+@pytest.fixture
+def release(project):
+    """Every fake and list of a small release; of the reals, their names alone."""
+    for folder, printed in GENERATORS.items():
+        touch(project, *(f"{folder}/{split}/0000{i}--aaaaaaaaaaa_{i}--{printed}.mp4"
+                         for i, split in enumerate(("train", "val", "test"))))
+    touch(project, "fake/additional_dataset/MAGI-1/00011.mp4",
+          "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4")
+    write_list(project.raw, {"train": ["001"], "val": ["002"], "test": ["003"]},
+               {"train": ["ccccccccccc_1"], "test": ["ddddddddddd_1"]})
+    return project
+
+
+def counts(paths, params) -> dict:
+    clips, faults = census.rows(paths, params)
+    return census.count(paths, params, clips, faults).set_index(["source", "split"]).to_dict("index")
+
+
+def allowed(paths, params) -> dict[str, str]:
+    return {name: said for _, name, said in data_status.allowed(params, census.rows(paths, params)[0])}
+
+
+def with_reals(paths, root):
+    for split in ("001", "002", "003"):
+        file = root / "original_sequences/youtube/c23/videos" / f"{split}.mp4"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (file.parent / "999.mp4").touch()
+    return {"THB_FFPP": str(root)}
+
+
+def test_listed_found_missing_and_unlisted_are_counted_by_split(release, hub, tmp_path_factory):
+    own = local.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
+    found = counts(replace(release, own=own), hub)
+    assert found["ffpp", "train"] == {"listed": 1, "found": 1, "missing": 0, "unlisted": 1, "damaged": 0}
+    assert found["celebvhq", "test"] == {"listed": 1, "found": 0, "missing": 1, "unlisted": 0, "damaged": 0}
+    assert found["hallo", "val"]["found"] == found["magi1", "test"]["found"] == 1
+
+
+def test_what_prepare_could_not_read_is_damaged(release, hub):
+    small = with_profile(hub, finder="haar", workers=1, max_failed_share=1.0)
+    prepare.run(release, small, "hallo")        # empty files
+    assert counts(release, hub)["hallo", "test"] == {
+        "listed": 1, "found": 1, "missing": 0, "unlisted": 0, "damaged": 1}
+    clips, _ = census.rows(release, hub)
+    assert (clips.loc[clips["source"] == "hallo", "status"] == ERROR).all()
+
+
+def test_without_reals_every_fit_says_what_it_lacks_and_the_rest_is_allowed(release, hub):
+    said = allowed(release, hub)
+    assert said["all"] == "no usable real clip of use 'train'"
+    assert said["P1"] == "fit all: no usable real clip of use 'train'"
+    assert said["table5"] == "no numbers of P1 unless score files are given"
+    assert said["fig4"] == "no numbers of P3 unless weights are given"
+    assert {said[name] for name in ("table1", "table4", "leakage", "claims", "fig1")} == {data_status.YES}
+    assert said["clips"] == "of the embedded corpus only"
+
+
+def test_with_reals_all_but_the_swaps_is_allowed(release, params, hub, tmp_path_factory):
+    late = with_profile(hub, detectors={**params.active.detectors, "caddm": {"start_from": "ffpp"}})
+    own = local.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
+    said = allowed(replace(release, own=own), late)
+    assert said["ffpp"].endswith("no usable fake clip of use 'train'")
+    assert said["all"] == "yes, but not of caddm, which start from fit ffpp"
+    assert {said[name] for name in ("P1", "P2", "P3", "unseen_P3", "table7")} == {data_status.YES}
+    assert said["swaps"] == "no numbers of ffpp unless score files are given"
+
+
+def test_a_generator_that_is_not_there_keeps_only_its_own_trials(release, hub, tmp_path_factory):
+    (release.raw / "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4").unlink()
+    own = local.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
+    said = allowed(replace(release, own=own), hub)
+    assert said["unseen_P1"] == "not of hallo3: no hallo3 clip to test on"
+
+
+def test_every_kind_of_exhibit_has_its_needs(params):
+    assert {entry["notebook"] for entry in params.exhibits.values()} <= set(data_status.READS)
+
+
+def test_the_difference_from_the_published_counts_is_told(release, hub):
+    clips, faults = census.rows(release, hub)
+    compared = census.compare(hub, census.count(release, hub, clips, faults), release.published)
+    rows = compared.set_index(["source", "part"])
+    assert rows.loc[("hallo", census.LEARNT)].tolist() == [2, 303, -301]    # val stands in Table 4's train
+    assert rows.loc[("hallo", "test")].tolist() == [1, 117, -116]
+    assert rows.loc[("hallo3", census.RELEASED)].tolist() == [1, 10, -9]    # Table 4 has none
+    assert ("hallo3", "test") not in rows.index
+    assert rows.loc[("celebvhq", census.RELEASED), "here"] == 2             # listed, though missing
+
+
+def test_the_releases_counts_add_up_to_what_is_said_of_it(release, hub):
+    released = census._released(release.published)
+    fakes = [hub.source(name).printed for name in hub.of_role("generator", "unseen")]
+    assert sum(released[name] for name in fakes) == 2994
+    assert sum(released[hub.source(name).printed] for name in hub.of_role("real")) == 2312
+
+
+def test_it_prints_it_all_and_changes_nothing(release, hub, capsys):
+    before = sorted(release.root.rglob("*"))
+    data_status.run(release, hub)
+    said = capsys.readouterr().out
+    for words in ("celebvhq           test ", "THB_FFPP or reals.ffpp", "all, today", "unseen_P3", "tableD10"):
+        assert words in said
+    assert sorted(release.root.rglob("*")) == before
+
+
+def test_the_command_has_examples():
+    done = thb("data", "status", "--help")
+    assert done.returncode == 0
+    assert "THB_FFPP=" in done.stdout
+
+
+def test_nothing_fetched_is_said_not_raised(project, hub, capsys):
+    data_status.run(project, hub)
+    assert "data/raw/fake/Hallo does not exist; run `thb fetch`" in capsys.readouterr().out

@@ -1,0 +1,30 @@
+"""Where the face is: one interface and a choice of finders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from thb import nets
+from thb.errors import ParamsError, unknown
+from thb.faces.face import FaceFinder, Faces, median_face, square, whole_frame
+from thb.faces.haar import HaarFinder
+from thb.faces.track import overlap
+from thb.faces.truth import TruthFinder
+from thb.faces.yunet import YuNetFinder
+from thb.params import Net
+from thb.paths import Paths
+
+__all__ = ["FINDERS", "FaceFinder", "Faces", "finder", "median_face", "overlap", "square", "whole_frame"]
+
+FINDERS: dict[str, Callable[[Paths, Mapping[str, Net]], FaceFinder]] = {
+    "truth": lambda paths, _: TruthFinder(paths),
+    "haar": lambda *_: HaarFinder(),
+    "yunet": lambda _, known: YuNetFinder(nets.weights("yunet", known)),
+}
+
+
+def finder(name: str, paths: Paths, known: Mapping[str, Net]) -> FaceFinder:
+    """The finder of this name; `known` are the networks of params.yaml."""
+    if name not in FINDERS:
+        raise ParamsError(unknown("face finder", name, FINDERS))
+    return FINDERS[name](paths, known)
