@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+import yaml
 
 from thb.errors import DataError
 from thb.reproduce import stage_graph, walk
@@ -81,3 +82,11 @@ def test_dvc_iterates_the_keys_of_params(repo, params):
     assert {f"exhibit@{e}" for e in params.exhibits} <= set(stages)
     assert "train@tall" in stages["score@tall"] & stages["variant_fit@tall-no_artefacts"]
     assert not any("train" in need for need in stages["prepare@hallo"])
+
+
+def test_the_lock_file_knows_no_stage_that_is_gone(repo):
+    """DVC never forgets one by itself, and writes the whole file anew after every stage."""
+    from thb.paths import Paths
+
+    held = yaml.safe_load((repo / "dvc.lock").read_text())["stages"]
+    assert set(held) <= set(stage_graph(Paths(repo))), "remove the others from dvc.lock"
