@@ -127,7 +127,8 @@ def _scores(rng: np.random.Generator, source: str, role: str, label: int, shift:
             split: str = "test") -> pd.DataFrame:
     number = [f"{i + 1000 * ['test', 'val', 'train'].index(split):05d}" for i in range(n)]
     return pd.DataFrame({"clip": [f"{source}/{i}" for i in number], "source": source, "role": role, "label": label,
-                         "split": split, "portrait": number if label else "", "video": number, "use": split,
+                         "split": split, "portrait": number if label else "", "video": number,
+                         "use": "val" if split == "val" else "test",
                          "score": 1 / (1 + np.exp(-rng.normal(shift * label, 1, n))), "status": "ok", "reason": ""})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +24,7 @@ from thb.report import provenance
 
 FILES = ("csv", "svg", "pdf", "png")
 TIMEOUT = 600  # seconds a cell may take
-START, TRIES = 60, 3  # seconds a kernel has to answer: now and then one never does, and the next one is fine
+START, TRIES = 60, 3  # seconds a kernel has to answer, and kernels that are tried
 MUTE = "Kernel didn't respond"
 QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
 
@@ -31,7 +32,14 @@ QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut 
 class OwnKernelManager(AsyncKernelManager):
     """Starts the interpreter we run in, whatever kernels the user has installed under the same name."""
 
-    transport = "ipc"  # sockets in a private folder: no port that others on the machine could reach
+    transport = "ipc"  # sockets in a folder: no port that others on the machine could reach
+
+    def _ip_default(self) -> str:
+        """A folder of this kernel's own: by default kernels that start together in one place may take one socket."""
+        return str(Path(tempfile.mkdtemp(prefix="thb-")) / "kernel")
+
+    def cleanup_ipc_files(self) -> None:
+        shutil.rmtree(Path(self.ip).parent, ignore_errors=True)
 
     def _kernel_spec_manager_default(self) -> KernelSpecManager:
         return KernelSpecManager(kernel_dirs=[], parent=self)
