@@ -499,9 +499,14 @@ def command(project: Paths, url: str, *words: str, **environment: str) -> subpro
     project.params.write_text(text.replace("  pause: 1 ", "  pause: 0.01 ").replace("  timeout: 30 ", "  timeout: 2 "))
     inherited = {key: value for key, value in os.environ.items() if key not in ("THB_RAW_DIR", "THB_ROOT")}
     return subprocess.Popen([sys.executable, "-m", "thb.cli", "fetch", *words], cwd=project.root, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
                             env=inherited | {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN,
                                              "PYTHONPATH": str(Path(fetch.__file__).parents[2])} | environment)
+
+
+def _hears_ctrl_c() -> None:
+    """A test run in the background of a script inherits an ignored Ctrl-C, and hands it on."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_the_command_ends_with_2_names_the_file_and_a_rerun_with_0(project, hub):
