@@ -55,6 +55,13 @@ def made(filled: Path, project: Paths) -> Paths:
 
 
 @pytest.fixture
+def few_draws(made: Paths) -> Paths:
+    """The same with few resamples, for tests that draw much."""
+    made.params.write_text(made.params.read_text().replace("bootstrap: 1000", "bootstrap: 100"))
+    return made
+
+
+@pytest.fixture
 def published(params: Params, request: pytest.FixtureRequest) -> Any:
     """The settings at the published size of the detector that the test's module names as DETECTOR."""
     name = request.module.DETECTOR

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import numpy as np
 import pytest
-import results_made
 
 from thb.errors import ParamsError
-from thb.paths import Paths
 from thb.records import CAM_COLUMNS, SANITY_COLUMNS, read_csv, write_csv
 from thb.report import cams, pointing_table
 from thb.report.pointing_dots import CENTRE, CHANCE
@@ -29,24 +24,10 @@ from thb.report.results import MEAN, open_results
 NETWORK = "tall"
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """Made-up results with few resamples, written once."""
-    root = tmp_path_factory.mktemp("filled")
-    paths = results_made.clone(Path(__file__).resolve().parent.parent, root)
-    results_made.fill(paths)
-    paths.params.write_text(paths.params.read_text().replace("bootstrap: 1000", "bootstrap: 100"))
-    return paths
-
-
 @pytest.fixture
-def made(filled, tmp_path, monkeypatch):
+def made(few_draws):
     """A copy to spoil."""
-    for name in ("params.yaml", "paper", "results"):
-        copy = shutil.copytree if (filled.root / name).is_dir() else shutil.copy
-        copy(filled.root / name, tmp_path / name)
-    monkeypatch.setenv("THB_ROOT", str(tmp_path))
-    return Paths(tmp_path)
+    return few_draws
 
 
 def point(paths, **values) -> None:
