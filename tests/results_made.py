@@ -14,8 +14,17 @@ from thb import leakage, metrics, protocols
 from thb.params import Params, load, switch_profile
 from thb.paths import Paths
 from thb.published import printed_cells, printed_value
-from thb.records import CELL_COLUMNS, DRAWN_COLUMNS, SCORE_COLUMNS, drawn_columns, write_csv, write_json
-from thb.report.statistics_table import CORPUS_COLUMNS, CURATION_COLUMNS
+from thb.records import (
+    CELL_COLUMNS,
+    CORPUS_COLUMNS,
+    COVERAGE_COLUMNS,
+    CURATION_COLUMNS,
+    DRAWN_COLUMNS,
+    SCORE_COLUMNS,
+    drawn_columns,
+    write_csv,
+    write_json,
+)
 
 PROFILE = "mini"
 REALS, FAKES = 210, 28
@@ -221,9 +230,7 @@ def _corpus(paths: Paths, params: Params) -> None:
     write_csv(pd.DataFrame(rows), paths.corpus, CORPUS_COLUMNS)
     write_csv(pd.DataFrame(made), paths.curation, CURATION_COLUMNS)
     write_csv(
-        pd.DataFrame(
-            [["hallo/x", "hallo", "error", "truncated"]], columns=["clip", "source", "status", "reason"]
-        ),
+        pd.DataFrame([["hallo/x", "hallo", "error", "truncated"]], columns=COVERAGE_COLUMNS),
         paths.coverage,
-        ["clip", "source", "status", "reason"],
+        COVERAGE_COLUMNS,
     )

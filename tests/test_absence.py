@@ -9,8 +9,28 @@ from test_evaluate import score_rows
 from test_split import setting, write_corpus
 
 from thb import cli, showcase
-from thb.absence import DRAWN, SHUFFLED, Fit, absent_fits, left_out, skips_explaining
-from thb.records import CELL_COLUMNS, POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.absence import (
+    DRAWN,
+    NO_VARIANTS,
+    SHUFFLED,
+    Fit,
+    absent_fits,
+    left_out,
+    skips_explaining,
+    skips_variant,
+)
+from thb.paths import Paths
+from thb.records import (
+    CELL_COLUMNS,
+    CORPUS_COLUMNS,
+    COVERAGE_COLUMNS,
+    CURATION_COLUMNS,
+    POOL_COLUMNS,
+    SCORE_COLUMNS,
+    read_csv,
+    read_json,
+    write_csv,
+)
 from thb.stages import evaluate, split
 
 WHY = "no usable real clip of use 'train'"
@@ -42,7 +62,7 @@ def no_reals(project, hub):
 def test_every_fit_is_absent_with_its_reason_and_the_rest_is_written(no_reals, hub, capsys):
     assert absent_fits(no_reals) == dict.fromkeys(hub.fits, WHY)
     assert len(read_csv(no_reals.split("all"), SCORE_COLUMNS[:6])) == 6 * 7 + 2 * 2
-    corpus = read_csv(no_reals.corpus, split.CORPUS_COLUMNS)
+    corpus = read_csv(no_reals.corpus, CORPUS_COLUMNS)
     assert corpus.loc[corpus["role"] == "real", "missing"].sum() == 14
     assert no_reals.coverage.is_file()
 
@@ -79,13 +99,38 @@ def test_with_reals_again_nothing_is_absent(no_reals, hub):
     assert not no_reals.absent_fits.exists()
 
 
+# ---- control corpora --------------------------------------------------------------------------------
+
+
+def test_a_control_corpus_of_published_clips_is_left_out_and_the_graph_goes_on(project, hub, monkeypatch, capsys):
+    variant = Paths(project.root, "no_artefacts")
+    monkeypatch.setattr(cli, "_context", lambda *_: (variant, hub))
+    for stage in (cli.fetch, cli.prepare, cli.split):
+        stage()
+    assert capsys.readouterr().out == f"no_artefacts is not made: {NO_VARIANTS}\n" * 3
+    for table, columns in ((variant.corpus, CORPUS_COLUMNS), (variant.coverage, COVERAGE_COLUMNS),
+                           (variant.curation, CURATION_COLUMNS)):
+        assert read_csv(table, columns).empty
+    for detector in hub.ablated:
+        assert Fit(variant, hub, detector, "all").skips_training()
+        assert Fit(variant, hub, detector, "all").skips_scoring()
+    evaluate.run(variant, hub)
+    assert read_csv(variant.cells, CELL_COLUMNS)["value"].isna().all()
+    assert read_json(variant.metrics)["absent"] == {f"{detector}/all": NO_VARIANTS for detector in hub.ablated}
+
+
+def test_a_control_corpus_of_rendered_clips_is_made(project, params):
+    assert not skips_variant(Paths(project.root, "no_artefacts"), params)
+    assert not skips_variant(project, params)
+
+
 # ---- train and score --------------------------------------------------------------------------------
 
 
 def test_training_says_one_line_and_leaves_nothing(no_reals, hub, capsys):
     assert Fit(no_reals, hub, "tall", "all").skips_training()
     assert capsys.readouterr().out == f"tall/all is not trained: {WHY}\n"
-    assert list(no_reals.run("tall", "all").parent.iterdir()) == []
+    assert list(no_reals.run("tall", "all").iterdir()) == []
 
 
 def test_the_command_line_asks_before_it_trains(no_reals, hub, monkeypatch, capsys):

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from thb.errors import DataError, ParamsError
+from thb.records import CURATION_COLUMNS, write_csv
 from thb.report import contact_sheet, pipeline, pipeline_boxes, style
 from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
 from thb.report.results import open_results
@@ -110,7 +111,7 @@ def test_frames_of_real_clips_are_refused(made):
 
 
 def test_what_nobody_counted_is_a_dash(made):
-    made.curation.unlink()
+    write_csv(pd.DataFrame(columns=CURATION_COLUMNS), made.curation, CURATION_COLUMNS)
     exhibit = pipeline.build()
     rows = exhibit.rows.set_index(["step", "what"])
     assert np.isnan(rows.loc[(MADE, FAKES), "here"])

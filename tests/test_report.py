@@ -15,7 +15,7 @@ import results_made
 
 from thb.errors import DataError, ParamsError
 from thb.params import load
-from thb.records import CELL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.records import CELL_COLUMNS, CURATION_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report import (
     ablation_table,
     classes,
@@ -218,7 +218,7 @@ def test_statistics_add_up_and_stand_beside_the_printed_ones(made, params):
 
 
 def test_statistics_do_without_curation_where_nobody_counted(made):
-    made.curation.unlink()
+    write_csv(pd.DataFrame(columns=CURATION_COLUMNS), made.curation, CURATION_COLUMNS)
     assert statistics_table.build().rows["removed_percent"].isna().all()
 
 

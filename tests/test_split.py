@@ -13,9 +13,17 @@ from thb import leakage, splits
 from thb.errors import DataError, ProtocolError
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import CLIP_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
+from thb.records import (
+    CLIP_COLUMNS,
+    CORPUS_COLUMNS,
+    COVERAGE_COLUMNS,
+    CURATION_COLUMNS,
+    SPLIT_COLUMNS,
+    read_csv,
+    read_json,
+    write_csv,
+)
 from thb.stages import split
-from thb.stages.split import CORPUS_COLUMNS, COVERAGE_COLUMNS
 
 COUNTS = {"train": 3, "val": 2, "test": 2}
 NUMBERS = [
@@ -306,7 +314,7 @@ def test_what_could_not_be_used_is_listed_with_its_reason(project, params):
     ]
 
 
-def test_curation_is_copied_or_absent(project, params):
+def test_curation_is_copied_or_without_a_row(project, params):
     write_corpus(project, params)
     project.raw.mkdir(parents=True)
     text = "source,made,removed,kept,ratio_removed\nhallo,9,3,6,0.3333\n"
@@ -315,7 +323,7 @@ def test_curation_is_copied_or_absent(project, params):
     assert project.curation.read_text() == text
     project.raw_curation.unlink()
     split.run(project, params)
-    assert not project.curation.exists()
+    assert read_csv(project.curation, CURATION_COLUMNS).empty
 
 
 def test_files_that_are_alike_are_found_by_their_hashes(project, params):

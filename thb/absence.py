@@ -1,6 +1,6 @@
-"""Fits that the clips at hand do not allow: said in one line, and nothing half-made left behind.
+"""What the clips at hand do not allow, fits and control corpora: said in one line, and nothing half-made left behind.
 
-Asked by the command line before `train`, `score` and `explain`: those stay as they are, and no fit is trained anew.
+Asked by the command line before the stages: those stay as they are, and no fit is trained anew.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ import pandas as pd
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import (
+    CORPUS_COLUMNS,
+    COVERAGE_COLUMNS,
+    CURATION_COLUMNS,
     DRAWN_COLUMNS,
     POOL_COLUMNS,
     SCORE_COLUMNS,
@@ -25,6 +28,7 @@ from thb.records import (
     write_json,
 )
 
+NO_VARIANTS = "control corpora exist for the embedded corpus only; published clips cannot be rendered again"
 SCORES, SHUFFLED, DRAWN = "scores", "scores of shuffled sound", "scores of shuffled labels"
 
 
@@ -61,7 +65,7 @@ class Fit:
     def skips_training(self) -> bool:
         """Whether it cannot be trained, which is said; weights that somebody put there are left."""
         if self.why:
-            self._folder.parent.mkdir(parents=True, exist_ok=True)      # DVC wants a stage's outputs to exist
+            self._folder.mkdir(parents=True, exist_ok=True)      # DVC wants what other stages depend on to exist
             print(f"{self.detector}/{self.name} is not trained: {self.why}")
         return bool(self.why)
 
@@ -98,6 +102,19 @@ def skips_explaining(paths: Paths, params: Params, detector: str) -> bool:
     shutil.rmtree(paths.cams(detector), ignore_errors=True)     # maps of other clips must not be taken for these
     paths.cams(detector).mkdir(parents=True)
     _write_empty(paths.pools(detector), POOL_COLUMNS)
+    return True
+
+
+def skips_variant(paths: Paths, params: Params) -> bool:
+    """Whether a control corpus is asked for that cannot be made, which is said; its tables are left empty."""
+    if not paths.variant or params.active.corpus == "mini":
+        return False
+    print(f"{paths.variant} is not made: {NO_VARIANTS}")
+    write_json({"all": NO_VARIANTS}, paths.absent_fits)
+    write_json({"corpus": params.active.corpus, "protocols": {}, "whole": {}}, paths.leakage)
+    for table, columns in ((paths.corpus, CORPUS_COLUMNS), (paths.coverage, COVERAGE_COLUMNS),
+                           (paths.curation, CURATION_COLUMNS)):
+        _write_empty(table, columns)
     return True
 
 

@@ -59,9 +59,12 @@ def fetch(
     A rendered corpus (profile mini) is made here. The published one (profile paper) comes from the Hugging Face Hub,
     each file verified; HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are heeded, and THB_RAW_DIR names a copy you have.
     """
+    from thb.absence import skips_variant
     from thb.stages import fetch
 
-    fetch.run(*_with_own(*_context(variant)), verify)
+    paths, params = _with_own(*_context(variant))
+    if not skips_variant(paths, params):
+        fetch.run(paths, params, verify)
 
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
@@ -70,11 +73,14 @@ def prepare(
     variant: Variant = "",
 ) -> None:
     """Decode clips into the neutral store: frames, mel, one row a clip."""
+    from thb.absence import skips_variant
     from thb.stages import prepare
 
     paths, params = _with_own(*_context(variant))
     for source in sources:
         params.source(source)
+    if skips_variant(paths, params):
+        return
     for source in sources or [name for name in params.sources if name not in paths.shared]:
         prepare.run(paths, params, source)
 
@@ -82,9 +88,12 @@ def prepare(
 @app.command(epilog="Example:  thb split")
 def split(variant: Variant = "") -> None:
     """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
+    from thb.absence import skips_variant
     from thb.stages import split
 
-    split.run(*_context(variant))
+    paths, params = _context(variant)
+    if not skips_variant(paths, params):
+        split.run(paths, params)
 
 
 @data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")

@@ -186,7 +186,7 @@ class Paths:
 
     @property
     def curation(self) -> Path:
-        """The same counts beside the other results; absent where curation is not known."""
+        """The same counts beside the other results; without a row where nobody counted."""
         return self.results / "curation.csv"
 
     @property

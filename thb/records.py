@@ -36,6 +36,12 @@ CLIP_COLUMNS = [
 ]
 CONTAINER_FACTS = ["fps", "width", "height", "bitrate", "codec", "pix_fmt", "audio_codec"]
 
+# What `split` found: a row per source and split; one per clip that cannot be used; one per source of how many clips
+# were made before curation, none where nobody counted.
+CORPUS_COLUMNS = ["source", "role", "split", "clips", "ok", "missing", "error", "seconds", "fps", "size"]
+COVERAGE_COLUMNS = ["clip", "source", "status", "reason"]
+CURATION_COLUMNS = ["source", "made", "removed", "kept", "ratio_removed"]
+
 # A row per file of the corpus, whoever put it there; revision: a commit of the release, or `mini-<seed>`, or `local`.
 MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
 RENDERED, LOCAL = "mini-", "local"      # how the revision of a rendered corpus begins; that of a user's own file

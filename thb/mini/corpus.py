@@ -16,12 +16,20 @@ from thb.mini.scene import voice_of
 from thb.mini.seeds import stream
 from thb.mini.video import wav
 from thb.paths import Paths
-from thb.records import MANIFEST_COLUMNS, RENDERED, disk_errors, read_rows, write_atomic, write_json, write_rows
+from thb.records import (
+    CURATION_COLUMNS,
+    MANIFEST_COLUMNS,
+    RENDERED,
+    disk_errors,
+    read_rows,
+    write_atomic,
+    write_json,
+    write_rows,
+)
 
 AUDIO_OF_FAKES, AUDIO_OF_DRIVERS, AUDIO_OF_FFPP = "audio/fake", "audio/fake_celebvhq", "audio/ff++"
 SPLIT_LIST, OFFICIAL_LIST = "real/real_dataset_split.json", "real/real_dataset_split_official_ff++.json"
 OFFICIAL_SHARES = (0.72, 0.86)  # FF++'s own lists: 720, 140 and 140 of 1,000
-CURATION_COLUMNS = ("source", "made", "removed", "kept", "ratio_removed")
 
 Report = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thb.absence import NO_VARIANTS
 from thb.errors import DataError
 from thb.metrics import AUC
 from thb.paths import Paths
@@ -16,7 +17,7 @@ from thb.report import classes, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MAIN, MEAN, MEASURED, Results, open_results
 
-NONE_HERE = "Control corpora exist for the embedded corpus only; published clips cannot be rendered again."
+NONE_HERE = f"{NO_VARIANTS[0].upper()}{NO_VARIANTS[1:]}."
 PROTOCOL = "P1"  # control corpora have the `all` fit only
 COLUMNS = ["variant", *MEASURED]
 

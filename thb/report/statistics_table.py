@@ -9,13 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thb.errors import DataError
-from thb.records import read_csv
+from thb.records import CORPUS_COLUMNS, CURATION_COLUMNS, read_csv
 from thb.report import style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
-CORPUS_COLUMNS = ["source", "role", "split", "clips", "ok", "missing", "error", "seconds", "fps", "size"]
-CURATION_COLUMNS = ["source", "made", "removed", "kept", "ratio_removed"]
 PRINTED_COLUMNS = ["generator", "total", "train", "test", "ratio_removed_pct_approx", "key_artifacts"]
 SPLITS = ("train", "val", "test")
 ROLE, ARTEFACTS, RATES, SIZES = "Role", "Key artefacts, printed", "Frames a second", "Frame sizes"
@@ -63,9 +61,7 @@ def read_corpus(results: Results) -> pd.DataFrame:
 
 def read_curation(results: Results) -> pd.DataFrame:
     """Renders made and removed a source; empty where the corpus came curated and nobody counted."""
-    path = results.paths.curation
-    empty = pd.DataFrame(columns=CURATION_COLUMNS)
-    return (read_csv(path, CURATION_COLUMNS) if path.is_file() else empty).set_index("source")
+    return read_csv(results.paths.curation, CURATION_COLUMNS).set_index("source")
 
 
 def _printed(results: Results) -> pd.DataFrame:

@@ -28,8 +28,6 @@ class Release:
     """One run of fetch: the Hub's listing, the user's own copy, and what data/raw holds of them."""
 
     def __init__(self, paths: Paths, params: Params, bar: Bar, say: Callable[[str], None]) -> None:
-        if paths.variant:
-            raise ParamsError(f"control corpora are rendered, and profile {params.profile!r} downloads its clips")
         _refuse_rendered(paths)
         self.paths, self.params, self.say = paths, params, say
         self.crew = Crew(params.fetch.workers, bar, say)

@@ -26,8 +26,9 @@ def _download(paths: Paths, params: Params, verify: bool) -> None:
 
     Release(paths, params, _bytes, lambda line: tqdm.write(f"fetch: {line}")).fetch(verify)
     local.note(paths, params)
-    for name in params.sources:     # DVC asks for these; of published clips no truth is known
+    for name in params.sources:     # DVC asks for these, and not to be empty; of published clips no truth is known
         (paths.truth / name).mkdir(parents=True, exist_ok=True)
+        (paths.truth / name / ".unknown").touch()
 
 
 @contextmanager

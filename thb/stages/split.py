@@ -12,6 +12,9 @@ from thb.errors import ProtocolError
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import (
+    CORPUS_COLUMNS,
+    COVERAGE_COLUMNS,
+    CURATION_COLUMNS,
     ERROR,
     MISSING,
     OK,
@@ -25,8 +28,6 @@ from thb.records import (
 from thb.sources import schemas
 from thb.sources.lists import official_ffpp
 
-CORPUS_COLUMNS = ["source", "role", "split", "clips", "ok", "missing", "error", "seconds", "fps", "size"]
-COVERAGE_COLUMNS = ["clip", "source", "status", "reason"]
 EXAMPLES = 5
 SPLIT_ORDER = ["train", "val", "test", ""]   # '': a file that lies in none of them
 
@@ -175,12 +176,12 @@ def _facts(group: pd.DataFrame) -> dict[str, object]:
 
 
 def _copy_curation(paths: Paths) -> None:
-    """Beside the other results, or absent there as it is in the corpus."""
+    """Beside the other results; without a row where nobody counted."""
     if paths.raw_curation.is_file():
         schemas.check_curation(paths.raw_curation)
         write_atomic(paths.curation, lambda part: shutil.copyfile(paths.raw_curation, part))
     else:
-        paths.curation.unlink(missing_ok=True)
+        write_csv(pd.DataFrame(columns=CURATION_COLUMNS), paths.curation, CURATION_COLUMNS)
 
 
 def _report(assigned: dict[str, pd.DataFrame], found: dict[str, dict[str, dict]]) -> None:

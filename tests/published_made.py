@@ -1,0 +1,131 @@
+"""The road of the published data, from fetch to book, on a small release of our own from a server on this machine.
+
+    python tests/published_made.py                    # with the real videos
+    python tests/published_made.py --without-reals    # fakes alone: what can be run is run, and the rest says why
+    python tests/published_made.py --in FOLDER        # keep everything there, and go on from it
+
+The clips are rendered and stand where the published ones would; the client library, the stages, `dvc repro` and
+the book are the real ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+from hub_server import PINNED, serving
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILE, RENDERED_BY = "fixture", "smoke"
+RELEASED = ("fake", "audio", "real/real_dataset_split.json", "real/real_dataset_split_official_ff++.json")
+# What the release only lists: variable -> its folder, the videos of reals in that, a name that is in no list.
+OWN = {"THB_FFPP": ("real/ffpp", "original_sequences/youtube/c23/videos", "999.mp4"),
+       "THB_CELEBVHQ": ("real/celebvhq", ".", "NotInAnyList_7.mp4")}
+
+
+def clone(target: Path) -> None:
+    """The working tree as it is, in a repository of its own."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+    subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
+
+
+def use_fixture_profile(params: Path) -> None:
+    """Profile paper's sources and finder of the kind that needs no download, at the smallest size."""
+    settings = yaml.safe_load(params.read_text(encoding="utf-8"))
+    small, published = (settings["profiles"][name] for name in (RENDERED_BY, "paper"))
+    settings["profiles"][PROFILE] = {**small, "corpus": "hub", "revision": PINNED, "raw_dir": None, "render": None,
+                                     "reals": published["reals"], "finder": "haar"}
+    settings["profile"] = PROFILE
+    params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+
+def render(target: Path) -> Path:
+    """The folder of a rendered corpus, laid out as the release; made by another clone, in another profile."""
+    maker = target / "maker"
+    if not (maker / "rendered").is_file():
+        shutil.rmtree(maker, ignore_errors=True)
+        clone(maker)
+        for command in (["profile", RENDERED_BY], ["fetch"]):
+            run(maker, ["-m", "thb.cli", *command])
+        (maker / "rendered").touch()
+    return maker / "data" / "raw"
+
+
+def released(raw: Path) -> dict[str, bytes]:
+    """What the Hub holds of it: path -> content, with two files that no stage reads."""
+    files = [file for name in RELEASED for file in sorted([raw / name, *(raw / name).rglob("*")]) if file.is_file()]
+    return {file.relative_to(raw).as_posix(): file.read_bytes() for file in files} | {
+        "README.md": b"not wanted", "fake/Elsewhere/a.mp4": bytes(4000)}
+
+
+def own_reals(raw: Path, target: Path) -> dict[str, str]:
+    """Variable -> folder of a user's real videos; one that the list names is missing, one is in no list."""
+    out = {}
+    for variable, (folder, videos, unlisted) in OWN.items():
+        own = target / variable.lower()
+        if not own.exists():
+            shutil.copytree(raw / folder, own)
+            first = min((own / videos).glob("*.mp4"))
+            first.rename(first.with_name(unlisted))
+        out[variable] = str(own)
+    return out
+
+
+def run(folder: Path, command: Iterable[str], environment: Mapping[str, str] | None = None) -> str:
+    """A Python command in a clone, by that clone's code; its output is shown, and given back."""
+    bare = {name: value for name, value in os.environ.items()
+            if name not in ("THB_ROOT", "THB_RAW_DIR", "HF_TOKEN", "HF_HUB_OFFLINE", *OWN)}
+    path = os.pathsep.join([str(Path(sys.executable).parent), bare.get("PATH", "")])
+    process = subprocess.Popen([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, text=True,
+                               env={**bare, "PATH": path, "PYTHONPATH": str(folder), **(environment or {})})
+    said = []
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        said.append(line)
+    if process.wait():
+        raise SystemExit(f"{' '.join(command)} failed in {folder}")
+    return "".join(said)
+
+
+def go(target: Path, with_reals: bool) -> Path:
+    """Fetch to book by `dvc repro`; then DVC must find nothing to do. Gives the clone."""
+    raw, here = render(target), target / ("with-reals" if with_reals else "without-reals")
+    if not here.exists():
+        clone(here)
+        use_fixture_profile(here / "params.yaml")
+    with serving(released(raw), page=200) as hub:
+        environment = {"HF_ENDPOINT": hub.url} | (own_reals(raw, target) if with_reals else {})
+        run(here, ["-m", "dvc", "repro"], environment)
+        run(here, ["-m", "thb.cli", "data", "status"], environment)
+        run(here, ["-m", "dvc", "status", "--quiet"], environment)
+        asked = len(hub.files_asked())
+    print(f"{asked} files asked of the server; {here / 'book/_build/html/index.html'}")
+    return here
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--without-reals", action="store_true", help="as somebody who has the release alone")
+    parser.add_argument("--in", dest="folder", type=Path, help="keep everything in this folder, and go on from it")
+    asked = parser.parse_args()
+    if asked.folder:
+        asked.folder.mkdir(parents=True, exist_ok=True)
+        go(asked.folder.resolve(), not asked.without_reals)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            go(Path(folder), not asked.without_reals)
+
+
+if __name__ == "__main__":
+    main()
