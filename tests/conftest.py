@@ -13,6 +13,7 @@ import results_made
 from thb import detectors
 from thb.params import Params, load
 from thb.paths import Paths
+from thb.report.results import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -52,6 +53,13 @@ def made(filled: Path, project: Paths) -> Paths:
     """A clone as it looks after a run."""
     shutil.copytree(filled, project.root, dirs_exist_ok=True)
     return project
+
+
+@pytest.fixture
+def results(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
+    """What a run left; nobody changes it."""
+    monkeypatch.setenv("THB_ROOT", str(filled))
+    return open_results(filled)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cams_made
@@ -22,6 +23,7 @@ from thb.records import (
     DRAWN_COLUMNS,
     SCORE_COLUMNS,
     drawn_columns,
+    read_csv,
     write_csv,
     write_json,
 )
@@ -32,6 +34,11 @@ BASE = {"P1": 0.92, "P2": 0.83, "P3": 0.78, "unseen_P1": 0.80, "unseen_P3": 0.75
 # What was once made of a params.yaml is copied from then on: to make it takes seconds.
 _HOME = tempfile.TemporaryDirectory(prefix="thb-made-")
 _KEPT: dict[tuple[str, float], Path] = {}
+
+
+def edit_cells(paths: Paths, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    """Put other cells in the place of those that are there."""
+    write_csv(change(read_csv(paths.cells, CELL_COLUMNS)), paths.cells, CELL_COLUMNS)
 
 
 def clone(repo: Path, root: Path) -> Paths:

@@ -18,18 +18,6 @@ from thb.report.results import Results, open_results
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Paths:
-    paths = results_made.clone(ROOT, tmp_path_factory.mktemp("cards"))
-    results_made.fill(paths)
-    return paths
-
-
-@pytest.fixture
-def results(made) -> Results:
-    return open_results(made.root)
-
-
 def published(results: Results) -> Results:
     """The same results, as if the clips were the published ones."""
     params = results.params

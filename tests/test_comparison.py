@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import results_made
+from results_made import edit_cells
 
 from thb.errors import ParamsError
 from thb.published import LATER, printed_cells
-from thb.records import CELL_COLUMNS, read_csv, write_csv
 from thb.report import comparison, tables
 from thb.report.comparison import ABSENT, ELSEWHERE, INSIDE, OUTSIDE, UNRESOLVED
 from thb.report.results import open_results
@@ -26,10 +26,6 @@ def made(project):
 @pytest.fixture
 def results(made):
     return open_results(made.root)
-
-
-def edit_cells(paths, change) -> None:
-    write_csv(change(read_csv(paths.cells, CELL_COLUMNS)), paths.cells, CELL_COLUMNS)
 
 
 # ---- rows ---------------------------------------------------------------------------------------------

@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
-
 import numpy as np
 import pytest
-import results_made
+from results_made import edit_cells
 
 from thb.errors import DataError, ParamsError
 from thb.metrics import AUC
 from thb.params import load
-from thb.paths import Paths
-from thb.records import CELL_COLUMNS, DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, write_csv
+from thb.records import DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, write_csv
 from thb.report import control_table, label_checks, tables
 from thb.report.control_table import DRAWN, TRUE
 from thb.report.label_checks import IS_CHANCE, IS_NOT, Check
 from thb.report.results import MEAN, open_results
-
-
-@pytest.fixture(scope="module")
-def filled(repo, tmp_path_factory):
-    """Made once, as it takes seconds."""
-    paths = results_made.clone(repo, tmp_path_factory.mktemp("clone"))
-    results_made.fill(paths)
-    return paths
-
-
-@pytest.fixture
-def made(filled, tmp_path, monkeypatch):
-    """A copy that a test may change."""
-    shutil.copytree(filled.root, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("THB_ROOT", raising=False)
-    return Paths(tmp_path)
-
-
-def edit_cells(paths, change) -> None:
-    cells = read_csv(paths.cells, CELL_COLUMNS)
-    write_csv(change(cells), paths.cells, CELL_COLUMNS)
 
 
 def edit_drawn(paths, detector: str, change) -> None:

@@ -8,41 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import results_made
+from results_made import edit_cells
 from sklearn.metrics import roc_curve
 
 from thb import metrics
 from thb.errors import DataError, ParamsError
-from thb.records import CELL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.records import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import dots, generator_means, means, protocol_means, radar, style, tpr_curve
 from thb.report.results import MEAN, open_results
 from thb.report.shifts import over_detectors
 
 BUILDS = {"2a": protocol_means.build, "2b": tpr_curve.build, "2c": generator_means.build, "3": radar.build}
-
-
-@pytest.fixture
-def made(project):
-    """A clone of one's own, to be changed."""
-    results_made.fill(project)
-    return project
-
-
-@pytest.fixture(scope="module")
-def shared(repo, tmp_path_factory):
-    """A clone that nobody changes."""
-    paths = results_made.clone(repo, tmp_path_factory.mktemp("clone"))
-    results_made.fill(paths)
-    return paths
-
-
-@pytest.fixture
-def results(shared, monkeypatch):
-    monkeypatch.setenv("THB_ROOT", str(shared.root))
-    return open_results(shared.root)
-
-
-def edit_cells(paths, change) -> None:
-    write_csv(change(read_csv(paths.cells, CELL_COLUMNS)), paths.cells, CELL_COLUMNS)
 
 
 def detectors(results) -> list[str]:

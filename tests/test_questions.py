@@ -6,36 +6,15 @@ import math
 
 import pandas as pd
 import pytest
-import results_made
+from results_made import edit_cells
 from sklearn.metrics import roc_auc_score
 
 from thb.errors import DataError, ParamsError
-from thb.records import CELL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.records import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import classes, hard_cells, hard_table, means, swap_table
 from thb.report.hard_cells import UNTOLD
 from thb.report.results import MEAN, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
-
-
-@pytest.fixture
-def made(project):
-    """A clone of one's own, to be changed."""
-    results_made.fill(project)
-    return project
-
-
-@pytest.fixture(scope="module")
-def shared(repo, tmp_path_factory):
-    """A clone that nobody changes."""
-    paths = results_made.clone(repo, tmp_path_factory.mktemp("clone"))
-    results_made.fill(paths)
-    return paths
-
-
-@pytest.fixture
-def results(shared, monkeypatch):
-    monkeypatch.setenv("THB_ROOT", str(shared.root))
-    return open_results(shared.root)
 
 
 @pytest.fixture
@@ -49,10 +28,6 @@ def fewer(made):
 def edit_scores(paths, detector: str, fit: str, change) -> None:
     path = paths.scores(detector, fit)
     write_csv(change(read_csv(path, SCORE_COLUMNS)), path, SCORE_COLUMNS)
-
-
-def edit_cells(paths, change) -> None:
-    write_csv(change(read_csv(paths.cells, CELL_COLUMNS)), paths.cells, CELL_COLUMNS)
 
 
 # ---- swaps --------------------------------------------------------------------------------------------
@@ -133,8 +108,8 @@ def test_unknown_metric_or_palette_is_refused(results):
 
 
 @pytest.fixture(scope="module")
-def hard(shared):
-    return hard_cells.hard(open_results(shared.root), "P3", "P1", "T1")
+def hard(filled):
+    return hard_cells.hard(open_results(filled), "P3", "P1", "T1")
 
 
 def test_classes_of_the_printed_cells_are_counted(results, hard):

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import results_made
+from results_made import edit_cells
 
 from thb.errors import DataError, ParamsError
 from thb.params import load
-from thb.records import CELL_COLUMNS, CURATION_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.records import CURATION_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report import (
     ablation_table,
     classes,
@@ -47,19 +48,8 @@ KINDS = {
 
 
 @pytest.fixture
-def made(project):
-    results_made.fill(project)
-    return project
-
-
-@pytest.fixture
 def params(made):
     return load(made.params)
-
-
-def edit_cells(paths, change) -> None:
-    cells = read_csv(paths.cells, CELL_COLUMNS)
-    write_csv(change(cells), paths.cells, CELL_COLUMNS)
 
 
 # ---- classes and single numbers -----------------------------------------------------------------------
