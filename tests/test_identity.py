@@ -209,6 +209,15 @@ def test_a_face_under_two_names_is_found_and_both_clips_are_told(checked):
     assert (report["net"], report["corpus"], report["profile"]) == ("sface", "mini", load(checked.params).profile)
 
 
+def test_the_closest_pairs_are_told_first_and_not_all_of_them():
+    similarity = np.array([0.91, 0.99, 0.5, 0.95, 0.92, 0.93, 0.94], np.float32)
+    rows = pd.DataFrame({"clip": [f"clip{i}" for i in range(7)]})
+    compared, found = identity.Compared(rows, named(("A", "A", ""))), pairs.Nearest(similarity, np.arange(7)[::-1])
+    told = identity._examples(compared, found, similarity >= 0.9)
+    assert [(one["tested"], one["seen"]) for one in told] == [
+        ("clip1", "clip5"), ("clip3", "clip3"), ("clip6", "clip0"), ("clip5", "clip1"), ("clip4", "clip2")]
+
+
 def test_without_it_nothing_is_found(project):
     report = found(project, lambda clip: clip["portrait"] or clip["video"])
     assert {entry["alike"]["clips"] for entry in report["protocols"].values()} == {0}
@@ -253,6 +262,14 @@ def test_where_all_look_alike_chance_explains_it(project):
     report = found(project, lambda clip: "one for all")
     entry = report["protocols"]["P1"]
     assert entry["alike"]["clips"] == entry["tested"] == entry["expected"]
+
+
+def test_chance_is_counted_for_reals_and_fakes_apart(project):
+    """Reals all look alike here, in training and test; fakes never do."""
+    report = found(project, lambda clip: "anyone" if clip["role"] == "real" else clip["portrait"])
+    reals = 2 * len(load(project.params).of_role("real"))
+    entry = report["protocols"]["P1"]
+    assert entry["alike"]["clips"] == entry["expected"] == reals < entry["tested"] / 2
 
 
 def test_the_same_clips_give_the_same_bytes(checked):
@@ -321,6 +338,8 @@ def test_off_is_said_and_what_an_earlier_run_left_is_not_shown(checked):
 
 
 def test_a_leak_is_said_with_what_chance_would_do_and_how_far_the_network_sees(checked):
+    every = leakage_table.build().rows
+    assert list(every["scope"][every["kind"] == "look-alikes by sface"]) == list(load(checked.params).protocols)
     rows = leakage_table.build(["P1", "P2"]).rows.set_index(["scope", "kind"])
     row = rows.loc[("P1", "look-alikes by sface")]
     assert (row["count"], row["trust"]) == (1, identity_table.LOOK)

@@ -22,6 +22,7 @@ class Check:
     """What one network found, in the corpus and with the settings of params.yaml."""
 
     found: dict
+    order: tuple[str, ...]      # of the protocols, as in params.yaml
 
     @property
     def net(self) -> str:
@@ -44,14 +45,16 @@ class Check:
             return NOTHING
         return LOOK if entry["alike"]["clips"] > entry["expected"] else CHANCE
 
-    def protocols(self, names: Sequence[str]) -> dict[str, dict]:
+    def protocols(self, names: Sequence[str] = ()) -> dict[str, dict]:
         """Those of these names, or all, that had clips to compare."""
-        return {name: entry for name, entry in self.found["protocols"].items() if not names or name in names}
+        entries = self.found["protocols"]
+        return {name: entries[name] for name in names or self.order if name in entries}
 
 
 def checks(results: Results) -> list[Check]:
     """Of the networks under `identity_checks`, those whose files are of this corpus and these settings."""
-    return [Check(read_json(results.paths.identity(net))) for net in results.params.identity_checks
+    order = tuple(results.params.protocols)
+    return [Check(read_json(results.paths.identity(net)), order) for net in results.params.identity_checks
             if not _missing(results, net)]
 
 
@@ -84,7 +87,7 @@ def _absent(results: Results) -> list[str]:
 
 def _told(check: Check) -> str:
     parts = [f"{name} {entry['alike']['clips']:,}, by chance {entry['expected']:,.1f}: <b>{check.trust(entry)}</b>"
-             for name, entry in check.found["protocols"].items()]
+             for name, entry in check.protocols().items()]
     left = sum(entry["count"] for entry in check.found["left_out"].values())
     return (f"Faces compared by {check.net}: test clips that look like one that was seen under another name: "
             f"{'; '.join(parts)}. {check.found['compared']:,} clips were compared, {left:,} could not be.")
@@ -157,6 +160,8 @@ def notes(results: Results) -> list[str]:
     return [
         "“By chance”: so many test clips would look like one that was seen under another name, did they do so as often "
         "as the seen clips among themselves. People who are among the seen clips under two names raise it.",
+        f"“{UNFIT.capitalize()}”: the network finds fewer than {SEES:.0%} of the pairs of one name, or finds so many "
+        f"strangers alike that by chance more than {SEES:.0%} of the test clips would be.",
         "“Found of one name”: of the test clips whose person was seen under that same name, those that it finds again.",
         "Two names: no person shown, moving or swapped is common to both clips. Pairs that share only a driver, or the "
         "head of a swap, count as neither.",

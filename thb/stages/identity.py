@@ -81,7 +81,7 @@ class Job:
 def _with_directions(clips: pd.DataFrame, paths: Paths, params: Params, network: Embedder,
                      name: str) -> tuple[Compared, dict[str, list[str]]]:
     """The clips that can be compared, and of the others which is left out for what reason."""
-    faceless = (clips["face_share"] == 0) | clips[LANDMARK_COLUMNS].isna().any(axis=1)
+    faceless = clips[LANDMARK_COLUMNS].isna().any(axis=1)
     rows = clips[~faceless].reset_index(drop=True)
     if rows.empty:
         raise DataError(f"{name} has nothing to compare: in no clip a face was found")
