@@ -38,6 +38,7 @@ def test_help_has_an_example_and_loads_no_torch(command):
     (("train", "tal", "all"), "'tal'", "tall"),
     (("train", "tall", "no-halo"), "'no-halo'", "no-hallo"),
     (("score", "tall", "some"), "'some'", "ffpp"),
+    (("identity", "yunet"), "'yunet'", "sface"),
     (("exhibit", "table99"), "'table99'", "table5"),
     (("fetch", "--variant", "no_faces"), "'no_faces'", "no_fingerprint"),
     (("profile", "huge"), "'huge'", "mini"),

@@ -38,6 +38,10 @@ def put(raw, path, value):
     ("explained", ["tall", "container"], "network in explained 'container'", "caddm, tall"),
     ("explain/reference", "taller", "network in explain.reference 'taller'", "caddm, tall"),
     ("explain/show", 3, "'show'", "shown"),
+    ("identity_checks", ["yunet"], "network in identity_checks 'yunet'", "sface"),
+    ("identity/embeddings/arcface", {"same": 0.4}, "network in identity.embeddings 'arcface'", "yunet, sface"),
+    ("identity/embeddings/sface/sane", 0.4, "'sane'", "same, mean, scale"),
+    ("identity/frames", 4, "4", "1, 3, 5, 7 or 9"),
     ("profiles/mini/explain/unit", 3, "'unit'", "units"),
     ("profiles/mini/explain/units", 0, "0", "greater than or equal to 1"),
 ])

@@ -141,13 +141,28 @@ class Fetch(Strict):
 
 
 class Net(Strict):
-    """A small network of somebody else's: a file on the Hub, its hash, and the user's own copy of it ('' is none)."""
+    """A small network of somebody else's: its hash, a file on the Hub, and the user's own copy of it ('' is none)."""
 
-    repo: str
-    revision: str
-    file: str
+    repo: str = ""
+    revision: str = ""
+    file: str = ""
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     path: str = ""
+
+
+class Embedding(Strict):
+    """A network that turns a face into a direction: what it is fed, and from when on two faces are one person's."""
+
+    same: float = Field(gt=0, le=1)     # cosine of the angle between two directions
+    mean: float = 0                     # it is fed (pixel - mean) / scale
+    scale: float = Field(default=1, gt=0)
+
+
+class Identity(Strict):
+    """How the faces of clips are compared."""
+
+    frames: Literal[1, 3, 5, 7, 9]      # of those kept of a clip; odd, so that the middle one is among them
+    embeddings: dict[str, Embedding]    # names under `nets`
 
 
 class Reals(Strict):

@@ -96,6 +96,17 @@ def split(variant: Variant = "") -> None:
         split.run(paths, params)
 
 
+@app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
+def identity(
+    nets: Annotated[list[str], typer.Argument(
+        help="names under `identity.embeddings` in params.yaml; none: those of `identity_checks`")] = (),
+) -> None:
+    """Compare the faces of training and test, whatever the people are called (optional; wants a network's weights)."""
+    from thb.stages import identity
+
+    identity.run(*_context(), nets)
+
+
 @data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")
 def status() -> None:
     """Count clips that are there, missing, in no list or damaged, and say what they allow and what not."""

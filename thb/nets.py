@@ -44,6 +44,8 @@ def _from_hub(name: str, net: Net) -> Path:
     import httpx2
     from huggingface_hub import hf_hub_download
 
+    if not net.repo:
+        raise DataError(f"the weights of {name} are nowhere; {_ways(name, net)}")
     try:
         return Path(hf_hub_download(net.repo, net.file, revision=net.revision))
     except (httpx2.HTTPError, OSError, ValueError) as e:
@@ -52,4 +54,5 @@ def _from_hub(name: str, net: Net) -> Path:
 
 
 def _ways(name: str, net: Net) -> str:
-    return f"get {net.file} of {net.repo} and name it in nets.{name}.path or {variable(name)}"
+    there = f"get {net.file} of {net.repo} and name it" if net.repo else "name the file"
+    return f"{there} in nets.{name}.path or {variable(name)}"

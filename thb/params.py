@@ -13,9 +13,11 @@ from pydantic import BaseModel, Field, ValidationError
 from thb.blocks import (
     Ablation,
     DetectorEntry,
+    Embedding,
     Explain,
     Explained,
     Fetch,
+    Identity,
     Metrics,
     Net,
     Protocol,
@@ -59,6 +61,8 @@ class Params(Strict):
     sound_checks: list[str]         # detectors that hear, whose `all` fit is also scored with shuffled sound
     label_checks: dict[str, Annotated[int, Field(ge=2)]] = {}   # detector -> fits on labels that say nothing
     nets: dict[str, Net] = {}       # small networks of others: the face finder's, the identity check's
+    identity: Identity
+    identity_checks: list[str] = []     # embeddings by which the faces of training and test are compared; none: by name
     profiles: dict[str, Profile]
 
     @property
@@ -89,6 +93,16 @@ class Params(Strict):
         if name not in self.label_checks:
             raise ParamsError(unknown("detector under label_checks", name, self.label_checks))
         return self.label_checks[name]
+
+    def embedding(self, name: str) -> Embedding:
+        """The network of this name, which tells faces apart."""
+        if name not in self.identity.embeddings:
+            raise ParamsError(unknown("network under identity.embeddings", name, self.identity.embeddings))
+        return self.identity.embeddings[name]
+
+    def identity_settings(self, name: str) -> dict[str, float]:
+        """What a comparison of faces by this network rests on, besides the network and the clips."""
+        return {"frames": self.identity.frames, **self.embedding(name).model_dump()}
 
 
 def load(path: Path) -> Params:
@@ -128,6 +142,12 @@ def _check_names(p: Params) -> None:
     for key, names in {"explained": p.explained, "explain.reference": [p.explain.reference]}.items():
         if odd := [name for name in names if name not in networks]:
             raise ParamsError(unknown(f"network in {key}", odd[0], networks))
+    for name in p.identity.embeddings:
+        if name not in p.nets:
+            raise ParamsError(unknown("network in identity.embeddings", name, p.nets))
+    for name in p.identity_checks:
+        if name not in p.identity.embeddings:
+            raise ParamsError(unknown("network in identity_checks", name, p.identity.embeddings))
     for name, profile in p.profiles.items():
         _check_profile(p, name, profile)
 

@@ -179,6 +179,10 @@ class Paths:
     def leakage(self) -> Path:
         return self.results / "leakage.json"
 
+    def identity(self, net: str) -> Path:
+        """Whose faces are alike across training and test, by one network; no file where that is not asked for."""
+        return self.results / "identity" / f"{net}.json"
+
     @property
     def corpus(self) -> Path:
         """Counts, splits and container facts of the corpus at hand (no clip, no frame)."""

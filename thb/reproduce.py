@@ -20,7 +20,7 @@ from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
 
-POOLED = ("fetch", "variant_clips")      # these keep a process on every core busy for minutes
+POOLED = ("fetch", "variant_clips", "identity")      # these keep a process on every core busy for minutes
 SHORT, TOGETHER = ("prepare", "exhibit"), 5     # these take seconds; so many at most share a process
 
 Batch = tuple[str, ...]                  # stages that one process brings up to date, in turn

@@ -1,4 +1,4 @@
-"""What training and test share, by name: each protocol's promises, and the corpus as a whole."""
+"""What training and test share: each protocol's promises and the corpus as a whole, by name; by faces, if asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from thb import leakage
 from thb.errors import DataError, unknown
 from thb.records import read_json
-from thb.report import style, tables
+from thb.report import identity_table, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
@@ -44,10 +44,11 @@ def build(protocols: Sequence[str] = ()) -> Exhibit:
     """The exhibit of these protocols (default: all that leakage.json holds) and of the whole corpus."""
     results = open_results()
     rows = shared(results, protocols)
+    faces = pd.DataFrame(identity_table.rows(results, protocols), columns=COLUMNS)
     return Exhibit(
         title="What training and test share",
-        html=_html(rows),
-        rows=rows,
+        html=_html(rows, results, protocols),
+        rows=pd.concat([rows, faces], ignore_index=True) if len(faces) else rows,
         drawing=_draw(rows),
         alt="A grid of counts: what training and test of each protocol share, by kind; a frame marks what the "
         "protocol promises to keep apart.",
@@ -101,8 +102,8 @@ def _listed(entry: dict) -> str:
 
 
 def sentences(results: Results) -> list[str]:
-    """How many promises are kept, what is shared nevertheless, what the whole corpus holds."""
-    return said(shared(results))
+    """How many promises are kept, what is shared nevertheless, what the whole corpus holds; what faces say."""
+    return [*said(shared(results)), *identity_table.sentences(results)]
 
 
 def said(rows: pd.DataFrame) -> list[str]:
@@ -140,18 +141,20 @@ def _of_the_whole(rows: pd.DataFrame) -> str:
 # ---- tables --------------------------------------------------------------------------------------------
 
 
-def _html(rows: pd.DataFrame) -> str:
-    return "\n".join([tables.notes(said(rows)), _protocol_table(rows[rows["scope"] != WHOLE]),
-                      _whole_table(rows[rows["scope"] == WHOLE]), tables.notes([
-        "“Training” is all that a fit has seen: what it learnt from, and what chose its checkpoint.",
-        "People are those that a clip shows or is moved by: portraits, and the videos of reals and drivers.",
-        "Names only: the same person under two names is not found."])])
+def _html(rows: pd.DataFrame, results: Results, protocols: Sequence[str]) -> str:
+    return "\n".join([
+        tables.notes([*said(rows), *identity_table.sentences(results)]), _protocol_table(rows[rows["scope"] != WHOLE]),
+        _whole_table(rows[rows["scope"] == WHOLE]), identity_table.html(results, protocols), tables.notes([
+            "“Training” is all that a fit has seen: what it learnt from, and what chose its checkpoint.",
+            "People are those that a clip shows or is moved by: portraits, and the videos of reals and drivers.",
+            *identity_table.notes(results)])])
 
 
 def _protocol_table(rows: pd.DataFrame) -> str:
     bodies = [tables.body([tables.row(tables.text(row["scope"]), [
-        _word(KINDS[row["kind"]]), _word("apart" if row["promised"] else "nothing"), tables.plain(row["count"]),
-        _trusted(row["trust"]), tables.plain(row["examples"])])]) for row in rows.to_dict("records")]
+        tables.word(KINDS[row["kind"]]), tables.word("apart" if row["promised"] else "nothing"),
+        tables.plain(row["count"]), _trusted(row["trust"]), tables.plain(row["examples"])])])
+        for row in rows.to_dict("records")]
     return tables.table("Between training and test of a protocol",
                         ["Protocol", "Kind", "Promised", "Shared", "Trust", "Examples"], bodies,
                         words={"Kind", "Promised", "Trust", "Examples"})
@@ -166,14 +169,8 @@ def _whole_table(rows: pd.DataFrame) -> str:
                         words={"Trust", "What it means", "Examples"})
 
 
-def _word(value: str) -> str:
-    """<td> of a word or two that stay on one line."""
-    return f'<td class="which">{tables.text(value)}</td>'
-
-
 def _trusted(trust: str) -> str:
-    css = {KEPT: "holds", CLEAN: "holds", BROKEN: "fails", LOOK: "fails"}.get(trust)
-    return f'<td class="which"><span class="{css}">{trust}</span></td>' if css else _word(trust)
+    return tables.word(trust, {KEPT: "holds", CLEAN: "holds", BROKEN: "fails", LOOK: "fails"}.get(trust, ""))
 
 
 # ---- figure --------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ EXHIBITS: dict[str, tuple[ModuleType, str]] = {
     "said_about_claims": (claims_ledger, LEDGER),
     "said_about_comparison": (comparison, f"{CELLS}, {PRINTED}"),
     "said_about_shortcuts": (control_table, f"{CELLS}, {SCORES}"),
-    "said_about_leakage": (leakage_table, "results/leakage.json"),
+    "said_about_leakage": (leakage_table, "results/leakage.json, params.yaml"),
     "said_about_choices": (sensitivity, f"{SCORES}, results/pools"),
 }
 # page of the book -> the paper's sections whose claims it lists

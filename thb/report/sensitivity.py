@@ -163,16 +163,11 @@ def _row(group: pd.DataFrame, detectors: Sequence[str]) -> str:
     by_name = {row["detector"]: row for row in group.to_dict("records")}
     mean = by_name[MEAN]
     interval = _interval(mean) if mean["resolvable"] else tables.NONE
-    cells = [*(_word(mean[c]) for c in ("protocol", "metric")),
-             *(_number(mean, c) for c in ("default_value", "value")), _difference(mean), _word(interval),
-             _word(SHORT[mean["verdict"]])]
+    cells = [*(tables.word(mean[c]) for c in ("protocol", "metric")),
+             *(_number(mean, c) for c in ("default_value", "value")), _difference(mean), tables.word(interval),
+             tables.word(SHORT[mean["verdict"]])]
     return tables.row(tables.text(mean["choice"]),
                       [*cells, *(_difference(by_name[d]) if d in by_name else tables.plain(None) for d in detectors)])
-
-
-def _word(value: str) -> str:
-    """<td> of a few words that stay on one line."""
-    return f'<td class="which">{tables.text(value)}</td>'
 
 
 def _number(row: dict, column: str) -> str:

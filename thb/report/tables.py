@@ -127,6 +127,12 @@ def plain(value: object) -> str:
     return f'<td data-value="{value:.6g}">{value:,.6g}</td>'
 
 
+def word(value: str, css: str = "") -> str:
+    """<td> of a word or two that stay on one line."""
+    shown = f'<span class="{css}">{text(value)}</span>' if css else text(value)
+    return f'<td class="which">{shown}</td>'
+
+
 def notes(lines: Iterable[str]) -> str:
     return f'<ul class="thb-notes">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
 
