@@ -41,11 +41,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made-up results of every stage, written once; `made` hands out copies that a test may change."""
-    root = tmp_path_factory.mktemp("filled")
-    shutil.copy(ROOT / "params.yaml", root)
-    shutil.copytree(ROOT / "paper", root / "paper")
-    results_made.fill(Paths(root))
-    return root
+    paths = results_made.clone(ROOT, tmp_path_factory.mktemp("filled"))
+    results_made.fill(paths)
+    return paths.root
 
 
 @pytest.fixture

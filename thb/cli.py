@@ -48,6 +48,15 @@ def _with_own(paths, params):
     return replace(paths, own=local.folders(params)), params
 
 
+def _makeable(paths, params):
+    """The same, unless a control corpus is asked for that cannot be made: it is left out, and the command ends."""
+    from thb.absence import skips_variant
+
+    if skips_variant(paths, params):
+        raise typer.Exit
+    return paths, params
+
+
 @app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
              "THB_RAW_DIR=/mnt/talkingheadbench thb fetch   ·   HF_ENDPOINT=https://a-mirror.example thb fetch")
 def fetch(
@@ -59,12 +68,9 @@ def fetch(
     A rendered corpus (profile mini) is made here. The published one (profile paper) comes from the Hugging Face Hub,
     each file verified; HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are heeded, and THB_RAW_DIR names a copy you have.
     """
-    from thb.absence import skips_variant
     from thb.stages import fetch
 
-    paths, params = _with_own(*_context(variant))
-    if not skips_variant(paths, params):
-        fetch.run(paths, params, verify)
+    fetch.run(*_makeable(*_with_own(*_context(variant))), verify)
 
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
@@ -73,14 +79,11 @@ def prepare(
     variant: Variant = "",
 ) -> None:
     """Decode clips into the neutral store: frames, mel, one row a clip."""
-    from thb.absence import skips_variant
     from thb.stages import prepare
 
-    paths, params = _with_own(*_context(variant))
+    paths, params = _makeable(*_with_own(*_context(variant)))
     for source in sources:
         params.source(source)
-    if skips_variant(paths, params):
-        return
     for source in sources or [name for name in params.sources if name not in paths.shared]:
         prepare.run(paths, params, source)
 
@@ -88,12 +91,9 @@ def prepare(
 @app.command(epilog="Example:  thb split")
 def split(variant: Variant = "") -> None:
     """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
-    from thb.absence import skips_variant
     from thb.stages import split
 
-    paths, params = _context(variant)
-    if not skips_variant(paths, params):
-        split.run(paths, params)
+    split.run(*_makeable(*_context(variant)))
 
 
 @app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
