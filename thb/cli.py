@@ -39,22 +39,20 @@ def _context(variant: str = ""):
     return Paths(root, variant, shared), params
 
 
-def _with_own(paths, params):
-    """The same, with the folders where the user keeps the real videos: for what opens or counts clips."""
+def _clips(variant: str = ""):
+    """The same, with the folders where the user keeps the real videos: for what opens or counts clips.
+
+    Where a control corpus is asked for that cannot be made, it is left out, and the command ends.
+    """
     from dataclasses import replace
 
+    from thb.absence import skips_variant
     from thb.sources import local
 
-    return replace(paths, own=local.folders(params)), params
-
-
-def _makeable(paths, params):
-    """The same, unless a control corpus is asked for that cannot be made: it is left out, and the command ends."""
-    from thb.absence import skips_variant
-
+    paths, params = _context(variant)
     if skips_variant(paths, params):
         raise typer.Exit
-    return paths, params
+    return replace(paths, own=local.folders(params)), params
 
 
 @app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
@@ -70,7 +68,7 @@ def fetch(
     """
     from thb.stages import fetch
 
-    fetch.run(*_makeable(*_with_own(*_context(variant))), verify)
+    fetch.run(*_clips(variant), verify)
 
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
@@ -81,7 +79,7 @@ def prepare(
     """Decode clips into the neutral store: frames, mel, one row a clip."""
     from thb.stages import prepare
 
-    paths, params = _makeable(*_with_own(*_context(variant)))
+    paths, params = _clips(variant)
     for source in sources:
         params.source(source)
     for source in sources or [name for name in params.sources if name not in paths.shared]:
@@ -93,7 +91,7 @@ def split(variant: Variant = "") -> None:
     """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
     from thb.stages import split
 
-    split.run(*_makeable(*_context(variant)))
+    split.run(*_clips(variant))
 
 
 @app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
@@ -112,7 +110,7 @@ def status() -> None:
     """Count clips that are there, missing, in no list or damaged, and say what they allow and what not."""
     from thb.stages import data_status
 
-    data_status.run(*_with_own(*_context()))
+    data_status.run(*_clips())
 
 
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
