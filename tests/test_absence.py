@@ -9,7 +9,7 @@ from clips_made import with_profile
 from test_evaluate import score_rows
 from test_split import setting, write_corpus
 
-from thb import cli, showcase
+from thb import cli, context, showcase
 from thb.absence import (
     DRAWN,
     NO_VARIANTS,
@@ -105,7 +105,7 @@ def test_with_reals_again_nothing_is_absent(no_reals, hub):
 
 def test_a_control_corpus_of_published_clips_is_left_out_and_the_graph_goes_on(project, hub, monkeypatch, capsys):
     variant = Paths(project.root, "no_artefacts")
-    monkeypatch.setattr(cli, "_context", lambda *_: (variant, hub))
+    monkeypatch.setattr(context, "of_clone", lambda *_: (variant, hub))
     for stage in (cli.fetch, cli.prepare, cli.split):
         with pytest.raises(typer.Exit):
             stage()
@@ -136,7 +136,7 @@ def test_training_says_one_line_and_leaves_nothing(no_reals, hub, capsys):
 
 
 def test_the_command_line_asks_before_it_trains(no_reals, hub, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_context", lambda *_: (no_reals, hub))
+    monkeypatch.setattr(context, "of_clone", lambda *_: (no_reals, hub))
     cli.train("container")
     cli.score("container")
     assert capsys.readouterr().out.count(WHY) == 2 * len(hub.fits)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from thb import cli
+from thb import cli, context
 from thb.cli import app
 
 COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands)
@@ -68,7 +68,7 @@ def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
     def interrupted(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_context", interrupted)
+    monkeypatch.setattr(context, "of_clone", interrupted)
     monkeypatch.setattr(sys, "argv", ["thb", "fetch"])
     with pytest.raises(SystemExit) as end:
         cli.main()

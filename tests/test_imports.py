@@ -23,7 +23,7 @@ FLOORS = [
     {"measure"},
     {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},
     {"stages"},
-    {"reproduce"},
+    {"reproduce", "context"},
     {"cli"},
 ]
 # On the fourth floor these may lean on a neighbour; everything else there stands alone.

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from thb import __version__
-from thb.errors import ParamsError, ThbError, unknown
+from thb import __version__, context
+from thb.errors import ParamsError, ThbError
 
 app = typer.Typer(
     name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -26,35 +26,6 @@ INTERRUPTED = 130       # the shell's own code for Ctrl-C
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
 
 
-def _context(variant: str = ""):
-    """(paths, params) of the clone we stand in, everything checked."""
-    from thb.params import load
-    from thb.paths import Paths, find_root
-
-    root = find_root()
-    params = load(Paths(root).params)
-    if variant and variant not in params.ablations:
-        raise ParamsError(unknown("variant", variant, params.ablations))
-    shared = frozenset(params.sources) - frozenset(params.generators) if variant else frozenset()
-    return Paths(root, variant, shared), params
-
-
-def _clips(variant: str = ""):
-    """The same, with the folders where the user keeps the real videos: for what opens or counts clips.
-
-    Where a control corpus is asked for that cannot be made, it is left out, and the command ends.
-    """
-    from dataclasses import replace
-
-    from thb.absence import skips_variant
-    from thb.sources import local
-
-    paths, params = _context(variant)
-    if skips_variant(paths, params):
-        raise typer.Exit
-    return replace(paths, own=local.folders(params)), params
-
-
 @app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
              "THB_RAW_DIR=/mnt/talkingheadbench thb fetch   ·   HF_ENDPOINT=https://a-mirror.example thb fetch")
 def fetch(
@@ -68,7 +39,7 @@ def fetch(
     """
     from thb.stages import fetch
 
-    fetch.run(*_clips(variant), verify)
+    fetch.run(*context.of_clips(variant), verify)
 
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
@@ -79,7 +50,7 @@ def prepare(
     """Decode clips into the neutral store: frames, mel, one row a clip."""
     from thb.stages import prepare
 
-    paths, params = _clips(variant)
+    paths, params = context.of_clips(variant)
     for source in sources:
         params.source(source)
     for source in sources or [name for name in params.sources if name not in paths.shared]:
@@ -91,7 +62,7 @@ def split(variant: Variant = "") -> None:
     """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
     from thb.stages import split
 
-    split.run(*_clips(variant))
+    split.run(*context.of_clips(variant))
 
 
 @app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
@@ -102,7 +73,7 @@ def identity(
     """Compare the faces of training and test, whatever the people are called (optional; wants a network's weights)."""
     from thb.stages import identity
 
-    identity.run(*_context(), nets)
+    identity.run(*context.of_clone(), nets)
 
 
 @data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")
@@ -110,7 +81,7 @@ def status() -> None:
     """Count clips that are there, missing, in no list or damaged, and say what they allow and what not."""
     from thb.stages import data_status
 
-    data_status.run(*_clips())
+    data_status.run(*context.of_clips())
 
 
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
@@ -129,7 +100,7 @@ def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle
     from thb.stages import train
 
     stage = train.run_on_drawn if shuffle_labels else train.run
-    paths, params = _fit_context(detector, fit or "all", variant)
+    paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_training():
             stage(paths, params, detector, each)
@@ -152,19 +123,10 @@ def score(
         raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
     stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
     what = SHUFFLED if shuffle_sound else DRAWN if shuffle_labels else SCORES
-    paths, params = _fit_context(detector, fit or "all", variant)
+    paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):
             stage(paths, params, detector, each)
-
-
-def _fit_context(detector: str, fit: str, variant: str):
-    """As `_context`, with the detector's and the fit's names checked."""
-    paths, params = _context(variant)
-    params.detector(detector)
-    if fit not in params.fits:
-        raise ParamsError(unknown("fit", fit, params.fits))
-    return paths, params
 
 
 @app.command("import-weights", epilog="Examples:  thb import-weights lipfd ckpt.pth   ·   "
@@ -178,7 +140,7 @@ def import_weights(
     """Take over a published checkpoint's weights; what does not fit is refused and named."""
     from thb.stages import import_weights
 
-    paths, params = _context()
+    paths, params = context.of_clone()
     params.detector(detector)
     if fit in params.fits:
         raise ParamsError(f"fit {fit!r} is trained here and would be overwritten; choose a name other than "
@@ -209,7 +171,7 @@ def detect(
     """Score your own videos with trained detectors; a file that cannot be scored is named and left out."""
     from thb.stages import detect
 
-    detect.run(*_context(), detect.Request(videos, detector, fit, finder, cam, json))
+    detect.run(*context.of_clone(), detect.Request(videos, detector, fit, finder, cam, json))
 
 
 @app.command(epilog="Example:  thb evaluate")
@@ -217,7 +179,7 @@ def evaluate(variant: Variant = "") -> None:
     """Turn scores into cells with intervals, beside the printed numbers."""
     from thb.stages import evaluate
 
-    evaluate.run(*_context(variant))
+    evaluate.run(*context.of_clone(variant))
 
 
 @app.command(epilog="Example:  thb explain tall")
@@ -225,7 +187,7 @@ def explain(detector: Annotated[str, typer.Argument(help="a name under `explaine
     """Read a network's heat maps: what they lie on (results/cams), and some of them to be shown."""
     from thb.absence import skips_explaining
 
-    paths, params = _context()
+    paths, params = context.of_clone()
     if not skips_explaining(paths, params, detector):
         from thb.stages import explain
 
@@ -237,7 +199,7 @@ def contact() -> None:
     """Keep a few frames of each source for the book (embedded corpus only)."""
     from thb.stages import contact
 
-    contact.run(*_context())
+    contact.run(*context.of_clone())
 
 
 @app.command(epilog="Examples:  thb exhibit table5   ·   thb exhibit tableD10")
@@ -245,7 +207,7 @@ def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in
     """Run one exhibit's notebook and write its table and vector files."""
     from thb.stages import exhibit
 
-    exhibit.run(*_context(), name)
+    exhibit.run(*context.of_clone(), name)
 
 
 @app.command(epilog="Example:  thb book")
@@ -253,7 +215,7 @@ def book() -> None:
     """Build the book; warnings are errors. The last line is the path of its first page."""
     from thb.stages import book
 
-    book.run(*_context())
+    book.run(*context.of_clone())
 
 
 @app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1")
@@ -263,7 +225,7 @@ def reproduce(
     """Bring every DVC stage up to date, independent ones side by side, and print the book's path."""
     from thb import reproduce
 
-    reproduce.run(*_context(), jobs)
+    reproduce.run(*context.of_clone(), jobs)
 
 
 @app.command(epilog="Examples:  thb profile   ·   thb profile smoke")
@@ -271,7 +233,7 @@ def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: s
     """Show the active profile, or switch to another by rewriting the first line of params.yaml."""
     from thb import params as params_module
 
-    paths, params = _context()
+    paths, params = context.of_clone()
     if name and name != params.profile:
         params_module.switch_profile(paths.params, name)
         print(f"params.yaml: profile {params.profile} -> {name}")
