@@ -22,7 +22,7 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(BIN):$(PATH)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help install reproduce test check book open lock clean
+.PHONY: help install reproduce rehearse test check book open lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ $(STAMP): requirements.lock pyproject.toml
 reproduce: install  ## everything, from nothing to the book  (PROFILE=smoke for a quick one)
 	@$(if $(PROFILE),thb profile $(PROFILE))
 	@thb reproduce --jobs $(JOBS)
+
+rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1)
+	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals)
 
 test: install  ## the test suite
 	@python -m pytest -n auto

@@ -20,7 +20,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
-from hub_server import PINNED, serving
+from hub_server import PINNED, Fault, serving
+
+from thb.params import load
+from thb.paths import Paths
+from thb.records import CELL_COLUMNS, CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE, RENDERED_BY = "fixture", "smoke"
@@ -98,20 +102,44 @@ def run(folder: Path, command: Iterable[str], environment: Mapping[str, str] | N
     return "".join(said)
 
 
-def go(target: Path, with_reals: bool) -> Path:
-    """Fetch to book by `dvc repro`; then DVC must find nothing to do. Gives the clone."""
+def check(here: Path, with_reals: bool) -> None:
+    """What came out is what must come out: a number wherever there are clips, a reason wherever there are none."""
+    results = Paths(here)
+    coverage, cells = read_csv(results.coverage, COVERAGE_COLUMNS), read_csv(results.cells, CELL_COLUMNS)
+    listed = read_csv(results.corpus, CORPUS_COLUMNS).query("role == 'real'")
+    absent = set(read_json(results.metrics).get("absent", {}))
+    reproduced = cells[cells["value"].notna()]
+    deaf = {("lipfd", "magi1")}     # it listens, and those clips are silent, as the release's are
+    everything = set(cells[["detector", "generator"]].itertuples(index=False, name=None))
+    with_numbers = set(reproduced[["detector", "generator"]].itertuples(index=False, name=None))
+    assert set(coverage["status"]) == {MISSING}
+    assert set(cells["corpus"]) == {"hub"}
+    if with_reals:
+        assert len(coverage) == len(OWN) == listed["missing"].sum()
+        assert with_numbers == everything - deaf
+        assert not absent
+    else:
+        assert len(coverage) == listed["clips"].sum() == listed["missing"].sum()
+        assert not with_numbers
+        assert len(absent) == len(load(results.params).detectors) * len(load(results.params).fits)
+    assert (results.html / "index.html").is_file()
+
+
+def go(target: Path, with_reals: bool) -> None:
+    """Fetch to book by `dvc repro`; then DVC must find nothing to do."""
     raw, here = render(target), target / ("with-reals" if with_reals else "without-reals")
     if not here.exists():
         clone(here)
         use_fixture_profile(here / "params.yaml")
     with serving(released(raw), page=200) as hub:
+        hub.faults += [Fault("drop", "Hallo", after=3000, times=3), Fault("status", "", status=503, times=2)]
         environment = {"HF_ENDPOINT": hub.url} | (own_reals(raw, target) if with_reals else {})
         run(here, ["-m", "dvc", "repro"], environment)
         run(here, ["-m", "thb.cli", "data", "status"], environment)
         run(here, ["-m", "dvc", "status", "--quiet"], environment)
-        asked = len(hub.files_asked())
-    print(f"{asked} files asked of the server; {here / 'book/_build/html/index.html'}")
-    return here
+    check(here, with_reals)
+    print(f"{len(hub.files_asked())} requests for files, {sum(hub.tried.values())} of them answered wrongly; the book: "
+          f"{Paths(here).html / 'index.html'}")
 
 
 def main() -> None:

@@ -205,8 +205,8 @@ def _leakage(paths: Paths, params: Params) -> None:
     found = {name: {kind: entry(0 if kind in protocol.disjoint else 3 * i, promised=kind in protocol.disjoint)
                     for i, kind in enumerate(leakage.KINDS)} for name, protocol in params.protocols.items()}
     whole = {name: entry(0) for name in ("reals_that_drive", "repeated", "swaps_across_splits", "same_files")}
-    write_json({"corpus": "mini", "protocols": found, "whole": whole | {"trained_officially": entry(7)}},
-               paths.leakage)
+    write_json({"corpus": "mini", "reals": "real/real_dataset_split.json", "protocols": found,
+                "whole": whole | {"trained_officially": entry(7)}}, paths.leakage)
 
 
 def _corpus(paths: Paths, params: Params) -> None:

@@ -150,3 +150,14 @@ def test_controls_are_never_best_of_a_column(made):
 def test_unknown_values_are_refused(made, given, words):
     with pytest.raises(ParamsError, match=words):
         control_table.build(**given)
+
+
+def test_a_control_without_scores_solves_nothing_and_fails_at_nothing(made):
+    def lose(cells):
+        cells.loc[cells["detector"] == "container", ["value", "lo", "hi", "n_fake"]] = [np.nan, np.nan, np.nan, 0]
+        return cells
+
+    edit_cells(made, lose)
+    said = control_table.sentences(open_results())
+    assert "The control container, which sees the container of the file and no picture, has no numbers here." in said
+    assert sum("alone it solves" in line for line in said) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 
@@ -14,9 +15,11 @@ from stores import random_clips, smoke
 from typer.testing import CliRunner
 
 from thb import detectors
+from thb.absence import Fit
 from thb.cli import app
 from thb.errors import DataError, ParamsError
 from thb.paths import Paths
+from thb.records import write_json
 from thb.stages import import_weights
 
 NETWORKS = import_weights.importable()
@@ -141,3 +144,15 @@ def test_the_command_checks_its_words(repo, tmp_path, monkeypatch):
                         ("tall", "x.pth"): "x.pth is not a file"}.items():
         done = CliRunner().invoke(app, ["import-weights", *words])
         assert said in str(done.exception), words
+
+
+@pytest.mark.parametrize("name", ["tall"])
+def test_a_fit_that_cannot_be_made_is_given_weights_by_its_own_name(project, params, name, small, theirs):
+    torch.save(published_state(theirs), project.root / "c.pth")
+    words = ["import-weights", name, str(project.root / "c.pth"), "--fit", "all",
+             *(word for key, value in small.items() for word in ("--set", f"{key}={json.dumps(value)}"))]
+    assert "'all' is trained here" in str(CliRunner().invoke(app, words).exception)
+    write_json({"all": "no usable real clip of use 'train'"}, project.absent_fits)
+    assert Fit(project, params, name, "all").skips_scoring()
+    assert CliRunner().invoke(app, words).exit_code == 0
+    assert not Fit(project, params, name, "all").skips_scoring()

@@ -106,3 +106,9 @@ def test_the_figure_frames_promises_and_shows_every_count(made):
     assert ax.get_xlabel()
     assert ax.get_ylabel()
     assert "things shared (count)" in exhibit.drawing.axes[1].get_ylabel()
+
+
+def test_the_list_that_was_followed_is_named(made):
+    assert "says <code>real/real_dataset_split.json</code>" in leakage_table.build().html
+    change(made, lambda found: found.update(reals=""))
+    assert "in which split, says" not in leakage_table.build().html

@@ -111,7 +111,7 @@ def skips_variant(paths: Paths, params: Params) -> bool:
         return False
     print(f"{paths.variant} is not made: {NO_VARIANTS}")
     write_json({"all": NO_VARIANTS}, paths.absent_fits)
-    write_json({"corpus": params.active.corpus, "protocols": {}, "whole": {}}, paths.leakage)
+    write_json({"corpus": params.active.corpus, "reals": "", "protocols": {}, "whole": {}}, paths.leakage)
     for table, columns in ((paths.corpus, CORPUS_COLUMNS), (paths.coverage, COVERAGE_COLUMNS),
                            (paths.curation, CURATION_COLUMNS)):
         _write_empty(table, columns)

@@ -134,15 +134,20 @@ def score(
 def import_weights(
     detector: Detector,
     file: Annotated[Path, typer.Argument(help="a published checkpoint (.pth, .pt, .pkl) or .safetensors file")],
-    fit: Annotated[str, typer.Option(help="the name to keep it under, for `thb detect --fit`")] = "imported",
+    fit: Annotated[str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")]
+    = "imported",
     change: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")] = (),
 ) -> None:
-    """Take over a published checkpoint's weights; what does not fit is refused and named."""
+    """Take over a published checkpoint's weights; what does not fit is refused and named.
+
+    A fit that the clips at hand do not allow may be given weights by its own name, say `--fit all`: it is then scored.
+    """
+    from thb.absence import absent_fits
     from thb.stages import import_weights
 
     paths, params = context.of_clone()
     params.detector(detector)
-    if fit in params.fits:
+    if fit in params.fits and fit not in absent_fits(paths):
         raise ParamsError(f"fit {fit!r} is trained here and would be overwritten; choose a name other than "
                           + ", ".join(params.fits))
     import_weights.run(paths, params, detector, file, fit, _changes(change))

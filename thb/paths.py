@@ -129,7 +129,7 @@ class Paths:
         return self._runs / detector / fit
 
     def imported(self, detector: str, fit: str) -> Path:
-        """Weights that somebody else trained; outside every DVC output, as DVC empties those first."""
+        """Somebody else's weights under a name of their own; outside every DVC output, as DVC empties those first."""
         return self.root / "runs" / ".imported" / detector / fit
 
     def run_on_drawn(self, detector: str, fit: str, draw: int) -> Path:

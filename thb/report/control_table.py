@@ -67,6 +67,9 @@ def sentences(results: Results) -> list[str]:
 def _controls(results: Results, protocol: str = "P1", solved: float = SOLVED) -> Iterator[str]:
     cells = results.table(protocol)
     for e in (e for e in results.entrants if e.control):
+        if not cells.loc[cells["detector"] == e.label, "n_fake"].any():
+            yield f"The control {tables.text(e.label + e.aside)} has no numbers here."
+            continue
         alone = [results.label(g) for g in solved_alone(cells, e, solved)]
         means = ", ".join(f"{shifts.mean(results, p, e, AUC)} in {p}" for p in ("P1", "P2", "P3"))
         yield (f"The control {tables.text(e.label + e.aside)} reaches mean AUC {means}; alone it solves "

@@ -147,7 +147,13 @@ def _html(rows: pd.DataFrame, results: Results, protocols: Sequence[str]) -> str
         _whole_table(rows[rows["scope"] == WHOLE]), identity_table.html(results, protocols), tables.notes([
             "“Training” is all that a fit has seen: what it learnt from, and what chose its checkpoint.",
             "People are those that a clip shows or is moved by: portraits, and the videos of reals and drivers.",
-            *identity_table.notes(results)])])
+            *_listed_by(results), *identity_table.notes(results)])])
+
+
+def _listed_by(results: Results) -> Iterator[str]:
+    """Which of the release's lists was followed, as there are several that differ."""
+    if name := read_json(results.paths.leakage).get("reals"):
+        yield f"Which real clips there are, and in which split, says <code>{tables.text(name)}</code>."
 
 
 def _protocol_table(rows: pd.DataFrame) -> str:

@@ -50,13 +50,23 @@ def checked_stem(entry: object, where: str) -> str:
     return path.stem
 
 
+def list_name(paths: Paths) -> str:
+    """Which list says what real clips there are; '' where none does, or two contradict each other."""
+    found = _lists(paths)
+    return found[0] if len(found) == 1 else ""
+
+
+def _lists(paths: Paths) -> list[str]:
+    return [name for name in REAL_LISTS if (paths.raw / name).is_file()]
+
+
 def _list_file(paths: Paths) -> Path:
     """The one list there is; two card generations side by side must not be mixed."""
-    found = [paths.raw / name for name in REAL_LISTS if (paths.raw / name).is_file()]
+    found = _lists(paths)
     if len(found) != 1:
         fault = f"has both {' and '.join(REAL_LISTS)}" if found else f"has neither {' nor '.join(REAL_LISTS)}"
         raise DataError(f"data/raw {fault}; exactly one must say which real clips there are")
-    return found[0]
+    return paths.raw / found[0]
 
 
 def _read(path: Path, name: str) -> dict:

@@ -11,7 +11,7 @@ from thb import protocols, splits
 from thb.params import Params, Protocol
 from thb.paths import Paths
 from thb.records import OK
-from thb.sources import census, layout, local
+from thb.sources import census, layout, lists, local
 
 YES = "yes"
 SHIFTS = ("P1", "P2", "P3")
@@ -65,6 +65,7 @@ def _say_sources(paths: Paths, params: Params, faults: dict[str, str]) -> None:
     if params.active.corpus == "mini":
         return
     print(f"  sound: {layout.sound_generation(paths)}")
+    print(f"  reals: {lists.list_name(paths) or 'no list'} says which there are, and in which split")
     for name in params.of_role("real", "swap"):
         folder = params.source(name).folder
         said = local.origin(params, folder)

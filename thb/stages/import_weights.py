@@ -37,7 +37,7 @@ def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, chang
     settings = {**params.detectors[detector].defaults, **AS_PUBLISHED, **kind.published_settings(published), **changes}
     network = kind(detectors.configure(detector, settings))
     dropped = fill(network, published, file)
-    folder = paths.imported(detector, fit)
+    folder = (paths.run if fit in params.fits else paths.imported)(detector, fit)
     about = detectors.describe(detector, network.config)
     write_atomic(folder / "weights.safetensors", lambda part: network.save(part, about))
     write_json({"detector": detector, "fit": fit, "imported_from": file.name, "sha256": _sha256(file),

@@ -26,7 +26,7 @@ from thb.records import (
     write_json,
 )
 from thb.sources import schemas
-from thb.sources.lists import official_ffpp
+from thb.sources.lists import list_name, official_ffpp
 
 EXAMPLES = 5
 SPLIT_ORDER = ["train", "val", "test", ""]   # '': a file that lies in none of them
@@ -43,7 +43,8 @@ def run(paths: Paths, params: Params) -> None:
     assigned = {fit: _assign(usable, fit) for fit in _fits(params, paths)}
     absent = _absent(assigned, params)
     found = _overlaps(params, {fit: _assign(named, fit) for fit in assigned}, sources)
-    report = {"corpus": params.active.corpus, "protocols": found, "whole": _whole(named, paths)}
+    report = {"corpus": params.active.corpus, "reals": list_name(paths), "protocols": found,
+              "whole": _whole(named, paths)}
     write_json(report, paths.leakage)
     _judge(found, params)
     for fit, split in assigned.items():
