@@ -72,8 +72,8 @@ def wanted(server: Server) -> dict[str, bytes]:
 
 
 def there(paths: Paths) -> dict[str, bytes]:
-    """Every visible file of data/raw but the manifest."""
-    files = [f for f in paths.raw.rglob("*") if f.is_file() and f != paths.manifest]
+    """Every visible file of data/raw but those that fetch itself writes."""
+    files = [f for f in paths.raw.rglob("*") if f.is_file() and f not in (paths.manifest, paths.listed_reals)]
     names = {f.relative_to(paths.raw).as_posix(): f for f in files}
     return {name: f.read_bytes() for name, f in names.items() if not name.startswith(".")}
 
@@ -100,6 +100,21 @@ def test_chosen_folders_come_whole_over_pages_and_redirects(project, published, 
     assert {folder.name for folder in project.truth.iterdir()} == set(published.sources)
     assert len([path for _, path, _ in hub.seen if "/tree/" in path]) == 3
     assert f"{len(wanted(hub))} came now, 0 were here" in capsys.readouterr().out
+
+
+def test_what_the_list_names_is_noted_in_one_form_for_either_card(project, published, hub):
+    noted = "heading,clip,split\nFaceForensics++,001,test\nCelebV-HQ,SAK2kObsiMY_5,test\n"
+    fetch.run(project, published)
+    assert project.listed_reals.read_text() == noted
+    hub.files["true/true_dataset_split.json"] = hub.files.pop(LIST)
+    for folder in (project.raw, project.truth):
+        shutil.rmtree(folder)
+    fetch.run(project, published)
+    assert project.listed_reals.read_text() == noted
+    del hub.files["true/true_dataset_split.json"]
+    shutil.rmtree(project.raw)
+    fetch.run(project, published)       # a release without a list is fetched all the same
+    assert project.listed_reals.read_text() == "heading,clip,split\n"
 
 
 def test_a_second_run_asks_for_one_thing_and_takes_no_time(project, published, hub):

@@ -87,6 +87,11 @@ class Paths:
         return self.raw / "manifest.csv"
 
     @property
+    def listed_reals(self) -> Path:
+        """The real clips that the release lists, whichever of its lists that was."""
+        return self.raw / "listed_reals.csv"
+
+    @property
     def fetching(self) -> Path:
         """What a download keeps of itself: the Hub's listing, files that came in part, what was verified."""
         return self.raw / ".fetch"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from thb.errors import DataError
 from thb.paths import Paths
+from thb.records import write_rows
 
 SPLITS = ("train", "val", "test")
 REAL_LISTS = ("real/real_dataset_split.json", "true/true_dataset_split.json")   # newer card, older cards
 OFFICIAL_LIST = "real/real_dataset_split_official_ff++.json"   # another one, never mixed with the first
 FFPP_BLOCK = "FaceForensics++"
+LISTED_COLUMNS = ("heading", "clip", "split")
 
 
 def real_split(paths: Paths, block: str) -> dict[str, str]:
@@ -48,6 +50,13 @@ def checked_stem(entry: object, where: str) -> str:
     if path.suffix != ".mp4":
         raise DataError(f"{where}: {entry!r} is not an .mp4")
     return path.stem
+
+
+def note(paths: Paths, blocks: Iterable[str]) -> None:
+    """Write what is listed under these headings beside it, in one form whichever list there is, for DVC to look at."""
+    rows = [(block, stem, split) for block in blocks if list_name(paths)
+            for stem, split in real_split(paths, block).items()]
+    write_rows(rows, paths.listed_reals, LISTED_COLUMNS)
 
 
 def list_name(paths: Paths) -> str:

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from thb.params import Params
 from thb.paths import Paths
+from thb.sources import lists
 
 
 def run(paths: Paths, params: Params, verify: bool = False) -> None:
@@ -18,6 +19,8 @@ def run(paths: Paths, params: Params, verify: bool = False) -> None:
         _render(paths, params)
     else:
         _download(paths, params, verify)
+    if not paths.variant:       # whose reals are the main corpus's
+        lists.note(paths, [params.source(name).printed for name in params.of_role("real")])
 
 
 def _download(paths: Paths, params: Params, verify: bool) -> None:
