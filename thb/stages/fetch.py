@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from thb.params import Params
 from thb.paths import Paths
+from thb.sources.wanted import SOUND
 
 
 def run(paths: Paths, params: Params, verify: bool = False) -> None:
@@ -26,8 +27,14 @@ def _download(paths: Paths, params: Params, verify: bool) -> None:
 
     Release(paths, params, _bytes, lambda line: tqdm.write(f"fetch: {line}")).fetch(verify)
     local.note(paths, params)
-    for name in params.sources:     # DVC asks for these; of published clips no truth is known
-        (paths.truth / name).mkdir(parents=True, exist_ok=True)
+    _make_folders(paths, params)
+
+
+def _make_folders(paths: Paths, params: Params) -> None:
+    """What DVC asks for: folders that a part of the release lacks; and of published clips no truth is known."""
+    folders = [paths.raw / SOUND, *(paths.raw / source.folder for source in params.sources.values())]
+    for folder in [*folders, *(paths.truth / name for name in params.sources)]:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
