@@ -227,7 +227,7 @@ def test_a_generator_without_any_clip_says_how(project, params):
     hallo = params.source("hallo")
     assert layout.without_clips(project, hallo) == "data/raw/fake/Hallo does not exist"
     (project.raw / "fake/Hallo/train").mkdir(parents=True)
-    assert layout.without_clips(project, hallo) == "data/raw/fake/Hallo holds no clip"
+    assert layout.without_clips(project, hallo) == "data/raw/fake/Hallo holds no file"
     touch(project, "fake/Hallo/train/00001--aaaaaaaaaaa_1--Hallo.mp4")
     assert layout.without_clips(project, hallo) == ""
     assert layout.without_clips(project, params.source("celebvhq")) == ""       # its list says what is missing
@@ -341,10 +341,10 @@ def test_a_link_out_of_the_data_is_one_bad_clip(project, params, tmp_path_factor
 
 def test_a_folder_that_is_a_link_out_of_the_data_is_all_bad_clips(project, params, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside")
-    (outside / "test").mkdir()
-    (outside / "test/00001--aaaaaaaaaaa_1--Hallo.mp4").touch()
-    (project.raw / "fake").mkdir(parents=True)
-    (project.raw / "fake/Hallo").symlink_to(outside, target_is_directory=True)
+    (outside / "00001--aaaaaaaaaaa_1--Hallo.mp4").touch()
+    (project.raw / "fake/Hallo").mkdir(parents=True)
+    (project.raw / "fake/Hallo/test").symlink_to(outside, target_is_directory=True)
+    assert layout.without_clips(project, params.source("hallo")) == ""
     (row,) = rows(project, params, "hallo").values()
     assert (row["status"], row["path"]) == ("error", "fake/Hallo/test/00001--aaaaaaaaaaa_1--Hallo.mp4")
 

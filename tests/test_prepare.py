@@ -269,7 +269,7 @@ def test_a_generator_that_a_part_of_the_release_lacks_is_an_empty_store(project,
     prepare.run(project, with_profile(small, corpus="hub", finder="haar"), "hallo")
     table, frames, mel, _ = store_of(project)
     assert (len(table), len(frames), len(mel)) == (0, 0, 0)
-    why = "holds no clip" if folder else "does not exist"
+    why = "holds no file" if folder else "does not exist"
     assert f"hallo: data/raw/{GENERATOR} {why}; its store is empty" in capsys.readouterr().out
     if not folder:
         with pytest.raises(DataError, match="data/raw/fake/Hallo does not exist; run `thb fetch`"):

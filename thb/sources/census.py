@@ -27,7 +27,7 @@ def rows(paths: Paths, params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
             tables.append(_marked(paths, name, pd.DataFrame(layout.list_clips(paths, name, source))))
         except DataError as e:
             faults[name] = str(e)
-        if why := layout.without_clips(paths, source):
+        if params.active.corpus == "hub" and (why := layout.without_clips(paths, source)):
             faults[name] = f"{why}; run `thb fetch`, or put the clips there" + _all_missing(paths, source)
     return pd.concat([pd.DataFrame(columns=layout.ROW_COLUMNS), *tables], ignore_index=True), faults
 

@@ -48,10 +48,12 @@ def list_clips(paths: Paths, name: str, source: Source) -> list[dict[str, object
 
 def without_clips(paths: Paths, source: Source) -> str:
     """How a generator's folder lacks every clip, as it does where the release is here in part; '' if there is any."""
-    inside = paths.clip_folder(source.folder)
-    if source.role not in FAKES or next(inside.rglob("*.mp4"), None):
+    folders = [source.folder, *(f"{source.folder}/{split}" for split in SPLITS)]
+    files = (file for folder in folders for file in _files(paths, folder, optional=True) if not file.is_dir())
+    if source.role not in FAKES or any(files):
         return ""
-    return f"data/raw/{source.folder} {'holds no clip' if inside.is_dir() else 'does not exist'}"
+    there = paths.clip_folder(source.folder).is_dir()
+    return f"data/raw/{source.folder} {'holds no file' if there else 'does not exist'}"
 
 
 def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
