@@ -29,6 +29,9 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 from clips_made import write_video
 
 from thb import audio, clip, faces, video
+from thb.mini.motion import draw_motion
+from thb.mini.portraits import draw_portrait
+from thb.mini.renderer import render
 from thb.params import Params, load
 from thb.paths import Paths, find_root
 from thb.records import OK
@@ -102,19 +105,21 @@ def report(seconds: dict[str, list[float]], frames: int, files: int, wanted: arg
 
 
 def make(folder: Path, number: int) -> list[Path]:
-    """Clips that move and have grain, so that they cost what a head in front of a camera costs."""
+    """Clips of a drawn head that moves and has grain, so that they cost what a head in front of a camera costs."""
     rng = np.random.default_rng(0)
     tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(160_000) / 16_000)).astype(np.float32)
     return [write_video(folder / f"{i}.mp4", 250, size=(512, 512), sound=tone, film=_film(rng)) for i in range(number)]
 
 
 def _film(rng: np.random.Generator) -> Callable[[int], np.ndarray]:
-    """Frame number -> uint8 [512, 512, 3]: a soft scene that pans, and grain."""
-    scene = cv2.resize(rng.integers(0, 255, (40, 40, 3), dtype=np.uint8), (800, 800), interpolation=cv2.INTER_CUBIC)
+    """Frame number -> uint8 [512, 512, 3]: a head that the camera swings around, and grain."""
+    still = np.zeros(1)
+    head = render(draw_portrait(rng), draw_motion(rng, 1, 25.0, still, still), 512).rgb[0]
+    scene = cv2.copyMakeBorder((head * 255).astype(np.uint8), 60, 60, 60, 60, cv2.BORDER_REFLECT)
     grain = rng.integers(-6, 7, (8, 512, 512, 1))
 
     def frame(i: int) -> np.ndarray:
-        x, y = (round(140 + 120 * turn(i / 40)) for turn in (np.sin, np.cos))
+        x, y = (round(60 + 50 * turn(i / 40)) for turn in (np.sin, np.cos))
         return np.clip(scene[y:y + 512, x:x + 512] + grain[i % 8], 0, 255).astype(np.uint8)
 
     return frame

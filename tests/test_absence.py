@@ -9,7 +9,7 @@ from clips_made import with_profile
 from test_evaluate import score_rows
 from test_split import setting, write_corpus
 
-from thb import cli, context, showcase
+from thb import cli, clip, context, showcase
 from thb.absence import (
     DRAWN,
     NO_VARIANTS,
@@ -48,6 +48,10 @@ def lose(*roles: str):
         clips.loc[clips["role"].isin(roles), ["status", "row"]] = ["missing", -1]
 
     return change
+
+
+def empty_store(paths, source: str) -> None:
+    clip.table([]).to_parquet(paths.clips(source) / "clips.parquet", index=False)
 
 
 @pytest.fixture
@@ -98,6 +102,33 @@ def test_with_reals_again_nothing_is_absent(no_reals, hub):
     split.run(no_reals, hub)
     assert absent_fits(no_reals) == {}
     assert not no_reals.absent_fits.exists()
+
+
+def test_without_a_generator_what_needs_it_is_left_out_and_the_rest_goes_on(project, hub):
+    """Its store is empty, as `prepare` leaves it; the fit without it still has unseen generators to be tested on."""
+    write_corpus(project, hub)
+    empty_store(project, "hallo")
+    split.run(project, hub)
+    assert absent_fits(project) == {}
+    corpus = read_csv(project.corpus, CORPUS_COLUMNS)
+    assert corpus.loc[corpus["source"] == "hallo", "clips"].tolist() == [0]
+    for detector in hub.detectors:
+        for fit in hub.fits:
+            scores = score_rows(hub, fit, 1)
+            write_csv(scores[scores["source"] != "hallo"], project.scores(detector, fit), SCORE_COLUMNS)
+    evaluate.run(project, hub)
+    cells = read_csv(project.cells, CELL_COLUMNS)
+    assert set(cells.loc[cells["n_fake"] == 0, "generator"]) == {"hallo"}
+    assert cells.loc[cells["generator"] == "hallo", "value"].isna().all()
+    assert cells.loc[(cells["generator"] != "hallo") & (cells["metric"] == "AUC"), "value"].notna().all()
+
+
+def test_without_any_generator_to_be_tested_on_its_fit_is_absent(project, hub):
+    write_corpus(project, hub)
+    for source in ("hallo", *hub.of_role("unseen")):
+        empty_store(project, source)
+    split.run(project, hub)
+    assert absent_fits(project) == {"no-hallo": "no usable fake clip of use 'test'"}
 
 
 # ---- control corpora --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -133,6 +134,20 @@ def test_the_command_has_examples():
     done = thb("data", "status", "--help")
     assert done.returncode == 0
     assert "THB_FFPP=" in done.stdout
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_a_generator_that_is_missing_altogether_is_named_with_its_number(release, hub, left, capsys):
+    folder = release.raw / "fake/Hallo"
+    shutil.rmtree(folder)
+    if left != "nothing":
+        folder.mkdir()
+    data_status.run(release, hub)
+    said = capsys.readouterr().out
+    assert "put the clips there; all 420 of the release are missing" in said
+    assert "hallo: data/raw/fake/Hallo" in said
+    assert "hallo2: data/raw" not in said
+    assert counts(release, hub)["hallo", "test"]["found"] == 0
 
 
 def test_nothing_fetched_is_said_not_raised(project, hub, capsys):

@@ -13,6 +13,7 @@ from clips_made import SAMPLES, needs_samples
 
 from thb import faces, video
 from thb.errors import DataError
+from thb.faces import haar as haar_finder
 from thb.faces import track
 from thb.faces.haar import PROFILE, in_ours
 from thb.faces.yunet import YuNetFinder
@@ -74,6 +75,44 @@ def test_its_points_lie_near_the_true_ones_and_in_their_order(found, heads):
         assert left_eye[0] < nose[0] < right_eye[0]
         assert left_mouth[0] < right_mouth[0]
         assert left_eye[1] < nose[1] < left_mouth[1]
+
+
+def looks_at(haar, frames: np.ndarray, monkeypatch) -> list[tuple[int, float]]:
+    """The smallest size in pixels and the step of every search of the cascades."""
+    honest, made = haar_finder._detected, []
+
+    def detected(name, picture, sizes, step, neighbours):
+        made.append((sizes[0], step))
+        return honest(name, picture, sizes, step, neighbours)
+
+    monkeypatch.setattr(haar_finder, "_detected", detected)
+    find(haar, frames)
+    return made
+
+
+def test_all_sizes_are_tried_in_few_frames_only(haar, heads, monkeypatch):
+    """A face that stays is glanced for twice, and then looked for at sizes near what the glances saw."""
+    made = looks_at(haar, np.concatenate([heads[0][0]] * 2), monkeypatch)
+    least = round(haar_finder.SMALLEST * haar_finder.SIDE)
+    assert [look for look in made if look[0] == least] == [(least, haar_finder.GLANCE_STEP)] * haar_finder.GLANCES
+    assert len(made) == haar_finder.GLANCES + 2 * FRAMES
+
+
+def test_near_sizes_find_the_faces_that_all_sizes_find(haar, heads, found, monkeypatch):
+    everything = round(haar_finder.SMALLEST * haar_finder.SIDE), haar_finder.SIDE
+    monkeypatch.setattr(haar_finder, "_likely", lambda *_: [everything])
+    whole = [find(haar, frames) for frames, _ in heads]
+    assert [face.share for face in found] == [face.share for face in whole]
+    assert min(faces.overlap(a.box, b.box[None])[0] for a, b in zip(found, whole, strict=True)) > 0.8
+
+
+def test_a_face_of_another_size_than_the_glances_saw_is_found_all_the_same(haar, heads):
+    """The first and the last frame show it from near; in between it is half as large."""
+    near = heads[0][0][:1]
+    far = np.full_like(near, 90)
+    far[0, 32:96, 32:96] = near[0, ::2, ::2]
+    track = haar.track(np.concatenate([near, *[far] * 6, near]))
+    assert np.isfinite(track[1:-1, 0]).all()
 
 
 def test_a_wide_frame_is_measured_by_its_own_sides(haar, heads):

@@ -477,6 +477,16 @@ def test_without_the_hub_an_own_copy_is_checked_against_its_sums(project, publis
     assert not hub.seen
 
 
+def test_folders_that_an_own_copy_lacks_are_made_empty_for_dvc(project, published, own, hub, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    shutil.rmtree(own / "fake/Hallo")
+    shutil.rmtree(own / "audio", ignore_errors=True)
+    fetch.run(project, published)
+    for folder in ("audio", *(source.folder for source in published.sources.values())):
+        assert (project.raw / folder).is_dir(), folder
+    assert list((project.raw / "fake/Hallo").iterdir()) == []
+
+
 def test_a_link_that_nothing_vouches_for_is_not_followed_out(project, published, own, hub, monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     (tmp_path / "elsewhere").write_bytes(b"secret")

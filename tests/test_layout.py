@@ -223,6 +223,16 @@ def test_a_folder_that_is_absent_is_named(project, params):
         layout.list_clips(project, "hallo", params.source("hallo"))
 
 
+def test_a_generator_without_any_clip_says_how(project, params):
+    hallo = params.source("hallo")
+    assert layout.without_clips(project, hallo) == "data/raw/fake/Hallo does not exist"
+    (project.raw / "fake/Hallo/train").mkdir(parents=True)
+    assert layout.without_clips(project, hallo) == "data/raw/fake/Hallo holds no file"
+    touch(project, "fake/Hallo/train/00001--aaaaaaaaaaa_1--Hallo.mp4")
+    assert layout.without_clips(project, hallo) == ""
+    assert layout.without_clips(project, params.source("celebvhq")) == ""       # its list says what is missing
+
+
 # ---- lists ------------------------------------------------------------------------------------------
 
 
@@ -318,15 +328,25 @@ def test_a_stem_in_two_splits_of_the_list_is_refused(project, params):
         layout.list_clips(project, "celebvhq", params.source("celebvhq"))
 
 
-def test_a_link_out_of_the_data_is_refused(project, params, tmp_path_factory):
+def test_a_link_out_of_the_data_is_one_bad_clip(project, params, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "secret.mp4"
     outside.touch()
-    write_list(project.raw, {}, {"train": ["a_1"]})
-    folder = project.raw / "real/celebvhq"
-    folder.mkdir(parents=True)
-    (folder / "a_1.mp4").symlink_to(outside)
-    with pytest.raises(DataError, match=r"real/celebvhq/a_1\.mp4 is a link that leads out"):
-        layout.list_clips(project, "celebvhq", params.source("celebvhq"))
+    write_list(project.raw, {}, {"train": ["a_1"], "test": ["b_1"]})
+    touch(project, "real/celebvhq/b_1.mp4")
+    (project.raw / "real/celebvhq/a_1.mp4").symlink_to(outside)
+    found = rows(project, params, "celebvhq")
+    assert (found["celebvhq/a_1"]["status"], found["celebvhq/b_1"]["status"]) == ("error", "ok")
+    assert found["celebvhq/a_1"]["reason"] == "is a link that leads out of data/raw, and is not opened"
+
+
+def test_a_folder_that_is_a_link_out_of_the_data_is_all_bad_clips(project, params, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "00001--aaaaaaaaaaa_1--Hallo.mp4").touch()
+    (project.raw / "fake/Hallo").mkdir(parents=True)
+    (project.raw / "fake/Hallo/test").symlink_to(outside, target_is_directory=True)
+    assert layout.without_clips(project, params.source("hallo")) == ""
+    (row,) = rows(project, params, "hallo").values()
+    assert (row["status"], row["path"]) == ("error", "fake/Hallo/test/00001--aaaaaaaaaaa_1--Hallo.mp4")
 
 
 # ---- sound ------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import pytest
 from clips_made import with_profile, write_list, write_video
 
 from thb.blocks import Reals
-from thb.errors import DataError, ParamsError
+from thb.errors import ParamsError
 from thb.paths import Paths
-from thb.records import MISSING, OK, read_clips
+from thb.records import ERROR, MISSING, OK, read_clips
 from thb.sources import layout, local
 from thb.stages import prepare
 
@@ -81,12 +81,13 @@ def test_a_folder_that_is_none_is_named(hub, kept):
         local.folders(with_profile(hub, reals=Reals(celebvhq=str(kept / "nowhere"))), {})
 
 
-def test_a_link_that_leads_out_of_the_users_folder_is_refused(project, hub, kept):
+def test_a_link_that_leads_out_of_the_users_folder_is_one_bad_clip(project, hub, kept):
     (kept / "secret.mp4").touch()
     (kept / "celeb/bbbbbbbbbbb_1.mp4").symlink_to(kept / "secret.mp4")
     paths = joined(project, hub, THB_CELEBVHQ=kept / "celeb")
-    with pytest.raises(DataError, match=r"bbbbbbbbbbb_1\.mp4 is a link that leads out"):
-        statuses(paths, hub, "celebvhq")
+    assert statuses(paths, hub, "celebvhq") == {"celebvhq/aaaaaaaaaaa_1": OK, "celebvhq/bbbbbbbbbbb_1": ERROR}
+    bad = layout.list_clips(paths, "celebvhq", hub.source("celebvhq"))[1]
+    assert bad["reason"] == f"is a link that leads out of {kept / 'celeb'}, and is not opened"
 
 
 def test_the_folder_itself_may_be_a_link(project, hub, kept):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ from thb.paths import Paths
 from thb.pool import in_order
 from thb.records import CLIP_COLUMNS, open_clips, read_clips, read_json
 from thb.sampling import kept_frames
+from thb.sources import layout
 from thb.stages import prepare
 from thb.store import GrowingArray, resuming
 
@@ -100,6 +102,25 @@ def test_rows_and_pixels_belong_together(project, small):
         assert (row.width, row.status, row.finder) == (96, "ok", "truth")
     clips = open_clips(project, ["hallo"])
     assert clips.clip(2).shape == (3, 2, 32, 32, 3)
+
+
+def test_a_clip_is_written_before_the_next_is_waited_for(project, small, monkeypatch):
+    """So memory does not grow with the batch: of those that came, only the last may still be held."""
+    came = []
+
+    def one_by_one(work, jobs, *_):
+        for job in jobs:
+            done = work(job)
+            came.append(weakref.ref(done.frames))
+            yield done
+            del done
+            assert sum(held() is not None for held in came) <= 1
+
+    for stem in STEMS:
+        hallo(project, stem)
+    monkeypatch.setattr(prepare, "in_order", one_by_one)
+    prepare.run(project, small, "hallo")
+    assert len(came) == len(store_of(project)[1]) == len(STEMS)
 
 
 def test_two_runs_write_the_same_bytes_whatever_the_processes(project, small):
@@ -220,6 +241,39 @@ def test_a_wide_picture_is_cut_around_its_face(project, small):
     assert (row["x0"] * 32 + 32, row["x1"] * 32 + 32) == pytest.approx((0.7 * 64, 0.9 * 64))
     assert (row["y0"], row["y1"]) == pytest.approx((0.2, 0.8))
     assert row["face_share"] == pytest.approx((kept_frames(20, 3, 2) >= 5).mean())
+
+
+def test_a_link_out_of_the_data_is_counted_and_never_opened(project, small, tmp_path_factory, monkeypatch):
+    """What it points at could be read: only that it is not opened makes it an error."""
+    outside = write_video(tmp_path_factory.mktemp("outside") / "secret.mp4", 20)
+    hallo(project)
+    link = project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4"
+    link.symlink_to(outside)
+    prepare.run(project, small, "hallo")
+    table, frames, _, _ = store_of(project)
+    assert table["status"].tolist() == ["ok", "error"]
+    assert table["reason"][1] == "is a link that leads out of data/raw, and is not opened"
+    assert len(frames) == 1
+    with pytest.raises(CoverageError, match="1 of 2 clips failed, .* leads out of data/raw"):
+        prepare.run(project, with_profile(small, max_failed_share=0.1), "hallo")
+    monkeypatch.setattr(prepare.clip, "prepare", lambda *_: pytest.fail("it was opened"))
+    row = layout.list_clips(project, "hallo", small.source("hallo"))[1]
+    assert prepare.prepare_clip(prepare.Job(row, project, "truth", STORE, {})).row == row
+
+
+@pytest.mark.parametrize("folder", ["", "test"])
+def test_a_generator_that_a_part_of_the_release_lacks_is_an_empty_store(project, small, capsys, folder):
+    """A rendered corpus is made whole, and there it stays an error."""
+    if folder:
+        (project.raw / GENERATOR / folder).mkdir(parents=True)
+    prepare.run(project, with_profile(small, corpus="hub", finder="haar"), "hallo")
+    table, frames, mel, _ = store_of(project)
+    assert (len(table), len(frames), len(mel)) == (0, 0, 0)
+    why = "holds no file" if folder else "does not exist"
+    assert f"hallo: data/raw/{GENERATOR} {why}; its store is empty" in capsys.readouterr().out
+    if not folder:
+        with pytest.raises(DataError, match="data/raw/fake/Hallo does not exist; run `thb fetch`"):
+            prepare.run(project, small, "hallo")
 
 
 def test_a_clip_without_a_face_keeps_its_whole_frame_and_says_so(project, small, capsys):

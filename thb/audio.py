@@ -46,9 +46,14 @@ def read_track(path: Path, rate: int) -> tuple[np.ndarray, float]:
         for packet in packets(container, stream):
             for frame in _frames(packet):
                 begin = (frame.time or 0.0) if begin is None else begin
-                parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
-        parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)] if parts else []
+                parts += [_samples(piece) for piece in resampler.resample(frame)]
+        parts += [_samples(piece) for piece in resampler.resample(None)] if parts else []
     return np.concatenate(parts) if parts else np.zeros(0, np.float32), begin or 0.0
+
+
+def _samples(piece: av.AudioFrame) -> np.ndarray:
+    """float32 [samples] of the resampler's format, read in place: `to_ndarray` takes three times as long."""
+    return np.frombuffer(piece.planes[0], np.float32, piece.samples)
 
 
 def _frames(packet: av.Packet) -> list[av.AudioFrame]:

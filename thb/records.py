@@ -26,8 +26,9 @@ LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")   # l
 LANDMARK_COLUMNS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
 BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 
-# A row per clip that the source should hold. Box and landmarks are fractions of the frame side
-# (median over the kept frames); `row` is its place in frames.npy, mel.npy and times.npy, -1 unless status
+# A row per clip that the source should hold. Box and landmarks are fractions of the frame side, medians over those of
+# the frames looked at that show the face; `face_share` is their part of the frames looked at: all that are kept where
+# the truth is known, else eight of them. `row` is its place in frames.npy, mel.npy and times.npy, -1 unless status
 # is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has no audio.
 CLIP_COLUMNS = [
     "clip", "source", "role", "label", "split", "path", "portrait", "driver", "video",

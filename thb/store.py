@@ -64,18 +64,21 @@ class GrowingArray:
             "shape": (self.rows, *self.shape)})
 
 
-def pad_ragged(flat: np.ndarray, lengths: np.ndarray, path: Path) -> None:
-    """Write stretches of `flat` [sum of lengths, n] as the rows of one float16 [len(lengths), longest, n].
+def pad_ragged(flat: Path, lengths: np.ndarray, path: Path) -> None:
+    """Write stretches of the file `flat` [sum of lengths, n] as the rows of one float16 [len(lengths), longest, n].
 
-    What is not there is NaN, so that it cannot be taken for a quiet sound.
+    What is not there is NaN, so that it cannot be taken for a quiet sound. `flat` is read stretch by stretch: what is
+    mapped of a file counts as memory.
     """
     longest = max(1, int(lengths.max(initial=0)))
-    ends = np.cumsum(lengths)
-    with GrowingArray(path, (longest, flat.shape[1]), np.float16) as padded:
-        for end, length in zip(ends, lengths, strict=True):
-            row = np.full((1, longest, flat.shape[1]), np.nan, np.float16)
-            row[0, :length] = flat[end - length:end]
-            padded.append(row)
+    with flat.open("rb") as file:
+        np.lib.format.read_magic(file)
+        (_, width), _, dtype = np.lib.format.read_array_header_1_0(file)
+        with GrowingArray(path, (longest, width), np.float16) as padded:
+            for length in map(int, lengths):
+                row = np.full((1, longest, width), np.nan, np.float16)
+                row[0, :length] = np.fromfile(file, dtype, length * width).reshape(length, width)
+                padded.append(row)
 
 
 @contextmanager

@@ -15,7 +15,8 @@ N_LANDMARKS = 5
 class Faces:
     """One clip's face: box x0, y0, x1, y1 and five points (x, y), as fractions of the frame's sides.
 
-    `share` is the part of the frames looked at in which it was found; at 0 the box is the whole frame.
+    `share` is the part of the frames looked at in which it was found (of all kept ones by `truth`, of at most
+    track.LOOKED_AT of them by a finder that looks at pixels); at 0 the box is the whole frame.
     """
 
     box: np.ndarray         # float [4]

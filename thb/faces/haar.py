@@ -15,7 +15,15 @@ from thb.faces.track import as_face, looked_at, stays, tracked
 
 SIDE = 256            # pixels of the shorter side while looking: the cascades miss faces under 24 px
 SMALLEST = 0.2        # of the shorter side
+STEP = 1.05           # from one size that is tried to the next
 NEIGHBOURS = 4        # raw detections that make a face
+
+# All sizes are tried in few frames only, and there a third of them; a face gives raw detections at many.
+GLANCES = 2           # frames of those looked at: the first and the last
+GLANCE_STEP, GLANCE_NEIGHBOURS = STEP**3, 1
+NEAR = 1.3            # times what a glance saw: the sizes that are tried in every frame
+
+Sizes = tuple[int, int]     # pixels: of the smallest and the largest face
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class HaarFinder:
         """The face in each of the frames looked at, float [n, SIGHT]; no row where no cascade finds one that stays."""
         pictures = [_grey(frame) for frame in looked_at(frames)]
         for cascade in CASCADES:
-            track = tracked(partial(_look, *cascade), pictures)
+            track = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
             if stays(track):
                 return track
         return track[:0]
@@ -85,18 +93,35 @@ def _grey(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.resize(frame, size, interpolation=way), cv2.COLOR_RGB2GRAY)
 
 
-def _look(name: str, mirrored: bool, convention: Convention, picture: np.ndarray) -> np.ndarray:
-    """One cascade's faces in a grey picture, float [n, SIGHT]."""
-    return in_ours(_detected(name, picture[:, ::-1] if mirrored else picture), convention, mirrored)
+def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Sizes]:
+    """The sizes to try, in this order until a face is seen: those near what a few glances show, then all."""
+    shorter = min(pictures[0].shape)
+    smallest = round(SMALLEST * shorter)
+    places = np.linspace(0, len(pictures) - 1, min(GLANCES, len(pictures))).round().astype(int)
+    seen = np.concatenate([_detected(name, _turned(pictures[place], mirrored), (smallest, shorter), GLANCE_STEP,
+                                     GLANCE_NEIGHBOURS) for place in places])
+    sides = seen[:, 2] - seen[:, 0]
+    near = [(max(smallest, round(sides.min() / NEAR)), round(sides.max() * NEAR))] if len(sides) else []
+    return [*near, (smallest, shorter)]
 
 
-def _detected(name: str, picture: np.ndarray) -> np.ndarray:
-    """float [n, 4] boxes as fractions of the picture's sides."""
-    height, width = picture.shape
-    smallest = (round(SMALLEST * min(height, width)),) * 2
-    found = _cascade(name).detectMultiScale(np.ascontiguousarray(picture), 1.05, NEIGHBOURS, minSize=smallest)
+def _look(name: str, mirrored: bool, convention: Convention, likely: list[Sizes], picture: np.ndarray) -> np.ndarray:
+    """One cascade's faces in a grey picture, float [n, SIGHT]: those of the first sizes at which there are any."""
+    looks = (_detected(name, _turned(picture, mirrored), sizes, STEP, NEIGHBOURS) for sizes in likely)
+    boxes = next((seen for seen in looks if len(seen)), np.zeros((0, 4)))
+    return in_ours(boxes / np.tile(picture.shape[::-1], 2), convention, mirrored)
+
+
+def _turned(picture: np.ndarray, mirrored: bool) -> np.ndarray:
+    return np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
+
+
+def _detected(name: str, picture: np.ndarray, sizes: Sizes, step: float, neighbours: int) -> np.ndarray:
+    """float [n, 4] boxes x0, y0, x1, y1 in pixels."""
+    smallest, largest = ((side, side) for side in sizes)
+    found = _cascade(name).detectMultiScale(picture, step, neighbours, minSize=smallest, maxSize=largest)
     x, y, w, h = np.array(sorted(map(tuple, found)), float).reshape(-1, 4).T
-    return np.stack([x / width, y / height, (x + w) / width, (y + h) / height], axis=1)
+    return np.stack([x, y, x + w, y + h], axis=1)
 
 
 def in_ours(boxes: np.ndarray, convention: Convention, mirrored: bool) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from thb.errors import DataError
-from thb.params import Params
+from thb.params import Params, Source
 from thb.paths import Paths
 from thb.records import ERROR, MISSING, OK, read_clips, read_csv
 from thb.sources import layout
@@ -27,7 +27,14 @@ def rows(paths: Paths, params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
             tables.append(_marked(paths, name, pd.DataFrame(layout.list_clips(paths, name, source))))
         except DataError as e:
             faults[name] = str(e)
+        if params.active.corpus == "hub" and (why := layout.without_clips(paths, source)):
+            faults[name] = f"{why}; run `thb fetch`, or put the clips there" + _all_missing(paths, source)
     return pd.concat([pd.DataFrame(columns=layout.ROW_COLUMNS), *tables], ignore_index=True), faults
+
+
+def _all_missing(paths: Paths, source: Source) -> str:
+    number = _released(paths.published).get(source.printed)
+    return f"; all {number} of the release are missing" if number else ""
 
 
 def _marked(paths: Paths, name: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -32,21 +32,33 @@ class ClipRow:
     reason: str = ""
 
 
+FAKES = ("generator", "unseen")      # roles whose clips the release itself holds
 ROW_COLUMNS = [field.name for field in fields(ClipRow)]
 
 
 def list_clips(paths: Paths, name: str, source: Source) -> list[dict[str, object]]:
     """Every clip that the source should hold, in a stable order.
 
-    A listed clip that is absent has status `missing`; a file whose name says nothing has status `error`.
+    A listed clip that is absent has status `missing`; a file whose name says nothing, or that is a link out of the
+    folder, has status `error`, and is not opened by any stage.
     """
     rows = list(_LISTERS[source.role](paths, name, source))
     return [asdict(row) for row in rows]
 
 
+def without_clips(paths: Paths, source: Source) -> str:
+    """How a generator's folder lacks every clip, as it does where the release is here in part; '' if there is any."""
+    folders = [source.folder, *(f"{source.folder}/{split}" for split in SPLITS)]
+    files = (file for folder in folders for file in _files(paths, folder, optional=True) if not file.is_dir())
+    if source.role not in FAKES or any(files):
+        return ""
+    there = paths.clip_folder(source.folder).is_dir()
+    return f"data/raw/{source.folder} {'holds no file' if there else 'does not exist'}"
+
+
 def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
     """Files in the source's folder that the release's list does not name, and that are therefore not used."""
-    if source.role in ("generator", "unseen"):
+    if source.role in FAKES:
         return []
     listed = real_split(paths, _block(source))
     files = [file for file in _files(paths, source.folder, optional=True) if _stem(file)]
@@ -57,7 +69,7 @@ def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
 
 def sound_file(paths: Paths, row: dict[str, object]) -> Path:
     """Where the release keeps the sound of a clip whose video file has none (the file need not exist)."""
-    if row["role"] in ("generator", "unseen"):
+    if row["role"] in FAKES:
         return paths.raw / "audio" / "fake" / f"{Path(str(row['path'])).stem}.wav"
     return paths.raw / "audio" / "ff++" / f"{row['video']}.wav"
 
@@ -124,7 +136,10 @@ def _row(paths: Paths, name: str, source: Source, file: Path, split: str,
     if parsed is None:
         return _stray(paths, name, source, file, f"name is not {pattern}", split)
     path = _below_raw(paths, source, file)
-    return ClipRow(f"{name}/{file.stem}", name, source.role, source.label, split, path, *parsed)
+    row = ClipRow(f"{name}/{file.stem}", name, source.role, source.label, split, path, *parsed)
+    if where := _leads_out(paths, source, file):
+        return replace(row, status=ERROR, reason=f"is a link that leads out of {where}, and is not opened")
+    return row
 
 
 def _stray(paths: Paths, name: str, source: Source, file: Path, why: str, split: str = "") -> ClipRow:
@@ -171,10 +186,12 @@ def _stem(file: Path) -> str:
 
 
 def _below_raw(paths: Paths, source: Source, file: Path) -> str:
-    """A file's place below data/raw; a link that leads out of it, or of the user's folder, is refused."""
+    """A file's place below data/raw, where the user's own stand for the release's."""
+    return f"{source.folder}/{file.name}" if source.folder in paths.own else file.relative_to(paths.raw).as_posix()
+
+
+def _leads_out(paths: Paths, source: Source, file: Path) -> str:
+    """The folder that a file is a link out of: data/raw, or the user's own in its place; '' if it is none."""
     own = paths.own.get(source.folder)
-    below = f"{source.folder}/{file.name}" if own else file.relative_to(paths.raw).as_posix()
     real = Path(os.path.realpath(file))     # Path.resolve raises on a link to itself; opening that fails soon enough
-    if not real.is_relative_to((own or paths.raw).resolve()):
-        raise DataError(f"{below} is a link that leads out of {own or 'data/raw'}; put the file itself there")
-    return below
+    return "" if real.is_relative_to((own or paths.raw).resolve()) else str(own or "data/raw")

@@ -38,7 +38,7 @@ def run(paths: Paths, params: Params) -> None:
     print(f"The clips of profile {params.profile} (corpus {params.active.corpus})\n")
     print(_table(census.COLUMNS, _shown(counts)))
     print("  listed: should be there; unlisted: in the folder, but in no list, and not used;\n"
-          "  damaged: prepare could not read it, or its name says nothing")
+          "  damaged: prepare could not read it, its name says nothing, or it is a link out of its folder")
     _say_sources(paths, params, faults)
     print("\nCompared with what was published\n")
     print(_table(census.COMPARED, _differences(census.compare(params, counts, paths.published))))

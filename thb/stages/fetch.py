@@ -11,6 +11,7 @@ from tqdm import tqdm
 from thb.params import Params
 from thb.paths import Paths
 from thb.sources import lists
+from thb.sources.wanted import SOUND
 
 
 def run(paths: Paths, params: Params, verify: bool = False) -> None:
@@ -29,7 +30,14 @@ def _download(paths: Paths, params: Params, verify: bool) -> None:
 
     Release(paths, params, _bytes, lambda line: tqdm.write(f"fetch: {line}")).fetch(verify)
     local.note(paths, params)
-    for name in params.sources:     # DVC asks for these, and not to be empty; of published clips no truth is known
+    _make_folders(paths, params)
+
+
+def _make_folders(paths: Paths, params: Params) -> None:
+    """What DVC asks for: folders that a part of the release lacks; and truth, which nobody knows of published clips."""
+    for folder in (paths.raw / SOUND, *(paths.raw / source.folder for source in params.sources.values())):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in params.sources:
         (paths.truth / name).mkdir(parents=True, exist_ok=True)
         (paths.truth / name / ".unknown").touch()
 

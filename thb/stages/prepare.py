@@ -56,7 +56,7 @@ def run(paths: Paths, params: Params, source: str) -> None:
         raise ParamsError(f"source {source!r} is read from the main corpus; prepare it without --variant")
     profile = params.active
     faces.finder(profile.finder, paths, params.nets)   # one that is unknown, or has no weights, is refused at once
-    listed = layout.list_clips(paths, source, params.source(source))
+    listed = _listed(paths, params, source)
     unlisted = [clip.legible(name) for name in layout.unlisted(paths, source, params.source(source))]
     jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
     with resuming(paths.clips(source)) as part:
@@ -68,6 +68,16 @@ def run(paths: Paths, params: Params, source: str) -> None:
         for unfinished in (JOURNAL, SPOOL):
             (part / unfinished).unlink()
     _report(table, source, unlisted, pace)
+    if table.empty and (why := layout.without_clips(paths, params.source(source))):
+        print(f"{source}: {why}; its store is empty, and what needs its clips is left out")
+
+
+def _listed(paths: Paths, params: Params, source: str) -> list[Row]:
+    """Every clip that there should be: none of a generator that a user's part of the release lacks altogether."""
+    known = params.source(source)
+    if params.active.corpus == "hub" and layout.without_clips(paths, known):
+        return []
+    return layout.list_clips(paths, source, known)
 
 
 # ---- one clip, in a process of its own --------------------------------------------------------------
@@ -94,9 +104,9 @@ class Pace:
         self.workers, self.began = workers, time.perf_counter()
         self.before = self.clips = self.frames = 0
 
-    def count(self, done: Prepared) -> None:
-        self.clips += 1
-        self.frames += int(done.row.get("n_frames", 0))
+    def count(self, new: list[Row]) -> None:
+        self.clips += len(new)
+        self.frames += sum(int(row.get("n_frames", 0)) for row in new)
 
     def __str__(self) -> str:
         seconds = time.perf_counter() - self.began
@@ -113,13 +123,11 @@ def _fill(part: Path, jobs: list[Job], store: Store, pace: Pace, source: str) ->
     with _Arrays(part, store, rows) as arrays:
         coming = iter(tqdm(in_order(prepare_clip, jobs[len(rows):], pace.workers, _died), initial=len(rows),
                            total=len(jobs), desc=f"prepare {source}", unit="clip"))
-        while batch := list(islice(coming, BATCH)):
-            new = [arrays.add(done) for done in batch]
+        while new := [arrays.add(done) for done in islice(coming, BATCH)]:      # no clip's frames wait for the others'
             arrays.settle()
             journal.note(stamps[len(rows):len(rows) + len(new)], new)
             rows += new
-            for done in batch:
-                pace.count(done)
+            pace.count(new)
     table = clip.table(rows)
     _write_mel(part, table)
     return table
@@ -161,8 +169,7 @@ class _Arrays:
 
 def _write_mel(part: Path, table: pd.DataFrame) -> None:
     """mel.npy of the spooled mel frames, a row a clip."""
-    lengths = table.loc[table["status"] == OK, "mel_frames"].to_numpy()
-    pad_ragged(np.load(part / SPOOL, mmap_mode="r" if lengths.any() else None), lengths, part / "mel.npy")
+    pad_ragged(part / SPOOL, table.loc[table["status"] == OK, "mel_frames"].to_numpy(), part / "mel.npy")
 
 
 # ---- what an interrupted run may go on from ---------------------------------------------------------
