@@ -23,8 +23,9 @@ from huggingface_hub import constants
 from thb.errors import DataError, DiskError, ParamsError
 from thb.params import Params
 from thb.paths import Paths
-from thb.sources import release
-from thb.sources.patience import asked_for
+from thb.sources import download, release
+from thb.sources.hub import Hub, HubFile
+from thb.sources.patience import Short, asked_for
 from thb.stages import fetch
 
 HALLO = "fake/Hallo/test/00103--m-cgkdATHUo_0_1--Hallo.mp4"
@@ -294,6 +295,21 @@ def test_a_fault_that_stays_is_one_line_and_a_rerun_finishes(project, published,
     fetch.run(project, published)
     assert {path.partition(f"{PINNED}/")[2] for path in hub.files_asked()} == {fault.what}
     assert_whole(project, hub)
+
+
+def test_what_comes_ever_longer_gets_no_further(project, published, monkeypatch):
+    file, part, tried = HubFile(HALLO, 100, "0" * 64, ""), project.root / "part", []
+
+    def longer(*_):
+        tried.append(1)
+        assert len(tried) < 50
+        part.write_bytes(bytes(100 + 10 * len(tried)))
+        raise Short("too long")
+
+    monkeypatch.setattr(download, "_go_on", longer)
+    with pytest.raises(DataError, match="too long"):
+        download.download(Hub(published.fetch, PINNED, lambda _: None), file, part, lambda _: None)
+    assert len(tried) == 1 + published.fetch.retries
 
 
 def test_a_refused_file_is_set_aside(project, published, hub):

@@ -34,7 +34,7 @@ def download(hub: Hub, file: HubFile, part: Path, report: Report) -> None:
     settings = hub.settings
     try:
         persist(lambda: _go_on(hub, file, part, report), settings.retries, hub.pause, settings.pause,
-                lambda: size(part))
+                lambda: min(size(part), file.bytes))      # what comes too long does not get further
     except (httpx2.HTTPError, Short) as fault:
         raise DataError(f"{file.path}: {hub.why(fault)}") from None
     except Unreachable as fault:
