@@ -27,6 +27,7 @@ from thb.sources import download, release
 from thb.sources.hub import Hub, HubFile
 from thb.sources.patience import Short, asked_for
 from thb.stages import fetch
+from thb.store import LOCK, alone
 
 HALLO = "fake/Hallo/test/00103--m-cgkdATHUo_0_1--Hallo.mp4"
 TOKEN = "hf_thisMustNeverBeShown"
@@ -335,6 +336,14 @@ def test_a_hub_that_dies_is_not_asked_for_every_file(project, published, hub):
     with pytest.raises(DataError, match=f"{release.IN_A_ROW} files in a row did not come"):
         fetch.run(project, published)
     hub.faults.clear()
+    fetch.run(project, published)
+    assert_whole(project, hub)
+
+
+def test_a_second_fetch_at_the_same_time_is_refused(project, published, hub):
+    project.fetching.mkdir(parents=True)
+    with alone(project.fetching / LOCK, "data/raw"), pytest.raises(DataError, match="another process is making"):
+        fetch.run(project, published)
     fetch.run(project, published)
     assert_whole(project, hub)
 

@@ -90,21 +90,28 @@ def resuming(folder: Path) -> Iterator[Path]:
     part = _part(folder)
     with disk_errors(folder):
         part.mkdir(parents=True, exist_ok=True)
-        with (part / LOCK).open("w") as lock:
-            _take_hold(lock, folder)
+        with alone(part / LOCK, folder.name):
             yield part
             (part / LOCK).unlink()
             _take_place(part, folder)
 
 
-def _take_hold(lock: IO[str], folder: Path) -> None:
+@contextmanager
+def alone(lock: Path, what: str) -> Iterator[None]:
+    """While the block runs, no other process gets past the same file."""
+    with lock.open("w") as file:
+        _take_hold(file, what)
+        yield
+
+
+def _take_hold(lock: IO[str], what: str) -> None:
     """The system lets go of it when this process ends, however it does; its children may take a moment longer."""
     for wait in WAITS:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             time.sleep(wait)
-    raise DataError(f"another process is making {folder.name}; wait for it, or stop it")
+    raise DataError(f"another process is making {what}; wait for it, or stop it")
 
 
 @contextmanager

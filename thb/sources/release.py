@@ -12,13 +12,14 @@ from tqdm import tqdm
 from thb.errors import DataError, DiskError, ParamsError
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import MANIFEST_COLUMNS, RENDERED, read_rows
+from thb.records import MANIFEST_COLUMNS, RENDERED, disk_errors, read_rows
 from thb.sources import own_copy
 from thb.sources.crew import Bar, Crew, Report
 from thb.sources.download import Refused, download, place, set_aside, settle, size, take_over, verify
 from thb.sources.hub import Hub, HubFile, Unreachable
 from thb.sources.ledger import Ledger, keep_listing, kept_listing, listed
 from thb.sources.wanted import is_wanted, strays
+from thb.store import LOCK, alone
 
 NAMED = 3           # faults that the last line names; each has a line of its own above
 IN_A_ROW = 8        # files that fail one after the other before the rest is not tried
@@ -39,7 +40,9 @@ class Release:
     def fetch(self, again: bool) -> None:
         """Bring data/raw to what the release holds for the sources of params.yaml; `again` rehashes what is here."""
         files = self._listing()
-        with Ledger(self.paths, self.hub.revision) as ledger:
+        with disk_errors(self.paths.fetching):
+            self.paths.fetching.mkdir(parents=True, exist_ok=True)
+        with alone(self.paths.fetching / LOCK, "data/raw"), Ledger(self.paths, self.hub.revision) as ledger:
             todo = self._check(files, ledger, again)
             self._refuse_too_much(todo)
             faults = self._bring(todo, ledger)
@@ -135,7 +138,6 @@ class Release:
 
     def _refuse_too_much(self, todo: list[HubFile]) -> None:
         """A disk that would run full is found before the first byte."""
-        self.paths.fetching.mkdir(parents=True, exist_ok=True)
         needed, free = sum(map(self._needs, todo)), shutil.disk_usage(self.paths.raw).free
         if needed > free:
             raise DiskError(f"data/raw needs {tqdm.format_sizeof(needed, 'B')} more, and its disk has "
