@@ -28,8 +28,8 @@ BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 
 # A row per clip that the source should hold. Box and landmarks are fractions of the frame side, medians over those of
 # the frames looked at that show the face; `face_share` is their part of the frames looked at: all that are kept where
-# the truth is known, else eight of them. `row` is its place in frames.npy, mel.npy and times.npy, -1 unless status
-# is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has no audio.
+# the truth is known, else a few (faces.track.LOOKED_AT). `row` is its place in frames.npy, mel.npy and times.npy, -1
+# unless status is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has none.
 CLIP_COLUMNS = [
     "clip", "source", "role", "label", "split", "path", "portrait", "driver", "video",
     "fps", "width", "height", "n_frames", "seconds", "bitrate", "codec", "pix_fmt", "audio_codec",
