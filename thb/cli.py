@@ -116,13 +116,14 @@ def score(
     shuffle_labels: ShuffleLabels = False,
 ) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
-    from thb.absence import DRAWN, SCORES, SHUFFLED, Fit
+    from thb.absence import Fit
+    from thb.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND
     from thb.stages import score
 
     if shuffle_sound and shuffle_labels:
         raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
     stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
-    what = SHUFFLED if shuffle_sound else DRAWN if shuffle_labels else SCORES
+    what = SHUFFLED_SOUND if shuffle_sound else SHUFFLED_LABELS if shuffle_labels else SCORES
     paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from thb.errors import ParamsError
 
+RECORD = "made_by.json"     # in a folder that a stage makes: what made it
+
 
 def find_root(start: Path | None = None) -> Path:
     """The nearest folder at or above `start` that holds params.yaml (or `$THB_ROOT`)."""
@@ -87,6 +89,11 @@ class Paths:
         return self.raw / "manifest.csv"
 
     @property
+    def raw_record(self) -> Path:
+        """What made the clips in data/raw; absent while they are being made."""
+        return self.raw / RECORD
+
+    @property
     def listed_reals(self) -> Path:
         """The real clips that the release lists, whichever of its lists that was."""
         return self.raw / "listed_reals.csv"
@@ -119,6 +126,11 @@ class Paths:
 
     def split(self, fit: str) -> Path:
         return self.splits / f"{fit}.csv"
+
+    @property
+    def splits_record(self) -> Path:
+        """What made the splits, with a hash of each."""
+        return self.splits / RECORD
 
     @property
     def absent_fits(self) -> Path:
@@ -187,6 +199,16 @@ class Paths:
     def identity(self, net: str) -> Path:
         """Whose faces are alike across training and test, by one network; no file where that is not asked for."""
         return self.results / "identity" / f"{net}.json"
+
+    @property
+    def tested(self) -> Path:
+        """Every usable clip of the corpus, by name and split: what score files are held against."""
+        return self.results / "clips.csv"
+
+    @property
+    def tested_record(self) -> Path:
+        """What made the corpus, its clips and its splits, with a hash of each table of them."""
+        return self.results / "clips.json"
 
     @property
     def corpus(self) -> Path:

@@ -56,21 +56,29 @@ def _explain(name: str, error: ValidationError) -> str:
     return f"detectors.{name}.{where} = {first['input']!r}: {first['msg'].lower()}"
 
 
-def describe(name: str, config: Any) -> dict[str, str]:
-    """What a weights file says about itself, so that it can be rebuilt from the file alone."""
-    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config)}, sort_keys=True)}
+def describe(name: str, config: Any, **more: Any) -> dict[str, str]:
+    """What a weights file says about itself, so that it can be rebuilt and used from the file alone."""
+    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config), **more}, sort_keys=True)}
 
 
-def restore(path: Path, name: str) -> Any:
-    """A trained detector, with the settings that its weights were trained with."""
+def about(path: Path) -> dict[str, Any]:
+    """What a weights file says about itself, as `describe` put it there."""
     if not path.is_file():
         fit = f"{path.parent.parent.name}/{path.parent.name}"
         raise DataError(f"missing {path.name} of {fit}; run `dvc repro` to train it")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except SafetensorError as e:
-        raise DataError(f"{path} is not a whole safetensors file: {e}") from e
-    if about.get("detector") != name:
-        raise DataError(f"{path} holds weights of {about.get('detector')!r}, not of {name!r}")
-    return load(name).Detector.restore(path, configure(name, about["settings"]))
+            found = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+    except (SafetensorError, ValueError, RecursionError) as e:
+        raise DataError(f"{path} is not a whole safetensors file of this package: {' '.join(str(e).split())}") from e
+    if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
+        raise DataError(f"{path} does not say with which settings it was trained")
+    return found
+
+
+def restore(path: Path, name: str) -> Any:
+    """A trained detector, with the settings that its weights were trained with."""
+    found = about(path)
+    if found.get("detector") != name:
+        raise DataError(f"{path} holds weights of {found.get('detector')!r}, not of {name!r}")
+    return load(name).Detector.restore(path, configure(name, found["settings"]))
