@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from thb import metrics, protocols
+from thb import comparisons, metrics, protocols
 from thb.absence import left_out
 from thb.errors import DataError
 from thb.measure import measure, nothing, resolvable
@@ -16,7 +16,7 @@ from thb.params import Params
 from thb.paths import Paths
 from thb.protocols import Trial
 from thb.published import printed_cells, printed_value
-from thb.records import CELL_COLUMNS, OK, SCORE_COLUMNS, read_csv, write_csv, write_json
+from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, OK, SCORE_COLUMNS, read_csv, write_csv, write_json
 from thb.sources import schemas
 
 
@@ -30,6 +30,8 @@ def run(paths: Paths, params: Params) -> None:
     cells = pd.DataFrame(_cells(paths, params, evaluated))
     write_csv(cells, paths.cells, CELL_COLUMNS)
     write_json(summary(params, evaluated) | _reasons(absent), paths.metrics)
+    if not paths.variant:
+        write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS)
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
     if absent:
         print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
