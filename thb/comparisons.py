@@ -215,13 +215,18 @@ def answer(params: Params, asked: Question, first: Drawn, second: Drawn) -> tupl
     by_detector: dict[str, list] = {}
     for pair, sides in told.items():
         by_detector.setdefault(pair.detector, []).append(sides)
-    whole = np.mean([np.mean(parts, axis=0) for parts in by_detector.values()], axis=0)    # each detector counts once
-    return compare(*whole, params.metrics.confidence), "; ".join(_left_out(pairs, told, set(by_detector)))
+    sides = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
+    return compare(*sides, params.metrics.confidence), "; ".join(_left_out(pairs, told, set(by_detector)))
 
 
 def _mean(drawn: Drawn, cells: Sequence[Cell]) -> np.ndarray | None:
     known = [drawn[cell] for cell in cells if cell in drawn]
-    return np.mean(known, axis=0) if known else None
+    return _average(known) if known else None
+
+
+def _average(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Draw by draw. A mean of detectors is one of their means, so that each counts the same."""
+    return values[0] if len(values) == 1 else np.mean(values, axis=0)
 
 
 def _left_out(pairs: Sequence[Pair], told: Iterable[Pair], detectors: set[str]) -> Iterator[str]:
