@@ -2,6 +2,7 @@
 
 Both sides of a question are means over the same cells but for what is compared (a protocol, a detector, a
 generator), drawn alike: the difference is taken draw by draw, and is told where its interval leaves out zero.
+Each such mean stands here by itself too, with the interval of the same draws.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ABOVE, BELOW, OPEN = "above", "below", "cannot be told"     # of the first, seen
 MEAN = "mean"                                               # over all of an axis, as `averaged` and SHIFTS name them
 SHIFTS = ("P1", "P2", "P3")          # the paper's protocols, from the mildest shift to the hardest
 PROTOCOL, DETECTOR, GENERATOR, CELL, METRIC = "protocol", "detector", "generator", "protocol and generator", "metric"
+LEVEL = "mean"                                              # a mean by itself, compared with nothing
 NAN = float("nan")
 Cell = tuple[str, str, str]                                 # protocol, detector, generator
 Drawn = Mapping[Cell, np.ndarray]                           # float [1 + bootstrap] of one metric, where it can be told
@@ -31,7 +33,10 @@ Drawn = Mapping[Cell, np.ndarray]                           # float [1 + bootstr
 
 @dataclass(frozen=True)
 class Question:
-    """Is `first` above `second`? Both are names along the axis `kind`; an axis that is compared is empty itself."""
+    """Is `first` above `second`? Both are names along the axis `kind`; an axis that is compared is empty itself.
+
+    Of a level, which is compared with nothing, both are empty.
+    """
 
     kind: str
     metric: str
@@ -87,6 +92,7 @@ def questions(params: Params) -> Iterator[Question]:
     names = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
     steps = [step(*pair) for pair in pairwise(params.metrics.fpr)]
     for metric in names:
+        yield from _levels(params, metric)
         yield from _between_protocols(params, metric)
         yield from _between_detectors(params, metric)
         yield from _between_generators(params, metric)
@@ -95,6 +101,14 @@ def questions(params: Params) -> Iterator[Question]:
     for metric in steps:
         yield from _between_generators(params, metric)
     yield from _between_metrics(params)
+
+
+def _levels(params: Params, metric: str) -> Iterator[Question]:
+    """Every mean: over generators, detectors, protocols, or several of them."""
+    for protocol, detector in product(_protocols(params), _detectors(params)):
+        for generator in (*_tested(params, protocol), MEAN):
+            if MEAN in (protocol, detector, generator):
+                yield Question(LEVEL, metric, "", "", protocol, detector, generator)
 
 
 def _between_protocols(params: Params, metric: str) -> Iterator[Question]:
@@ -202,21 +216,25 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
         return tuple((protocol, detector, s) for s in ([name] if name in params.sources else params.of_role(name)))
     if asked.kind == CELL:
         return ((name.split()[0], detector, name.split()[1]),)
-    return (common,)            # two metrics of the same cell
+    return (common,)            # two metrics of the same cell, or the cell by itself
 
 
 def answer(params: Params, asked: Question, first: Drawn, second: Drawn) -> tuple[Compared, str]:
     """What can be said, and the names that both sides leave out since one of them has no number there."""
     pairs = _pairs(params, asked)
+    if asked.kind == LEVEL:
+        second = {cell: np.zeros_like(values) for cell, values in first.items()}
     both = {pair: (_mean(first, pair.first), _mean(second, pair.second)) for pair in pairs}
     told = {pair: sides for pair, sides in both.items() if all(side is not None for side in sides)}
     if not told:
-        return UNTOLD, ""
+        return replace(UNTOLD, verdict="") if asked.kind == LEVEL else UNTOLD, ""
     by_detector: dict[str, list] = {}
     for pair, sides in told.items():
         by_detector.setdefault(pair.detector, []).append(sides)
     sides = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
-    return compare(*sides, params.metrics.confidence), "; ".join(_left_out(pairs, told, set(by_detector)))
+    found = compare(*sides, params.metrics.confidence)
+    found = replace(found, second_value=NAN, verdict="") if asked.kind == LEVEL else found
+    return found, "; ".join(_left_out(pairs, told, set(by_detector)))
 
 
 def _mean(drawn: Drawn, cells: Sequence[Cell]) -> np.ndarray | None:

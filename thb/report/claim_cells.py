@@ -9,7 +9,7 @@ from itertools import product
 
 import numpy as np
 
-from thb.comparisons import MEAN, SHIFTS, step
+from thb.comparisons import MEAN, step
 from thb.errors import ParamsError, unknown
 from thb.report import verdicts
 from thb.report.results import Results
@@ -49,7 +49,8 @@ class Estimate:
             return UNRESOLVABLE
         if self.exact:
             return decimal(self.value + SLACK, 3).removesuffix("0")  # 0.4875 is 0.488, whatever its last bit
-        return f"{decimal(self.value)} ({decimal(self.lo)}–{decimal(self.hi)})"
+        inside = "" if math.isnan(self.lo) else f" ({decimal(self.lo)}–{decimal(self.hi)})"
+        return f"{decimal(self.value)}{inside}"
 
 
 NOTHING = Estimate(math.nan, math.nan, math.nan)
@@ -96,31 +97,26 @@ def most_of(truths: Iterable[Truth]) -> Truth:
 
 @dataclass(frozen=True)
 class Cells:
-    """known: every cell; every: what an axis means when a claim is silent; names: all it may say; the rest: of ours."""
+    """known: every cell; every: what an axis means when a claim is silent; names: all it may say; of ours, the rest."""
 
     known: Mapping[Key, Estimate]
     every: Mapping[str, Sequence[str]]
     names: Mapping[str, Sequence[str]]
-    wholes: Mapping[tuple[str, str, str], Estimate]  # (protocol, detector, metric): means whose interval is known
     unscored: Collection[Key] = ()  # cells without a clip, which no mean holds
     judge: Ours | None = None  # how two of ours compare
 
     def mean(self, metric: str, chosen: Chosen) -> Estimate:
-        """Over the selection; unknown if one cell is. Bounds are averaged, which is wider than the true interval."""
-        protocols, detectors, generators = of = tuple(tuple(self.choose(axis, chosen)) for axis in AXES)
-        values = [one for p, d in product(protocols, detectors) for one in self._row(p, d, generators, metric)]
+        """Over the selection; unknown if one cell is. Of ours, with an interval where evaluate drew that mean."""
+        of = (*(tuple(self.choose(axis, chosen)) for axis in AXES), (metric,))
+        keys = [key for key in product(*of) if key not in self.unscored]
+        values = [self.known.get(key, NOTHING) for key in keys]
         if not values or any(one.unknown for one in values):
-            return replace(NOTHING, of=(*of, (metric,)))
-        exact = all(one.exact for one in values)
-        bounds = np.mean([[v.value, v.lo, v.hi] for v in values], axis=0).tolist()
-        return Estimate(*bounds, exact=exact, of=(*of, (metric,)))
-
-    def _row(self, protocol: str, detector: str, generators: Sequence[str], metric: str) -> list[Estimate]:
-        whole = self.wholes.get((protocol, detector, metric))
-        if whole and set(generators) == set(self.every["generator"]):
-            return [whole]
-        keys = [(protocol, detector, g, metric) for g in generators]
-        return [self.known.get(key, NOTHING) for key in keys if key not in self.unscored]
+            return replace(NOTHING, of=of)
+        if len(values) == 1 and len(list(product(*of))) == 1:
+            return replace(values[0], of=of)
+        if self.judge:
+            return self.judge.mean(of, float(np.mean([one.value for one in values])))
+        return replace(Estimate.printed(float(np.mean([one.value for one in values]))), of=of)
 
     def less(self, a: Estimate, b: Estimate) -> Difference:
         """Whether a is below b: printed numbers by themselves, ours as comparisons.csv answers it."""
@@ -178,6 +174,16 @@ class Ours:
         told = self.verdicts.ask(kinds[0], *sides, **free)
         return Difference(told.above, Estimate(told.difference, told.lo, told.hi), (told,))
 
+    def mean(self, of: tuple[tuple[str, ...], ...], value: float) -> Estimate:
+        """A mean as evaluate drew it; without an interval where it drew none, so that no bound is told by it."""
+        one = Estimate(value, math.nan, math.nan, of=of)
+        chosen = dict(zip(AXES, of[:3], strict=True))
+        if any(len(names) > 1 and set(names) != set(self.every[axis]) for axis, names in chosen.items()):
+            return one
+        place = self._place(one)
+        told = self.verdicts.level(place.pop("metric"), **place)
+        return replace(one, value=told.difference, lo=told.lo, hi=told.hi)
+
     def _run(self, one: Estimate) -> bool:
         """Whether its detectors are run here, and its rates computed; a mean has some of them at least."""
         _, detectors, _, (metric,) = one.of
@@ -207,12 +213,12 @@ def _words(of: Sequence[Sequence[str]]) -> str:
 def printed_cells(results: Results) -> Cells:
     """What stands in the paper's tables."""
     known = {key: Estimate.printed(value) for key, value in results.printed.items()}
-    return Cells(known, *_axes(results), {})
+    return Cells(known, *_axes(results))
 
 
 def own_cells(results: Results) -> Cells:
     """What was computed here, under the paper's names; what cannot be resolved stays unknown."""
-    known, wholes, unscored, places = {}, {}, set(), {}
+    known, unscored, places = {}, set(), {}
     for row in results.cells.to_dict("records"):
         protocol, detector = results.params.protocols[row["protocol"]], results.params.detectors[row["detector"]]
         generator = results.params.sources[row["generator"]].printed
@@ -224,15 +230,11 @@ def own_cells(results: Results) -> Cells:
             unscored.add(key)
         elif row["resolvable"]:
             known[key] = Estimate(row["value"], row["lo"], row["hi"])
-            if row["protocol"] in SHIFTS:
-                wholes[key[:2] + key[3:]] = Estimate(**results.mean(row["protocol"], row["detector"], row["metric"]))
     every, names = _axes(results)
-    complete = {w: e for w, e in wholes.items()
-                if all((*w[:2], g, w[2]) in known or (*w[:2], g, w[2]) in unscored for g in every["generator"])}
     keys = {axis: {entry.printed: key for key, entry in of.items() if entry.printed} for axis, of in (
         ("detector", results.params.detectors), ("generator", results.params.sources))}
     judge = Ours(results.verdicts, {**keys, "protocol": {}}, places, every, results.metric_names)
-    return Cells(known, every, names, complete, unscored, judge)
+    return Cells(known, every, names, unscored, judge)
 
 
 def _axes(results: Results) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

@@ -44,7 +44,7 @@ def best(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within
 
 
 def _is(one: Estimate, stated: float, within: float) -> Truth:
-    if one.unknown:
+    if one.unknown or math.isnan(one.lo):
         return None
     return one.lo - within - SLACK <= stated <= one.hi + within + SLACK
 

@@ -132,8 +132,7 @@ def _notes(results: Results) -> list[str]:
         "holds when the recomputed one rounds to it; small print tells a reading that comes out otherwise.",
         "Of cells computed here, an order holds where the interval of the paired difference lies above zero, fails "
         f"where it lies below, and cannot be told otherwise, nor where all cells are {tables.UNRESOLVABLE}. A bound is "
-        "held against the interval of the number; for means over generators or detectors that averages their "
-        "intervals, which is wider than the true one.",
+        "held against the interval of the number, which of a mean is that of the mean itself.",
         *means.left_out(results, SHIFTS),
     ]
     if results.params.active.corpus == "mini":

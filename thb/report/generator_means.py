@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from thb.comparisons import OPEN
 from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.results import MEAN, Results, open_results
 from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 from thb.report.verdicts import say
@@ -45,6 +45,7 @@ def by_generator(results: Results, protocols: Sequence[str], metric: str) -> pd.
     for generator, own in cells.groupby("generator", sort=False):
         parts = {ALL: own} | {p: own[own["protocol"] == p] for p in protocols}
         out += [{"generator": generator, "protocol": p, "metric": metric} | means.over(results, part)
+                | means.drawn_together(results, metric, list(dict.fromkeys(part["protocol"])), MEAN, generator)
                 for p, part in parts.items() if len(part)]
     return pd.DataFrame(out, columns=COLUMNS)
 
@@ -124,7 +125,7 @@ def _body(results: Results, generator: str, own: pd.DataFrame, protocols: Sequen
 
 def _notes(results: Results, rows: pd.DataFrame, metric: str) -> list[str]:
     said = sentences(results, metric) if set(SHIFTS) <= set(rows["protocol"]) else []
-    return [*said, means.CAUTIOUS.format(over="detectors and protocols") + " Controls are not in it.",
+    return [*said, means.TOGETHER.format(over="detectors and protocols") + " Controls are not in it.",
             *protocol_table.unresolvable(results, rows, [metric])]
 
 

@@ -15,10 +15,11 @@ from thb.records import SCORE_COLUMNS, read_csv
 from thb.report.results import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.tables import text
+from thb.report.verdicts import pooled
 
 NUMBERS = ["value", "lo", "hi"]
-CAUTIOUS = ("The interval of a mean over {over} is the mean of their intervals: wider than the true one, since "
-            "errors partly cancel in a mean.")
+TOGETHER = ("The interval of a mean over {over} is that of the mean itself, all of it drawn from the same resampled "
+            "clips. It is known for one protocol and for the mean over the paper's.")
 
 
 def headline(results: Results) -> str:
@@ -75,6 +76,15 @@ def over(results: Results, rows: pd.DataFrame) -> dict:
     return {**scored[NUMBERS].mean().to_dict(), "n_real": int(scored["n_real"].max()) if len(scored) else 0,
             "n_fake": int(fakes), "resolvable": bool(len(scored)) and bool(scored["resolvable"].all()),
             "printed": float(theirs.mean(skipna=False)) if len(theirs) else float("nan")}
+
+
+def drawn_together(results: Results, metric: str, protocols: Sequence[str], detector: str, generator: str) -> dict:
+    """Value and interval of a mean, as evaluate drew it; no interval where it has no such mean."""
+    protocol = pooled(protocols)
+    told = results.verdicts.level(metric, protocol, detector, generator) if protocol else None
+    if not told or not told.known:
+        return {"lo": float("nan"), "hi": float("nan")}
+    return {"value": told.difference, "lo": told.lo, "hi": told.hi}
 
 
 def known(row: dict | pd.Series) -> Mean:

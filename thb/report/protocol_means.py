@@ -45,7 +45,8 @@ def by_protocol(results: Results, protocols: Sequence[str], metric: str) -> pd.D
         whole = means.over(results, means.of_the_paper(results, own))
         tested = cells[cells["protocol"] == protocol]
         head = {"protocol": protocol, "detector": ALL, "control": False, "generator": MEAN, "metric": metric}
-        out += [*own.to_dict("records"), head | whole | {"n_fake": means.over(results, tested)["n_fake"]}]
+        drawn = means.drawn_together(results, metric, [protocol], MEAN, MEAN)
+        out += [*own.to_dict("records"), head | whole | drawn | {"n_fake": means.over(results, tested)["n_fake"]}]
     return pd.DataFrame(out, columns=TABLE_COLUMNS)
 
 
@@ -113,7 +114,7 @@ def _body(rows: pd.DataFrame, label: str, protocols: Sequence[str], classed: boo
 
 def _notes(results: Results, rows: pd.DataFrame, metric: str) -> list[str]:
     said = sentences(results, metric) if set(SHIFTS) <= set(rows["protocol"]) else []
-    return [*said, means.CAUTIOUS.format(over="detectors") + " Controls are not in it.",
+    return [*said, means.TOGETHER.format(over="detectors") + " Controls are not in it.",
             *protocol_table.unresolvable(results, rows, [metric])]
 
 

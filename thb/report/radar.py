@@ -50,7 +50,9 @@ def spokes(results: Results, protocols: Sequence[str], metric: str) -> pd.DataFr
         own = cells[cells["detector"] == entrant.label]
         groups = {**dict(list(own.groupby("generator", sort=False))), MEAN: own}
         head = {"detector": entrant.label, "control": entrant.control, "metric": metric}
-        out += [head | {"generator": generator} | means.over(results, part) for generator, part in groups.items()]
+        for generator, part in groups.items():
+            drawn = means.drawn_together(results, metric, protocols, entrant.key, generator) if entrant.key else {}
+            out.append(head | {"generator": generator} | means.over(results, part) | drawn)
     return pd.DataFrame(out, columns=COLUMNS)
 
 
@@ -108,7 +110,7 @@ def _html(results: Results, rows: pd.DataFrame, metric: str, protocols: Sequence
         protocol_table.metric_table(results, rows, metric),
         classes.legend() if metric in results.params.metrics.fpr else "",
         tables.notes([f"Every number is a mean over {', '.join(protocols)}.", _said(results, rows, metric, protocols),
-                      means.CAUTIOUS.format(over="protocols"),
+                      means.TOGETHER.format(over="protocols"),
                       *protocol_table.unresolvable(results, rows, [metric])]),
     ])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from thb import comparisons
-from thb.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
+from thb.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
 from thb.errors import DataError
 from thb.report.tables import decimal
 
@@ -19,7 +19,7 @@ HOLDS, FAILS = "holds", "does not hold"     # of a finding or a claim; both word
 Truth = bool | None                         # None: cannot be told
 VERDICTS = {True: HOLDS, False: FAILS, None: OPEN}
 AXES = {PROTOCOL: ("protocol",), DETECTOR: ("detector",), GENERATOR: ("generator",), METRIC: ("metric",),
-        CELL: ("protocol", "generator")}
+        CELL: ("protocol", "generator"), LEVEL: ()}
 KEYS = ("protocol", "detector", "generator", "metric", "first", "second")
 
 
@@ -132,6 +132,10 @@ class Verdicts:
         """'LipFD, Hallo' for 'lipfd; hallo'."""
         return ", ".join(" ".join(self._labels.get(word, word) for word in one.split())
                          for one in left_out.split("; ") if one)
+
+    def level(self, metric: str, protocol: str = MEAN, detector: str = MEAN, generator: str = MEAN) -> Told:
+        """A mean by itself; `difference` is its value."""
+        return self.ask(LEVEL, "", "", protocol=protocol, detector=detector, generator=generator, metric=metric)
 
     def falls(self, metric: str, before: str, after: str, detector: str = MEAN, generator: str = MEAN) -> Told:
         """Does it fall from one protocol to another?"""
