@@ -21,6 +21,7 @@ FLOORS = [
      "faces", "roster", "pictures", "sources", "absence", "mini", "detectors", "attention",
      "identity"},
     {"measure"},
+    {"comparisons"},
     {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},
     {"stages"},
     {"reproduce", "context"},

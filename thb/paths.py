@@ -233,6 +233,11 @@ class Paths:
     def metrics(self) -> Path:
         return self.results / "metrics.json"
 
+    @property
+    def comparisons(self) -> Path:
+        """Whether one thing lies above another, for every such question that a page asks."""
+        return self.results / "comparisons.csv"
+
     # ---- the book
     @property
     def notebooks(self) -> Path:

@@ -72,6 +72,9 @@ DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]      # and a score fo
 
 CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
                 "n_real", "n_fake", "resolvable", "printed"]
+# Whether `first` lies above `second`, both of what `question` names; its own column is empty, and `mean` is over all.
+COMPARISON_COLUMNS = ["corpus", "profile", "question", "protocol", "detector", "generator", "metric", "first", "second",
+                      "first_value", "second_value", "difference", "lo", "hi", "left_out", "verdict"]
 
 
 TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")     # ids stay text

@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from thb import metrics, origin, protocols, score_files
+from thb import comparisons, metrics, origin, protocols, score_files
 from thb.errors import DataError
 from thb.measure import measure, nothing, resolvable
 from thb.params import Params
 from thb.paths import Paths
 from thb.protocols import Trial
 from thb.published import printed_cells, printed_value
-from thb.records import CELL_COLUMNS, OK, write_csv, write_json
+from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, write_json
 from thb.score_files import ScoreFile
 
 
@@ -30,9 +30,14 @@ def run(paths: Paths, params: Params) -> None:
     cells = pd.DataFrame(_cells(paths, params, evaluated))
     paths.metrics.unlink(missing_ok=True)       # until all is written, nothing vouches for it
     write_csv(cells, paths.cells, CELL_COLUMNS)
+    written = [paths.cells.name]
+    if not paths.variant:
+        write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS)
+        written.append(paths.comparisons.name)
     read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
-    write_json(summary(params, evaluated) | _reasons(absent) | origin.record(
-        origin.of_cells(paths, params), paths.results, [paths.cells.name], scores=read), paths.metrics)
+    made_by = origin.of_cells(paths, params)
+    write_json(summary(params, evaluated) | _reasons(absent)
+               | origin.record(made_by, paths.results, written, scores=read), paths.metrics)
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
     if absent:
         print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
