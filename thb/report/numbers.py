@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
+from thb.errors import printable
 from thb.params import Params
 from thb.report import cards, citation, findings, getting_data, home, quoted, sentences, shifts, statistics_table
 from thb.report.results import Results
@@ -166,6 +168,10 @@ def _citations(results: Results) -> dict[str, Number]:
         "bibtex_paper": (citation.paper(results.paths), REFERENCES),
         "bibtex_package": (citation.package(results.paths), CITATION),
     }
-    return {
-        name: Number(f"```bibtex\n{entry}\n```", source, block=True) for name, (entry, source) in entries.items()
-    }
+    return {name: Number(_code(entry), source, block=True) for name, (entry, source) in entries.items()}
+
+
+def _code(entry: str) -> str:
+    """A block of code; its fence is longer than any run of backticks within."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", entry)), default=0))
+    return "\n".join([f"{fence}bibtex", *map(printable, entry.splitlines()), fence])
