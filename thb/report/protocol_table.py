@@ -116,7 +116,7 @@ def _notes(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list
     ]
     absent = [e.label for e in results.entrants if not e.key]
     if absent:
-        lines.append(f"{tables.NONE} reproduced: {', '.join(absent)} cannot be run by this package yet.")
+        lines.append(f"{tables.NONE} reproduced: {tables.text(', '.join(absent))} cannot be run by this package yet.")
     return lines
 
 
@@ -125,7 +125,7 @@ def unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -
     fpr = results.params.metrics.fpr
     off = rows[(rows["n_fake"] > 0) & ~rows["resolvable"].astype(bool) & rows["metric"].isin(metrics)]
     return [
-        f"{tables.UNRESOLVABLE} {metric}: not resolvable. A false-positive rate of {100 * fpr[metric]:g} % "
+        f"{tables.UNRESOLVABLE} {tables.text(metric)}: not resolvable. A false-positive rate of {100 * fpr[metric]:g} % "
         f"needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false positive; the CSV "
         "keeps the value with this flag."
         for metric in dict.fromkeys(off["metric"])
@@ -142,6 +142,6 @@ def _controls(results: Results, rows: pd.DataFrame) -> list[str]:
         at = [results.label(g) for g in own.index if g in best.index and own[g] >= best[g]]
         lines.append(
             f"The control {tables.text(entrant.label)} reaches the best detector's AUC on "
-            + (f"{len(at)} of {len(own)} generators ({', '.join(at)})." if at else "no generator.")
+            + (f"{len(at)} of {len(own)} generators ({tables.text(', '.join(at))})." if at else "no generator.")
         )
     return lines
