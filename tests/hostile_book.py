@@ -75,7 +75,7 @@ def _params(paths: Paths, field: Field) -> dict[str, str]:
             if entry.get("sees"):
                 entry["sees"] = field.name(f"{kind}.{name}.sees", str(entry["sees"]))
     for name, entry in params["generators"].items():
-        params["generators"][name] = params["sources"][name] if name in params["sources"] else entry
+        params["generators"][name] = params["sources"].get(name, entry)
     for name, entry in params["protocols"].items():
         entry["title"] = field.name(f"protocols.{name}.title", str(entry["title"]))
     for name, entry in params["detectors"].items():

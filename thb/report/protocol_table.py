@@ -125,9 +125,9 @@ def unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -
     fpr = results.params.metrics.fpr
     off = rows[(rows["n_fake"] > 0) & ~rows["resolvable"].astype(bool) & rows["metric"].isin(metrics)]
     return [
-        f"{tables.UNRESOLVABLE} {tables.text(metric)}: not resolvable. A false-positive rate of {100 * fpr[metric]:g} % "
-        f"needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false positive; the CSV "
-        "keeps the value with this flag."
+        f"{tables.UNRESOLVABLE} {tables.text(metric)}: not resolvable. A false-positive rate of "
+        f"{100 * fpr[metric]:g} % needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false "
+        "positive; the CSV keeps the value with this flag."
         for metric in dict.fromkeys(off["metric"])
     ]
 

@@ -14,7 +14,7 @@ NONE, UNRESOLVABLE = "—", "⊘"
 _TEXT = ' class="text"'
 
 
-# What HTML, Markdown or MyST would take for more than a letter: anywhere, at the edge of a word, at the start of a line.
+# What HTML, Markdown or MyST take for more than a letter: anywhere, at the edge of a word, at the start of a line.
 _MARKS = re.compile(r"[&<>\"'`*~$#|\\{}\[\]]|(?<![^\W_])_|_(?![^\W_])|^[-+%:=(]|^\d{1,9}[.)](?=\s|$)")
 
 _SPACES = re.compile(r"[ \t\r\n]+")      # the typographic ones stay
