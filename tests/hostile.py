@@ -36,8 +36,10 @@ _MYST = [
 _ODD = ["Ünïcode 名前 ❤", "a’b “c”", "0.93", "1,234", "-0.5", "None", "nan", "é" * 40]
 
 WORDS = [*_TAGS, *_TEMPLATES, *_MARKDOWN, *_MYST, *_ODD]        # lawful in params.yaml, but for line ends
-UNSEEN = ["\x00", "bell\x07", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "back\x08\x08", "\u202etxt.exe",
-          "\u2066x\u2069", "zero\u200bwidth", "\ufeffmark", "line\u2028end", "\x85", "\udc80half", "\U000e0041tag", "\u0600x"]
+UNSEEN = [
+    "\x00", "bell\x07", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "back\x08\x08", "\u202etxt.exe", "\u2066x\u2069",
+    "zero\u200bwidth", "\ufeffmark", "line\u2028end", "\x85", "\udc80half", "\U000e0041tag", "\u0600x",
+]
 LONG = ["x" * 5000, "a b " * 1000, "<b>" * 1000, "**" * 1000, "[" * 3000, "名" * 2000]
 
 
