@@ -149,8 +149,6 @@ def test_the_command_checks_its_words(repo, tmp_path, monkeypatch):
     for words, said in {("tal", "x.pth"): "unknown detector 'tal'",
                         ("tall", "x.pth", "--fit", "all"): "'all' is trained here",
                         ("tall", "x.pth", "--set", "dim"): "'dim' is not KEY=VALUE",
-                        ("tall", "x.pth", "--set", "dim=["): "--set dim=[: a value is not YAML",
-                        ("tall", "x.pth", "--set", "dim=" + 5000 * "["): "a value is not YAML",
                         ("container", "x.pth"): "'container' is a control",
                         ("tall", "x.pth"): "x.pth is not a file"}.items():
         done = CliRunner().invoke(app, ["import-weights", *words])

@@ -15,6 +15,7 @@ from thb.errors import unknown
 from thb.paths import find_root
 from thb.report import citation, numbers, page
 from thb.report.results import Results, open_results
+from thb.report.tables import text
 
 EXECUTED = "_executed/"
 SLOT = re.compile(r"\{\{ *(.*?) *\}\}")
@@ -27,6 +28,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("source-read", _put_in)
     app.connect("doctree-read", _add_footer, priority=100)
     app.connect("html-page-context", _add_citation)
+    app.connect("html-page-context", _escape_title, priority=900)
     app.connect("build-finished", _copy_files)
     app.connect("build-finished", _drop_preloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -74,6 +76,12 @@ def _add_footer(app: Sphinx, doctree: nodes.document) -> None:
 def _add_citation(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
     """How to cite, at the foot of every page."""
     context["theme_extra_footer"] = citation.line(_results(app).paths, context["pathto"]("here/cite"))
+
+
+def _escape_title(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
+    """The theme prints a page's title above it as it stands, as if it were HTML."""
+    if "pagetitle" in context:
+        context["pagetitle"] = text(context["pagetitle"])
 
 
 def _copy_files(app: Sphinx, exception: Exception | None) -> None:
