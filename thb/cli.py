@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__, context
-from thb.errors import ParamsError, ThbError
+from thb.errors import ParamsError, ThbError, printable
 
 app = typer.Typer(
     name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -259,7 +259,7 @@ def main() -> None:
     try:
         app()
     except ThbError as error:
-        print(f"thb: {error}", file=sys.stderr)
+        print(f"thb: {printable(error)}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:       # as which typer passes a Ctrl-C on
         if end.code == INTERRUPTED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,18 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / "params.yaml").is_file():
             return folder
     raise ParamsError(f"no params.yaml at or above {here}; run thb inside a clone, or set THB_ROOT")
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def check_name(kind: str, word: str) -> str:
+    """The word, if it may be part of a path: a name cannot lead out of the folder that it is put into."""
+    if not _NAME.fullmatch(word):
+        shown = repr(word) if len(word) <= 80 else f"{word[:80]!r}… ({len(word)} characters)"
+        raise ParamsError(f"{kind} {shown} is no name: it takes 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`, "
+                          "the first a letter or digit")
+    return word
 
 
 @dataclass(frozen=True)

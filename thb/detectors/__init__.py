@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from thb.errors import DataError, ParamsError, unknown
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
+_AGAIN = "train or import it again"
 
 
 def names() -> list[str]:
@@ -62,23 +63,35 @@ def describe(name: str, config: Any, **more: Any) -> dict[str, str]:
 
 
 def about(path: Path) -> dict[str, Any]:
-    """What a weights file says about itself, as `describe` put it there."""
+    """What a weights file says about itself: at least its detector and the settings it was trained with."""
     if not path.is_file():
         fit = f"{path.parent.parent.name}/{path.parent.name}"
         raise DataError(f"missing {path.name} of {fit}; run `dvc repro` to train it")
     try:
         with safe_open(path, framework="numpy") as file:
-            found = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except (SafetensorError, ValueError, RecursionError) as e:
-        raise DataError(f"{path} is not a whole safetensors file of this package: {' '.join(str(e).split())}") from e
-    if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
-        raise DataError(f"{path} does not say with which settings it was trained")
-    return found
+            written = (file.metadata() or {}).get(_METADATA, "{}")
+    except (SafetensorError, OSError) as e:
+        raise DataError(f"{path} is not a whole safetensors file: {e}") from e
+    try:
+        said = json.loads(written)
+    except (ValueError, RecursionError) as e:
+        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no JSON ({e})") from e
+    if not isinstance(said, dict) or not isinstance(said.get("settings", {}), dict):
+        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no mapping with `detector` "
+                        "and `settings`")
+    return {"detector": None, "settings": {}, **said}
 
 
 def restore(path: Path, name: str) -> Any:
     """A trained detector, with the settings that its weights were trained with."""
-    found = about(path)
-    if found.get("detector") != name:
-        raise DataError(f"{path} holds weights of {found.get('detector')!r}, not of {name!r}")
-    return load(name).Detector.restore(path, configure(name, found["settings"]))
+    said = about(path)
+    if said["detector"] != name:
+        raise DataError(f"{path} holds weights of {said['detector']!r}, not of {name!r}")
+    try:
+        return load(name).Detector.restore(path, configure(name, said["settings"]))
+    except ParamsError as e:
+        raise DataError(f"{path} has settings of another version of {name}: {e}; {_AGAIN}") from e
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, SafetensorError, TypeError,
+            ValueError) as e:
+        why = " ".join(str(e).split())[:200] or type(e).__name__
+        raise DataError(f"{path} holds no {name} that can be built from its settings: {why}; {_AGAIN}") from e

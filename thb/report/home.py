@@ -45,7 +45,7 @@ def printed_in_short(results: Results) -> str:
     """A small table: what the paper printed, averaged over detectors and generators, by protocol."""
     metric = findings.headline(results)[1]
     rows = "".join(
-        f"<tr><th>{protocol}</th><td>{results.protocol(protocol).title.lower()}</td>"
+        f"<tr><th>{protocol}</th><td>{text(results.protocol(protocol).title.lower())}</td>"
         f"<td>{shifts.printed_over_detectors(results, protocol, metric)}</td></tr>"
         for protocol in shifts.SHIFTS
     )

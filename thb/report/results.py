@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from thb.params import Params, load
 from thb.paths import Paths, find_root
 from thb.published import printed_cells
 from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, read_csv, read_json
+from thb.report.tables import text
 from thb.report.verdicts import Verdicts
 
 MAIN = "main"
@@ -90,7 +90,7 @@ class Results:
     def said_absent(self) -> list[str]:
         """A sentence a reason why fits have no numbers; none where all have."""
         whys = Counter(self.absent.values())
-        return [f"{n} fits have no numbers of ours: {html.escape(why)}." for why, n in whys.most_common()]
+        return [f"{n} fits have no numbers of ours: {text(why)}." for why, n in whys.most_common()]
 
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""
