@@ -65,7 +65,8 @@ def test_install_empties_its_own_environment_and_no_strangers_folder(clone, tmp_
     assert "Nothing to be done" in make(clone, "install")       # and the second time it sees that it is there
 
 
-@pytest.mark.parametrize("target", ["install", "reproduce", "test", "check", "rehearse", "book", "open", "lock", "clean"])
+@pytest.mark.parametrize("target", ["install", "reproduce", "test", "check", "rehearse", "book", "open", "lock",
+                                    "clean"])
 def test_no_word_of_a_command_is_a_piece_of_the_clones_path(clone, tmp_path, target):
     """Half of a path that fell apart at its space is a path of somebody else's."""
     words = [word for command in commands(clone, target) for word in command]
