@@ -159,7 +159,8 @@ class Handler(BaseHTTPRequestHandler):
         entries = [{"type": "directory", "path": "fake", "oid": "0" * 40, "size": 0},
                    *map(self._entry, sorted(self.server.files)), *self.server.extra]
         more = start + self.server.page < len(entries)
-        follow = f"{self.server.next_at or self.server.url}{urlsplit(self.path).path}?recursive=true&cursor={start + self.server.page}"
+        place = f"{self.server.next_at or self.server.url}{urlsplit(self.path).path}"
+        follow = f"{place}?recursive=true&cursor={start + self.server.page}"
         return self._json(entries[start:start + self.server.page], 200,
                           {"Link": f'<{follow}>; rel="next"'} if more else {})
 

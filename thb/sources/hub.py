@@ -76,9 +76,9 @@ class Hub:
         return f"{self.api.endpoint} {self.settings.repo} {self.revision}"
 
     def listing(self, hurried: bool) -> list[HubFile]:
-        """Every file of the revision, sorted by path; names are checked. `hurried`: nobody waits for a Hub that is gone.
+        """Every file of the revision, sorted by path; names are checked. Who is `hurried` hardly tries again.
 
-        The library's own listing tries each page again by itself, for minutes and in silence; ours are said.
+        The library's own listing tries each page again by itself, for minutes and in silence.
         """
         page: str | None = f"{self.api.endpoint}/api/{KIND}s/{self.settings.repo}/tree/{self.revision}?recursive=true"
         files: list[HubFile] = []
