@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module may import those on lower floors; on one floor, only within its own group.
 FLOORS = [
-    {"errors", "blocks", "code", "torch_compat"},
+    {"errors", "blocks", "code", "leash", "torch_compat"},
     {"paths"},
     {"params", "records", "media"},
     {"nets", "store"},

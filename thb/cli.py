@@ -21,7 +21,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
 
-INTERRUPTED = 130       # the shell's own code for Ctrl-C
+INTERRUPTED = (129, 130, 143)       # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
 
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
 
@@ -200,6 +200,14 @@ def explain(detector: Annotated[str, typer.Argument(help="a name under `explaine
         explain.run(paths, params, detector)
 
 
+@app.command(epilog="Example:  thb code")
+def code() -> None:
+    """Note for DVC which files of this package each command rests on, and their state."""
+    from thb.stages import code
+
+    code.run(*context.of_clone())
+
+
 @app.command(epilog="Example:  thb contact")
 def contact() -> None:
     """Keep a few frames of each source for the book (embedded corpus only)."""
@@ -255,14 +263,14 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 
 def main() -> None:
-    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and INTERRUPTED."""
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and 130."""
     try:
         app()
     except ThbError as error:
         print(f"thb: {printable(error)}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:       # as which typer passes a Ctrl-C on
-        if end.code == INTERRUPTED:
+        if end.code in INTERRUPTED:
             print("thb: interrupted; run the same command again to go on", file=sys.stderr)
         raise
 

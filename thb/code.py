@@ -30,13 +30,21 @@ def files_of(*modules: str) -> list[Path]:
     return sorted(found)
 
 
+def listing(*modules: str) -> str:
+    """A line for each of them, with a hash; comments, docstrings and layout do not count."""
+    return "".join(f"{path.relative_to(HOME).as_posix()} {_meaning(path)}\n" for path in files_of(*modules))
+
+
 @cache
 def digest(*modules: str) -> str:
-    """One digest of all of them; comments, docstrings and layout do not count."""
-    whole = hashlib.sha256()
-    for path in files_of(*modules):
-        whole.update(f"{path.relative_to(HOME).as_posix()} {_meaning(path)}\n".encode())
-    return whole.hexdigest()[:SHORT]
+    """One digest of all of them."""
+    return hashlib.sha256(listing(*modules).encode()).hexdigest()[:SHORT]
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The modules of thb (dotted, without `thb.`) that a piece of code imports by itself."""
+    found = {file for name in _names(tree) for file in _files(name)}
+    return {".".join(file.relative_to(HOME).with_suffix("").parts).removesuffix(".__init__") for file in found}
 
 
 def _file(module: str) -> Path:
@@ -66,16 +74,19 @@ def _meaning(path: Path) -> str:
 @cache
 def _imported(path: Path) -> tuple[Path, ...]:
     """The files of thb that one file imports; of a package, its __init__ too."""
-    found: set[Path] = set()
-    for name in _names(_tree(path)):
-        parts = name.split(".")
-        for end in range(2, len(parts) + 1):        # thb/__init__.py holds the version alone
-            place = HOME.joinpath(*parts[1:end])
-            found |= {file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()}
+    found = {file for name in _names(_tree(path)) for file in _files(name)}
     for folder in BY_NAME.values():
         if folder / "__init__.py" in found | {path}:
             found |= set(folder.glob("[a-z]*.py"))
     return tuple(sorted(found - {path}))
+
+
+def _files(name: str) -> Iterator[Path]:
+    """The files behind a dotted name; thb/__init__.py holds the version alone."""
+    parts = name.split(".")
+    for end in range(2, len(parts) + 1):
+        place = HOME.joinpath(*parts[1:end])
+        yield from (file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file())
 
 
 def _names(tree: ast.AST) -> Iterator[str]:

@@ -54,6 +54,15 @@ class Paths:
     def params(self) -> Path:
         return self.root / "params.yaml"
 
+    @property
+    def dvc_yaml(self) -> Path:
+        """The stages, and beside it what each was last made from."""
+        return self.root / "dvc.yaml"
+
+    @property
+    def dvc_lock(self) -> Path:
+        return self.root / "dvc.lock"
+
     # ---- what was printed
     @property
     def published(self) -> Path:
@@ -126,6 +135,10 @@ class Paths:
         """Per source, as the embedded corpus wrote it: how many clips were made, how many kept."""
         return self.raw / "curation.csv"
 
+    def code(self, name: str) -> Path:
+        """Which files of thb a command rests on, and their state."""
+        return self.root / "data" / "code" / f"{name}.txt"
+
     def clips(self, source: str) -> Path:
         """The neutral clip store of one source: frames.npy, mel.npy, clips.parquet, meta.json."""
         return self._base(source) / "clips" / source
@@ -170,6 +183,11 @@ class Paths:
         """What an interrupted fit goes on from; outside every DVC output, as DVC empties those first."""
         parts = (self.variant, detector, fit, f"draw{draw}" if draw else "")
         return self.root / "runs" / ".partial" / "-".join(filter(None, parts))
+
+    @property
+    def reproducing(self) -> Path:
+        """Held by a `thb reproduce` under way."""
+        return self.root / "runs" / ".reproduce.lock"
 
     def pretrained(self, detector: str) -> Path:
         """The ffpp fit that others may start from; control corpora start from the same one."""
