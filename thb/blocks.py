@@ -61,7 +61,7 @@ class Protocol(Strict):
 class Metrics(Strict):
     fpr: dict[str, Some]
     roc: Literal["step", "linear"]
-    bootstrap: Annotated[int, Field(strict=True, ge=10, le=100_000)]    # fewer draws have no tails to read an interval from
+    bootstrap: Annotated[int, Field(strict=True, ge=10, le=100_000)]    # fewer draws have no tails to read
     confidence: Annotated[Some, Field(ge=0.5)]
     seed: Seed
 

@@ -91,12 +91,12 @@ def _protocol(where: str, p: Protocol, roles: Collection[str]) -> None:
     if p.reals != ["test"]:
         raise ParamsError(f"{where}.reals = {p.reals}: every fit has seen the other reals; write [test]")
     if "generator" in p.disjoint and (seen := TRAINED.get(p.fit)) in p.fakes:
-        raise ParamsError(f"{where}.disjoint promises 'generator', but fit {p.fit!r} is trained on those of role {seen!r} "
-                          "that it is tested on")
+        raise ParamsError(f"{where}.disjoint promises 'generator', but fit {p.fit!r} is trained on what it is tested "
+                          f"on, those of role {seen!r}")
     if p.printed in PRINTED:
         fits, printed_splits = PRINTED[p.printed]
         if p.fit not in fits or p.split not in printed_splits:
-            raise ParamsError(f"{where} sets fit {p.fit!r} on {p.split} beside the paper's {p.printed}, which is of fit "
+            raise ParamsError(f"{where} sets fit {p.fit!r} on {p.split} beside the paper's {p.printed}, which is of "
                               f"{' or '.join(fits)} on {' or '.join(map(str, printed_splits))}; write printed: null")
 
 
@@ -107,7 +107,8 @@ def metrics(given: Metrics) -> None:
     """A rate's name says how many percent it is; the first is the headline's."""
     for name, rate in given.fpr.items():
         if name != (right := f"T{100 * rate:.10g}"):
-            raise ParamsError(f"metrics.fpr: {shown(name)} is not the name of a rate of {rate:g}; write {right}: {rate:g}")
+            raise ParamsError(f"metrics.fpr: {shown(name)} is not the name of a rate of {rate:g}; "
+                              f"write {right}: {rate:g}")
     if next(iter(given.fpr), None) != HEADLINE:
         raise ParamsError(f"metrics.fpr must begin with {HEADLINE}: 0.01, the rate that every page shows first; "
                           f"it has {', '.join(given.fpr) or 'none'}")
@@ -171,7 +172,8 @@ def store(where: str, s: Store) -> None:
         raise ParamsError(f"{where}.sound.hop {s.sound.hop} is longer than the window, fft {s.sound.fft}: "
                           "sound would be left out")
     if s.sound.mels > (bins := s.sound.fft // 2 + 1):
-        raise ParamsError(f"{where}.sound.mels {s.sound.mels}: a window of {s.sound.fft} samples has {bins} bands at most")
+        raise ParamsError(f"{where}.sound.mels {s.sound.mels}: a window of {s.sound.fft} samples has {bins} bands "
+                          "at most")
 
 
 def render(where: str, r: Render, given: Mapping[str, Source]) -> None:
@@ -191,8 +193,8 @@ def render(where: str, r: Render, given: Mapping[str, Source]) -> None:
         pairs = sum(getattr(counts, split) for counts in ffpp) // 2
         for name in (name for name, source in given.items() if source.role == "swap"):
             if (swaps := getattr(wanted[name], split)) > 2 * pairs:
-                raise ParamsError(f"{where}.clips: {name} wants {swaps} {split} swaps, but the reals of FaceForensics++ "
-                                  f"give {2 * pairs}")
+                raise ParamsError(f"{where}.clips: {name} wants {swaps} {split} swaps, but the reals of "
+                                  f"FaceForensics++ give {2 * pairs}")
     if (total := sum(counts.train + counts.val + counts.test for counts in ffpp)) > FFPP_VIDEOS:
         raise ParamsError(f"{where}.clips wants {total} reals of FaceForensics++, which has {FFPP_VIDEOS} videos")
 
@@ -200,7 +202,8 @@ def render(where: str, r: Render, given: Mapping[str, Source]) -> None:
 def _counts(where: str, r: Render, name: str, role: str) -> Counts:
     """A source's own entry goes before its role's."""
     if name not in r.clips and role not in r.clips:
-        raise ParamsError(f"{where}.clips says nothing of source {name!r} or role {role!r}; it has {', '.join(r.clips)}")
+        raise ParamsError(f"{where}.clips says nothing of source {name!r} or role {role!r}; "
+                          f"it has {', '.join(r.clips)}")
     return r.clips[name if name in r.clips else role]
 
 

@@ -243,4 +243,4 @@ def _put_checked(part: Path, content: bytes, name: str) -> None:
     """Nothing takes the place of params.yaml that does not read as this profile."""
     part.write_bytes(content)
     if load(part).profile != name:
-        raise ParamsError(f"the first line of params.yaml does not set the profile; write `profile: {name}` there alone")
+        raise ParamsError(f"the first line of params.yaml does not set the profile; write `profile: {name}` there")

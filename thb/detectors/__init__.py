@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from thb.errors import DataError, ParamsError, unknown
+from thb.ranges import shown
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
 
@@ -46,14 +47,16 @@ def configure(name: str, settings: Mapping[str, Any]) -> Any:
         return TypeAdapter(config).validate_python(dict(settings))
     except ValidationError as e:
         raise ParamsError(_explain(name, e)) from e
+    except ParamsError as e:
+        raise ParamsError(f"detectors.{name}: {e}") from e
 
 
 def _explain(name: str, error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    if first["type"] in ("missing", "missing_argument"):
+    if first["type"] == "missing_argument" or (first["type"] == "missing" and len(first["loc"]) == 1):
         return f"detectors.{name}.defaults lacks {where!r}"
-    return f"detectors.{name}.{where} = {first['input']!r}: {first['msg'].lower()}"
+    return f"detectors.{name}.{where} = {shown(first['input'])}: {first['msg'].lower()}"
 
 
 def describe(name: str, config: Any) -> dict[str, str]:
