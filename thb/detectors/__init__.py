@@ -11,6 +11,7 @@ import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,11 +45,16 @@ def configure(name: str, settings: Mapping[str, Any]) -> Any:
         if key not in known:
             raise ParamsError(unknown(f"key in detectors.{name}", key, known))
     try:
-        return TypeAdapter(config).validate_python(dict(settings))
+        return _reader(config).validate_python(dict(settings))
     except ValidationError as e:
         raise ParamsError(_explain(name, e)) from e
     except ParamsError as e:
         raise ParamsError(f"detectors.{name}: {e}") from e
+
+
+@cache
+def _reader(config: type) -> TypeAdapter:
+    return TypeAdapter(config)
 
 
 def _explain(name: str, error: ValidationError) -> str:
