@@ -156,12 +156,17 @@ def import_weights(
 
 def _changes(given: Iterable[str]) -> dict[str, object]:
     """KEY=VALUE words, each value read as params.yaml would read it."""
-    import yaml
+    from thb import plain_yaml
 
-    pairs = [word.partition("=") for word in given]
-    if bad := next((key for key, equals, _ in pairs if not equals), None):
-        raise ParamsError(f"--set {bad!r} is not KEY=VALUE")
-    return {key: yaml.safe_load(value) for key, _, value in pairs}
+    changes: dict[str, object] = {}
+    for word in given:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise ParamsError(f"--set {word!r} is not KEY=VALUE")
+        if key in changes:
+            raise ParamsError(f"--set gives {key!r} twice; keep one of them")
+        changes[key] = plain_yaml.parse(value, f"--set {key}")
+    return changes
 
 
 @app.command(epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
@@ -234,7 +239,7 @@ def book() -> None:
 
 @app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1")
 def reproduce(
-    jobs: Annotated[int, typer.Option(min=0, help="stages run side by side; 0 = one a core")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, max=1024, help="stages run side by side; 0 = one a core")] = 0,
 ) -> None:
     """Bring every DVC stage up to date, independent ones side by side, and print the book's path."""
     from thb import reproduce
