@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from thb import origin, weights
+from thb import detectors, origin, weights
 from thb.params import Params, load
 from thb.paths import RECORD, Paths
 from thb.records import SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
@@ -61,6 +61,18 @@ def for_score_file(file: ScoreFile, **more: Any) -> None:
                          fit=file.fit, weights_sha256=[here],
                          fit_made_by=asdict(origin.of_fit(file.paths, file.params, file.detector)))
     _add(file.beside, {**made, **more})
+
+
+def write_weights(paths: Paths, params: Params, model: Any, detector: str, fit: str, **about: Any) -> Path:
+    """A fit as `train` would leave it, of whatever weights the model has; its folder comes back."""
+    folder, made_by = paths.run(detector, fit), origin.of_fit(paths, params, detector)
+    folder.mkdir(parents=True, exist_ok=True)
+    said = {"fit": fit, "draw": 0, "made_by": asdict(made_by), "reads": weights.reads(params), **about}
+    model.save(folder / weights.FILE, detectors.describe(detector, model.config, **said))
+    split = origin.sha256(paths.split(fit)) if paths.split(fit).is_file() else None
+    write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit, split_sha256=split,
+                             stores={}), folder / weights.RUN)
+    return folder
 
 
 def for_tables(paths: Paths, params: Params, clips: pd.DataFrame | None = None) -> None:
