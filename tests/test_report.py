@@ -33,7 +33,7 @@ from thb.report import (
 )
 from thb.report import protocol_table as protocol_tables
 from thb.report.results import MEAN, open_results
-from thb.report.shifts import FAILS, HOLDS, OPEN, Mean
+from thb.report.shifts import FAILS, HOLDS, OPEN
 
 KINDS = {
     "protocol": lambda: protocol_tables.build("P3"),
