@@ -146,7 +146,7 @@ def test_a_rate_that_too_few_reals_can_tell_is_left_open_without_a_number(compar
 
 
 def test_a_question_that_the_file_does_not_answer_is_refused(compared):
-    with pytest.raises(DataError, match=r"comparisons.csv does not compare P1 with P9 by protocol, tall, mean, T1; run"):
+    with pytest.raises(DataError, match=r"does not compare P1 with P9 by protocol, tall, mean, T1; run `dvc"):
         compared.verdicts.falls("T1", "P1", "P9", "tall")
 
 
