@@ -7,21 +7,15 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import replace
-from importlib import import_module
 
+import pages_made
 import pytest
-import results_made
 
 from thb.comparisons import ABOVE, OPEN
-from thb.params import load
 from thb.records import COMPARISON_COLUMNS, read_csv
 from thb.report import hard_table, home, protocol_means, sentences, shifts, verdicts
-from thb.report.numbers import all_numbers
 from thb.report.results import Results, open_results
-from thb.stages import evaluate
 
-MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}     # notebook -> module, where they differ
-COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")
 MARK = re.compile(r'<span class="thb-told" data-told="([^"]*)">(.*?)</span>', re.S)
 # What a verdict on our own numbers is said with, and what may be said so without one: of printed numbers alone (a
 # claim not put to ours, a line that begins with the paper), of rules, and of verdicts counted.
@@ -34,33 +28,12 @@ ALLOWED = re.compile(r"^[✔✘?] \*\*[a-z ]+\*\* · (?!.*On the clips here)|^Pr
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, repo) -> Results:
-    """A clone whose cells, means and comparisons all come from its made-up scores, by `evaluate`."""
-    paths = results_made.clone(repo, tmp_path_factory.mktemp("one_verdict"))
-    results_made.fill(paths)
-    paths.params.write_text(paths.params.read_text().replace("bootstrap: 1000", "bootstrap: 60"))
-    evaluate.run(paths, load(paths.params))
-    return open_results(paths.root)
+    return pages_made.clone(repo, tmp_path_factory.mktemp("one_verdict"), 60)
 
 
 @pytest.fixture(scope="module")
 def book(results) -> dict[str, str]:
-    """place -> what is printed there: every sentence of the pages, every exhibit, and its rows' answers."""
-    pages = {f"page {name}": number.shown for name, number in all_numbers(results).items() if number.block}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("THB_ROOT", str(results.paths.root))
-        for name, entry in results.params.exhibits.items():
-            given = entry.model_dump(exclude_none=True) if hasattr(entry, "model_dump") else dict(entry)
-            notebook = given.pop("notebook")
-            if notebook != "gradcam_panel":     # pictures, which judge nothing
-                module = import_module(f"thb.report.{MODULES.get(notebook, notebook)}")
-                exhibit = module.build(**given)
-                rows = [cell for column in COLUMNS if column in exhibit.rows for cell in exhibit.rows[column] if cell]
-                pages |= {f"exhibit {name}": exhibit.html, f"rows {name}": "".join(map(as_mark, rows))}
-    return pages
-
-
-def as_mark(answers: str) -> str:
-    return f'<span class="thb-told" data-told="{html.escape(answers)}"></span>'
+    return pages_made.pages(results)
 
 
 def answers(printed: str) -> list[tuple[str, ...]]:
