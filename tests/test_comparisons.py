@@ -13,13 +13,13 @@ from test_evaluate import score_rows
 from thb import comparisons
 from thb.comparisons import ABOVE, BELOW, DETECTOR, GENERATOR, LEVEL, MEAN, OPEN, PROTOCOL, SHIFTS, Question
 from thb.errors import DataError
-from thb.measure import measure
+from thb.measure import measure, nothing
 from thb.params import load
 from thb.paths import Paths
 from thb.protocols import trials
-from thb.records import COMPARISON_COLUMNS, NO_AUDIO, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.records import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
 from thb.report.results import Results, open_results
-from thb.report.verdicts import Told
+from thb.report.verdicts import Told, Verdicts
 from thb.stages import evaluate
 
 AT = ["question", "protocol", "detector", "generator", "metric", "first", "second"]
@@ -153,53 +153,41 @@ def test_a_question_that_the_file_does_not_answer_is_refused(compared):
 # ---- what is absent -----------------------------------------------------------------------------------
 
 
-def silence(paths: Paths, detector: str, fit: str, source: str) -> None:
-    """No clip of a source is scored in one fit."""
-    path = paths.scores(detector, fit)
-    table = read_csv(path, SCORE_COLUMNS)
-    mute = table["source"] == source
-    write_csv(table.assign(status=table["status"].where(~mute, NO_AUDIO), score=table["score"].where(~mute)), path,
-              SCORE_COLUMNS)
+@pytest.fixture(scope="module")
+def measured(evaluated) -> list[tuple]:
+    """What evaluate measured of every trial and detector."""
+    params = load(evaluated.params)
+    scores = {(d, fit): read_csv(evaluated.scores(d, fit), SCORE_COLUMNS)
+              for d in params.detectors for fit in params.fits}
+    return [(trial, d, measure(params, trial, [scores[d, fit] for fit in trial.fits]))
+            for trial in trials(params, [*SHIFTS]) for d in params.detectors]
 
 
-def again(evaluated: Paths, tmp_path, change) -> Results:
-    """The same clone once more, with other scores."""
-    paths = Paths(tmp_path)
-    paths.params.write_text(evaluated.params.read_text())
-    (paths.root / "paper").symlink_to((evaluated.root / "paper").resolve())
-    for path in sorted((evaluated.results / "scores").glob("*/*.csv")):
-        table = read_csv(path, SCORE_COLUMNS)
-        write_csv(table, paths.scores(path.parent.name, path.stem), SCORE_COLUMNS)
-    change(paths)
-    evaluate.run(paths, load(paths.params))
-    return open_results(paths.root)
+def without(results: Results, measured: list[tuple], gone) -> Verdicts:
+    """The answers, had nothing been scored of the cells for which `gone` says so."""
+    left = [(t, d, nothing(results.params) if gone(t, d) else one) for t, d, one in measured]
+    return Verdicts(comparisons.table(results.params, left), {"tall": "TALL", "lipfd": "LipFD", "hallo": "Hallo"})
 
 
-def test_a_generator_that_one_side_lacks_is_left_out_of_both_and_named(evaluated, tmp_path):
-    found = again(evaluated, tmp_path, lambda paths: silence(paths, "tall", "no-hallo", "hallo"))
-    told, five = found.verdicts.falls("T1", "P1", "P3", "tall"), [g for g in found.params.generators if g != "hallo"]
-    is_that(told, *(np.mean([drawn(found, p, "tall", g, "T1") for g in five], axis=0) for p in ("P1", "P3")))
+def test_a_generator_that_one_side_lacks_is_left_out_of_both_and_named(compared, measured):
+    found = without(compared, measured, lambda t, d: (t.protocol, d, t.generator) == ("P3", "tall", "hallo"))
+    told, five = found.falls("T1", "P1", "P3", "tall"), [g for g in compared.params.generators if g != "hallo"]
+    is_that(told, *(np.mean([drawn(compared, p, "tall", g, "T1") for g in five], axis=0) for p in ("P1", "P3")))
     assert told.left_out == "Hallo"
-    assert found.verdicts.falls("T1", "P1", "P3").left_out == "TALL Hallo"
-    assert found.verdicts.falls("T1", "P1", "P3", "tall", "hallo").verdict == OPEN
-    assert not found.verdicts.falls("T1", "P1", "P3", "tall", "hallo").known
+    assert found.falls("T1", "P1", "P3").left_out == "TALL Hallo"
+    assert found.falls("T1", "P1", "P3", "tall", "hallo").verdict == OPEN
+    assert not found.falls("T1", "P1", "P3", "tall", "hallo").known
 
 
-def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(evaluated, tmp_path):
-    def lose(paths):
-        for fit in load(paths.params).fits:
-            for source in load(paths.params).sources:
-                if load(paths.params).sources[source].label:
-                    silence(paths, "lipfd", fit, source)
-
-    found = again(evaluated, tmp_path, lose)
-    told = found.verdicts.falls("AUC", "P1", "P2")
-    others = [d for d in comparisons.averaged(found.params) if d != "lipfd"]
-    is_that(told, *(np.mean([drawn(found, p, d, g, "AUC") for d in others for g in found.params.generators], axis=0)
-                    for p in ("P1", "P2")))
+def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(compared, measured):
+    found = without(compared, measured, lambda t, d: d == "lipfd")
+    told = found.falls("AUC", "P1", "P2")
+    others = [d for d in comparisons.averaged(compared.params) if d != "lipfd"]
+    is_that(told, *(np.mean([drawn(compared, p, d, g, "AUC") for d in others for g in compared.params.generators],
+                            axis=0) for p in ("P1", "P2")))
     assert told.left_out == "LipFD"
     assert told.without == ", without LipFD"
-    assert found.verdicts.falls("AUC", "P1", "P2", "lipfd").verdict == OPEN
+    assert found.falls("AUC", "P1", "P2", "lipfd").verdict == OPEN
 
 
 def test_a_mean_counts_each_detector_once_however_many_generators_it_has(params):
