@@ -173,7 +173,7 @@ def _by_generator(results: Results) -> Iterator[str]:
     detector = results.params.explain.reference
     rows = attention(results, "generator", [detector], ["P1", "P3"])
     backs = rows[(rows["region"] == "background") & rows["mass"].notna()]
-    parts = [f"in {protocol} " + (", ".join(results.label(g) for g in own.loc[own["verdict"] == ABOVE, "group"])
+    parts = [f"in {protocol} " + (tables.text(", ".join(map(results.label, own.loc[own["verdict"] == ABOVE, "group"])))
                                   or f"none of {len(own)}") for protocol, own in backs.groupby("protocol", sort=False)]
     if parts:
         yield (f"Generators on which {tables.text(cams.label(results, detector))} puts more heat on the background "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -62,7 +61,7 @@ def sentences(results: Results) -> list[str]:
     found = rulings(results)
     held = [r for r in found if r.printed.verdict == HOLDS]
     shapes = [r for r in found if r.here.verdict in VERDICTS]
-    odd = ", ".join(sorted(r.claim.id for r in found if r.printed.verdict == FAILS))
+    odd = tables.text(", ".join(sorted(r.claim.id for r in found if r.printed.verdict == FAILS)))
     return [
         f"Of {len(found)} claims recomputed from the paper's own tables, {_count(r.printed for r in found)}; "
         f"{sum(bool(r.printed.qualifier) for r in held)} of those that hold do so in one reading but not in another.",
@@ -86,12 +85,12 @@ def inline(results: Results, section: str, page: str = PAGE) -> str:
 def _bullet(ruling: Ruling, page: str) -> str:
     judged, here = ruling.printed, ruling.here
     numbers = "; ".join(filter(None, (judged.text, judged.qualifier)))
-    said = html.escape(f"{ruling.claim.claim} Recomputed: {numbers}.", quote=False)
+    said = tables.text(f"{ruling.claim.claim} Recomputed: {numbers}.")
     parts = [f"- {MARKS[judged.verdict]} **{judged.verdict}** · {said}"]
     if here.verdict in VERDICTS:
-        more = f"; {html.escape(here.qualifier, quote=False)}" if here.qualifier else ""
+        more = f"; {tables.text(here.qualifier)}" if here.qualifier else ""
         parts.append(f"On the clips here: {mark(_marked(here), here.told)}{more}.")
-    return " ".join([*parts, f"[{ruling.claim.id}]({page})"])
+    return " ".join([*parts, f"[{tables.text(ruling.claim.id)}]({page})"])
 
 
 def _html(results: Results, found: Sequence[Ruling]) -> str:
@@ -114,7 +113,7 @@ def _body(ruling: Ruling) -> str:
               tables.text("; ".join(filter(None, (here.text, here.qualifier))))),
         tables.plain(claim.where),
     ]
-    return tables.body([tables.row(claim.id, cells)])
+    return tables.body([tables.row(tables.text(claim.id), cells)])
 
 
 def _cell(words: str, below: str = "") -> str:

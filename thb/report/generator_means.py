@@ -149,4 +149,4 @@ def _panel(ax: Axes, whole: pd.DataFrame, colours: Sequence[str]) -> None:
             **dots.OURS)
     ax.plot(whole["printed"], y + OFFSET, color=colours[1], ls="none", label="printed", **dots.PRINTED)
     off = ~whole["resolvable"].to_numpy(bool) & (whole["n_fake"].to_numpy() > 0)
-    ax.plot(np.full(off.sum(), 0.5), y[off] - OFFSET, color=colours[0], marker="$\\oslash$", ms=6, ls="none")
+    ax.plot(np.full(off.sum(), 0.5), y[off] - OFFSET, color=colours[0], marker=style.UNRESOLVABLE, ms=6, ls="none")

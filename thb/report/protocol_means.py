@@ -147,4 +147,4 @@ def _line(ax: Axes, x: np.ndarray, own: pd.DataFrame, colour: str) -> None:
     ax.vlines(x, [m.lo for m in ours], [m.hi for m in ours], color=colour, lw=1.3)
     ax.plot(x, [m.value for m in ours], color=colour, lw=1.3, **dots.OURS)
     off = (own["n_fake"].to_numpy() > 0) & ~own["resolvable"].to_numpy(bool)
-    ax.plot(x[off], np.zeros(off.sum()), color=colour, marker="$\\oslash$", ms=6, ls="none")
+    ax.plot(x[off], np.zeros(off.sum()), color=colour, marker=style.UNRESOLVABLE, ms=6, ls="none")

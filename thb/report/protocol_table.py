@@ -118,7 +118,7 @@ def _notes(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list
     ]
     absent = [e.label for e in results.entrants if not e.key]
     if absent:
-        lines.append(f"{tables.NONE} reproduced: {', '.join(absent)} cannot be run by this package yet.")
+        lines.append(f"{tables.NONE} reproduced: {tables.text(', '.join(absent))} cannot be run by this package yet.")
     return lines
 
 
@@ -127,9 +127,9 @@ def unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -
     fpr = results.params.metrics.fpr
     off = rows[(rows["n_fake"] > 0) & ~rows["resolvable"].astype(bool) & rows["metric"].isin(metrics)]
     return [
-        f"{tables.UNRESOLVABLE} {metric}: not resolvable. A false-positive rate of {100 * fpr[metric]:g} % "
-        f"needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false positive; the CSV "
-        "keeps the value with this flag."
+        f"{tables.UNRESOLVABLE} {tables.text(metric)}: not resolvable. A false-positive rate of "
+        f"{100 * fpr[metric]:g} % needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false "
+        "positive; the CSV keeps the value with this flag."
         for metric in dict.fromkeys(off["metric"])
     ]
 
