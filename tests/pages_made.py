@@ -7,15 +7,20 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import results_made
+import vouching
 
-from thb.params import load
+from thb import comparisons
+from thb.params import Params, load
 from thb.paths import Paths
+from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
 from thb.report.numbers import all_numbers
 from thb.report.results import Results, open_results
 from thb.stages import evaluate
 
+ABSENT = "its clips are not at hand"
 MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}     # notebook -> module, where they differ
 COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")     # of rows, with answers as JSON
 
@@ -26,8 +31,19 @@ def clone(repo: Path, root: Path, draws: int, change: Callable[[Paths], object] 
     results_made.fill(paths)
     paths.params.write_text(paths.params.read_text().replace("bootstrap: 1000", f"bootstrap: {draws}"))
     change(paths)
-    evaluate.run(paths, load(paths.params))
+    evaluated(paths, load(paths.params))
     return open_results(paths.root)
+
+
+def evaluated(paths: Paths, params: Params) -> None:
+    """What `evaluate` makes of the scores that are there, without their clips; an empty file is a fit left out."""
+    scores = {(d, fit): read_csv(paths.scores(d, fit), SCORE_COLUMNS) for d in params.detectors for fit in params.fits}
+    absent = {key: ABSENT for key, table in scores.items() if table.empty}
+    found = list(evaluate._evaluate(params, {k: table for k, table in scores.items() if k not in absent}, absent))
+    write_csv(pd.DataFrame(evaluate._cells(paths, params, found)), paths.cells, CELL_COLUMNS)
+    write_csv(comparisons.table(params, found), paths.comparisons, COMPARISON_COLUMNS)
+    write_json(evaluate.summary(params, found) | evaluate._reasons(absent), paths.metrics)
+    vouching.vouch(paths, params)
 
 
 def pages(results: Results) -> dict[str, str]:

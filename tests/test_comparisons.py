@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import shutil
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_evaluate import score_rows
+import vouching
+from test_evaluate import all_clips, score_rows
 
 from thb import comparisons
 from thb.comparisons import ABOVE, BELOW, DETECTOR, GENERATOR, LEVEL, MEAN, OPEN, PROTOCOL, SHIFTS, Question
@@ -32,9 +34,12 @@ def evaluated(tmp_path_factory, repo) -> Paths:
     paths.params.write_text((repo / "params.yaml").read_text().replace("bootstrap: 1000", "bootstrap: 40"))
     (paths.root / "paper").symlink_to(repo / "paper")
     params = load(paths.params)
+    clips = all_clips(params)
     for d, detector in enumerate(params.detectors):
         for f, fit in enumerate(params.fits):
-            write_csv(score_rows(params, fit, 100 * d + f), paths.scores(detector, fit), SCORE_COLUMNS)
+            write_csv(score_rows(clips, fit, 100 * d + f), paths.scores(detector, fit), SCORE_COLUMNS)
+    vouching.for_tables(paths, params, clips)
+    vouching.for_scores(paths, params)
     evaluate.run(paths, params)
     return paths
 
@@ -210,9 +215,10 @@ def test_same_scores_same_bytes_and_no_other_file_of_a_variant(evaluated, params
     assert not table.duplicated(AT).any()
 
 
-def test_answers_of_another_profile_are_refused(evaluated, tmp_path):
-    table = read_csv(evaluated.comparisons, COMPARISON_COLUMNS).assign(profile="smoke")
-    write_csv(table, Paths(tmp_path).comparisons, COMPARISON_COLUMNS)
-    Paths(tmp_path).params.write_text(evaluated.params.read_text())
-    with pytest.raises(DataError, match=r"comparisons.csv holds corpus mini profile smoke, params.yaml asks for"):
+def test_answers_that_evaluate_did_not_write_are_refused(evaluated, tmp_path):
+    shutil.copytree(evaluated.root, tmp_path, dirs_exist_ok=True, symlinks=True)
+    paths = Paths(tmp_path)
+    table = read_csv(paths.comparisons, COMPARISON_COLUMNS)
+    write_csv(table.assign(verdict=OPEN), paths.comparisons, COMPARISON_COLUMNS)
+    with pytest.raises(DataError, match=r"comparisons.csv is not the file that was written there"):
         _ = open_results(tmp_path).verdicts

@@ -16,13 +16,11 @@ from thb.report import findings, protocol_means
 from thb.report.results import Results
 from thb.report.shifts import OPEN
 
-WHY = "its clips are not at hand"
-
 
 def lose(paths: Paths, detector: str, fit: str) -> None:
     """What `score` leaves of a fit that there is not."""
     write_csv(pd.DataFrame(columns=SCORE_COLUMNS), paths.scores(detector, fit), SCORE_COLUMNS)
-    write_json({"detector": detector, "fit": fit, "absent": WHY}, paths.scores(detector, fit).with_suffix(".json"))
+    write_json({"detector": detector, "fit": fit, "absent": pages_made.ABSENT}, paths.scores(detector, fit).with_suffix(".json"))
 
 
 def without_tall(paths: Paths) -> None:
