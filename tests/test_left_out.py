@@ -20,7 +20,8 @@ from thb.report.shifts import OPEN
 def lose(paths: Paths, detector: str, fit: str) -> None:
     """What `score` leaves of a fit that there is not."""
     write_csv(pd.DataFrame(columns=SCORE_COLUMNS), paths.scores(detector, fit), SCORE_COLUMNS)
-    write_json({"detector": detector, "fit": fit, "absent": pages_made.ABSENT}, paths.scores(detector, fit).with_suffix(".json"))
+    about = {"detector": detector, "fit": fit, "absent": pages_made.ABSENT}
+    write_json(about, paths.scores(detector, fit).with_suffix(".json"))
 
 
 def without_tall(paths: Paths) -> None:

@@ -8,13 +8,16 @@ import re
 from collections import defaultdict
 from dataclasses import replace
 
+import numpy as np
 import pages_made
 import pytest
 
 from thb.comparisons import ABOVE, OPEN
-from thb.records import COMPARISON_COLUMNS, read_csv
+from thb.params import load
+from thb.paths import Paths
+from thb.records import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report import hard_table, home, protocol_means, sentences, shifts, verdicts
-from thb.report.results import Results, open_results
+from thb.report.results import Results
 
 MARK = re.compile(r'<span class="thb-told" data-told="([^"]*)">(.*?)</span>', re.S)
 # What a verdict on our own numbers is said with, and what may be said so without one: of printed numbers alone (a
@@ -28,7 +31,18 @@ ALLOWED = re.compile(r"^[✔✘?] \*\*[a-z ]+\*\* · (?!.*On the clips here)|^Pr
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, repo) -> Results:
-    return pages_made.clone(repo, tmp_path_factory.mktemp("one_verdict"), 60)
+    return pages_made.clone(repo, tmp_path_factory.mktemp("one_verdict"), 60, a_little_lower)
+
+
+def a_little_lower(paths: Paths) -> None:
+    """Left-out fits score every fake a little lower: paired, that is a fall, though the intervals overlap."""
+    params = load(paths.params)
+    for detector in params.detectors:
+        table = read_csv(paths.scores(detector, "all"), SCORE_COLUMNS)
+        odds = np.log(table["score"] / (1 - table["score"])) - 0.2 * table["label"]
+        for generator in params.generators:
+            write_csv(table.assign(score=1 / (1 + np.exp(-odds))), paths.scores(detector, f"no-{generator}"),
+                      SCORE_COLUMNS)
 
 
 @pytest.fixture(scope="module")
@@ -122,21 +136,11 @@ def by_overlap(results: Results, told: verdicts.Told, entrant, metric: str) -> v
 
 def test_a_page_with_another_rule_is_noticed(book, results, monkeypatch):
     entrants = {e.key: e for e in results.entrants}
-
-    class Overlap(verdicts.Verdicts):
-        def falls(self, metric, before, after, detector="mean", generator="mean"):
-            told = super().falls(metric, before, after, detector, generator)
-            return by_overlap(results, told, entrants[detector], metric)
-
-    other = open_results(results.paths.root)
-    other.__dict__["verdicts"] = results.verdicts
-    same = {**book, "page found_in_short": home.found_in_short(other)}
-    assert contradictions(same) == {}
+    assert contradictions({**book, "page found_in_short": home.found_in_short(results)}) == {}
     monkeypatch.setattr(home, "say", lambda told, *words: verdicts.say(
         by_overlap(results, told, entrants[told.question.split(" · ")[1]], "AUC"), *words))
-    odd = contradictions({**book, "page found_in_short": home.found_in_short(other)})
-    assert odd
-    assert all("page found_in_short" in places for found in odd.values() for places in list(found.values())[-1:])
+    odd = contradictions({**book, "page found_in_short": home.found_in_short(results)})
+    assert any({"page found_in_short"} in found.values() for found in odd.values())
 
 
 def test_a_page_with_another_interval_is_noticed(book, results, monkeypatch):
