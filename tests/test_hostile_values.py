@@ -85,7 +85,8 @@ def test_a_value_that_looks_like_a_name_is_not_looked_up_again(monkeypatch):
     source, notebook = ["x {{ a }} y {{b}}\n\n{{ c }}\n"], ["{{ a }}"]
     sphinx_ext._put_in(None, "index", source)
     sphinx_ext._put_in(None, "_executed/table7", notebook)
-    assert " ".join(rendered(source[0]).words.split()) == "x {{ b }} {{ 7 * 7 }} y seen {{ b }}"
+    assert rendered(source[0].split("\n")[0]).words.strip() == "x {{ b }} {{ 7 * 7 }} y seen"
+    assert "- {{ b }}" in source[0]
     assert notebook == ["{{ a }}"]
 
 
