@@ -10,6 +10,8 @@ from pathlib import Path
 
 from thb.errors import ParamsError
 
+RECORD = "made_by.json"     # in a folder that a stage makes: what made it
+
 
 def find_root(start: Path | None = None) -> Path:
     """The nearest folder at or above `start` that holds params.yaml (or `$THB_ROOT`)."""
@@ -51,6 +53,15 @@ class Paths:
     @property
     def params(self) -> Path:
         return self.root / "params.yaml"
+
+    @property
+    def dvc_yaml(self) -> Path:
+        """The stages, and beside it what each was last made from."""
+        return self.root / "dvc.yaml"
+
+    @property
+    def dvc_lock(self) -> Path:
+        return self.root / "dvc.lock"
 
     # ---- what was printed
     @property
@@ -100,6 +111,11 @@ class Paths:
         return self.raw / "manifest.csv"
 
     @property
+    def raw_record(self) -> Path:
+        """What made the clips in data/raw; absent while they are being made."""
+        return self.raw / RECORD
+
+    @property
     def listed_reals(self) -> Path:
         """The real clips that the release lists, whichever of its lists that was."""
         return self.raw / "listed_reals.csv"
@@ -119,6 +135,10 @@ class Paths:
         """Per source, as the embedded corpus wrote it: how many clips were made, how many kept."""
         return self.raw / "curation.csv"
 
+    def code(self, name: str) -> Path:
+        """Which files of thb a command rests on, and their state."""
+        return self.root / "data" / "code" / f"{name}.txt"
+
     def clips(self, source: str) -> Path:
         """The neutral clip store of one source: frames.npy, mel.npy, clips.parquet, meta.json."""
         return self._base(source) / "clips" / source
@@ -132,6 +152,11 @@ class Paths:
 
     def split(self, fit: str) -> Path:
         return self.splits / f"{fit}.csv"
+
+    @property
+    def splits_record(self) -> Path:
+        """What made the splits, with a hash of each."""
+        return self.splits / RECORD
 
     @property
     def absent_fits(self) -> Path:
@@ -158,6 +183,11 @@ class Paths:
         """What an interrupted fit goes on from; outside every DVC output, as DVC empties those first."""
         parts = (self.variant, detector, fit, f"draw{draw}" if draw else "")
         return self.root / "runs" / ".partial" / "-".join(filter(None, parts))
+
+    @property
+    def reproducing(self) -> Path:
+        """Held by a `thb reproduce` under way."""
+        return self.root / "runs" / ".reproduce.lock"
 
     def pretrained(self, detector: str) -> Path:
         """The ffpp fit that others may start from; control corpora start from the same one."""
@@ -202,6 +232,16 @@ class Paths:
         return self.results / "identity" / f"{net}.json"
 
     @property
+    def tested(self) -> Path:
+        """Every usable clip of the corpus, by name and split: what score files are held against."""
+        return self.results / "clips.csv"
+
+    @property
+    def tested_record(self) -> Path:
+        """What made the corpus, its clips and its splits, with a hash of each table of them."""
+        return self.results / "clips.json"
+
+    @property
     def corpus(self) -> Path:
         """Counts, splits and container facts of the corpus at hand (no clip, no frame)."""
         return self.results / "corpus.csv"
@@ -223,6 +263,11 @@ class Paths:
     @property
     def metrics(self) -> Path:
         return self.results / "metrics.json"
+
+    @property
+    def comparisons(self) -> Path:
+        """Whether one thing lies above another, for every such question that a page asks."""
+        return self.results / "comparisons.csv"
 
     # ---- the book
     @property

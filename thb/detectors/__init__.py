@@ -11,6 +11,7 @@ import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from thb.errors import DataError, ParamsError, unknown
+from thb.ranges import shown
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
 _AGAIN = "train or import it again"
@@ -44,22 +46,29 @@ def configure(name: str, settings: Mapping[str, Any]) -> Any:
         if key not in known:
             raise ParamsError(unknown(f"key in detectors.{name}", key, known))
     try:
-        return TypeAdapter(config).validate_python(dict(settings))
+        return _reader(config).validate_python(dict(settings))
     except ValidationError as e:
         raise ParamsError(_explain(name, e)) from e
+    except ParamsError as e:
+        raise ParamsError(f"detectors.{name}: {e}") from e
+
+
+@cache
+def _reader(config: type) -> TypeAdapter:
+    return TypeAdapter(config)
 
 
 def _explain(name: str, error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    if first["type"] in ("missing", "missing_argument"):
+    if first["type"] == "missing_argument" or (first["type"] == "missing" and len(first["loc"]) == 1):
         return f"detectors.{name}.defaults lacks {where!r}"
-    return f"detectors.{name}.{where} = {first['input']!r}: {first['msg'].lower()}"
+    return f"detectors.{name}.{where} = {shown(first['input'])}: {first['msg'].lower()}"
 
 
-def describe(name: str, config: Any) -> dict[str, str]:
-    """What a weights file says about itself, so that it can be rebuilt from the file alone."""
-    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config)}, sort_keys=True)}
+def describe(name: str, config: Any, **more: Any) -> dict[str, str]:
+    """What a weights file says about itself, so that it can be rebuilt and used from the file alone."""
+    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config), **more}, sort_keys=True)}
 
 
 def about(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from thb import comparisons
 from thb.errors import ParamsError, unknown
 from thb.records import REGIONS
 from thb.report import attention_dots, cams, tables
@@ -90,7 +91,7 @@ def verdict(lo: float, hi: float) -> str:
     """Judged by the interval of mass minus area: whether it lies above 0, below it, or holds it."""
     if np.isnan([lo, hi]).any():
         return UNKNOWN
-    return ABOVE if lo > 0 else BELOW if hi < 0 else AS_LARGE
+    return {comparisons.ABOVE: ABOVE, comparisons.BELOW: BELOW}.get(comparisons.judge(lo, hi), AS_LARGE)
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────
