@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import book_made
-import numpy as np
+import cams_made
 import pandas as pd
 import results_made
 import yaml
@@ -17,13 +17,17 @@ from hostile import LONG, UNSEEN, WORDS
 from ruamel.yaml import YAML
 
 from thb.paths import Paths
+from thb.records import write_csv, write_json
 from thb.stages import book, exhibit
 
 ROOT = Path(__file__).resolve().parent.parent
 LAWFUL = [word for word in WORDS if word.isprintable()]     # in params.yaml
 SHORT = [word for word in LAWFUL if len(word) < 60]
-# what no page says: a licence and a version stand in code, whose long lines and backticks are its own affair
-UNSHOWN: set[str] = set()
+
+
+def is_shown(where: str) -> bool:
+    """Whether a page says it; a reading of a claim is told only where it comes out otherwise."""
+    return where != "protocols.ffpp.title" and not where.endswith(".reading")
 
 
 class Field:
@@ -50,10 +54,13 @@ def built(root: Path) -> tuple[Paths, dict[str, str]]:
     field, paths = Field(), results_made.clone(ROOT, root)
     renamed = _params(paths, field)
     _published(paths, renamed)
-    params = results_made.fill(paths)
     _claims(paths, field, renamed)
     _citation(paths, field)
-    _results(paths, field)
+    writer = Writer(field)
+    with (mock.patch.object(results_made, "write_csv", writer.csv),
+          mock.patch.object(cams_made, "write_csv", writer.csv),
+          mock.patch.object(results_made, "write_json", writer.json)):
+        params = results_made.fill(paths)
     with mock.patch.object(exhibit, "_run_once", book_made.run_here):
         for name in params.exhibits:
             exhibit.run(paths, params, name)
@@ -121,27 +128,28 @@ def _citation(paths: Paths, field: Field) -> None:
     paths.citation.write_text(yaml.safe_dump(facts, allow_unicode=True), encoding="utf-8")
 
 
-def _results(paths: Paths, field: Field) -> None:
-    """Clips' names, alike in all files that know a clip, and what the lists are called."""
-    names, clips = cycle([*WORDS, *UNSEEN, *LONG]), {}
+class Writer:
+    """Writes results as they are written, clips under hostile names: the same in all files that know a clip."""
 
-    def clip(name: str) -> str:
-        if name not in clips:
-            clips[name] = as_text(f"{name} {next(names)}")
-        return clips[name]
+    def __init__(self, field: Field) -> None:
+        self.field, self.names, self.clips = field, cycle([*WORDS, *UNSEEN, *LONG]), {}
 
-    for file in sorted(paths.results.rglob("*.csv")):
-        if "variants" not in file.parts and "clip" in pd.read_csv(file, nrows=0):
-            table = pd.read_csv(file, dtype=str, keep_default_na=False)
-            table.assign(clip=table["clip"].map(clip)).to_csv(file, index=False)
-    sizes = pd.read_csv(paths.corpus, dtype=str, keep_default_na=False)
-    sizes.assign(size="128x" + field.word("corpus.size")).to_csv(paths.corpus, index=False)
-    with np.load(paths.contact) as stored:
-        arrays = dict(stored)
-    arrays["clips"] = np.array([[clip(str(c)) for c in row] for row in arrays["clips"]])
-    np.savez_compressed(paths.contact, **arrays)
-    found = json.loads(paths.leakage.read_text())
-    paths.leakage.write_text(json.dumps({**found, "reals": field.word("leakage.reals")}))
+    def clip(self, name: str) -> str:
+        if name in self.clips.values():
+            return name
+        return self.clips.setdefault(name, as_text(f"{name} {next(self.names)}"))
+
+    def csv(self, frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
+        if "clip" in frame:
+            frame = frame.assign(clip=frame["clip"].map(self.clip))
+        if path.name == "corpus.csv":
+            frame = frame.assign(size="128x" + self.field.word("corpus.size"))
+        write_csv(frame, path, columns)
+
+    def json(self, value: Any, path: Path) -> None:
+        if path.name == "leakage.json":
+            value = {**value, "reals": self.field.word("leakage.reals")}
+        write_json(value, path)
 
 
 def as_text(word: str) -> str:
