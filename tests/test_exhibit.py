@@ -103,6 +103,7 @@ def test_an_unknown_exhibit_parameter_or_notebook_is_one_line(made, params):
             "unknown key in exhibits.x 'protocl'; known: notebook, figure_metrics, metrics, protocol",
         ),
         ({"notebook": "protocol"}, "unknown notebook in exhibits.x 'protocol'; known: ablation_table"),
+        ({"notebook": "../notebooks/findings"}, "unknown notebook in exhibits.x '../notebooks/findings'; known: "),
     ):
         with pytest.raises(ParamsError, match=words):
             exhibit.run(made, params.model_copy(update={"exhibits": {"x": entry}}), "x")
