@@ -1,8 +1,8 @@
 """What a lawful params.yaml is: the documented range of every value, and what must go together.
 
-Written apart from thb's own checks, for mutated_params.py to judge them by; nothing of thb is imported. A rule says of a
-value whether it is lawful; no key of the shipped file may be missing unless it is listed as optional, and no other may be
-there.
+Written apart from thb's own checks, for mutated_params.py to judge them by; nothing of thb is imported. A rule says of
+a value whether it is lawful; no key of the shipped file may be missing unless it is listed as optional, and no other
+may be there.
 """
 
 from __future__ import annotations
@@ -90,18 +90,20 @@ LOGISTIC: dict[str, Rule] = {"inverse_penalty": real(0, 10_000, above=True), "it
 SETTINGS: dict[str, dict[str, Rule]] = {
     "caddm": {**TRAINING, "backbone": one("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"),
               "widths": several(width), "size": side, "crop": one("aligned", "native"), "margin": factor,
-              "dropout": part, "drop_path": part, "flip": share, "jitter": strength, "augment": strength, "swaps": several(share, 4, 4),
+              "dropout": part, "drop_path": part, "flip": share, "jitter": strength, "augment": strength,
+              "swaps": several(share, 4, 4),
               "poisson": share, "mask_warp": share, "self_blend": share, "box_loss": amount},
     "tall": {**TRAINING, "size": side, "thumbnail": side, "crop": one("scaled", "native"), "margin": factor,
              "scales": several(real(0, 1, above=True), 1), "flip": share, "cutout": upto,
-             "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width, "depths": several(whole(1, 100), 1),
+             "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
+             "depths": several(whole(1, 100), 1),
              "heads": several(whole(1, 256), 1), "window": whole(1, 256), "mlp": factor, "drop_path": part},
     "lipfd": {**TRAINING, "encoder": one("clip", "small"), "frozen_encoder": flag, "size": whole(32, 4096),
               "dim": width, "depth": whole(1, 200), "heads": whole(1, 256), "layers": several(whole(1, 100)),
               "width": upto, "lips": upto, "measures": upto, "ra_weight": amount, "flip": share, "sync_weight": amount},
     "df_adapter": {**TRAINING, "readout": one("pooled", "cls", "first"), "save": one("all", "trainable"),
-                   "frozen": flag, "size": whole(32, 4096), "crop": one("scaled", "native"), "margin": factor, "flip": share,
-                   "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
+                   "frozen": flag, "size": whole(32, 4096), "crop": one("scaled", "native"), "margin": factor,
+                   "flip": share, "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
                    "depth": whole(1, 200), "heads": whole(1, 256), "mlp": factor, "bottleneck": width,
                    "prior_width": width, "interactions": whole(1, 200), "cross_heads": whole(1, 256)},
     "container": LOGISTIC,

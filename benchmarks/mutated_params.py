@@ -315,7 +315,8 @@ def of_text(kind: str, line: int, lines: list[str], lawful: bool) -> Mutation:
 
 
 OF_TREE = {**{kind: changed_value(kind) for kind in VALUES}, "another's value": others_value,
-           "misspelt key": misspelt_key, "hostile key": hostile_key, "removed key": removed_key, "added key": added_key, "changed list": changed_list}
+           "misspelt key": misspelt_key, "hostile key": hostile_key, "removed key": removed_key, "added key": added_key,
+           "changed list": changed_list}
 OF_TEXT = {"duplicated key": duplicated_key, "two readings": two_readings, "not UTF-8": not_utf8,
            "control character": control, "deep": deep, "aliases": aliases, "no settings at all": other_document,
            "cut off": cut, "only looks": only_looks}

@@ -211,7 +211,7 @@ class Embedding(Strict):
 class Identity(Strict):
     """How the faces of clips are compared."""
 
-    frames: Annotated[Literal[1, 3, 5, 7, 9], Exact]    # of those kept of a clip; odd, so that the middle one is among them
+    frames: Annotated[Literal[1, 3, 5, 7, 9], Exact]    # of those kept of a clip, the middle one among them
     embeddings: dict[Name, Embedding]   # names under `nets`
 
 
