@@ -13,7 +13,7 @@ from scipy.stats import beta
 from thb import detectors, metrics
 from thb.errors import DataError, ParamsError, unknown
 from thb.params import Metrics, Params
-from thb.paths import Paths
+from thb.paths import Paths, check_name
 from thb.records import OK, SCORE_COLUMNS, read_csv, read_json
 
 CALLED, NOT_CALLED, NO_THRESHOLD = "called fake", "not called fake", "no threshold"
@@ -36,6 +36,7 @@ class Judge:
 
 def appoint(paths: Paths, params: Params, names: Sequence[str], fit: str) -> list[Judge]:
     """The named detectors, or, if none is named, every network that has weights of this fit."""
+    check_name("fit", fit)
     return [_judge(paths, params, name, fit) for name in dict.fromkeys(names or _with_weights(paths, fit))]
 
 
