@@ -16,7 +16,9 @@ from typing import Any
 from thb import code
 from thb.params import Params, Profile
 
-CLI = code.HOME / "cli.py"
+CLI, CONTEXT = code.HOME / "cli.py", code.HOME / "context.py"
+CHECKS = {"check_printed", "check_detector"}        # functions that refuse params.yaml or do nothing
+CHECKED = {"detectors", "published"}                # modules that thb.context asks for that alone
 OF_DETECTOR = ("train", "score", "explain")
 MAKER = {"fetch": "of_raw", "prepare": "of_store", "split": "of_splits", "train": "of_fit", "score": "of_scores",
          "evaluate": "of_cells", "explain": "of_maps", "contact": "of_contact"}     # in thb.origin
@@ -72,6 +74,7 @@ CARRIED = [
     (FITTED, "profiles.finder", "of the same clips"),
     ("train score score_shuffled variant_fit explain evaluate variant_cells", "label_checks",
      "of --shuffle-labels alone, and of its scores"),
+    ("fetch prepare split identity contact variant_clips explain", "detectors", "their names are known"),
     ("split", "profiles.reals", "where clips lie; what they are, data/clips says"),
     ("variant_clips", "profiles.reals", "a control corpus is rendered; so are its reals"),
     ("variant_clips", "profiles.raw_dir", "nothing of it is taken over"),
@@ -149,14 +152,23 @@ def _list(words: tuple[str, ...], params: Params) -> str:
 
 
 def modules_of(command: str) -> set[str]:
-    """The modules that answer a command: what its function in thb.cli imports, and what that module always does."""
-    tree = ast.parse(CLI.read_text(encoding="utf-8"))
-    always = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    return code.imported(ast.Module([*always, _function(tree, command)], []))
+    """The modules that answer a command: what its function in thb.cli imports, and what thb.context does for it."""
+    return _modules(CLI, command) - {"context"}
 
 
-def _function(tree: ast.Module, name: str) -> ast.FunctionDef:
-    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+@cache
+def _modules(file: Path, function: str) -> frozenset[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    body = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    known = {node.name for node in _of_context().body if isinstance(node, ast.FunctionDef)}
+    asked = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(body)
+             if isinstance(node, ast.Attribute | ast.Name)} & known - CHECKS - {function}
+    passed_on = frozenset().union(*(_modules(CONTEXT, name) for name in asked))
+    return frozenset(code.imported(body) - CHECKED) | passed_on
+
+
+def _of_context() -> ast.Module:
+    return ast.parse(CONTEXT.read_text(encoding="utf-8"))
 
 
 # ---- data -------------------------------------------------------------------------------------------
@@ -198,7 +210,7 @@ def _of(table: list[tuple[str, str, Any]], stage: Stage, key: str) -> Any:
 @cache
 def keys_of(command: str, detector: str = "") -> frozenset[str]:
     """Keys of params.yaml that code reads which the command can reach."""
-    roots = (*modules_of(command), *([f"detectors.{detector}"] if detector else []))
+    roots = (*modules_of(command), "context", *([f"detectors.{detector}"] if detector else []))
     return frozenset(Reach({*code.files_of(*roots), CLI}, command).keys)
 
 
@@ -244,6 +256,8 @@ class Reach:
         """A function or class that a name stands for in a module, followed from import to import."""
         if path.name == "origin.py" and name in MAKER.values() and name != MAKER.get(self._command):
             return      # what made its data, the data says, and those are made anew
+        if name in CHECKS:
+            return
         module = self.modules[path]
         if node := module.functions.get(name) or module.classes.get(name):
             self._waiting.append((path, node))
