@@ -94,6 +94,7 @@ class Stage:
     commands: tuple[tuple[str, ...], ...]
     deps: frozenset[str]
     params: frozenset[str]
+    outs: frozenset[str]
 
     @property
     def kind(self) -> str:
@@ -116,7 +117,7 @@ def stages(root: Path) -> list[Stage]:
                 else:
                     paths.add(dep.def_path)
             found.append(Stage(stage.addressing, tuple(tuple(c.split()[1:]) for c in commands), frozenset(paths),
-                               frozenset(params)))
+                               frozenset(params), frozenset(out.def_path for out in stage.outs)))
     return found
 
 
