@@ -52,7 +52,9 @@ def main() -> None:
     asked.add_argument("--opened", type=Path, metavar="CLONE", help="a clone that has run, profile and all")
     given = asked.parse_args()
     root = find_root()
-    params, stages = load(Paths(root).params), dvc_deps.stages(root)
+    with tempfile.TemporaryDirectory() as scratch:
+        stages = dvc_deps.stages(dvc_deps.with_every_stage(root, Path(scratch)))
+    params = load(Paths(root).params)
     lacking = [fault for stage in stages for fault in dvc_deps.faults(stage, params)]
     print(f"{len(stages)} stages: {len(lacking)} missing or needless", *lacking, sep="\n  ")
     missed = [*struck(stages, params), *changed(Paths(root))]

@@ -116,9 +116,21 @@ def stages(root: Path) -> list[Stage]:
                     params |= set(dep.params)
                 else:
                     paths.add(dep.def_path)
-            found.append(Stage(stage.addressing, tuple(tuple(c.split()[1:]) for c in commands), frozenset(paths),
+            found.append(Stage(stage.name, tuple(tuple(c.split()[1:]) for c in commands), frozenset(paths),
                                frozenset(params), frozenset(out.def_path for out in stage.outs)))
     return found
+
+
+def with_every_stage(root: Path, scratch: Path) -> Path:
+    """A folder with dvc.yaml and params.yaml in which the optional stages are asked for too."""
+    (scratch / ".dvc").mkdir()
+    (scratch / ".dvc" / "config").write_text("[core]\n    no_scm = True\n")
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    on = text.replace("\nidentity_checks: []\n", "\nidentity_checks: [sface]\n")
+    assert on != text
+    (scratch / "params.yaml").write_text(on, encoding="utf-8")
+    (scratch / "dvc.yaml").write_bytes((root / "dvc.yaml").read_bytes())
+    return scratch
 
 
 def without(stage: Stage) -> Iterator[tuple[str, Stage]]:

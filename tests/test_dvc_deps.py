@@ -16,8 +16,8 @@ PLUGIN = "report.sphinx_ext"        # which the book's own settings name
 
 
 @pytest.fixture(scope="module")
-def stages(repo):
-    return dvc_deps.stages(repo)
+def stages(repo, tmp_path_factory):
+    return dvc_deps.stages(dvc_deps.with_every_stage(repo, tmp_path_factory.mktemp("every")))
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def listed(repo) -> dict[str, tuple[str, ...]]:
 
 
 def test_every_stage_lists_what_it_reads_and_nothing_else(stages, params):
+    assert {stage.kind for stage in stages} == set(dvc_deps.READS)
     assert [fault for stage in stages for fault in dvc_deps.faults(stage, params)] == []
 
 
