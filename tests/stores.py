@@ -58,12 +58,6 @@ def vouch(paths: Paths, params: Params) -> None:
     vouch_for_splits(paths, params)
 
 
-def with_seed(params: Params, seed: int) -> Params:
-    """The same profile with another seed."""
-    changed = {params.profile: params.active.model_copy(update={"seed": seed})}
-    return params.model_copy(update={"profiles": {**params.profiles, **changed}})
-
-
 def vouch_for_store(paths: Paths, params: Params, source: str) -> None:
     """As `prepare` would, whoever wrote it."""
     made = origin.record(origin.of_store(paths, params, source), paths.clips(source), clip_store.FILES)

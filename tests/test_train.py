@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from stores import SOURCES, smoke, vouch, vouch_for_store, with_seed, write_split, write_store
+from stores import SOURCES, smoke, vouch, vouch_for_store, write_split, write_store
+from vouching import with_seed
 
 from thb import code, detectors, loop
 from thb.clip_store import open_clips, read_clips
@@ -259,8 +260,8 @@ def test_the_synthetic_weave_is_learnt(store, params):
 
 
 def test_a_fit_starts_from_the_ffpp_fit(store, params):
-    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 0.0, "min_lr": 0.0,
-                                   "warmup_lr": 0.0})
+    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 1e-30, "min_lr": 0.0,
+                                   "warmup_lr": 0.0, "weight_decay": 0.0})
     write_split(store, settings, pd.concat([read_clips(store, settings, source) for source in SOURCES]), "ffpp")
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, settings, "tall", "all")
