@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from thb import clip, faces
 from thb.clip import Prepared, Row
-from thb.errors import CoverageError, ParamsError
+from thb.errors import CoverageError, ParamsError, printable
 from thb.journal import Journal
 from thb.params import Net, Params, Store
 from thb.paths import Paths
@@ -57,7 +57,7 @@ def run(paths: Paths, params: Params, source: str) -> None:
     profile = params.active
     faces.finder(profile.finder, paths, params.nets)   # one that is unknown, or has no weights, is refused at once
     listed = _listed(paths, params, source)
-    unlisted = [clip.legible(name) for name in layout.unlisted(paths, source, params.source(source))]
+    unlisted = [printable(name) for name in layout.unlisted(paths, source, params.source(source))]
     jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
     with resuming(paths.clips(source)) as part:
         pace = Pace(profile.workers or cores())
