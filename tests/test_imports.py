@@ -18,7 +18,7 @@ FLOORS = [
     {"params", "records", "media"},
     {"nets", "store"},
     {"protocols", "metrics", "published", "splits", "leakage", "sampling", "journal", "pool", "video", "audio",
-     "faces", "roster", "pictures", "sources", "absence", "mini", "detectors", "attention",
+     "faces", "own_videos", "roster", "pictures", "sources", "absence", "mini", "detectors", "attention",
      "identity"},
     {"measure"},
     {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},

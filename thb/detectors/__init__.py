@@ -7,6 +7,7 @@ params.yaml) and `Detector`, which `reads` "frames" (a network, trained by thb.l
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from thb.errors import DataError, ParamsError, unknown
+from thb.records import read_json
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
 
@@ -74,3 +76,14 @@ def restore(path: Path, name: str) -> Any:
     if about.get("detector") != name:
         raise DataError(f"{path} holds weights of {about.get('detector')!r}, not of {name!r}")
     return load(name).Detector.restore(path, configure(name, about["settings"]))
+
+
+def vouched(folder: Path, name: str) -> tuple[Any, dict[str, Any]]:
+    """A trained detector, and what its weights say of themselves; run.json vouches for them."""
+    path, run = folder / "weights.safetensors", read_json(folder / "run.json")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if run.get("weights_sha256") != found:
+        raise DataError(f"{path} has SHA-256 {found[:12]}…, not the {str(run.get('weights_sha256'))[:12]}… of run.json")
+    with safe_open(path, framework="numpy") as file:
+        about = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
+    return restore(path, name), about
