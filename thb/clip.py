@@ -20,6 +20,7 @@ from thb.sampling import kept_frames
 WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
 TEXT = ["clip", "source", "role", "split", "path", "portrait", "driver", "video", "codec", "pix_fmt",
         "audio_codec", "finder", "status", "reason"]
+NO_SOUND = "no sound"       # how the reason begins where there is a sound track that cannot be used
 
 Row = dict[str, object]
 
@@ -84,7 +85,7 @@ def _sound(path: Path, beside: Path | None, footage: video.Footage, store: Store
     try:
         return audio.clip_mel(file, footage.start if own else 0.0, footage.facts.seconds, store.sound), ""
     except (DataError, *DAMAGE) as e:
-        return none, f"no sound: {_said(e)}"
+        return none, f"{NO_SOUND}: {_said(e)}"
 
 
 def _said(error: BaseException) -> str:

@@ -227,7 +227,12 @@ def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -
     counts = _counts(table)
     print(f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
           f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing")
-    if faceless := int(((table["status"] == OK) & (table["face_share"] == 0)).sum()):
+    ok = table[table["status"] == OK]
+    if len(silent := ok[ok["mel_frames"] == 0]):
+        damaged = int(silent["reason"].str.contains(f"{clip.NO_SOUND}: ", regex=False).sum())
+        why = f", in {damaged} of them as it is damaged" if damaged else ""
+        print(f"{source}: {len(silent)} of the {len(ok)} clips that are ok have no usable sound{why}")
+    if faceless := int((ok["face_share"] == 0).sum()):
         print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")
