@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 from clips_made import SAMPLES, needs_samples, tone, with_profile, write_video
-from stores import SIDE, random_clips, smoke, write_store
-from weights_made import THRESHOLD, build, untrained, write_weights
+from stores import random_clips, smoke, write_store
+from weights_made import IMPORTED, VALIDATION, build, untrained, write_weights
 
-from thb import cli, clip, detectors, faces, judges, loop
+from thb import cli, clip, detectors, faces, judges, loop, origin
+from thb.clip_store import open_clips
 from thb.errors import DataError, ParamsError
 from thb.feed import Feed
 from thb.heatmaps import heat
@@ -24,7 +25,7 @@ from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
 from thb.params import switch_profile
 from thb.pictures import seen
-from thb.records import open_clips, read_json
+from thb.records import read_json, write_json
 from thb.report import heat_strip, style
 from thb.roster import roster, usable
 from thb.stages import detect, prepare
@@ -44,7 +45,7 @@ def head() -> np.ndarray:
 @pytest.fixture
 def small(params):
     """Profile smoke."""
-    return smoke(params)
+    return smoke(params, side=128)
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ def ask(*videos, names=(), fit="all", finder="", cam=None, to="") -> detect.Requ
     return detect.Request(videos, names, fit, finder, cam, to)
 
 
-def appointed(paths, names=("tall",), fit="all", finder="") -> list[judges.Judge]:
-    return judges.appoint(paths, names, fit, finder, SURE)
+def appointed(paths, params, names=("tall",), fit="all", finder="") -> list[judges.Judge]:
+    return judges.appoint(paths, names, fit, finder, params.metrics)
 
 
 def lines_of(err: str) -> list[str]:
@@ -91,7 +92,7 @@ def scores(paths, params, *videos, **asked) -> list[float]:
 
 
 def test_good_files_are_scored_and_bad_ones_cost_a_line(project, small, videos, capsys):
-    build(project, small, "tall", threshold=THRESHOLD)
+    build(project, small, "tall", validation=VALIDATION)
     request = ask(videos, videos / "gone.mp4", cam=project.root / "heat", to=str(project.root / "o.json"))
     detect.run(project, small, request)
     out, err = capsys.readouterr()
@@ -135,17 +136,18 @@ def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head)
     file = write_video(project.raw / source.folder / "test" / f"{stem}.mp4", 30, size=(300, 256),
                        picture=np.pad(head, ((0, 0), (22, 22), (0, 0)), mode="edge"))
     one = with_profile(small, finder="haar", workers=1)
+    write_json(origin.record(origin.of_raw(project, one), project.raw, []), project.raw_record)
     prepare.run(project, one, "hallo")
-    store = open_clips(project, ["hallo"])
+    store = open_clips(project, one, ["hallo"])
     expected = loop.score(network, Feed(store, store.rows, torch.device("cpu"), network))
     assert scores(project, one, file) == [float(expected[0])]
 
 
 @pytest.mark.parametrize("name", [name for name in detectors.names() if name not in NETWORKS])
 def test_a_control_is_asked_by_name_and_draws_no_heat(project, small, videos, tmp_path_factory, capsys, name):
-    store = write_store(tmp_path_factory.mktemp("s"), side=SIDE)
+    store = write_store(tmp_path_factory.mktemp("s"), small)
     control = detectors.load(name).Detector(detectors.configure(name, small.detector(name)))
-    control.fit(seen(store, usable(roster(store, "all", ("train",)), "train"), control))
+    control.fit(seen(store, small, usable(roster(store, small, "all", ("train",)), "train"), control))
     write_weights(project, small, name, control)
     with pytest.raises(DataError, match=f"no network has weights of fit 'all'; known: {name}/all"):
         detect.run(project, small, ask(videos))
@@ -187,9 +189,9 @@ def on_command_line(monkeypatch, *arguments: str) -> int:
 # ---- what travels with the weights ------------------------------------------------------------------
 
 
-def test_scores_are_the_same_whatever_profile_is_active(project, params, good):
+def test_scores_are_the_same_whatever_profile_is_active(project, params, small, good):
     """One network reads as smoke does, one as mini; each goes on doing so under every profile, without results/."""
-    build(project, smoke(params), "tall", profile="smoke")
+    build(project, small, "tall", profile="smoke")
     build(project, params, "caddm", profile="mini")
     under = {name: scores(project, params.model_copy(update={"profile": name}), good) for name in params.profiles}
     assert len({tuple(found) for found in under.values()}) == 1
@@ -197,9 +199,9 @@ def test_scores_are_the_same_whatever_profile_is_active(project, params, good):
     assert not (project.root / "results").exists()
 
 
-def test_each_network_gets_the_store_that_it_learnt_from(project, params, good):
+def test_each_network_gets_the_store_that_it_learnt_from(project, params, small, good):
     """Asked together they give what each gives alone, and what its own store gives."""
-    networks = {"tall": build(project, smoke(params), "tall", profile="smoke"),
+    networks = {"tall": build(project, small, "tall", profile="smoke"),
                 "caddm": build(project, params, "caddm", profile="mini")}
     together = scores(project, params, good)
     assert together == [score for name in ("caddm", "tall") for score in scores(project, params, good, names=[name])]
@@ -228,7 +230,7 @@ def test_a_clip_is_read_once_for_all_that_read_it_alike(project, small, good, mo
 ])
 def test_faces_are_found_as_in_training_where_that_works_anywhere(project, small, trained, asked, used, says):
     build(project, small, "tall", finder=trained)
-    (judge,) = appointed(project, finder=asked)
+    (judge,) = appointed(project, small, finder=asked)
     assert judge.finder == used
     assert [caveat for caveat in judge.caveats if "in training" in caveat] == ([says] if says else [])
 
@@ -239,26 +241,25 @@ def test_other_weights_than_run_json_vouches_for_are_refused(project, small, vid
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    with pytest.raises(DataError, match="run.json"):
+    with pytest.raises(DataError, match="is not the file that was written there .* run `thb train tall all`"):
         detect.run(project, small, ask(videos))
 
 
 @pytest.mark.parametrize(("change", "says"), [
-    ({"profile": "mini", "reads": None}, "what they say of the clips that they read is damaged: None"),
-    ({"reads": {"store": {"windows": 0}, "finder": "haar"}}, "of the clips that they read is damaged: {'store'"),
-    ({"threshold": {"value": 0.5}}, "what they say of their threshold is damaged: {'value': 0.5}"),
+    ({"reads": None}, "what they say of the clips that they read is damaged: None"),
+    ({"reads": {"store": {"windows": 0}, "finder": "haar"}}, "of the clips that they read is damaged: {'finder'"),
+    ({"validation": {"corpus": "mini", "real": [0.5]}}, "their validation scores are damaged"),
+    ({"validation": {**VALIDATION, "corpus": "maxi"}}, "their validation scores are damaged"),
 ])
-def test_weights_whose_words_are_damaged_are_refused(project, small, monkeypatch, change, says):
-    build(project, small, "tall")
-    honest = detectors.vouched
-    monkeypatch.setattr(detectors, "vouched", lambda *given: (honest(*given)[0], honest(*given)[1] | change))
+def test_weights_whose_words_are_damaged_are_refused(project, small, change, says):
+    build(project, small, "tall", **change)
     with pytest.raises(DataError, match=f"weights of tall/all: .*{says}") as caught:
-        appointed(project)
+        appointed(project, small)
     assert "\n" not in str(caught.value)
 
 
 def test_a_network_that_its_own_store_cannot_feed_is_refused(project, small, videos):
-    build(project, smoke(small, tall={"test_units": 9}), "tall")
+    build(project, smoke(small, side=128, tall={"test_units": 9}), "tall")
     with pytest.raises(DataError, match="weights of tall/all contradict themselves: test_units 9"):
         detect.run(project, small, ask(videos))
 
@@ -417,7 +418,7 @@ def test_a_pipe_is_no_regular_file_and_is_not_waited_for(project, small, good, c
 
 @pytest.mark.parametrize("left", [True, False])
 def test_of_two_faces_it_is_said_which_is_scored(project, small, head, left, capsys):
-    build(project, small, "tall", threshold=THRESHOLD)
+    build(project, small, "tall", validation=VALIDATION)
     small_one = np.full_like(head, 120)
     small_one[64:192, 64:192] = head[::2, ::2]
     pair = np.concatenate([head, small_one] if left else [small_one, head], axis=1)
@@ -444,7 +445,7 @@ def test_a_clip_with_fewer_frames_than_a_unit_has_no_score(project, small, head,
 
 @pytest.mark.parametrize(("corpus", "kind"), [("mini", "rendered"), ("hub", "published")])
 def test_a_verdicts_own_line_says_for_which_reals_its_bound_holds(project, small, good, corpus, kind, capsys):
-    build(project, small, "tall", corpus=corpus, threshold={**THRESHOLD, "corpus": corpus})
+    build(project, small, "tall", corpus=corpus, validation={**VALIDATION, "corpus": corpus})
     detect.run(project, small, ask(good))
     line, *notes = capsys.readouterr().out.splitlines()[1:]
     assert f"called fake (holds for {kind} reals only) [1" in line
@@ -464,33 +465,43 @@ def test_other_files_that_may_be_meant_are_named_with_their_number(project, smal
 
 
 def test_the_threshold_comes_with_the_weights(project, small):
-    build(project, small, "tall", threshold={**THRESHOLD, "value": 0.6, "n_real": 200, "allowed": 2})
-    (judge,) = appointed(project)
-    assert judge.verdict(0.6) == judges.CALLED
-    assert judge.verdict(0.6 - 1e-9) == judges.NOT_CALLED
+    reals = np.linspace(0, 0.6, 200)
+    told = {"corpus": "mini/no_artefacts", "real": reals.tolist(), "fake": np.linspace(0.5, 0.9, 400).tolist()}
+    build(project, small, "tall", validation=told)
+    (judge,) = appointed(project, small)
+    assert (reals >= judge.bar).sum() <= 2
+    assert (reals >= judge.bar - 0.002).sum() > 2
+    assert judge.verdict(judge.bar) == judges.CALLED
+    assert judge.verdict(judge.bar - 1e-9) == judges.NOT_CALLED
     assert judge.caveats[0].startswith("2 of 200 rendered validation reals may be called fake")
 
 
 @pytest.mark.parametrize(("n", "bound"), [(50, "5.8%"), (99, "3.0%"), (300, "2.6%")])
 def test_the_bound_on_the_true_rate(n, bound):
     """Fifty reals without a false alarm allow 5.8%: 0.942 ** 50 = 0.05."""
-    threshold = judges.Threshold(value=0.5, fpr=0.01, n_real=n, allowed=n // 100, corpus="mini")
+    threshold = judges.Threshold(0.5, 0.01, n, n // 100, "rendered")
     assert f"up to {bound} (95% bound)" in judges._worth(threshold, SURE)[0]
 
 
-@pytest.mark.parametrize(("threshold", "says"), [
-    (None, "without validation reals"), ({**THRESHOLD, "value": None}, "above every validation fake")])
-def test_without_a_usable_threshold_there_is_no_verdict(project, small, threshold, says):
-    build(project, small, "tall", threshold=threshold)
-    (judge,) = appointed(project)
+@pytest.mark.parametrize(("validation", "says"), [
+    (None, "without validation reals"),
+    ({"corpus": "mini", "real": [0.1, 0.9], "fake": [0.2, 0.8]}, "above every validation fake")])
+def test_without_a_usable_threshold_there_is_no_verdict(project, small, validation, says):
+    build(project, small, "tall", validation=validation)
+    (judge,) = appointed(project, small)
     assert (judge.bar, judge.verdict(0.99), judge.holds_for) == (None, judges.NO_THRESHOLD, "")
     assert says in judge.caveats[0]
 
 
-def test_only_rendered_training_clips_are_warned_of(project, small):
-    build(project, small, "tall", fit="imported", corpus="hub")
-    (judge,) = appointed(project, [], "imported")
-    assert not any("rendered" in caveat for caveat in judge.caveats)
+@pytest.mark.parametrize(("about", "says"), [
+    ({"corpus": "hub", "finder": "haar"}, []),
+    ({"corpus": "mini", "finder": "haar"}, ["trained on rendered heads: a verdict on real footage means little"]),
+    ({"run": IMPORTED}, ["trained elsewhere: how their clips were read is not known here; haar finds the faces"]),
+])
+def test_what_the_weights_were_trained_on_is_said_where_it_matters(project, small, about, says):
+    build(project, small, "tall", **about)
+    (judge,) = appointed(project, small)
+    assert list(judge.caveats[1:]) == says
 
 
 # ---- heat maps --------------------------------------------------------------------------------------
@@ -591,9 +602,9 @@ def test_real_clips_are_scored_in_one_go(project, small, capsys):
 
 
 @needs_samples
-def test_real_clips_are_scored_alike_under_every_profile(project, params):
+def test_real_clips_are_scored_alike_under_every_profile(project, params, small):
     for name in ("tall", "lipfd"):
-        build(project, smoke(params), name, threshold=THRESHOLD)
+        build(project, small, name, validation=VALIDATION)
     files = sorted(SAMPLES.rglob("real/celebvhq/*.mp4"))[:2]
     under = [scores(project, params.model_copy(update={"profile": name}), *files) for name in params.profiles]
     assert under[0] == under[1] == under[2]

@@ -15,7 +15,7 @@ from thb import detectors, heatmaps, showcase, splits
 from thb.detectors.base import fake_probability
 from thb.errors import ParamsError
 from thb.heatmaps import Heat, heat, masks, sound_heat
-from thb.mini import renderer, truth
+from thb.mini import truth
 from thb.params import Explained
 from thb.records import (
     CAM_COLUMNS,
@@ -53,12 +53,12 @@ def few(params, sanity=4):
 def write_truth(paths, clips):
     """A face in the middle, its mouth off it, which is a fault in fakes; hair above, neck below."""
     regions = np.zeros((FRAMES, HALF, HALF), np.uint8)
-    regions[:, :20], regions[:, 44:] = renderer.HAIR, renderer.NECK
-    regions[:, 20:44, 20:44] = renderer.FACE
-    regions[:, *MOUTH] = renderer.MOUTH
+    regions[:, :20], regions[:, 44:] = truth.HAIR, truth.NECK
+    regions[:, 20:44, 20:44] = truth.FACE
+    regions[:, *MOUTH] = truth.MOUTH
     paths.truth.mkdir()
     for clip in clips.itertuples():
-        fault = (regions == renderer.MOUTH) & (clip.label == 1)
+        fault = (regions == truth.MOUTH) & (clip.label == 1)
         (paths.truth / f"{clip.clip}.npz").write_bytes(
             truth.pack(truth.Truth(regions, fault, np.zeros((FRAMES, 4)), np.zeros((FRAMES, 5, 2)))))
 

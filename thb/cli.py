@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__, context
-from thb.errors import ParamsError, ThbError
+from thb.errors import ParamsError, ThbError, printable
 
 app = typer.Typer(
     name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -22,7 +22,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
 
-INTERRUPTED = 130       # the shell's own code for Ctrl-C
+INTERRUPTED = (129, 130, 143)       # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
 
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
 
@@ -117,13 +117,14 @@ def score(
     shuffle_labels: ShuffleLabels = False,
 ) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
-    from thb.absence import DRAWN, SCORES, SHUFFLED, Fit
+    from thb.absence import Fit
+    from thb.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND
     from thb.stages import score
 
     if shuffle_sound and shuffle_labels:
         raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
     stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
-    what = SHUFFLED if shuffle_sound else DRAWN if shuffle_labels else SCORES
+    what = SHUFFLED_SOUND if shuffle_sound else SHUFFLED_LABELS if shuffle_labels else SCORES
     paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):
@@ -156,12 +157,17 @@ def import_weights(
 
 def _changes(given: Iterable[str]) -> dict[str, object]:
     """KEY=VALUE words, each value read as params.yaml would read it."""
-    import yaml
+    from thb import plain_yaml
 
-    pairs = [word.partition("=") for word in given]
-    if bad := next((key for key, equals, _ in pairs if not equals), None):
-        raise ParamsError(f"--set {bad!r} is not KEY=VALUE")
-    return {key: yaml.safe_load(value) for key, _, value in pairs}
+    changes: dict[str, object] = {}
+    for word in given:
+        key, equals, value = word.partition("=")
+        if not key or not equals:
+            raise ParamsError(f"--set {word!r} is not KEY=VALUE")
+        if key in changes:
+            raise ParamsError(f"--set gives {key!r} twice; keep one of them")
+        changes[key] = plain_yaml.parse(value, f"--set {key}")
+    return changes
 
 
 @app.command(context_settings={"ignore_unknown_options": True},     # which may be files; _known_or_there looks
@@ -216,6 +222,14 @@ def explain(detector: Annotated[str, typer.Argument(help="a name under `explaine
         explain.run(paths, params, detector)
 
 
+@app.command(epilog="Example:  thb code")
+def code() -> None:
+    """Note for DVC which files of this package each command rests on, and their state."""
+    from thb.stages import code
+
+    code.run(*context.of_clone())
+
+
 @app.command(epilog="Example:  thb contact")
 def contact() -> None:
     """Keep a few frames of each source for the book (embedded corpus only)."""
@@ -242,7 +256,7 @@ def book() -> None:
 
 @app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1")
 def reproduce(
-    jobs: Annotated[int, typer.Option(min=0, help="stages run side by side; 0 = one a core")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, max=1024, help="stages run side by side; 0 = one a core")] = 0,
 ) -> None:
     """Bring every DVC stage up to date, independent ones side by side, and print the book's path."""
     from thb import reproduce
@@ -271,14 +285,14 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 
 def main() -> None:
-    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and INTERRUPTED."""
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and 130."""
     try:
         app()
     except ThbError as error:
-        print(f"thb: {error}", file=sys.stderr)
+        print(f"thb: {printable(error)}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:       # as which typer passes a Ctrl-C on
-        if end.code == INTERRUPTED:
+        if end.code in INTERRUPTED:
             print("thb: interrupted; run the same command again to go on", file=sys.stderr)
         raise
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field, ValidationError
+import numpy as np
+from pydantic import ValidationError
 from scipy.stats import beta
 
-from thb import detectors, faces
-from thb.blocks import Strict
+from thb import detectors, faces, weights
 from thb.errors import DataError, ParamsError, unknown
-from thb.params import Store
-from thb.paths import Paths
+from thb.params import Metrics, Store
+from thb.paths import Paths, check_name
 
 CALLED, NOT_CALLED, NO_THRESHOLD = "called fake", "not called fake", "no threshold"
 REALS = {"mini": "rendered", "hub": "published"}    # corpus -> what its reals are called
@@ -25,19 +25,15 @@ ANYWHERE = "haar"       # the finder of weights whose own works on no foreign vi
 FRAMES_OF = {"facts": 0, "pictures": 2}             # frames that a score of what is no network needs
 
 
-class Threshold(Strict):
+@dataclass(frozen=True)
+class Threshold:
     """What a score is held against: it calls at most `allowed` of `n_real` validation reals fake; None if none can."""
 
     value: float | None
-    fpr: float = Field(gt=0, lt=1)
-    n_real: int = Field(ge=1)
-    allowed: int = Field(ge=0)
-    corpus: Literal["mini", "hub"]
-
-    @property
-    def reals(self) -> str:
-        """Which reals it was set on, and holds for."""
-        return REALS[self.corpus]
+    fpr: float
+    n_real: int
+    allowed: int
+    reals: str          # which ones it was set on, and holds for
 
 
 @dataclass(frozen=True)
@@ -72,18 +68,19 @@ class Judge:
         return self.model.length if self.model.reads == "frames" else FRAMES_OF[self.model.reads]
 
 
-def appoint(paths: Paths, names: Sequence[str], fit: str, finder: str, sure: float) -> list[Judge]:
+def appoint(paths: Paths, names: Sequence[str], fit: str, finder: str, asked: Metrics) -> list[Judge]:
     """The named detectors, or, if none is named, every network that has weights of this fit.
 
-    `finder` is what the user asks for ('' is nothing); `sure` the confidence of the bound on false accusations.
+    `finder` is what the user asks for ('' is nothing); `asked` says at which false-positive rate a score is judged.
     """
+    check_name("fit", fit)
     if finder and finder not in faces.ON_PIXELS:
         raise ParamsError(unknown("face finder", finder, faces.ON_PIXELS))
-    return [_judge(paths, name, fit, finder, sure) for name in dict.fromkeys(names or _with_weights(paths, fit))]
+    return [_judge(paths, name, fit, finder, asked) for name in dict.fromkeys(names or _with_weights(paths, fit))]
 
 
 def _with_weights(paths: Paths, fit: str) -> list[str]:
-    names = [name for name in detectors.names() if _weights(paths, name, fit).is_file()]
+    names = [name for name in detectors.names() if (_folder(paths, name, fit) / weights.FILE).is_file()]
     if networks := [name for name in names if detectors.load(name).Detector.reads == "frames"]:
         return networks
     raise DataError(f"no network has weights of fit {fit!r}{_how_to_get(paths, detectors.names())}")
@@ -92,13 +89,9 @@ def _with_weights(paths: Paths, fit: str) -> list[str]:
 def _how_to_get(paths: Paths, names: Sequence[str]) -> str:
     """The end of a sentence on missing weights."""
     folders = [where(name, "any").parent for name in names for where in (paths.run, paths.imported)]
-    known = [f"{f.name}/{file.parent.name}" for f in folders for file in sorted(f.glob("*/weights.safetensors"))]
+    known = [f"{f.name}/{file.parent.name}" for f in folders for file in sorted(f.glob(f"*/{weights.FILE}"))]
     return (f"; known: {', '.join(known) or 'none yet'}; "
             "`dvc repro` trains them, `thb import-weights` takes over published ones")
-
-
-def _weights(paths: Paths, name: str, fit: str) -> Path:
-    return _folder(paths, name, fit) / "weights.safetensors"
 
 
 def _folder(paths: Paths, name: str, fit: str) -> Path:
@@ -107,19 +100,20 @@ def _folder(paths: Paths, name: str, fit: str) -> Path:
     return imported if imported.is_dir() else paths.run(name, fit)
 
 
-def _judge(paths: Paths, name: str, fit: str, finder: str, sure: float) -> Judge:
+def _judge(paths: Paths, name: str, fit: str, finder: str, asked: Metrics) -> Judge:
     if name not in detectors.names():
         raise ParamsError(unknown("detector", name, detectors.names()))
-    if not _weights(paths, name, fit).is_file():
+    folder = _folder(paths, name, fit)
+    if not (folder / weights.FILE).is_file():
         raise DataError(f"{name} has no weights of fit {fit!r}{_how_to_get(paths, [name])}")
-    model, about = detectors.vouched(_folder(paths, name, fit), name)
+    trained = weights.vouched(paths, folder, name, fit)
     where = f"weights of {name}/{fit}"
-    store, trained_by = _reads(about, where)
-    _check_fits(model, store, where)
+    store, trained_by = _reads(trained.about, where)
+    _check_fits(trained.model, store, where)
     by = finder or (trained_by if trained_by in faces.ON_PIXELS else ANYWHERE)
-    threshold = _threshold(about, where)
-    caveats = (*_worth(threshold, sure), *_origin(about), *_found_otherwise(trained_by, by))
-    return Judge(name, model, store, by, threshold, caveats)
+    threshold = _threshold(trained.about, asked.first_fpr, where)
+    caveats = (*_worth(threshold, asked.confidence), *_origin(trained, trained_by, by))
+    return Judge(name, trained.model, store, by, threshold, caveats)
 
 
 # ---- what the weights say ---------------------------------------------------------------------------
@@ -144,11 +138,17 @@ def _check_fits(model: Any, store: Store, where: str) -> None:
         raise DataError(f"{where} contradict themselves: {e}") from e
 
 
-def _threshold(about: Mapping[str, Any], where: str) -> Threshold | None:
+def _threshold(about: Mapping[str, Any], fpr: float, where: str) -> Threshold | None:
+    """From the validation scores that came with the weights; none where none did."""
     try:
-        return about["threshold"] and Threshold.model_validate(about["threshold"])
-    except (ValidationError, KeyError) as e:
-        raise DataError(f"{where}: what they say of their threshold is damaged: {about.get('threshold')!r}") from e
+        point = weights.operating_point(about, fpr)
+        reals = REALS[about["validation"]["corpus"].partition("/")[0]] if point else ""
+    except (KeyError, TypeError, ValueError, AttributeError) as e:
+        raise DataError(f"{where}: their validation scores are damaged ({type(e).__name__})") from e
+    if point is None:
+        return None
+    value = point.threshold if np.isfinite(point.threshold) else None
+    return Threshold(value, fpr, point.n_real, point.allowed, reals)
 
 
 # ---- what a verdict is worth ------------------------------------------------------------------------
@@ -169,15 +169,13 @@ def _worth(threshold: Threshold | None, sure: float) -> tuple[str, ...]:
             f"rate may still be up to {bound:.1%} ({sure:.0%} bound), and this holds for {threshold.reals} reals only",)
 
 
-def _origin(about: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the weights were trained on, where that matters."""
-    rendered = about.get("corpus") == "mini"
-    return ("trained on rendered heads: a verdict on real footage means little",) if rendered else ()
-
-
-def _found_otherwise(trained_by: str, by: str) -> tuple[str, ...]:
-    """That the faces are not found as they were in training."""
+def _origin(trained: weights.Trained, trained_by: str, by: str) -> tuple[str, ...]:
+    """What the weights were trained on, and how faces were found there, where that matters."""
+    if weights.is_imported(trained.run):
+        return (f"trained elsewhere: how their clips were read is not known here; {by} finds the faces",)
+    rendered = str(trained.about["made_by"]["corpus"]).partition("/")[0] == "mini"
+    said = ("trained on rendered heads: a verdict on real footage means little",) if rendered else ()
     if trained_by == by:
-        return ()
-    then = (f"{trained_by} found the faces" if trained_by in faces.ON_PIXELS else "it was known where the faces are")
-    return (f"in training {then}, here {by} finds them",)
+        return said
+    then = f"{trained_by} found the faces" if trained_by in faces.ON_PIXELS else "it was known where the faces are"
+    return (*said, f"in training {then}, here {by} finds them")

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, Field, ValidationError
 
+from thb import cross_checks, plain_yaml
 from thb.blocks import (
     Ablation,
     DetectorEntry,
     Embedding,
+    Exhibit,
     Explain,
     Explained,
     Fetch,
@@ -28,42 +29,43 @@ from thb.blocks import (
     Strict,
 )
 from thb.errors import ParamsError, unknown
+from thb.ranges import NAME_RULE, Commit, Count, Name, Place, Seed, Share, Whole, shown
 
 
 class Profile(Strict):
     corpus: Literal["mini", "hub"]
-    revision: str | None = None     # a commit of the published dataset
-    raw_dir: str | None = None      # an own copy of the release, or a part of one
-    seed: int
-    workers: int = Field(ge=0)
-    max_failed_share: float = Field(ge=0, le=1)
-    finder: str
+    revision: Commit | None         # of the published dataset; this and the next one are in every profile, for DVC
+    raw_dir: Place | None           # an own copy of the release, or a part of one
+    seed: Seed
+    workers: Annotated[Whole, Field(le=1024)]
+    max_failed_share: Share
+    finder: Literal["truth", "haar", "yunet"]
     explain: Explained
     store: Store
-    render: Render | None = None
+    render: Render | None
     reals: Reals = Reals()
-    detectors: dict[str, dict[str, Any]]
+    detectors: dict[Name, dict[str, Any]]
 
 
 class Params(Strict):
-    profile: str
-    generators: dict[str, Source]
-    sources: dict[str, Source]
-    protocols: dict[str, Protocol]
+    profile: Name
+    generators: dict[Name, Source]
+    sources: dict[Name, Source]
+    protocols: dict[Name, Protocol]
     metrics: Metrics
-    detectors: dict[str, DetectorEntry]
-    exhibits: dict[str, dict[str, Any]]
-    ablations: dict[str, Ablation]
-    ablated: list[str]              # detectors that are fitted to control corpora too
-    explained: list[str]            # networks whose heat maps are read
+    detectors: dict[Name, DetectorEntry]
+    exhibits: dict[Name, dict[str, Any]]
+    ablations: dict[Name, Ablation]
+    ablated: list[Name]             # detectors that are fitted to control corpora too
+    explained: list[Name]           # networks whose heat maps are read
     explain: Explain
     fetch: Fetch
-    sound_checks: list[str]         # detectors that hear, whose `all` fit is also scored with shuffled sound
-    label_checks: dict[str, Annotated[int, Field(ge=2)]] = {}   # detector -> fits on labels that say nothing
-    nets: dict[str, Net] = {}       # small networks of others: the face finder's, the identity check's
+    sound_checks: list[Name]        # detectors that hear, whose `all` fit is also scored with shuffled sound
+    label_checks: dict[Name, Annotated[Count, Field(ge=2, le=1000)]]    # detector -> fits on labels that say nothing
+    nets: dict[Name, Net]           # small networks of others: the face finder's, the identity check's
     identity: Identity
-    identity_checks: list[str] = []     # embeddings by which the faces of training and test are compared; none: by name
-    profiles: dict[str, Profile]
+    identity_checks: list[Name]     # embeddings by which the faces of training and test are compared; none: by name
+    profiles: dict[Name, Profile]
 
     @property
     def active(self) -> Profile:
@@ -107,13 +109,7 @@ class Params(Strict):
 
 def load(path: Path) -> Params:
     """Read and check params.yaml; any fault is one line that names it."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise ParamsError(f"cannot read {path.name}: {e.strerror}") from e
-    except yaml.YAMLError as e:
-        raise ParamsError(f"{path.name} is not YAML: {' '.join(str(e).split())}") from e
-    return parse(raw)
+    return parse(plain_yaml.load(path))
 
 
 def parse(raw: Mapping[str, Any]) -> Params:
@@ -123,33 +119,55 @@ def parse(raw: Mapping[str, Any]) -> Params:
     try:
         params = Params.model_validate(raw)
     except ValidationError as e:
-        raise ParamsError(_explain(e)) from e
-    _check_names(params)
+        raise ParamsError(_explain(e, Params)) from e
+    _check(params)
     return params
 
 
-def _check_names(p: Params) -> None:
-    """Cross-references that types cannot see."""
+def _check(p: Params) -> None:
+    """What types cannot see: names that refer to another block, and blocks that must go together."""
     if p.profile not in p.profiles:
         raise ParamsError(unknown("profile", p.profile, p.profiles))
-    if set(p.generators) != set(p.of_role("generator")):
-        raise ParamsError("`generators` must hold exactly the sources of role generator; "
-                          f"sources has {', '.join(p.of_role('generator'))}")
-    for key, names in {"ablated": p.ablated, "sound_checks": p.sound_checks, "label_checks": p.label_checks}.items():
-        if odd := [name for name in names if name not in p.detectors]:
-            raise ParamsError(unknown(f"detector in {key}", odd[0], p.detectors))
-    networks = [name for name, entry in p.detectors.items() if entry.parameters]
-    for key, names in {"explained": p.explained, "explain.reference": [p.explain.reference]}.items():
-        if odd := [name for name in names if name not in networks]:
-            raise ParamsError(unknown(f"network in {key}", odd[0], networks))
-    for name in p.identity.embeddings:
-        if name not in p.nets:
-            raise ParamsError(unknown("network in identity.embeddings", name, p.nets))
-    for name in p.identity_checks:
-        if name not in p.identity.embeddings:
-            raise ParamsError(unknown("network in identity_checks", name, p.identity.embeddings))
+    cross_checks.sources(p.sources, p.generators)
+    cross_checks.protocols(p.protocols, {source.role for source in p.sources.values()})
+    cross_checks.metrics(p.metrics)
+    cross_checks.nets(p.nets, p.identity)
+    _check_lists(p)
     for name, profile in p.profiles.items():
         _check_profile(p, name, profile)
+    cross_checks.detectors(p.detectors)
+    for name, ablation in p.ablations.items():
+        if ablation == Ablation():
+            raise ParamsError(f"ablations.{name} changes nothing; known: {', '.join(Ablation.model_fields)}")
+    for name, entry in p.exhibits.items():
+        _check_exhibit(p, name, entry)
+
+
+def _check_lists(p: Params) -> None:
+    """Every list of names holds each once, and none that is not there."""
+    networks = [name for name, entry in p.detectors.items() if entry.parameters]
+    for kind, key, names, known in (
+        ("detector", "ablated", p.ablated, p.detectors), ("detector", "sound_checks", p.sound_checks, p.detectors),
+        ("detector", "label_checks", list(p.label_checks), p.detectors),
+        ("network", "explained", p.explained, networks),
+        ("network", "explain.reference", [p.explain.reference], networks),
+        ("network", "identity_checks", p.identity_checks, p.identity.embeddings),
+    ):
+        cross_checks.once(key, names)
+        if odd := [name for name in names if name not in known]:
+            raise ParamsError(unknown(f"{kind} in {key}", odd[0], known))
+    if p.explain.reference not in p.explained:
+        raise ParamsError(unknown("network in explain.reference", p.explain.reference, p.explained))
+
+
+def _check_exhibit(p: Params, name: str, entry: Mapping[str, Any]) -> None:
+    where, rates = f"exhibits.{name}", list(p.metrics.fpr)
+    try:
+        exhibit = Exhibit.model_validate(entry)
+    except ValidationError as e:
+        raise ParamsError(_explain(e, Exhibit, where)) from e
+    cross_checks.exhibit(where, exhibit, {"protocol": p.protocols, "detector": p.detectors, "generator": p.generators,
+                                          "metric": cross_checks.metric_names(p.metrics), "rate": rates})
 
 
 def _check_profile(p: Params, name: str, profile: Profile) -> None:
@@ -163,29 +181,39 @@ def _check_profile(p: Params, name: str, profile: Profile) -> None:
         for key in profile.detectors[detector]:
             if key not in entry.defaults:
                 raise ParamsError(unknown(f"key in {where}.detectors.{detector}", key, entry.defaults))
-    if profile.corpus == "mini" and profile.render is None:
+    cross_checks.store(f"{where}.store", profile.store)
+    if profile.corpus == "hub":
+        return _check_published(where, profile)
+    if profile.render is None:
         raise ParamsError(f"{where} renders its corpus and needs `render:`")
-    roles_and_sources = [*p.sources, "generator", "unseen", "real", "swap"]
-    for key in profile.render.clips if profile.render else ():
-        if key not in roles_and_sources:
-            raise ParamsError(unknown(f"key in {where}.render.clips", key, roles_and_sources))
+    cross_checks.render(f"{where}.render", profile.render, p.sources)
 
 
-def _explain(error: ValidationError) -> str:
+def _check_published(where: str, profile: Profile) -> None:
+    if profile.revision is None:
+        raise ParamsError(f"{where}.revision is null: the published corpus needs a commit (40 digits of 0-9a-f)")
+    if profile.finder == "truth":
+        raise ParamsError(f"{where}.finder is 'truth', which only a rendered corpus knows; known here: haar, yunet")
+
+
+def _explain(error: ValidationError, model: type[BaseModel], inside: str = "") -> str:
     """One fault of a pydantic report, as one line; an unknown key before what it may have been meant for."""
     first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
-    where = ".".join(str(part) for part in first["loc"])
+    loc = [str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "literal["))]
+    where = ".".join([inside, *loc] if inside else loc)
     if first["type"] == "extra_forbidden":
-        parent = ".".join(str(part) for part in first["loc"][:-1]) or "params.yaml"
-        return unknown(f"key in {parent}", first["loc"][-1], _known_keys(first["loc"][:-1]))
+        parent = ".".join(loc[:-1]) or "params.yaml"
+        return unknown(f"key in {parent}", loc[-1], _known_keys(model, first["loc"][:-1]))
     if first["type"] == "missing":
         return f"params.yaml lacks {where}"
-    return f"params.yaml: {where} = {first.get('input')!r}: {first['msg'].lower()}"
+    if first["type"] == "string_pattern_mismatch" and first["loc"][-1] == "[key]":
+        parent = ".".join(loc[:-2])
+        return f"params.yaml: {shown(first['input'])} in {parent} is no name; one is {NAME_RULE}"
+    return f"params.yaml: {where} = {shown(first.get('input'))}: {first['msg'].lower()}"
 
 
-def _known_keys(loc: tuple[Any, ...]) -> list[str]:
+def _known_keys(model: Any, loc: tuple[Any, ...]) -> list[str]:
     """The field names that the model at `loc` knows; a mapping's own keys are stepped over."""
-    model: Any = Params
     for part in loc:
         if part in getattr(model, "model_fields", {}):
             model = _inner(model.model_fields[part].annotation)
@@ -199,12 +227,20 @@ def _inner(annotation: Any) -> Any:
 
 
 def switch_profile(path: Path, name: str) -> None:
-    """Rewrite the `profile:` word on params.yaml's first line, keeping its comment."""
-    text = path.read_text(encoding="utf-8")
-    switched, n = re.subn(r"\A(profile:\s*)\S+", rf"\g<1>{name}", text)
+    """Rewrite the `profile:` word on params.yaml's first line, keeping all else to the byte."""
+    from thb.records import write_atomic
+
+    known = load(path).profiles
+    if name not in known:
+        raise ParamsError(unknown("profile", name, known))
+    switched, n = re.subn(rb"\A(profile:[ ]*)[A-Za-z0-9_]+", rb"\g<1>" + name.encode(), path.read_bytes())
     if not n:
         raise ParamsError("the first line of params.yaml must be `profile: <name>`")
-    parse(yaml.safe_load(switched))
-    part = path.with_suffix(".yaml.part")
-    part.write_text(switched, encoding="utf-8")
-    part.replace(path)
+    write_atomic(path, lambda part: _put_checked(part, switched, name))
+
+
+def _put_checked(part: Path, content: bytes, name: str) -> None:
+    """Nothing takes the place of params.yaml that does not read as this profile."""
+    part.write_bytes(content)
+    if load(part).profile != name:
+        raise ParamsError(f"the first line of params.yaml does not set the profile; write `profile: {name}` there")

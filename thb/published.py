@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from thb.errors import DataError
+from thb.errors import DataError, ParamsError, unknown
 from thb.params import Params
+from thb.records import read_csv
 
 CELLS = "tables_5_6_7_D9_D10_all_long.csv"                  # the paper's first version
+SOURCES = "release_counts.csv"                              # every source of the release, reals among them
+FAKES = "table2_generators.csv"                             # generators that the paper names, benchmarked or not
 LATER = "later_version_site_results_p1_p2_p3.csv"           # its later one, as the project's page shows it
 
 
@@ -30,3 +33,28 @@ def printed_value(cells: dict, params: Params, protocol: str, detector: str, gen
     key = (params.protocols[protocol].printed, params.detectors[detector].printed,
            params.sources[generator].printed, metric)
     return cells.get(key, float("nan"))
+
+
+def check_printed(folder: Path, params: Params) -> None:
+    """Refuse a name that is said to be printed and is not; face swaps are no row of the paper's, and go by any name."""
+    keys = [*printed_cells(folder), *printed_cells(folder, LATER)]
+    protocols, detectors, generators = (list(dict.fromkeys(key[axis] for key in keys)) for axis in range(3))
+    fakes = {*generators, *_column(folder, FAKES, "generator")}
+    sources = _column(folder, SOURCES, "source")
+    known = {"real": [s for s in sources if s not in fakes]}
+    for name, source in params.sources.items():
+        if source.role != "swap":
+            _one_of(f"sources.{name}", source.printed, known.get(source.role, [s for s in sources if s in fakes]))
+    for name, protocol in params.protocols.items():
+        _one_of(f"protocols.{name}", protocol.printed, protocols)
+    for name, entry in params.detectors.items():
+        _one_of(f"detectors.{name}", entry.printed, detectors)
+
+
+def _one_of(where: str, printed: str | None, known: list[str]) -> None:
+    if printed is not None and printed not in known:
+        raise ParamsError(unknown(f"name in {where}.printed", printed, known))
+
+
+def _column(folder: Path, name: str, column: str) -> list[str]:
+    return list(read_csv(folder / name, [column])[column])

@@ -7,11 +7,11 @@ params.yaml) and `Detector`, which `reads` "frames" (a network, trained by thb.l
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,9 +20,10 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from thb.errors import DataError, ParamsError, unknown
-from thb.records import read_json
+from thb.ranges import shown
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
+_AGAIN = "train or import it again"
 
 
 def names() -> list[str]:
@@ -45,45 +46,61 @@ def configure(name: str, settings: Mapping[str, Any]) -> Any:
         if key not in known:
             raise ParamsError(unknown(f"key in detectors.{name}", key, known))
     try:
-        return TypeAdapter(config).validate_python(dict(settings))
+        return _reader(config).validate_python(dict(settings))
     except ValidationError as e:
         raise ParamsError(_explain(name, e)) from e
+    except ParamsError as e:
+        raise ParamsError(f"detectors.{name}: {e}") from e
+
+
+@cache
+def _reader(config: type) -> TypeAdapter:
+    return TypeAdapter(config)
 
 
 def _explain(name: str, error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
-    if first["type"] in ("missing", "missing_argument"):
+    if first["type"] == "missing_argument" or (first["type"] == "missing" and len(first["loc"]) == 1):
         return f"detectors.{name}.defaults lacks {where!r}"
-    return f"detectors.{name}.{where} = {first['input']!r}: {first['msg'].lower()}"
+    return f"detectors.{name}.{where} = {shown(first['input'])}: {first['msg'].lower()}"
 
 
-def describe(name: str, config: Any) -> dict[str, str]:
-    """What a weights file says about itself, so that it can be rebuilt from the file alone."""
-    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config)}, sort_keys=True)}
+def describe(name: str, config: Any, **more: Any) -> dict[str, str]:
+    """What a weights file says about itself, so that it can be rebuilt and used from the file alone."""
+    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config), **more}, sort_keys=True)}
 
 
-def restore(path: Path, name: str) -> Any:
-    """A trained detector, with the settings that its weights were trained with."""
+def about(path: Path) -> dict[str, Any]:
+    """What a weights file says about itself: at least its detector and the settings it was trained with."""
     if not path.is_file():
         fit = f"{path.parent.parent.name}/{path.parent.name}"
         raise DataError(f"missing {path.name} of {fit}; run `dvc repro` to train it")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except SafetensorError as e:
+            written = (file.metadata() or {}).get(_METADATA, "{}")
+    except (SafetensorError, OSError) as e:
         raise DataError(f"{path} is not a whole safetensors file: {e}") from e
-    if about.get("detector") != name:
-        raise DataError(f"{path} holds weights of {about.get('detector')!r}, not of {name!r}")
-    return load(name).Detector.restore(path, configure(name, about["settings"]))
+    try:
+        said = json.loads(written)
+    except (ValueError, RecursionError) as e:
+        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no JSON ({e})") from e
+    if not isinstance(said, dict) or not isinstance(said.get("settings", {}), dict):
+        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no mapping with `detector` "
+                        "and `settings`")
+    return {"detector": None, "settings": {}, **said}
 
 
-def vouched(folder: Path, name: str) -> tuple[Any, dict[str, Any]]:
-    """A trained detector, and what its weights say of themselves; run.json vouches for them."""
-    path, run = folder / "weights.safetensors", read_json(folder / "run.json")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if run.get("weights_sha256") != found:
-        raise DataError(f"{path} has SHA-256 {found[:12]}…, not the {str(run.get('weights_sha256'))[:12]}… of run.json")
-    with safe_open(path, framework="numpy") as file:
-        about = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    return restore(path, name), about
+def restore(path: Path, name: str) -> Any:
+    """A trained detector, with the settings that its weights were trained with."""
+    said = about(path)
+    if said["detector"] != name:
+        raise DataError(f"{path} holds weights of {said['detector']!r}, not of {name!r}")
+    try:
+        return load(name).Detector.restore(path, configure(name, said["settings"]))
+    except ParamsError as e:
+        raise DataError(f"{path} has settings of another version of {name}: {e}; {_AGAIN}") from e
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, SafetensorError, TypeError,
+            ValueError) as e:
+        why = " ".join(str(e).split())[:200] or type(e).__name__
+        raise DataError(f"{path} holds no {name} that can be built from its settings: {why}; {_AGAIN}") from e

@@ -8,17 +8,23 @@ which frames are seen, how units become a clip's score, how it is trained, how w
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 
+from thb.detectors.parts.images import native_fits
 from thb.errors import DataError, ParamsError
+from thb.ranges import REPOSITORY, Amount, Count, Part, Positive, Strength, Whole, shown
+
+ORIGIN = rf"none|[^\x00]+\.safetensors|hub:{REPOSITORY}(@[A-Za-z0-9][A-Za-z0-9._-]*)?"     # of `init_weights`
 
 
 @dataclass(frozen=True)
@@ -28,26 +34,62 @@ class Training:
     compat: Literal["fixed", "official"]        # official: the published code's habits, faults included
     start_from: Literal["scratch", "ffpp"]      # ffpp: the fit on face swaps
     init_weights: str                           # none | a safetensors file | hub:<repository>@<revision>
-    epochs: int
-    repeats: int                                # times an epoch visits each clip
-    batch: int                                  # clips
-    train_units: int                            # units drawn from a clip for one training step
-    test_units: int                             # units of a clip that are scored
+    epochs: Count
+    repeats: Count                              # times an epoch visits each clip
+    batch: Count                                # clips
+    train_units: Count                          # units drawn from a clip for one training step
+    test_units: Count                           # units of a clip that are scored
     pool: Literal["logit", "probability"]       # what is averaged over a clip's units
     optimiser: Literal["adamw", "sgd"]
-    momentum: float                             # AdamW's first beta, or SGD's momentum
-    weight_decay: float
+    momentum: Part                              # AdamW's first beta, or SGD's momentum
+    weight_decay: Strength
     decay: Literal["all", "matrices"]           # matrices: biases, gains and norms are not decayed
-    clip_grad: float                            # no element of a gradient beyond this; 0: no limit
-    lr: float                                   # at the end of the warm-up
+    clip_grad: Amount                           # no element of a gradient beyond this; 0: no limit
+    lr: Annotated[Positive, Field(le=10)]       # at the end of the warm-up
     schedule: Literal["cosine", "steps"]
-    lr_steps: tuple[tuple[float, float], ...]   # steps: (epoch, the rate from there on)
-    warmup_epochs: float
-    warmup_lr: float
-    min_lr: float                               # cosine's end
+    lr_steps: tuple[tuple[Amount, Strength], ...]   # steps: (epoch, the rate from there on)
+    warmup_epochs: Amount
+    warmup_lr: Strength
+    min_lr: Strength                            # cosine's end
     lr_every: Literal["epoch", "batch"]         # how often the rate moves
-    lr_delay: int                               # epochs by which the schedule lags
-    label_smoothing: float
+    lr_delay: Whole                             # epochs by which the schedule lags
+    label_smoothing: Part
+
+    def __post_init__(self) -> None:
+        """What only fits together in some ways; a detector's own Config adds its own."""
+        if not re.fullmatch(ORIGIN, self.init_weights):
+            raise ParamsError(f"init_weights {shown(self.init_weights)}; known: none, a .safetensors file, "
+                              "hub:<owner>/<name>@<revision>")
+        for key in ("warmup_epochs", "lr_delay"):
+            if getattr(self, key) > self.epochs:
+                raise ParamsError(f"{key} {getattr(self, key):g} is more than epochs: {self.epochs}; make it less")
+        for key in ("warmup_lr", "min_lr"):
+            if getattr(self, key) > self.lr:
+                raise ParamsError(f"{key} {getattr(self, key):g} is more than lr: {self.lr:g}; make it less")
+        starts = [start for start, _ in self.lr_steps]
+        if starts != sorted(set(starts)):
+            raise ParamsError(f"lr_steps begin at epochs {starts}; each must begin after the one before")
+
+    @property
+    def makes_fakes(self) -> bool:
+        """Whether it trains on fakes of its own making, and so learns even from labels that say nothing."""
+        return False
+
+    def check_store(self, store: Any, length: int, explained: int = 0) -> None:
+        """Refuse a clip store (params.yaml's `store`) that lacks the units of `length` frames that are wanted."""
+        for key, units in (("test_units", self.test_units), ("explain.units", explained)):
+            if units > (kept := store.windows * (store.run // length)):
+                raise ParamsError(f"{key} {units}: the store keeps {kept} units of {length} frames a clip; "
+                                  "raise store.windows or store.run")
+        if self.train_units > store.windows:
+            raise ParamsError(f"train_units {self.train_units}: the store keeps {store.windows} windows a clip; "
+                              "raise store.windows")
+        if getattr(self, "crop", None) == "native":
+            native_fits(self.size, store.size)
+
+    def _divides(self, key: str, of: int, by: str, what: int) -> None:
+        if of % what:
+            raise ParamsError(f"{key} {of} is no multiple of {by}: {what}; change one of them")
 
 
 @dataclass(frozen=True)

@@ -31,32 +31,51 @@ from thb.detectors.parts.images import convolution, fine_detail, pixel_square, s
 from thb.detectors.parts.placement import aligned, cut_out, jittered, mirrored, stretched_over
 from thb.detectors.parts.weights import load_backbone
 from thb.errors import ParamsError
+from thb.ranges import Amount, Factor, Part, Share, Side, Strength, Width
 from thb.torch_compat import backbone
 
 # Where the aligned crop has eyes, nose and corners of the mouth: pixels of 224.
 TEMPLATE = ((75.75, 92.56), (147.75, 92.38), (111.63, 144.58), (81.90, 186.02), (141.85, 185.42))
 # Channels of a published network -> its backbone and dropout.
 PUBLISHED = {512: ("resnet34", 0.0), 1536: ("tf_efficientnet_b3", 0.3), 1792: ("tf_efficientnet_b4", 0.4)}
+HALVINGS = 5                    # of a published backbone
 WHOLE = (0.0, 0.0, 1.0, 1.0)    # the box of a fake that may be fake all over
 
 
 @dataclass(frozen=True)
 class Config(Training):
     backbone: Literal["resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"]
-    widths: tuple[int, ...]                 # channels of its convolutions, each of which halves; small only
-    size: int                               # pixels of the crop's side; the backbone must make 7 x 7 of it
+    widths: tuple[Width, ...]               # channels of its convolutions, each of which halves; small only
+    size: Side                              # pixels of the crop's side; the backbone must make 7 x 7 of it
     crop: Literal["aligned", "native"]      # aligned: to the template; native: `size` pixels as they are
-    margin: float                           # side of the square, times the box, of an unaligned face without landmarks
-    dropout: float                          # of what the backbone saw
-    drop_path: float                        # EfficientNets only
-    flip: float                             # chance of mirroring; official: never
-    jitter: float                           # of alignment in training: 1 as published, 0 none
-    augment: float                          # times the published chances of worse pictures
-    swaps: tuple[float, float, float, float]    # of a fake with its original: real face, fake face, untouched, patch
-    poisson: float                          # chance of Poisson blending in place of alpha
-    mask_warp: float                        # chance that a face's outline is bent
-    self_blend: float                       # share of reals blended with a copy of themselves into fakes
-    box_loss: float                         # weight of the detection loss
+    margin: Factor                          # side of the square, times the box, of an unaligned face without landmarks
+    dropout: Part                           # of what the backbone saw
+    drop_path: Part                         # EfficientNets only
+    flip: Share                             # chance of mirroring; official: never
+    jitter: Strength                        # of alignment in training: 1 as published, 0 none
+    augment: Strength                       # times the published chances of worse pictures
+    swaps: tuple[Share, Share, Share, Share]    # of a fake with its original: real face, fake face, untouched, patch
+    poisson: Share                          # chance of Poisson blending in place of alpha
+    mask_warp: Share                        # chance that a face's outline is bent
+    self_blend: Share                       # share of reals blended with a copy of themselves into fakes
+    box_loss: Amount                        # weight of the detection loss
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not math.isclose(sum(self.swaps), 1, abs_tol=1e-6):
+            raise ParamsError(f"swaps {list(self.swaps)} are shares of one whole, but add up to {sum(self.swaps):g}")
+        if (self.backbone == "small") != bool(self.widths):
+            raise ParamsError(f"widths {list(self.widths)} are the small backbone's, and it has no others "
+                              f"(backbone: {self.backbone})")
+        halvings, left = len(self.widths) or HALVINGS, SCALES[0][0]
+        if math.ceil(self.size / 2 ** halvings) != left:
+            what = "widths" if self.widths else "stages of the backbone"
+            raise ParamsError(f"{halvings} {what} halve {self.size} px {halvings} times, which must leave {left}; "
+                              "change size or widths")
+
+    @property
+    def makes_fakes(self) -> bool:
+        return True
 
 
 class Detector(Network):
@@ -199,7 +218,7 @@ def _bgr(frames: Tensor) -> Tensor:
 def _backbone(c: Config) -> nn.Module:
     """With `forward_features` and `num_features`, and no head."""
     if c.backbone == "small":
-        return HighPass(c.widths, c.size)
+        return HighPass(c.widths)
     if c.backbone == "resnet34":
         return backbone("timm.models.resnet").resnet34(num_classes=0, global_pool="", zero_init_last=False)
     build = getattr(backbone("timm.models.efficientnet"), c.backbone)
@@ -211,11 +230,8 @@ class HighPass(nn.Module):
     learns the faces of the training portraits by heart.
     """
 
-    def __init__(self, widths: tuple[int, ...], size: int) -> None:
+    def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
-        if math.ceil(size / 2 ** len(widths)) != SCALES[0][0]:
-            raise ParamsError(f"caddm: {len(widths)} widths halve {size} px {len(widths)} times, which must leave "
-                              f"{SCALES[0][0]}; change size or widths")
         self.num_features = widths[-1]
         self.standardise = nn.BatchNorm2d(3, affine=False)
         steps = itertools.pairwise((3, *widths))

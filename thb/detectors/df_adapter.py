@@ -18,16 +18,18 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square, square_around
 from thb.detectors.parts.weights import load_backbone
 from thb.errors import ParamsError
+from thb.ranges import Count, Factor, Flag, Share, Side, Whole, Width
 from thb.torch_compat import backbone
 
 timm_vit = backbone("timm.models.vision_transformer")
@@ -40,22 +42,41 @@ EPS = 1e-6              # of every norm: timm's ViT uses it, and so does what wa
 class Config(Training):
     readout: Literal["pooled", "cls", "first"]   # what the head reads; official: always the first token of c
     save: Literal["all", "trainable"]       # trainable: weights files leave out what `init_weights` gives again
-    frozen: bool                            # whether the ViT keeps the weights that it starts from
-    size: int                               # pixels of the crop's side
+    frozen: Flag                            # whether the ViT keeps the weights that it starts from
+    size: Annotated[Side, Field(ge=32)]     # pixels of the crop's side
     crop: Literal["scaled", "native"]       # scaled: `margin` x the box; native: `size` pixels as they are
-    margin: float
-    flip: float                             # chance of mirroring
+    margin: Factor
+    flip: Share                             # chance of mirroring
     stem: Literal["patch", "highpass"]      # patch: the ViT's own; highpass: convolutions on high-passed pixels
-    stem_width: int                         # channels of the first convolution; highpass only
-    patch: int                              # pixels a token of the ViT
-    dim: int
-    depth: int                              # blocks of the ViT
-    heads: int
-    mlp: float
-    bottleneck: int                         # width of the adapter beside each MLP
-    prior_width: int                        # channels of the spatial prior's first convolutions
-    interactions: int                       # each is followed by its share of the blocks
-    cross_heads: int
+    stem_width: Whole                       # channels of the first convolution; highpass only
+    patch: Annotated[Count, Field(ge=2, le=256)]    # pixels a token of the ViT
+    dim: Width
+    depth: Annotated[Count, Field(le=200)]  # blocks of the ViT
+    heads: Annotated[Count, Field(le=256)]
+    mlp: Factor
+    bottleneck: Width                       # width of the adapter beside each MLP
+    prior_width: Width                      # channels of the spatial prior's first convolutions
+    interactions: Annotated[Count, Field(le=200)]   # each is followed by its share of the blocks
+    cross_heads: Annotated[Count, Field(le=256)]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._divides("size", self.size, "patch", self.patch)
+        self._divides("dim", self.dim, "heads", self.heads)
+        self._divides("dim", self.dim, "cross_heads", self.cross_heads)
+        if self.depth % self.interactions:
+            raise ParamsError(f"depth {self.depth} cannot be shared among interactions: {self.interactions}; "
+                              "use a multiple")
+        if self.readout == "cls" and self.depth < 2:
+            raise ParamsError(f"readout: cls needs a block before the last; depth {self.depth} must be at least 2")
+        if self.stem == "highpass" and (not self.stem_width or self.patch & (self.patch - 1)):
+            raise ParamsError(f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
+                              f"positive, patch {self.patch} a power of 2")
+        pinned = self.init_weights != "none" and (not self.init_weights.startswith("hub:") or "@" in self.init_weights)
+        if self.save == "trainable" and not (self.frozen and pinned):
+            raise ParamsError("save: trainable needs frozen: true and init_weights that stay what they are: a file, "
+                              f"or hub:<repository>@<revision> (frozen: {self.frozen}, "
+                              f"init_weights: {self.init_weights!r})")
 
 
 class Detector(Network):
@@ -64,7 +85,6 @@ class Detector(Network):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         c = config
-        check(c)
         self.vit = timm_vit.VisionTransformer(
             img_size=c.size, patch_size=c.patch, num_classes=0, embed_dim=c.dim, depth=c.depth, num_heads=c.heads,
             mlp_ratio=c.mlp, block_fn=AdaptedBlock)
@@ -151,16 +171,6 @@ class Detector(Network):
         if self.config.save == "trainable":
             self.warm_start()
         super().take_weights(weights, path)
-
-
-def check(c: Config) -> None:
-    """Settings that only fit together in some ways."""
-    if c.depth % c.interactions:
-        raise ParamsError(f"depth {c.depth} cannot be shared among interactions: {c.interactions}; use a multiple")
-    pinned = c.init_weights != "none" and (not c.init_weights.startswith("hub:") or "@" in c.init_weights)
-    if c.save == "trainable" and not (c.frozen and pinned):
-        raise ParamsError("save: trainable needs frozen: true and init_weights that stay what they are: a file, "
-                          f"or hub:<repository>@<revision> (frozen: {c.frozen}, init_weights: {c.init_weights!r})")
 
 
 # ── Adapters inside the ViT ──────────────────────────────────────────────────────────────────────

@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from thb.detectors.parts.logistic import Logistic, fitted, probability
+from thb.ranges import Count
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BLOCK = 8           # pixels between the block edges of JPEG and of most video codecs
@@ -28,7 +29,7 @@ FAINT = 1e-3        # grey values; below it no measure that is taken as a logari
 
 @dataclass(frozen=True)
 class Config(Logistic):
-    runs: int       # runs of consecutive frames that are looked at, evenly spaced among those kept
+    runs: Count     # runs of consecutive frames that are looked at, evenly spaced among those kept
 
 
 class Detector:

@@ -19,25 +19,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts import lipfd_picture as drawn
-from thb.detectors.parts.images import convolution, fine_detail, normalise
+from thb.detectors.parts.images import native_fits, normalise
 from thb.detectors.parts.lipfd_names import published
+from thb.detectors.parts.lipfd_small import DetailRegions, LipsAndVoice
 from thb.detectors.parts.weights import load_backbone, weights_file
 from thb.errors import ParamsError
+from thb.ranges import Amount, Count, Flag, Share, Side, Whole, Width
 from thb.torch_compat import backbone
 
 VisionTransformer = backbone("timm.models.vision_transformer").VisionTransformer
 timm_resnet = backbone("timm.models.resnet")
 
 WHOLE, PATCH = 1120, 14             # pixels: the side of the picture as shown, and of a token in a fifth of it
+STAGES = 4                          # of a ResNet
 PROJECTED = 768                     # width of CLIP's shared space
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -45,18 +49,45 @@ CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.261302
 @dataclass(frozen=True)
 class Config(Training):
     encoder: Literal["clip", "small"]
-    frozen_encoder: bool            # clip only: train what stands before and beside it
-    size: int                       # pixels of a crop's side
-    dim: int                        # channels of the encoder's tokens; small: of the regions' features
-    depth: int                      # blocks of the encoder; clip only
-    heads: int                      # of attention in a block; clip only
-    layers: tuple[int, ...]         # the ResNet's blocks, by stage; clip only
-    width: int                      # channels of the first convolution; small only
-    lips: int                       # pixels about the mouth, as they are; small only
-    measures: int                   # what lips and voice are compared by; small only
-    ra_weight: float                # of the region-awareness loss
-    flip: float                     # chance of mirroring
-    sync_weight: float              # of telling a real window's sound from another's; small only
+    frozen_encoder: Flag            # clip only: train what stands before and beside it
+    size: Annotated[Side, Field(ge=32)]     # pixels of a crop's side
+    dim: Width                      # channels of the encoder's tokens; small: of the regions' features
+    depth: Annotated[Count, Field(le=200)]  # blocks of the encoder; clip only
+    heads: Annotated[Count, Field(le=256)]  # of attention in a block; clip only
+    layers: tuple[Annotated[Count, Field(le=100)], ...]     # the ResNet's blocks, by stage; clip only
+    width: Whole                    # channels of the first convolution; small only
+    lips: Whole                     # pixels about the mouth, as they are; small only
+    measures: Whole                 # what lips and voice are compared by; small only
+    ra_weight: Amount               # of the region-awareness loss
+    flip: Share                     # chance of mirroring
+    sync_weight: Amount             # of telling a real window's sound from another's; small only
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.encoder == "small":
+            return self._check_small()
+        if self.sync_weight:
+            raise ParamsError(f"sync_weight {self.sync_weight} needs encoder: small; set it to 0")
+        self._divides("dim", self.dim, "heads", self.heads)
+        if len(self.layers) != STAGES:
+            raise ParamsError(f"layers {list(self.layers)}: a ResNet has {STAGES} stages")
+
+    def _check_small(self) -> None:
+        for key in ("width", "lips", "measures"):
+            if not getattr(self, key):
+                raise ParamsError(f"encoder: small needs {key} above 0")
+        self._divides("size", self.size, "the squares laid into channels", 2)
+        self._divides("lips", self.lips, "its three halvings", 8)
+
+    @property
+    def makes_fakes(self) -> bool:
+        return self.sync_weight > 0
+
+    def check_store(self, store: Any, length: int, explained: int = 0) -> None:
+        super().check_store(store, length, explained)
+        if self.encoder == "small":
+            self._divides("store.sound.mels", store.sound.mels, "lipfd's bands", drawn.BANDS)
+            native_fits(max(self.size, self.lips), store.size)
 
 
 class Detector(Network):
@@ -69,8 +100,6 @@ class Detector(Network):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         small = config.encoder == "small"
-        if config.sync_weight and not small:
-            raise ParamsError(f"sync_weight {config.sync_weight} needs encoder: small; set it to 0")
         self.encoder = LipsAndVoice(config) if small else PictureEncoder(config)
         self.backbone = DetailRegions(config) if small else ResNetRegions(config)
         features = self.encoder.features + self.backbone.features
@@ -232,66 +261,3 @@ class ResNetRegions(nn.Module):
 
     def last(self) -> nn.Module:
         return self.resnet.layer4[-1]
-
-
-# ── The small size ───────────────────────────────────────────────────────────────────────────────
-
-class LipsAndVoice(nn.Module):
-    """Sound [N, 5, 8] and lips [N, 5, 3, h, h] -> [N, 3 * measures]: whether the one goes with the other.
-
-    Both are brought to the same few measures, frame by frame. How they differ is kept, and how they differ in
-    their movement over the window, and how much they move as one; neither is handed on alone.
-    """
-
-    def __init__(self, c: Config) -> None:
-        super().__init__()
-        self.features = 3 * c.measures
-        self.standardise = nn.BatchNorm2d(3, affine=False)
-        self.lips = nn.Sequential(*convolution(3, 16, 2), *convolution(16, 24, 2), nn.Flatten(),
-                                  nn.Linear(24 * (c.lips // 8) ** 2, c.measures))
-        self.voice = nn.Sequential(nn.BatchNorm1d(drawn.BANDS), nn.Linear(drawn.BANDS, 32), nn.ReLU(),
-                                   nn.Linear(32, c.measures))
-        self.mix = nn.Sequential(nn.Linear(self.features, self.features), nn.ReLU())
-        self.foreign = nn.Linear(self.features, 1)
-
-    def forward(self, sound: Tensor, lips: Tensor) -> Tensor:
-        seen = self.lips(self.standardise(lips.flatten(0, 1))).unflatten(0, (-1, drawn.FRAMES))
-        said = self.voice(sound.flatten(0, 1)).unflatten(0, (-1, drawn.FRAMES))
-        apart, (seen, said) = (seen - said).abs(), (v - v.mean(dim=1, keepdim=True) for v in (seen, said))
-        return self.mix(torch.cat([m.mean(dim=1) for m in (apart, (seen - said) ** 2, seen * said)], dim=1))
-
-    def loss(self, sound: Tensor, lips: Tensor, rng: Generator) -> Tensor:
-        """Of telling, for each of N windows whose lips go with their sound, its own from another window's."""
-        if (count := len(sound)) < 2:
-            return torch.zeros((), device=sound.device)
-        other = (torch.arange(count) + torch.randint(1, count, (count,), generator=rng)) % count
-        sounds = torch.cat([sound, sound[other.to(sound.device)]])
-        logits = self.foreign(self(sounds, torch.cat([lips, lips])))[:, 0].float()
-        return F.binary_cross_entropy_with_logits(logits, (torch.arange(2 * count) >= count).to(logits))
-
-
-class DetailRegions(nn.Module):
-    """Faces [N, 5, 3, s, s] -> [N, 5, 3, dim]: one convolutional look at each, its mean over three regions.
-
-    It sees how bright each pixel is against its neighbourhood, and against itself in the window's other frames: faint
-    traces are of that size. Squares of 2 x 2 pixels are laid into channels: a quarter of the work, and nothing lost.
-    """
-
-    def __init__(self, c: Config) -> None:
-        super().__init__()
-        self.features = c.dim
-        self.standardise = nn.BatchNorm2d(8, affine=False)
-        self.layers = nn.Sequential(*convolution(8, c.width, 1), *convolution(c.width, 2 * c.width, 2),
-                                    *convolution(2 * c.width, c.dim, 2), *convolution(c.dim, c.dim, 1))
-
-    def forward(self, faces: Tensor) -> Tensor:
-        bright = faces.mean(dim=2)
-        moving = bright - bright.mean(dim=1, keepdim=True)
-        seen = torch.cat([fine_detail(bright.flatten(0, 1)[:, None]), moving.flatten(0, 1)[:, None]], dim=1)
-        squares = F.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
-        maps = self.layers(self.standardise(squares))
-        looks = torch.stack([look.mean(dim=(2, 3)) for look in drawn.regions(maps)], dim=1)
-        return looks.unflatten(0, (-1, drawn.FRAMES))
-
-    def last(self) -> nn.Module:
-        return self.layers[-1]

@@ -14,10 +14,11 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from thb.detectors.base import Clips, Network, Training
@@ -32,6 +33,8 @@ from thb.detectors.parts.images import (
     square_around,
 )
 from thb.detectors.parts.weights import load_backbone
+from thb.errors import ParamsError
+from thb.ranges import Count, Factor, Part, Share, Side, Whole, Width
 from thb.torch_compat import backbone
 
 SwinTransformer = backbone("timm.models.swin_transformer").SwinTransformer
@@ -41,22 +44,44 @@ FRAMES, ROWS = 4, 2     # the layout: row by row, two frames a row
 
 @dataclass(frozen=True)
 class Config(Training):
-    size: int                               # pixels of one frame's side
-    thumbnail: int                          # pixels of the thumbnail's side
+    size: Side                              # pixels of one frame's side
+    thumbnail: Side                         # pixels of the thumbnail's side
     crop: Literal["scaled", "native"]       # scaled: `margin` x the box; native: `size` pixels as they are
-    margin: float
-    scales: tuple[float, ...]               # sides of training crops, shares of the box
-    flip: float                             # chance of mirroring
-    cutout: int                             # pixels of the square blanked in training
+    margin: Factor
+    scales: tuple[Annotated[Share, Field(gt=0)], ...]   # sides of training crops, shares of the box
+    flip: Share                             # chance of mirroring
+    cutout: Whole                           # pixels of the square blanked in training
     stem: Literal["patch", "highpass"]      # patch: Swin's own; highpass: convolutions on each frame
-    stem_width: int                         # channels of the first convolution; highpass only
-    patch: int                              # pixels a token
-    dim: int
-    depths: tuple[int, ...]
-    heads: tuple[int, ...]
-    window: int                             # tokens of an attention window's side, where the grid is larger
-    mlp: float
-    drop_path: float
+    stem_width: Whole                       # channels of the first convolution; highpass only
+    patch: Annotated[Count, Field(ge=2, le=256)]    # pixels a token
+    dim: Width
+    depths: tuple[Annotated[Count, Field(le=100)], ...]
+    heads: tuple[Annotated[Count, Field(le=256)], ...]
+    window: Annotated[Count, Field(le=256)]     # tokens of an attention window's side, where the grid is larger
+    mlp: Factor
+    drop_path: Part
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.scales:
+            raise ParamsError("scales is empty; [1] leaves the box as it is")
+        if not 0 < len(self.depths) == len(self.heads):
+            raise ParamsError(f"depths {list(self.depths)} and heads {list(self.heads)} must be lists of one length")
+        for stage, heads in enumerate(self.heads):
+            self._divides(f"{2**stage} x dim", 2**stage * self.dim, f"heads[{stage}]", heads)
+        self._divides("thumbnail", self.thumbnail, f"{ROWS} x patch", ROWS * self.patch)
+        if self.cutout > self.size:
+            raise ParamsError(f"cutout {self.cutout} is more than size: {self.size}; make it less")
+        if self.stem == "highpass":
+            self._check_convolutions()
+
+    def _check_convolutions(self) -> None:
+        if self.thumbnail != ROWS * self.size:
+            raise ParamsError(f"stem: highpass reads frames as they are: thumbnail {self.thumbnail} must be {ROWS} x "
+                              f"size, {ROWS * self.size}")
+        if not self.stem_width or self.patch & (self.patch - 1):
+            raise ParamsError(f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
+                              f"positive, patch {self.patch} a power of 2")
 
 
 class Detector(Network):

@@ -98,5 +98,5 @@ def _learnt(results: Results, detector: str) -> str:
 def _start(settings: dict[str, Any]) -> str:
     """Where a detector's weights come from before its fits, in words."""
     weights = settings.get("init_weights", "none")
-    first = "random weights" if weights == "none" else f"`{weights}`"
+    first = "random weights" if weights == "none" else f"<code>{text(weights)}</code>"
     return f"{first}, then the fit on face swaps" if settings.get("start_from") == "ffpp" else first

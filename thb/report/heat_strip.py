@@ -39,7 +39,7 @@ def strip(pictures: np.ndarray, maps: np.ndarray, times: np.ndarray, file: str, 
     bar.ax.set_facecolor("0.5")
     room, shown = int(size[0] * LETTERS), drawable(file)
     shown = shown if len(shown) <= room else "…" + shown[1 - room:]
-    figure.suptitle(f"{shown}\n{words}", x=0.01, ha="left", fontsize=8.5, parse_math=False)
+    figure.suptitle(f"{shown}\n{words}", x=0.01, ha="left", fontsize=8.5)
     return figure
 
 

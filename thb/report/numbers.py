@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
+from thb.errors import printable
 from thb.params import Params
 from thb.report import cards, citation, findings, getting_data, home, quoted, sentences, shifts, statistics_table
 from thb.report.results import Results
@@ -33,7 +35,10 @@ PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
 
 @dataclass(frozen=True)
 class Number:
-    """A value as the prose shows it, and where it comes from; `block` values are paragraphs or lists."""
+    """A value as the prose shows it, and where it comes from.
+
+    It is words, whatever they hold; a `block` is paragraphs, lists or tables in Markdown, whose maker escapes words.
+    """
 
     shown: str
     source: str
@@ -44,7 +49,7 @@ class Number:
         hover = f'class="from-file" title="from {text(self.source)}"'
         if self.block:
             return f"<div {hover}>\n\n{self.shown}\n\n</div>"
-        return f"<span {hover}>{self.shown}</span>"
+        return f"<span {hover}>{text(self.shown)}</span>"
 
 
 def all_numbers(results: Results) -> dict[str, Number]:
@@ -91,7 +96,7 @@ def _settings(params: Params) -> dict[str, Number]:
     for name, alpha in fpr.items():
         key = name.replace(".", "_")
         values |= {f"fpr_{key}": f"{100 * alpha:g} %", f"reals_for_{key}": f"{math.ceil(1 / alpha):,}"}
-    return {key: Number(text(value), PARAMS) for key, value in values.items()}
+    return {key: Number(str(value), PARAMS) for key, value in values.items()}
 
 
 def clips(results: Results) -> dict[str, Number]:
@@ -166,6 +171,10 @@ def _citations(results: Results) -> dict[str, Number]:
         "bibtex_paper": (citation.paper(results.paths), REFERENCES),
         "bibtex_package": (citation.package(results.paths), CITATION),
     }
-    return {
-        name: Number(f"```bibtex\n{entry}\n```", source, block=True) for name, (entry, source) in entries.items()
-    }
+    return {name: Number(_code(entry), source, block=True) for name, (entry, source) in entries.items()}
+
+
+def _code(entry: str) -> str:
+    """A block of code; its fence is longer than any run of backticks within."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", entry)), default=0))
+    return "\n".join([f"{fence}bibtex", *map(printable, entry.splitlines()), fence])

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from thb.errors import DataError, ParamsError, unknown
@@ -124,7 +125,8 @@ def rerun(params: Params, name: str) -> str:
     """The command that runs an exhibit's notebook alone, with the parameters of params.yaml."""
     notebook = entry(params, name)["notebook"]
     given = "".join(
-        f" -p {key} {value}" if isinstance(value, str | int | float) else f" -y '{key}: {json.dumps(value)}'"
+        f" -p {key} {quote(str(value))}" if isinstance(value, str | int | float)
+        else f" -y {quote(f'{key}: {json.dumps(value)}')}"
         for key, value in arguments(params, name).items()
     )
     return f"papermill notebooks/{notebook}.ipynb {name}.ipynb{given}"

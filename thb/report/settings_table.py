@@ -129,6 +129,7 @@ def _draw(results: Results, sizes: pd.DataFrame) -> Figure:
             ax.plot(size["published"], i, "D", color=style.COLOURS[0], mfc="white", ms=5, label="published size")
             ax.plot(size["here"], i, "o", color=style.COLOURS[0], ms=5, label="here")
         ax.set(xscale="log", xlabel="parameters", title="How large each network is")
+        style.powers(ax.xaxis)
         ax.set_yticks(range(len(sizes)), [results.params.detectors[d].printed or d for d in sizes["detector"]])
         ax.set_ylim(len(sizes) - 0.5, -0.5)
         ax.grid(axis="x")

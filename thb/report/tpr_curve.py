@@ -199,6 +199,7 @@ def _draw(results: Results, rows: pd.DataFrame, palette: str) -> Figure:
             _points(ax, own[own["printed"].notna()], colour[label], APART ** (i - (len(colour) - 1) / 2))
         ax.set(xscale="log", xlim=(LOWEST / 1.3, 1), ylim=(-0.03, 1.03), ylabel="mean TPR (share of fakes, 0 to 1)",
                xlabel="FPR (share of reals accused, logarithmic)", title="Fakes caught against reals accused")
+        style.powers(ax.xaxis)
         ax.grid(axis="y")
         figure.legend(handles=_legend(colour), loc="outside lower center", ncols=3, columnspacing=1.2)
     return figure

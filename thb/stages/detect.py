@@ -14,12 +14,13 @@ import numpy as np
 from tqdm import tqdm
 
 from thb import clip, faces, own_videos
+from thb.clip_store import ClipStore
 from thb.errors import DataError, ThbError, printable
 from thb.judges import Judge, appoint
 from thb.params import Params, Store
 from thb.paths import Paths
 from thb.pictures import measured
-from thb.records import OK, ClipStore, write_atomic
+from thb.records import OK, write_atomic
 from thb.roster import soundless_marked
 
 STRIP_FRAMES = 8        # at most, in a heat-map strip
@@ -60,7 +61,7 @@ def run(paths: Paths, params: Params, request: Request) -> None:
     Each clip is scored as soon as it is read, and what was found is told whatever ends the run.
     """
     found = Findings()
-    judges = appoint(paths, request.detectors, request.fit, request.finder, params.metrics.confidence)
+    judges = appoint(paths, request.detectors, request.fit, request.finder, params.metrics)
     finders = {judge.finder: faces.finder(judge.finder, paths, params.nets) for judge in judges}
     files = own_videos.listed(request.videos, found.skip)
     own_videos.check_targets(request.cam, request.json, files)

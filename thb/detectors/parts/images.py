@@ -20,15 +20,20 @@ def square_around(boxes: Tensor, margin: float) -> Tensor:
     return torch.cat([centre - side / 2, centre + side / 2], dim=1)
 
 
+def native_fits(size: int, frame: int) -> None:
+    """Pixels as they are cannot be more than there are."""
+    if size > frame:
+        raise ParamsError(f"a native crop of {size} px does not fit into the store's {frame} px; "
+                          f"set size to at most {frame}")
+
+
 def pixel_square(boxes: Tensor, size: int, frame: int) -> Tensor:
     """Boxes [B, 4] -> [B, 4]: `size` whole pixels of a `frame`-pixel side about their centres, kept inside.
 
     A crop of such a square to `size` pixels copies pixels and resamples nothing, so that the finest
     texture reaches the network.
     """
-    if size > frame:
-        raise ParamsError(f"a native crop of {size} px does not fit into the store's {frame} px; "
-                          f"set size to at most {frame}")
+    native_fits(size, frame)
     corner = ((boxes[:, :2] + boxes[:, 2:]) / 2 * frame - size / 2).round().clamp(0, frame - size)
     return torch.cat([corner, corner + size], dim=1) / frame
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+
+from thb.ranges import Flag, Positive
 
 
 @dataclass(frozen=True)
 class Logistic:
-    inverse_penalty: float      # scikit-learn's C
-    iterations: int
-    balanced: bool              # weigh both classes alike
+    inverse_penalty: Positive   # scikit-learn's C
+    iterations: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    balanced: Flag              # weigh both classes alike
 
 
 def fitted(config: Logistic, features: np.ndarray, labels: np.ndarray) -> np.ndarray:
