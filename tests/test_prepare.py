@@ -381,6 +381,21 @@ def test_damaged_sound_costs_the_sound_only(project, small):
     assert row["reason"].startswith("no sound: ")
 
 
+def test_clips_without_usable_sound_are_counted_and_said(project, small, capsys):
+    """Three are ok: one is heard, one has no track, one a damaged one."""
+    write_list(project.raw, {"test": ["001", "002", "003"]}, {})
+    for stem in ("001", "002", "003"):
+        write_truth(project.truth / "ffpp" / f"{stem}.npz", 25)
+        heard = tone(1) if stem == "001" else None
+        write_video(project.raw / small.source("ffpp").folder / f"{stem}.mp4", 25, sound=heard)
+    wav = project.raw / "audio/ff++/003.wav"
+    wav.parent.mkdir(parents=True)
+    wav.write_text("not a sound")
+    prepare.run(project, small, "ffpp")
+    assert "ffpp: 2 of the 3 clips that are ok have no usable sound, in 1 of them as it is damaged" \
+        in capsys.readouterr().out
+
+
 def test_no_damage_gets_past_the_clip_that_has_it(project, small):
     """Flipped, cut and overwritten bytes: every input comes back as a row with one line of reason."""
     whole = hallo(project, sound=tone(0.8), faststart=True).read_bytes()

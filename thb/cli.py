@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -169,20 +170,36 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
     return changes
 
 
-@app.command(epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
-             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json")
+@app.command(context_settings={"ignore_unknown_options": True},     # which may be files; _known_or_there looks
+             epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
+             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json   ·   thb detect -- -dash.mp4")
 def detect(
+    called: typer.Context,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
     detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
     fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
-    finder: Annotated[str, typer.Option(help="what finds the faces: haar needs no download")] = "haar",
+    finder: Annotated[str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")]
+    = "",
     cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
     json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
 ) -> None:
-    """Score your own videos with trained detectors; a file that cannot be scored is named and left out."""
+    """Score your own videos with trained detectors; a file that cannot be scored is named and left out.
+
+    A clip is read as the weights' training read its clips, whatever the active profile, and its score is held against
+    the threshold that came with them.
+    """
+    _known_or_there(called, videos)
     from thb.stages import detect
 
     detect.run(*context.of_clone(), detect.Request(videos, detector, fit, finder, cam, json))
+
+
+def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
+    """What begins with a dash is a file that is there, or a mistaken option."""
+    if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
+        known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
+        raise ParamsError(f"{odd!r} is neither an option nor a file; known options: {', '.join(known)}; "
+                          f"a file whose name begins with a dash comes after --, or as ./{odd}")
 
 
 @app.command(epilog="Example:  thb evaluate")

@@ -31,13 +31,14 @@ GREYS = (GREY, "#3d434a", "#b3b8bf")  # of controls, so that they do not take a 
 INK = "#1b1f24"
 RULE = "#d5d9de"
 CHANCE = 0.5  # the AUC of a coin
+FONT = "DejaVu Sans"  # comes with matplotlib
 WIDTH = 5.4  # inches: still readable when a phone shrinks it to its own width
 
 # hashsalt: element ids are derived from it, so that two runs write the same bytes.
 # parse_math: a label is words, whatever it holds between dollar signs.
 _RC = {
     "text.parse_math": False,
-    "font.family": "DejaVu Sans",
+    "font.family": FONT,
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",

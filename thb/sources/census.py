@@ -68,12 +68,11 @@ def _counts(part: pd.DataFrame) -> dict[str, int]:
 
 
 def compare(params: Params, counts: pd.DataFrame, published: Path) -> pd.DataFrame:
-    """COMPARED: clips found here (listed, of reals) against Table 4 and against the release as it is today."""
+    """COMPARED: clips found here against Table 4 and against the release as it is today."""
     printed, released = _table4(published), _released(published)
     out = []
     for name, source in params.sources.items():
-        own = counts[counts["source"] == name].set_index("split")
-        own = own["listed" if source.role == "real" else "found"]
+        own = counts[counts["source"] == name].set_index("split")["found"]
         parts = {LEARNT: own.reindex(["train", "val"]).sum(), "test": own.get("test", 0)}
         theirs = {part: (parts[part], n) for part, n in printed.get(source.printed, {}).items()}
         theirs |= {RELEASED: (sum(parts.values()), released[source.printed])} if source.printed in released else {}

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from thb import clip, clip_store, code, faces, origin
 from thb.clip import Prepared, Row
-from thb.errors import CoverageError, ParamsError
+from thb.errors import CoverageError, ParamsError, printable
 from thb.journal import Journal
 from thb.params import Net, Params, Store
 from thb.paths import Paths
@@ -57,7 +57,7 @@ def run(paths: Paths, params: Params, source: str) -> None:
     origin.check_raw(paths, params)
     faces.finder(profile.finder, paths, params.nets)   # one that is unknown, or has no weights, is refused at once
     listed = _listed(paths, params, source)
-    unlisted = [clip.legible(name) for name in layout.unlisted(paths, source, params.source(source))]
+    unlisted = [printable(name) for name in layout.unlisted(paths, source, params.source(source))]
     jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
     with resuming(paths.clips(source)) as part:
         pace = Pace(profile.workers or cores())
@@ -227,7 +227,12 @@ def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -
     counts = _counts(table)
     print(f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
           f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing")
-    if faceless := int(((table["status"] == OK) & (table["face_share"] == 0)).sum()):
+    ok = table[table["status"] == OK]
+    if len(silent := ok[ok["mel_frames"] == 0]):
+        damaged = int(silent["reason"].str.contains(f"{clip.NO_SOUND}: ", regex=False).sum())
+        why = f", in {damaged} of them as it is damaged" if damaged else ""
+        print(f"{source}: {len(silent)} of the {len(ok)} clips that are ok have no usable sound{why}")
+    if faceless := int((ok["face_share"] == 0).sum()):
         print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")
