@@ -67,7 +67,7 @@ def write_weights(paths: Paths, params: Params, model: Any, detector: str, fit: 
     """A fit as `train` would leave it, of whatever weights the model has; its folder comes back."""
     folder, made_by = paths.run(detector, fit), origin.of_fit(paths, params, detector)
     folder.mkdir(parents=True, exist_ok=True)
-    said = {"fit": fit, "draw": 0, "made_by": asdict(made_by), "reads": weights.reads(params), **about}
+    said = {"fit": fit, "draw": 0, "made_by": asdict(made_by), "reads": weights.reads(params.active), **about}
     model.save(folder / weights.FILE, detectors.describe(detector, model.config, **said))
     split = origin.sha256(paths.split(fit)) if paths.split(fit).is_file() else None
     write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit, split_sha256=split,
