@@ -16,7 +16,6 @@ from stores import (
     random_clips,
     smoke,
     vouch_for_splits,
-    vouch_for_store,
     write_split,
     write_store,
 )
@@ -227,7 +226,7 @@ def repainted(paths, name, params, where):
         frames[:] = 0
         frames[:, :, *(slice(2 * s.start, 2 * s.stop) for s in where)] = 255
         np.save(paths.clips(source) / "frames.npy", frames)
-        vouch_for_store(paths, params, source)
+        vouching.for_store(paths, params, source)
     explain.run(paths, params, name)
     return read_csv(paths.cams(name) / "clips.csv", CAM_COLUMNS)
 

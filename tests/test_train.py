@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from stores import SOURCES, smoke, vouch, vouch_for_store, write_split, write_store
-from vouching import with_seed
+import vouching
+from stores import SOURCES, smoke, vouch, write_split, write_store
 
 from thb import code, detectors, loop
 from thb.clip_store import open_clips, read_clips
@@ -75,7 +75,7 @@ def test_a_fit_is_kept_until_something_that_it_rests_on_changes(store, tiny, det
         return "is kept" in capsys.readouterr().out
 
     assert [kept(), kept()] == [False, True]
-    other = with_seed(tiny, 1)
+    other = vouching.with_seed(tiny, 1)
     assert [kept(other), kept(other), kept()] == [False, True, False]
     frames = np.load(store.clips("hallo") / "frames.npy", mmap_mode="r+")
     frames[0] = 0
@@ -114,7 +114,7 @@ def test_weights_that_were_changed_are_trained_again_and_said(store, tiny, capsy
 def test_another_seed_gives_other_weights(store, tiny):
     train.run(store, tiny, "tall", "all")
     first = weights(store)
-    other = with_seed(tiny, 1)
+    other = vouching.with_seed(tiny, 1)
     vouch(store, other)
     train.run(store, other, "tall", "all")
     assert weights(store) != first
@@ -205,7 +205,7 @@ def test_test_clips_have_no_say(store, tiny):
         frames = np.load(store.clips(source) / "frames.npy", mmap_mode="r+")
         frames[group["row"]] = 0
         frames.flush()
-        vouch_for_store(store, tiny, source)
+        vouching.for_store(store, tiny, source)
     train.run(store, tiny, "tall", "all")
     assert weights(store) == before
 

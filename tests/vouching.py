@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from thb import detectors, origin, weights
+from thb import clip_store, detectors, origin, weights
 from thb.params import Params, load
 from thb.paths import RECORD, Paths
 from thb.records import SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
@@ -93,6 +93,16 @@ def for_maps(paths: Paths, params: Params) -> None:
         if (detector := folder.name) in params.detectors:
             names = [file.name for file in folder.iterdir() if file.name != RECORD]
             origin.write_maps(paths, params, detector, names, scores={})
+
+
+def for_store(paths: Paths, params: Params, source: str) -> None:
+    """As `prepare` would."""
+    folder = paths.clips(source)
+    made = origin.record(origin.of_store(paths, params, source), folder,
+                         [name for name in clip_store.FILES if (folder / name).is_file()])
+    of_clips = Paths(paths.root) if source in paths.shared else paths
+    write_json({**params.active.store.model_dump(), **made, "raw": clip_store.raw_digest(of_clips, params, source)},
+               folder / clip_store.META)
 
 
 def for_raw(paths: Paths, params: Params) -> None:
