@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from clips_made import SAMPLES, needs_samples, tone, with_profile, write_video
+from clips_made import SAMPLES, needs_samples, needs_yunet, tone, with_profile, with_yunet, write_video
 from stores import random_clips, smoke, write_store
 from weights_made import IMPORTED, VALIDATION, build, untrained, write_weights
 
@@ -609,3 +609,14 @@ def test_real_clips_are_scored_alike_under_every_profile(project, params, small)
     under = [scores(project, params.model_copy(update={"profile": name}), *files) for name in params.profiles]
     assert under[0] == under[1] == under[2]
     assert len(under[0]) >= 2
+
+
+@needs_samples
+@needs_yunet
+def test_yunet_finds_the_faces_of_real_clips_where_it_found_them_in_training(project, small, capsys):
+    build(project, small, "tall", finder="yunet")
+    files = [next(SAMPLES.rglob(f"*{kind}.mp4")) for kind in ("--Hallo2", "spzZdVYB5X0_6")]
+    detect.run(project, with_yunet(small), ask(*files, to="-"))
+    findings = told(capsys.readouterr().out)
+    assert [r["finder"] for r in findings["results"]] == ["yunet", "yunet"]
+    assert not any("in training" in caveat for caveat in findings["detectors"]["tall"]["caveats"])
