@@ -1,8 +1,8 @@
 """What a lawful params.yaml is: the documented range of every value, and what must go together.
 
-Written apart from thb's own checks, for mutated_params.py to judge them by; nothing of thb is imported. A rule is a
-predicate on a value; keys of the shipped file may not be missing unless they are listed as optional, and no others may be
-there.
+Written apart from thb's own checks, for mutated_params.py to judge them by; nothing of thb is imported. A rule says of
+a value whether it is lawful; no key of the shipped file may be missing unless it is listed as optional, and no other
+may be there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,27 +79,31 @@ TRAINING: dict[str, Rule] = {
     "init_weights": shape(r"none|.+\.safetensors|hub:[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w.-]*)?"),
     "epochs": count, "repeats": count, "batch": count, "train_units": count, "test_units": count,
     "pool": one("logit", "probability"), "optimiser": one("adamw", "sgd"), "momentum": part, "weight_decay": strength,
-    "decay": one("all", "matrices"), "clip_grad": amount, "lr": real(0, 10, above=True), "schedule": one("cosine", "steps"),
+    "decay": one("all", "matrices"), "clip_grad": amount, "lr": real(0, 10, above=True),
+    "schedule": one("cosine", "steps"),
     "lr_steps": several(lambda v: type(v) is list and len(v) == 2 and amount(v[0]) and strength(v[1])),
     "warmup_epochs": amount, "warmup_lr": strength, "min_lr": strength, "lr_every": one("epoch", "batch"),
     "lr_delay": upto, "label_smoothing": part,
 }
-LOGISTIC: dict[str, Rule] = {"inverse_penalty": real(0, 10_000, above=True), "iterations": whole(1, 10**6), "balanced": flag}
+LOGISTIC: dict[str, Rule] = {"inverse_penalty": real(0, 10_000, above=True), "iterations": whole(1, 10**6),
+                             "balanced": flag}
 SETTINGS: dict[str, dict[str, Rule]] = {
     "caddm": {**TRAINING, "backbone": one("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"),
-              "widths": several(width), "size": side, "crop": one("aligned", "native"), "margin": factor, "dropout": part,
-              "drop_path": part, "flip": share, "jitter": strength, "augment": strength, "swaps": several(share, 4, 4),
+              "widths": several(width), "size": side, "crop": one("aligned", "native"), "margin": factor,
+              "dropout": part, "drop_path": part, "flip": share, "jitter": strength, "augment": strength,
+              "swaps": several(share, 4, 4),
               "poisson": share, "mask_warp": share, "self_blend": share, "box_loss": amount},
     "tall": {**TRAINING, "size": side, "thumbnail": side, "crop": one("scaled", "native"), "margin": factor,
-             "scales": several(real(0, 1, above=True), 1), "flip": share, "cutout": upto, "stem": one("patch", "highpass"),
-             "stem_width": upto, "patch": whole(2, 256), "dim": width, "depths": several(whole(1, 100), 1),
+             "scales": several(real(0, 1, above=True), 1), "flip": share, "cutout": upto,
+             "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
+             "depths": several(whole(1, 100), 1),
              "heads": several(whole(1, 256), 1), "window": whole(1, 256), "mlp": factor, "drop_path": part},
-    "lipfd": {**TRAINING, "encoder": one("clip", "small"), "frozen_encoder": flag, "size": whole(32, 4096), "dim": width,
-              "depth": whole(1, 200), "heads": whole(1, 256), "layers": several(whole(1, 100)), "width": upto, "lips": upto,
-              "measures": upto, "ra_weight": amount, "flip": share, "sync_weight": amount},
-    "df_adapter": {**TRAINING, "readout": one("pooled", "cls", "first"), "save": one("all", "trainable"), "frozen": flag,
-                   "size": whole(32, 4096), "crop": one("scaled", "native"), "margin": factor, "flip": share,
-                   "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
+    "lipfd": {**TRAINING, "encoder": one("clip", "small"), "frozen_encoder": flag, "size": whole(32, 4096),
+              "dim": width, "depth": whole(1, 200), "heads": whole(1, 256), "layers": several(whole(1, 100)),
+              "width": upto, "lips": upto, "measures": upto, "ra_weight": amount, "flip": share, "sync_weight": amount},
+    "df_adapter": {**TRAINING, "readout": one("pooled", "cls", "first"), "save": one("all", "trainable"),
+                   "frozen": flag, "size": whole(32, 4096), "crop": one("scaled", "native"), "margin": factor,
+                   "flip": share, "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
                    "depth": whole(1, 200), "heads": whole(1, 256), "mlp": factor, "bottleneck": width,
                    "prior_width": width, "interactions": whole(1, 200), "cross_heads": whole(1, 256)},
     "container": LOGISTIC,
@@ -136,7 +142,8 @@ RULES: dict[str, Rule] = {
     "profiles.*.raw_dir": either(null, place), "profiles.*.seed": whole(0, 2**32 - 1),
     "profiles.*.workers": whole(0, 1024), "profiles.*.max_failed_share": share,
     "profiles.*.finder": one("truth", "haar", "yunet"), "profiles.*.explain.units": count,
-    "profiles.*.explain.reals": upto, "profiles.*.store.windows": whole(1, 1000), "profiles.*.store.run": whole(1, 1000),
+    "profiles.*.explain.reals": upto, "profiles.*.store.windows": whole(1, 1000),
+    "profiles.*.store.run": whole(1, 1000),
     "profiles.*.store.size": side, "profiles.*.store.sound.rate": whole(1000, 192_000),
     "profiles.*.store.sound.fft": whole(16, 65_536), "profiles.*.store.sound.hop": whole(1, 65_536),
     "profiles.*.store.sound.mels": whole(1, 1024), "profiles.*.render.size": whole(32, 4096),
@@ -147,13 +154,15 @@ RULES: dict[str, Rule] = {
     "profiles.*.reals.compression": one("raw", "c23", "c40"), "profiles.paper.render": null, "profiles.*.render": null,
     **{f"detectors.{d}.defaults.{key}": rule for d, rules in SETTINGS.items() for key, rule in rules.items()},
     **{f"profiles.*.detectors.{d}.{key}": rule for d, rules in SETTINGS.items() for key, rule in rules.items()},
-    "ablated": several(name), "explained": several(name), "sound_checks": several(name), "identity_checks": several(name),
+    "ablated": several(name), "explained": several(name), "sound_checks": several(name),
+    "identity_checks": several(name),
 }
 # Mappings that may hold any name; the others hold what the shipped file holds.
 NAMED = ("generators", "sources", "protocols", "detectors", "exhibits", "ablations", "label_checks", "nets",
          "identity.embeddings", "profiles", "metrics.fpr", "profiles.*.render.clips")
 OPTIONAL = ("*.family", "*.driven_by", "protocols.*.reals", "protocols.*.printed", "detectors.*.control",
-            "detectors.*.sees", "detectors.*.parameters", "nets.*.repo", "nets.*.revision", "nets.*.file", "nets.*.path",
+            "detectors.*.sees", "detectors.*.parameters", "nets.*.repo", "nets.*.revision", "nets.*.file",
+            "nets.*.path",
             "identity.embeddings.*.mean", "identity.embeddings.*.scale", "profiles.*.reals", "profiles.*.reals.*",
             "ablations.*.*", "profiles.*.detectors.*.*", "exhibits.*.*", *(f"{named}.*" for named in NAMED))
 
@@ -162,44 +171,49 @@ def fault(tree: Any, shipped: Tree) -> str:
     """Why the settings are not lawful; '' if they are."""
     if type(tree) is not dict:
         return "no mapping"
-    return next(_values(tree), "") or next(_missing(tree, shipped), "") or next(_relations(tree), "")
+    try:
+        return next(_values(tree), "") or next(_missing(tree, shipped), "") or next(_relations(tree), "")
+    except (KeyError, TypeError, AttributeError) as e:      # of what was added, a part is missing
+        return f"incomplete: {e!r}"
 
 
 def _values(node: Any, at: str = "") -> Iterator[str]:
     """Each value by its own rule; a place without one is unknown."""
     if at.startswith("exhibits."):
         return
-    rule = next((rule for pattern, rule in RULES.items() if _fits(at, pattern)), None)
+    rule = _rule_of(at)
     if rule and not (type(node) is dict and node and at.endswith(".render")):
         if not rule(node):
             yield f"{at}: {node!r:.60}"
-    elif type(node) is not dict or not (at == "" or any(_fits(pattern, at, True) for pattern in [*RULES, *NAMED])):
+    elif type(node) is not dict or not (at == "" or any(_begins(at, pattern) for pattern in [*RULES, *NAMED])):
         yield f"{at} is unknown"
     else:
         for key, value in node.items():
             if type(key) is not str or (any(_fits(at, named) for named in NAMED if named != "metrics.fpr")
-                                        and not name(key)):
-                yield f"{at}: key {key!r}"
-            elif "." in key and at != "metrics.fpr":
+                                        and not name(key)) or ("." in key and at != "metrics.fpr"):
                 yield f"{at}: key {key!r}"
             else:
                 yield from _values(value, f"{at}.{key}".lstrip("."))
 
 
-def _fits(at: str, pattern: str, begins: bool = False) -> bool:
-    """Part by part; the parts of a rate's name count as one. `begins`: the pattern goes on below `at`."""
-    if begins:
-        at, pattern = pattern, at
-        return fnmatchcase(".".join(at.split(".")), ".".join(pattern.split("."))) or _is_above(at, pattern)
+@cache
+def _rule_of(at: str) -> Rule | None:
+    return next((rule for pattern, rule in RULES.items() if _fits(at, pattern)), None)
+
+
+@cache
+def _fits(at: str, pattern: str) -> bool:
+    """Part by part; all parts of a rate's name are one."""
     if pattern == "metrics.fpr.*":
         return at.startswith("metrics.fpr.")
-    one_, two = at.split("."), pattern.split(".")
-    return len(one_) == len(two) and all(map(fnmatchcase, one_, two))
+    return at.count(".") == pattern.count(".") and _begins(at, pattern)
 
 
-def _is_above(at: str, pattern: str) -> bool:
+@cache
+def _begins(at: str, pattern: str) -> bool:
+    """Whether the pattern's first parts are those of `at`."""
     one_, two = at.split("."), pattern.split(".")
-    return len(one_) < len(two) and all(map(fnmatchcase, one_, two[:len(one_)]))
+    return len(one_) <= len(two) and all(map(fnmatchcase, one_, two))
 
 
 def _missing(tree: Tree, shipped: Any, at: str = "") -> Iterator[str]:
@@ -275,7 +289,7 @@ def _protocols(t: Tree) -> Iterator[str]:
                 "ffpp": {"swap", "generator"}}[fit]
         if not set(fakes) <= free or (fit != "no-generator" and split != ["test"]):
             yield "clips that the fit has seen, or no scores"
-        if "generator" in p["disjoint"] and ((fit == "all" and "generator" in fakes) or (fit == "ffpp" and "swap" in fakes)):
+        if "generator" in p["disjoint"] and {"all": "generator", "ffpp": "swap"}.get(fit) in fakes:
             yield "a promise that cannot be kept"
         known = {None: True, "P1": fit == "all" and split == ["test"],
                  "P2": fit == "no-generator" and split in (["train"], ["train", "val"]),
@@ -285,7 +299,7 @@ def _protocols(t: Tree) -> Iterator[str]:
 
 
 def _rates(fpr: Tree) -> Iterator[str]:
-    if not fpr or list(fpr)[0] != "T1":
+    if not fpr or next(iter(fpr)) != "T1":
         yield "the headline's rate"
     for called, rate in fpr.items():
         if not re.fullmatch(r"T[0-9.]+", called) or not math.isclose(float(called[1:]) / 100, rate, rel_tol=1e-9):
@@ -378,7 +392,7 @@ def _network(t: Tree, p: Tree, called: str, s: Tree) -> Iterator[str]:
     if s["warmup_epochs"] > s["epochs"] or s["lr_delay"] > s["epochs"] or max(s["warmup_lr"], s["min_lr"]) > s["lr"]:
         yield f"{called}: schedule"
     starts = [start for start, _ in s["lr_steps"]]
-    if any(b <= a for a, b in zip(starts, starts[1:], strict=False)):
+    if any(b <= a for a, b in pairwise(starts)):
         yield f"{called}: steps"
     if s.get("crop") == "native" and s["size"] > store["size"]:
         yield f"{called}: crop"
@@ -437,8 +451,8 @@ def _exhibits(t: Tree) -> Iterator[str]:
     metrics = one("AUC", *t["metrics"]["fpr"], "Brier", "EER")
     protocol, detector = one(*t["protocols"]), one(*t["detectors"])
     rules: dict[str, Rule] = {
-        "protocol": protocol, "before": protocol, "after": protocol, "one_by_one": protocol, "protocols": _set_of(protocol),
-        "detector": detector, "chosen_by": detector, "detectors": _set_of(detector),
+        "protocol": protocol, "before": protocol, "after": protocol, "one_by_one": protocol,
+        "protocols": _set_of(protocol), "detector": detector, "chosen_by": detector, "detectors": _set_of(detector),
         "generators": _set_of(one(*t["generators"])), "metric": metrics, "metrics": _set_of(metrics),
         "rules": several(one("caught_fake", "missed_fake", "accused_real", "cleared_real")), "frames": whole(1, 100),
         "table": one(1, 2, 3), "by": one("protocol", "generator"), "reference": one("v1", "later"), "sure": share,

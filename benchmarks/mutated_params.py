@@ -4,10 +4,10 @@
     python benchmarks/mutated_params.py --mutations 150 --seed 3
 
 Each mutation is written to a file and read as every command reads it (thb.params, then thb.context's checks of printed
-names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of that code:
-`lawful_params.py` beside this file holds the documented ranges and what must go together, written apart. Accepted settings
-must also be the same to DVC's reader. The table goes to mutated_params.md; the exit status is 1 unless nothing wrong was
-accepted, nothing lawful was refused, and nothing ended in a traceback.
+names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of that
+code: `lawful_params.py` beside this file holds the documented ranges and what must go together, written apart. Accepted
+settings must also be the same to DVC's reader. The table goes to mutated_params.md; the exit status is 1 unless nothing
+wrong was accepted, nothing lawful was refused, and nothing ended in a traceback.
 """
 
 from __future__ import annotations
@@ -39,19 +39,30 @@ from thb.report import provenance
 
 ROOT = find_root(Path(__file__))
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "refused though lawful", "traceback")
-FINE = OUTCOMES[:2]
+FINE, ACCEPTED = OUTCOMES[:2], OUTCOMES[1:3]
 Tree = dict[str, Any]
 Path_ = tuple[Any, ...]     # keys and places that lead to a value
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """A changed file: what was done to it, where, and its bytes; `lawful` where the kind alone decides."""
+    """A changed file: what was done to it and where; its bytes, or the settings that it is to hold.
+
+    `lawful` where the kind alone decides.
+    """
 
     kind: str
     where: str
-    content: bytes
+    given: bytes | None = None
     lawful: bool | None = None
+    tree: Tree | None = None
+
+    @property
+    def content(self) -> bytes:
+        if self.given is not None:
+            return self.given
+        text = yaml.safe_dump(self.tree, sort_keys=False, allow_unicode=True, width=120)
+        return text.encode("utf-8", "surrogatepass")
 
 
 # ---- the tree ---------------------------------------------------------------------------------------
@@ -95,7 +106,7 @@ def renamed(tree: Tree, at: Path_, name: Any) -> Tree:
     return changed
 
 
-# ---- what is done to a value: (tree, place, value, chance) -> another value, or KeyError where it cannot be ------------
+# ---- what is done to a value: (value, chance) -> another value, or KeyError where it cannot be -------
 
 
 def is_number(value: Any) -> bool:
@@ -133,17 +144,23 @@ VALUES: dict[str, Callable[[Any, random.Random], Any]] = {
     "empty": lambda v, rng: rng.choice(["", [], {}]) if v is not None else "",
     "null": only(lambda v: v is not None, lambda v, rng: None),
     "misspelt word": only(is_text, lambda v, rng: v + rng.choice(["x", "_", " "]) if v else "x"),
-    "hostile text": only(is_text, lambda v, rng: rng.choice(["../../x", "/etc/passwd", "a\nb", "\x1b[31m", "x" * 5000])),
+    "hostile text": only(is_text, lambda v, rng: rng.choice(["../../x", "/etc/passwd", "a\nb", "\x1b[31m",
+                                                                       "x" * 5000])),
     "other letters": only(lambda v: is_text(v) and v, lambda v, rng: v.swapcase()),
 }
 
 
 def changed_value(kind: str) -> Callable[[Tree, random.Random], Mutation]:
     def mutate(tree: Tree, rng: random.Random) -> Mutation:
-        block = rng.choice(list(tree))      # each block as often as another, however large it is
-        at, value = rng.choice(list(leaves(tree[block], (block,))))
+        at, value = _leaf(tree, rng)
         return of_tree(kind, at, _put_all(tree, at, VALUES[kind](value, rng)))
     return mutate
+
+
+def _leaf(tree: Tree, rng: random.Random) -> tuple[Path_, Any]:
+    """Half the time each block is as likely as another, half the time each value: some blocks are large."""
+    block = rng.choice(list(tree))
+    return rng.choice(list(leaves(tree[block], (block,)) if rng.random() < 0.5 else leaves(tree)))
 
 
 def _put_all(tree: Tree, at: Path_, value: Any) -> Tree:
@@ -154,9 +171,8 @@ def _put_all(tree: Tree, at: Path_, value: Any) -> Tree:
 
 def others_value(tree: Tree, rng: random.Random) -> Mutation:
     """That of another leaf: of one of the same name, or of the same type in the same block."""
-    block = rng.choice(list(tree))
-    own = list(leaves(tree[block], (block,)))
-    at, value = rng.choice(own)
+    at, value = _leaf(tree, rng)
+    own = list(leaves(tree[at[0]], at[:1]))
     alike = [v for a, v in own if v != value and (a[-1] == at[-1] or type(v) is type(value))]
     return of_tree("another's value", at, _put_all(tree, at, _one_of(alike, rng)))
 
@@ -216,8 +232,7 @@ def changed_list(tree: Tree, rng: random.Random) -> Mutation:
 
 
 def of_tree(kind: str, at: Path_, tree: Tree) -> Mutation:
-    text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
-    return Mutation(kind, ".".join(map(str, at)), text.encode("utf-8", "surrogatepass"))
+    return Mutation(kind, ".".join(map(str, at)), tree=tree)
 
 
 # ---- what is done to the file's text ----------------------------------------------------------------
@@ -232,7 +247,7 @@ def duplicated_key(text: str, rng: random.Random) -> Mutation:
 
 
 def _sets_a_key(line: str) -> bool:
-    """By itself, and whole: a flow mapping that goes on in the next line, or an anchor, would not be doubled by this."""
+    """By itself, and whole: a flow mapping that goes on in the next line, or an anchor, cannot be doubled so."""
     word, colon, rest = line.partition("#")[0].rstrip().partition(": ")
     whole = rest and rest.count("{") == rest.count("}") and rest.count("[") == rest.count("]") and "&" not in rest
     return bool(colon and whole and word.strip().replace("_", "").isalnum() and not rest.startswith(("*", "{")))
@@ -244,14 +259,15 @@ def two_readings(text: str, rng: random.Random) -> Mutation:
     at = _one_of([i for i, line in enumerate(lines) if _sets_a_key(line)], rng)
     word = rng.choice(["on", "No", "yes", "012", "1_000", "1e3", "1:30", "2024-05-20", "0o17", "0x1F", "0b11", "1.5e3",
                        ".inf", "-.INF", ".nan", "1.0e+999", "=", "!!int '3'", "!!python/name:os.system ''"])
-    return of_text("two readings", at, [*lines[:at], f"{lines[at].split(':')[0]}: {word}", *lines[at + 1:]], lawful=False)
+    line = f"{lines[at].split(':')[0]}: {word}"
+    return of_text("two readings", at, [*lines[:at], line, *lines[at + 1:]], lawful=False)
 
 
 def not_utf8(text: str, rng: random.Random) -> Mutation:
     content = text.encode()
     at = rng.randrange(len(content))
-    return Mutation("not UTF-8", f"byte {at}", content[:at] + rng.choice([b"\xff", b"\xe9a", b"\xc0\x80"]) + content[at:],
-                    lawful=False)
+    odd = rng.choice([b"\xff", b"\xe9a", b"\xc0\x80"])
+    return Mutation("not UTF-8", f"byte {at}", content[:at] + odd + content[at:], lawful=False)
 
 
 def control(text: str, rng: random.Random) -> Mutation:
@@ -274,8 +290,8 @@ def aliases(text: str, rng: random.Random) -> Mutation:
 
 
 def other_document(text: str, rng: random.Random) -> Mutation:
-    content = rng.choice(["", "   \n", "# nothing\n", "- a\n- b\n", "42\n", "just words\n", "null\n", f"{text}\n---\na: 1\n",
-                          "{}\n", "%YAML 9.9\n---\n" + text, text + "\n\tx: 1\n"])
+    content = rng.choice(["", "   \n", "# nothing\n", "- a\n- b\n", "42\n", "just words\n", "null\n",
+                          f"{text}\n---\na: 1\n", "{}\n", "%YAML 9.9\n---\n" + text, text + "\n\tx: 1\n"])
     return Mutation("no settings at all", repr(content[:12]), content.encode(), lawful=False)
 
 
@@ -298,8 +314,9 @@ def of_text(kind: str, line: int, lines: list[str], lawful: bool) -> Mutation:
     return Mutation(kind, f"line {line + 1}", ("\n".join(lines) + "\n").encode(), lawful)
 
 
-OF_TREE = {**{kind: changed_value(kind) for kind in VALUES}, "another's value": others_value, "misspelt key": misspelt_key,
-           "hostile key": hostile_key, "removed key": removed_key, "added key": added_key, "changed list": changed_list}
+OF_TREE = {**{kind: changed_value(kind) for kind in VALUES}, "another's value": others_value,
+           "misspelt key": misspelt_key, "hostile key": hostile_key, "removed key": removed_key, "added key": added_key,
+           "changed list": changed_list}
 OF_TEXT = {"duplicated key": duplicated_key, "two readings": two_readings, "not UTF-8": not_utf8,
            "control character": control, "deep": deep, "aliases": aliases, "no settings at all": other_document,
            "cut off": cut, "only looks": only_looks}
@@ -322,21 +339,20 @@ def mutations(text: str, count: int, seed: int) -> Iterator[Mutation]:
 # ---- the judgement ----------------------------------------------------------------------------------
 
 
-def is_lawful(mutation: Mutation, text: str) -> tuple[bool, str]:
-    """By the kind, or by the rules that are written apart, of the file as DVC reads it; and why not."""
+def is_lawful(mutation: Mutation, shipped: Tree) -> tuple[bool, str]:
+    """By the kind, or by the rules that are written apart, of the settings as DVC reads them; and why not."""
     if mutation.lawful is not None:
         return mutation.lawful, "its kind"
     try:
-        tree = parse_yaml(mutation.content.decode(), "params.yaml")
+        tree = mutation.tree or parse_yaml(mutation.content.decode(), "params.yaml")
     except (YAMLFileCorruptedError, UnicodeDecodeError, ValueError) as e:
         return False, f"DVC: {type(e).__name__}"
-    why = fault(tree, parse_yaml(text, "params.yaml"))
+    why = fault(tree, shipped)
     return not why, why
 
 
-def read(file: Path, where: str) -> None:
-    """As every command does, for every detector."""
-    given = params.load(file)
+def check(given: params.Params, where: str) -> None:
+    """As the commands do, for every detector."""
     paths = Paths(ROOT)
     if odd := [name for name in given.detectors if name not in detectors.names()]:
         detectors.load(odd[0])
@@ -350,13 +366,21 @@ def read(file: Path, where: str) -> None:
         exhibit._check(paths.notebooks / f"{entry['notebook']}.ipynb", name, provenance.arguments(given, name))
 
 
-def judged(mutation: Mutation, folder: Path, text: str) -> tuple[str, str]:
+def judged(mutation: Mutation, folder: Path, shipped: Tree) -> tuple[str, str]:
     """One of OUTCOMES, and what was said."""
-    lawful, why = is_lawful(mutation, text)
+    lawful, why = is_lawful(mutation, shipped)
     file = folder / "params.yaml"
     file.write_bytes(mutation.content)
+    outcome, said = outcome_of(lambda: params.load(file), mutation.where, lawful)
+    if outcome in ACCEPTED and parse_yaml(mutation.content.decode("utf-8-sig"), "params.yaml") != plain_yaml.load(file):
+        return "accepted and wrong", "DVC reads other values"
+    return outcome, said or why
+
+
+def outcome_of(read: Callable[[], params.Params], where: str, lawful: bool) -> tuple[str, str]:
+    """One of OUTCOMES, and what was said ('' if nothing)."""
     try:
-        read(file, mutation.where)
+        check(read(), where)
     except ThbError as error:
         said = str(error)
         if len(said.splitlines()) != 1:
@@ -364,9 +388,7 @@ def judged(mutation: Mutation, folder: Path, text: str) -> tuple[str, str]:
         return ("refused though lawful" if lawful else "refused in one line"), said
     except Exception:
         return "traceback", traceback.format_exc().strip().splitlines()[-1]
-    if parse_yaml(mutation.content.decode("utf-8-sig"), "params.yaml") != plain_yaml.load(file):
-        return "accepted and wrong", "DVC reads other values"
-    return ("accepted and lawful", "") if lawful else ("accepted and wrong", why)
+    return ACCEPTED[0 if lawful else 1], ""
 
 
 def table(counts: dict[str, Counter]) -> str:
@@ -382,10 +404,10 @@ def run(count: int, seed: int) -> tuple[dict[str, Counter], list[str]]:
     """Outcomes by kind, and a line for each that should not be."""
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
     counts: dict[str, Counter] = {}
-    wrong = []
+    wrong, shipped = [], parse_yaml(text, "params.yaml")
     with tempfile.TemporaryDirectory() as folder:
         for mutation in mutations(text, count, seed):
-            outcome, said = judged(mutation, Path(folder), text)
+            outcome, said = judged(mutation, Path(folder), shipped)
             counts.setdefault(mutation.kind, Counter())[outcome] += 1
             if outcome not in FINE:
                 wrong.append(f"{outcome}: {mutation.kind} at {mutation.where}: {said}")
@@ -408,9 +430,9 @@ def main() -> None:
 
 HEAD = """# Mutations of params.yaml
 
-Printed by `python benchmarks/mutated_params.py --seed {seed}`: {mutations} changed files, each read as the commands read
-params.yaml, all detectors in all profiles included. What is lawful, `lawful_params.py` says, or the kind of mutation;
-neither is the code under test. Wrong would be the last three columns.
+Printed by `python benchmarks/mutated_params.py --seed {seed}`: {mutations} changed files, each read as the commands
+read params.yaml, all detectors in all profiles included. What is lawful, `lawful_params.py` says, or the kind of
+mutation; neither is the code under test. Wrong would be the last three columns.
 
 """
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import book_made
-import numpy as np
+import cams_made
 import pandas as pd
 import results_made
 import yaml
 from hostile import LONG, UNSEEN, WORDS
 from ruamel.yaml import YAML
 
-from thb.params import Params, load
 from thb.paths import Paths
+from thb.records import write_csv, write_json
 from thb.stages import book, exhibit
 
 ROOT = Path(__file__).resolve().parent.parent
 LAWFUL = [word for word in WORDS if word.isprintable()]     # in params.yaml
 SHORT = [word for word in LAWFUL if len(word) < 60]
+
+
+def is_shown(where: str) -> bool:
+    """Whether a page says it; a reading of a claim is told only where it comes out otherwise."""
+    return where != "protocols.ffpp.title" and not where.endswith(".reading")
 
 
 class Field:
@@ -38,7 +42,7 @@ class Field:
         return self._note(where, f"{plain}~{len(self.given)} {next(self.words)}")
 
     def word(self, where: str) -> str:
-        return self._note(where, f"w{len(self.given)} {next(self.any)}")
+        return self._note(where, as_text(f"w{len(self.given)} {next(self.any)}"))
 
     def _note(self, where: str, word: str) -> str:
         self.given[where] = word
@@ -50,10 +54,13 @@ def built(root: Path) -> tuple[Paths, dict[str, str]]:
     field, paths = Field(), results_made.clone(ROOT, root)
     renamed = _params(paths, field)
     _published(paths, renamed)
-    params = results_made.fill(paths)
     _claims(paths, field, renamed)
     _citation(paths, field)
-    _results(paths, params, field)
+    writer = Writer(field)
+    with (mock.patch.object(results_made, "write_csv", writer.csv),
+          mock.patch.object(cams_made, "write_csv", writer.csv),
+          mock.patch.object(results_made, "write_json", writer.json)):
+        params = results_made.fill(paths)
     with mock.patch.object(exhibit, "_run_once", book_made.run_here):
         for name in params.exhibits:
             exhibit.run(paths, params, name)
@@ -79,12 +86,9 @@ def _params(paths: Paths, field: Field) -> dict[str, str]:
     for name, entry in params["protocols"].items():
         entry["title"] = field.name(f"protocols.{name}.title", str(entry["title"]))
     for name, entry in params["detectors"].items():
-        if "init_weights" in entry["defaults"]:
-            entry["defaults"]["init_weights"] = field.name(f"detectors.{name}.init_weights", "none")
-        for setting in list(entry["defaults"])[:1]:
-            entry["defaults"].yaml_add_eol_comment(field.name(f"detectors.{name}.comment", "says"), setting)
+        setting = next(iter(entry["defaults"]))
+        entry["defaults"].yaml_add_eol_comment(field.name(f"detectors.{name}.comment", "says"), setting)
     params["metrics"]["bootstrap"] = 20     # quick: no number is looked at
-    params["profiles"]["paper"]["revision"] = field.name("revision", "cd5f")
     with paths.params.open("w", encoding="utf-8") as file:
         text.dump(params, file)
     return renamed
@@ -124,41 +128,30 @@ def _citation(paths: Paths, field: Field) -> None:
     paths.citation.write_text(yaml.safe_dump(facts, allow_unicode=True), encoding="utf-8")
 
 
-def _results(paths: Paths, params: Params, field: Field) -> None:
-    """Clips' names, reasons and notes, alike in all files that know a clip."""
-    words = iter(field.word, None)
-    clips: dict[str, str] = {}
+class Writer:
+    """Writes results as they are written, clips under hostile names: the same in all files that know a clip."""
 
-    def clip(name: str) -> str:
-        if name not in clips:
-            clips[name] = f"{name} {next(cycle_words)}".encode("utf-8", "replace").decode()
-        return clips[name]
+    def __init__(self, field: Field) -> None:
+        self.field, self.names, self.clips = field, cycle([*WORDS, *UNSEEN, *LONG]), {}
 
-    del words
-    cycle_words = cycle([*WORDS, *UNSEEN, *LONG])
-    for file in sorted(paths.results.rglob("*.csv")):
-        if "variants" in file.parts:
-            continue
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
-        if "clip" in table:
-            table["clip"] = table["clip"].map(clip)
-            table.to_csv(file, index=False)
-    with np.load(paths.contact) as stored:
-        arrays = dict(stored)
-    arrays["clips"] = np.array([[clip(str(c)) for c in row] for row in arrays["clips"]])
-    np.savez_compressed(paths.contact, **arrays)
-    found = json.loads(paths.leakage.read_text())
-    found["reals"] = field.word("leakage.reals").encode("utf-8", "replace").decode()
-    paths.leakage.write_text(json.dumps(found))
+    def clip(self, name: str) -> str:
+        if name in self.clips.values():
+            return name
+        return self.clips.setdefault(name, as_text(f"{name} {next(self.names)}"))
+
+    def csv(self, frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
+        if "clip" in frame:
+            frame = frame.assign(clip=frame["clip"].map(self.clip))
+        if path.name == "corpus.csv":
+            frame = frame.assign(size="128x" + self.field.word("corpus.size"))
+        write_csv(frame, path, columns)
+
+    def json(self, value: Any, path: Path) -> None:
+        if path.name == "leakage.json":
+            value = {**value, "reals": self.field.word("leakage.reals")}
+        write_json(value, path)
 
 
-__all__ = ["built"]
-
-
-def shown(paths: Paths) -> Iterator[Path]:
-    """Every page of the book."""
-    return (p for p in sorted(paths.html.rglob("*.html")) if "_static" not in p.parts)
-
-
-def settings(paths: Paths) -> Params:
-    return load(paths.params)
+def as_text(word: str) -> str:
+    """As a file of text can hold it."""
+    return word.encode("utf-8", "replace").decode().replace("\r", "\n")

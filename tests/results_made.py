@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import cams_made
 import numpy as np
 import pandas as pd
+from vouching import vouch
 
-from thb import comparisons, leakage, metrics, protocols
+from thb import comparisons, leakage, metrics, origin, protocols
 from thb.params import Params, load, switch_profile
 from thb.paths import Paths
 from thb.published import printed_cells, printed_value
@@ -42,6 +45,7 @@ def edit_cells(paths: Paths, change: Callable[[pd.DataFrame], pd.DataFrame]) -> 
     """Put other cells in the place of those that are there, and what they compare to."""
     write_csv(change(read_csv(paths.cells, CELL_COLUMNS)), paths.cells, CELL_COLUMNS)
     compare_cells(paths, load(paths.params))
+    vouch(paths)
 
 
 def compare_cells(paths: Paths, params: Params) -> None:
@@ -77,6 +81,7 @@ def fill_cells(paths: Paths, p3: float = BASE["P3"]) -> Params:
     params = load(paths.params)
     _cells(paths, params, {**BASE, "P3": p3}, params.fits)
     compare_cells(paths, params)
+    vouch(paths, params)
     return params
 
 
@@ -117,7 +122,9 @@ def _fill(paths: Paths, params: Params, p3: float) -> None:
         frames=frames,
         sources=list(params.sources),
         clips=[[f"{s}-{i}" for i in range(3)] for s in params.sources],
+        made_by=json.dumps(asdict(origin.of_contact(paths, params))),
     )
+    vouch(paths, params)
 
 
 def _every_score(paths: Paths, params: Params) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import vouching
 
 from thb import clip_store, origin
 from thb.blocks import Store
@@ -54,21 +55,8 @@ def vouch_for_splits(paths: Paths, params: Params) -> None:
 def vouch(paths: Paths, params: Params) -> None:
     """For the stores and splits that are there, as if this profile and code had made them."""
     for source in SOURCES:
-        vouch_for_store(paths, params, source)
+        vouching.for_store(paths, params, source)
     vouch_for_splits(paths, params)
-
-
-def with_seed(params: Params, seed: int) -> Params:
-    """The same profile with another seed."""
-    changed = {params.profile: params.active.model_copy(update={"seed": seed})}
-    return params.model_copy(update={"profiles": {**params.profiles, **changed}})
-
-
-def vouch_for_store(paths: Paths, params: Params, source: str) -> None:
-    """As `prepare` would, whoever wrote it."""
-    made = origin.record(origin.of_store(paths, params, source), paths.clips(source), clip_store.FILES)
-    write_json({**params.active.store.model_dump(), **made, "raw": clip_store.raw_digest(paths, params, source)},
-               paths.clips(source) / clip_store.META)
 
 
 def _write_source(paths: Paths, params: Params, source: str, clips: int, broken: int) -> pd.DataFrame:
@@ -80,7 +68,7 @@ def _write_source(paths: Paths, params: Params, source: str, clips: int, broken:
     np.save(folder / "mel.npy", _mel(np.random.default_rng(label), clips - broken))
     table = _rows(source, clips, clips - broken)
     table.to_parquet(folder / clip_store.TABLE)
-    vouch_for_store(paths, params, source)
+    vouching.for_store(paths, params, source)
     return table
 
 

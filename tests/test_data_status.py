@@ -9,9 +9,9 @@ import pytest
 from clips_made import with_profile, write_list
 from test_cli import thb
 from test_layout import touch
+from vouching import for_raw
 
-from thb import origin
-from thb.records import ERROR, write_json
+from thb.records import ERROR
 from thb.sources import census, local
 from thb.stages import data_status, prepare
 
@@ -66,7 +66,7 @@ def test_listed_found_missing_and_unlisted_are_counted_by_split(release, hub, tm
 
 def test_what_prepare_could_not_read_is_damaged(release, hub):
     small = with_profile(hub, finder="haar", workers=1, max_failed_share=1.0)
-    write_json(origin.record(origin.of_raw(release, small), release.raw, []), release.raw_record)
+    for_raw(release, small)
     prepare.run(release, small, "hallo")        # empty files
     assert counts(release, small)["hallo", "test"] == {
         "listed": 1, "found": 1, "missing": 0, "unlisted": 0, "damaged": 1}

@@ -13,9 +13,10 @@ import pytest
 import torch
 from clips_made import SAMPLES, needs_samples, needs_yunet, tone, with_profile, with_yunet, write_video
 from stores import random_clips, smoke, write_store
+from vouching import for_raw
 from weights_made import IMPORTED, VALIDATION, build, untrained, write_weights
 
-from thb import cli, clip, detectors, faces, judges, loop, origin
+from thb import cli, clip, detectors, faces, judges, loop
 from thb.clip_store import open_clips
 from thb.errors import DataError, ParamsError
 from thb.feed import Feed
@@ -25,7 +26,7 @@ from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
 from thb.params import switch_profile
 from thb.pictures import seen
-from thb.records import read_json, write_json
+from thb.records import read_json
 from thb.report import heat_strip, style
 from thb.roster import roster, usable
 from thb.stages import detect, prepare
@@ -136,7 +137,7 @@ def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head)
     file = write_video(project.raw / source.folder / "test" / f"{stem}.mp4", 30, size=(300, 256),
                        picture=np.pad(head, ((0, 0), (22, 22), (0, 0)), mode="edge"))
     one = with_profile(small, finder="haar", workers=1)
-    write_json(origin.record(origin.of_raw(project, one), project.raw, []), project.raw_record)
+    for_raw(project, one)
     prepare.run(project, one, "hallo")
     store = open_clips(project, one, ["hallo"])
     expected = loop.score(network, Feed(store, store.rows, torch.device("cpu"), network))

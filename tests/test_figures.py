@@ -49,7 +49,7 @@ def test_controls_are_shown_but_not_in_the_mean(made):
 
 
 def test_the_interval_of_a_mean_over_detectors_is_that_of_the_mean_itself(results):
-    """Errors partly cancel in a mean: it lies inside the mean of the detectors' intervals, and says where it is from."""
+    """Errors partly cancel in a mean: its interval is narrower than the mean of the detectors' intervals."""
     exhibit = protocol_means.build("T1", ["P1"])
     rows = exhibit.rows[~exhibit.rows["control"]].set_index("detector")
     own, whole = rows.loc[[e.label for e in results.tested]], rows.loc[protocol_means.ALL]

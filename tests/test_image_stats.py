@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stores import RUN, WINDOWS, smoke, vouch_for_store, write_store
+import vouching
+from stores import RUN, WINDOWS, smoke, write_store
 
 from thb import detectors, pictures
 from thb.clip_store import open_clips
@@ -82,7 +83,7 @@ def test_a_clip_is_measured_once_a_process_until_its_file_changes(tmp_path, para
     assert len(calls) == len(rows)
     file = paths.clips("hallo") / "frames.npy"
     np.save(file, np.load(file) // 2)
-    vouch_for_store(paths, smoke(params), "hallo")
+    vouching.for_store(paths, smoke(params), "hallo")
     again = pictures.seen(paths, smoke(params), rows, kind(small))
     assert len(calls) == len(rows) + (rows["source"] == "hallo").sum()
     assert (again["red"] < first["red"])[rows["source"] == "hallo"].all()
@@ -113,7 +114,7 @@ def test_noise_alone_is_not_found(tmp_path, params):
     """The same store with the reals' frames for both: now nothing tells them apart but chance."""
     paths = write_store(tmp_path, smoke(params))
     np.save(paths.clips("hallo") / "frames.npy", np.load(paths.clips("ffpp") / "frames.npy"))
-    vouch_for_store(paths, smoke(params), "hallo")
+    vouching.for_store(paths, smoke(params), "hallo")
     train.run(paths, smoke(params), DETECTOR, "all")
     score.run(paths, smoke(params), DETECTOR, "all")
     assert read_json(paths.run(DETECTOR, "all") / "run.json")["val_auc"] == 0.5

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from stores import SOURCES, smoke, vouch, vouch_for_store, with_seed, write_split, write_store
+import vouching
+from stores import SOURCES, smoke, vouch, write_split, write_store
 
 from thb import code, detectors, loop
 from thb.clip_store import open_clips, read_clips
@@ -74,7 +75,7 @@ def test_a_fit_is_kept_until_something_that_it_rests_on_changes(store, tiny, det
         return "is kept" in capsys.readouterr().out
 
     assert [kept(), kept()] == [False, True]
-    other = with_seed(tiny, 1)
+    other = vouching.with_seed(tiny, 1)
     assert [kept(other), kept(other), kept()] == [False, True, False]
     frames = np.load(store.clips("hallo") / "frames.npy", mmap_mode="r+")
     frames[0] = 0
@@ -113,7 +114,7 @@ def test_weights_that_were_changed_are_trained_again_and_said(store, tiny, capsy
 def test_another_seed_gives_other_weights(store, tiny):
     train.run(store, tiny, "tall", "all")
     first = weights(store)
-    other = with_seed(tiny, 1)
+    other = vouching.with_seed(tiny, 1)
     vouch(store, other)
     train.run(store, other, "tall", "all")
     assert weights(store) != first
@@ -204,7 +205,7 @@ def test_test_clips_have_no_say(store, tiny):
         frames = np.load(store.clips(source) / "frames.npy", mmap_mode="r+")
         frames[group["row"]] = 0
         frames.flush()
-        vouch_for_store(store, tiny, source)
+        vouching.for_store(store, tiny, source)
     train.run(store, tiny, "tall", "all")
     assert weights(store) == before
 
@@ -259,8 +260,8 @@ def test_the_synthetic_weave_is_learnt(store, params):
 
 
 def test_a_fit_starts_from_the_ffpp_fit(store, params):
-    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 0.0, "min_lr": 0.0,
-                                   "warmup_lr": 0.0})
+    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 1e-30, "min_lr": 0.0,
+                                   "warmup_lr": 0.0, "weight_decay": 0.0})
     write_split(store, settings, pd.concat([read_clips(store, settings, source) for source in SOURCES]), "ffpp")
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, settings, "tall", "all")

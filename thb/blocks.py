@@ -11,6 +11,7 @@ from thb.ranges import (
     Commit,
     Count,
     Digest,
+    Exact,
     Factor,
     Flag,
     Name,
@@ -106,7 +107,7 @@ class Exhibit(BaseModel):
     rules: list[Literal["caught_fake", "missed_fake", "accused_real", "cleared_real"]] = []
     palette: Text | None = None
     frames: Annotated[Count, Field(le=100)] | None = None
-    table: Literal[1, 2, 3] | None = None
+    table: Annotated[Literal[1, 2, 3], Exact] | None = None
     by: Literal["protocol", "generator"] | None = None
     reference: Literal["v1", "later"] | None = None
     sure: Share | None = None
@@ -210,7 +211,7 @@ class Embedding(Strict):
 class Identity(Strict):
     """How the faces of clips are compared."""
 
-    frames: Literal[1, 3, 5, 7, 9]      # of those kept of a clip; odd, so that the middle one is among them
+    frames: Annotated[Literal[1, 3, 5, 7, 9], Exact]    # of those kept of a clip, the middle one among them
     embeddings: dict[Name, Embedding]   # names under `nets`
 
 

@@ -124,7 +124,7 @@ def _fault(table: pd.DataFrame, params: Params, source: str) -> str:
     entry, usable = params.source(source), table[table["status"] == OK]
     for column, value in {"source": source, "role": entry.role, "label": entry.label}.items():
         if (odd := table[table[column] != value]).size:
-            return f"clip {odd['clip'].iloc[0]!r} has {column} {odd[column].iloc[0]!r}, not {value!r}"
+            return f"clip {odd['clip'].iloc[0]!r} has {column} {str(odd[column].iloc[0])!r}, not {str(value)!r}"
     if (odd := table[~table["status"].isin(STATUSES)]).size:
         return f"clip {odd['clip'].iloc[0]!r} has status {odd['status'].iloc[0]!r}; known: {', '.join(STATUSES)}"
     if (odd := table[table["clip"].duplicated()]).size:

@@ -21,7 +21,7 @@ BY_NAME = {"mini.generators": HOME / "mini" / "generators"}     # packages whose
 def files_of(*modules: str) -> list[Path]:
     """Every file below thb/ that these modules (dotted, without `thb.`) rest on, themselves among them, sorted."""
     found: set[Path] = set()
-    waiting = [_file(module) for module in modules]
+    waiting = [file for module in modules for file in (_file(module), *_files(f"thb.{module}"))]
     while waiting:
         path = waiting.pop()
         if path not in found:

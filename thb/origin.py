@@ -71,6 +71,11 @@ def of_fit(paths: Paths, params: Params, detector: str) -> Origin:
     return _origin(params, paths.variant, "train", params.detector(detector), "stages.train", f"detectors.{detector}")
 
 
+def of_import(params: Params, detector: str, settings: Mapping[str, Any]) -> Origin:
+    """Of weights that `import-weights` took over, which hang on no clip here."""
+    return _origin(params, "", "import_weights", settings, "stages.import_weights", f"detectors.{detector}")
+
+
 def of_scores(paths: Paths, params: Params, detector: str) -> Origin:
     """Of score files, as `score` would make them."""
     return _origin(params, paths.variant, "score", params.detector(detector), "stages.score", f"detectors.{detector}")
@@ -90,6 +95,12 @@ def of_maps(paths: Paths, params: Params, detector: str) -> Origin:
     settings = [params.explain.model_dump(), active.explain.model_dump(), active.store.model_dump(),
                 params.metrics.first_fpr, _dumped(params.protocols)]
     return _origin(params, paths.variant, "explain", settings, "stages.explain", f"detectors.{detector}")
+
+
+def of_faces(paths: Paths, params: Params, net: str) -> Origin:
+    """Of what a network found of faces in training and test, as `identity` would."""
+    settings = [params.identity_settings(net), params.nets[net].sha256, _dumped(params.protocols)]
+    return _origin(params, paths.variant, "identity", settings, "stages.identity")
 
 
 def of_contact(paths: Paths, params: Params) -> Origin:
@@ -128,8 +139,20 @@ def check(found: object, wanted: Origin, what: str, mend: str) -> None:
         raise DataError(f"{what} was made with other settings of {wanted.stage} ({made.settings} there, params.yaml "
                         f"now gives {wanted.settings}); run `{mend}`")
     if made.code != wanted.code:
-        raise DataError(f"{what} was made by other code of {wanted.stage} ({made.code} there, {wanted.code} now); "
-                        f"run `{mend}`")
+        raise DataError(_other_code(made, wanted.code, what, mend))
+
+
+def check_code(found: object, what: str, mend: str, *modules: str) -> None:
+    """Refuse what was made by other code than these modules are now, whatever else made it."""
+    made, now = _parsed(found), code.digest(*modules)
+    if made is None:
+        raise DataError(f"{what} does not say what made it; run `{mend}`")
+    if made.code != now:
+        raise DataError(_other_code(made, now, what, mend))
+
+
+def _other_code(made: Origin, now: str, what: str, mend: str) -> str:
+    return f"{what} was made by other code of {made.stage} ({made.code} there, {now} now); run `{mend}`"
 
 
 def _parsed(found: object) -> Origin | None:

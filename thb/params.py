@@ -166,6 +166,8 @@ def _check_exhibit(p: Params, name: str, entry: Mapping[str, Any]) -> None:
         exhibit = Exhibit.model_validate(entry)
     except ValidationError as e:
         raise ParamsError(_explain(e, Exhibit, where)) from e
+    if nothing := next((key for key, value in entry.items() if value is None), None):
+        raise ParamsError(f"{where}.{nothing} is null; leave it out, and the notebook's own value counts")
     cross_checks.exhibit(where, exhibit, {"protocol": p.protocols, "detector": p.detectors, "generator": p.generators,
                                           "metric": cross_checks.metric_names(p.metrics), "rate": rates})
 

@@ -37,8 +37,9 @@ def printed_value(cells: dict, params: Params, protocol: str, detector: str, gen
 
 def check_printed(folder: Path, params: Params) -> None:
     """Refuse a name that is said to be printed and is not; face swaps are no row of the paper's, and go by any name."""
-    keys = [*printed_cells(folder), *printed_cells(folder, LATER)]
-    protocols, detectors, generators = (list(dict.fromkeys(key[axis] for key in keys)) for axis in range(3))
+    protocols, detectors, generators = (
+        list(dict.fromkeys(name for table in (CELLS, LATER) for name in _column(folder, table, axis)))
+        for axis in ("protocol", "detector", "generator"))
     fakes = {*generators, *_column(folder, FAKES, "generator")}
     sources = _column(folder, SOURCES, "source")
     known = {"real": [s for s in sources if s not in fakes]}

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import Field, Strict
+from pydantic import BeforeValidator, Field, Strict
+from pydantic_core import PydanticCustomError
 
 # ---- numbers
 Count = Annotated[int, Strict(), Field(ge=1, le=10_000)]
@@ -26,12 +27,22 @@ Strength = Annotated[float, Strict(), Field(ge=0, le=10, allow_inf_nan=False)]
 Factor = Annotated[float, Strict(), Field(gt=0, le=16, allow_inf_nan=False)]
 Flag = Annotated[bool, Strict()]
 
+
+def _whole(value: object) -> object:
+    if type(value) is not int:
+        raise PydanticCustomError("whole", "a whole number is wanted")
+    return value
+
+
+Exact = BeforeValidator(_whole)     # of a Literal of numbers, which alone would take true for 1
+
 # ---- words
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,39}$"          # becomes a file's name, a folder's and a DVC stage's
 NAME_RULE = "a letter, then at most 39 letters, digits and underscores"
 Name = Annotated[str, Field(pattern=NAME)]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-Place = Annotated[str, Field(max_length=4096)]                  # a path; '': none
+SEEN = r"[^\p{C}\p{Zl}\p{Zp}]"                                # a character that is seen, or a blank
+Text = Annotated[str, Field(pattern=f"^{SEEN}+$", max_length=200)]
+Place = Annotated[str, Field(pattern=f"^{SEEN}*$", max_length=4096)]    # a path; '': none
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"           # owner/name, on the Hub

@@ -160,8 +160,8 @@ def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
         differs = own[column] != wanted[column].reindex(own.index)
         if differs.any():
             clip = own.index[differs][0]
-            raise DataError(f"{file}: clip {clip!r} has {column} {own.loc[clip, column]!r}, but the split of fit "
-                            f"{file.fit!r} says {wanted.loc[clip, column]!r}; run `{file.mend}`")
+            raise DataError(f"{file}: clip {clip!r} has {column} {str(own.loc[clip, column])!r}, but the split of fit "
+                            f"{file.fit!r} says {str(wanted.loc[clip, column])!r}; run `{file.mend}`")
     return table
 
 

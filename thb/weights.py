@@ -11,7 +11,7 @@ import numpy as np
 
 from thb import clip_store, detectors, metrics, origin
 from thb.errors import DataError
-from thb.params import Params
+from thb.params import Params, Profile
 from thb.paths import Paths
 from thb.records import read_json
 
@@ -40,6 +40,9 @@ def vouched(paths: Paths, folder: Path, detector: str, fit: str) -> Trained:
     if (of := (about.get("detector"), about.get("fit"))) != (detector, fit):
         raise DataError(f"{paths.relative(file)} holds weights of {of[0]}/{of[1]}, not of {detector}/{fit}; "
                         f"run `{mend}`")
+    stage, again = ("import_weights", f"thb import-weights {detector} FILE --fit {fit}") if is_imported(run) else (
+        "train", mend)
+    origin.check_code(about.get("made_by"), paths.relative(file), again, f"stages.{stage}", f"detectors.{detector}")
     return Trained(detectors.restore(file, detector), about, dict(run))
 
 
@@ -75,9 +78,9 @@ def train_command(detector: str, fit: str, variant: str = "") -> str:
     return f"thb train {detector} {fit}" + (f" --variant {variant}" if variant else "")
 
 
-def reads(params: Params) -> dict[str, Any]:
-    """How clips are to be read for weights of the active profile; it travels with them."""
-    return {"store": params.active.store.model_dump(), "finder": params.active.finder}
+def reads(profile: Profile) -> dict[str, Any]:
+    """How clips are to be read for weights of a profile; it travels with them."""
+    return {"store": profile.store.model_dump(), "finder": profile.finder}
 
 
 def validation(corpus: str, labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:

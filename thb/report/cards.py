@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from thb.metrics import AUC
-from thb.records import read_json
-from thb.report import settings_table, shifts, statistics_table
+from thb.report import settings_table, shifts, statistics_table, vouched
 from thb.report.results import Entrant, Results
 from thb.report.tables import text
 
@@ -88,7 +87,7 @@ def _lines(results: Results, entrant: Entrant, size: str) -> dict[str, str]:
 
 def _learnt(results: Results, detector: str) -> str:
     """How many clips the fit on every generator saw; scores from elsewhere need not say."""
-    about = read_json(results.paths.scores(detector, settings_table.FIT).with_suffix(".json"))
+    about = vouched.fit(results.paths, results.params, detector, settings_table.FIT)
     if "clips" not in about:
         return "not said by who scored the clips"
     clips = about["clips"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from thb.comparisons import OPEN
 from thb.metrics import AUC, is_resolvable
-from thb.records import read_json
-from thb.report import ablation_table, claims_ledger, findings, shifts
+from thb.report import ablation_table, claims_ledger, findings, shifts, vouched
 from thb.report.results import Entrant, Results
 from thb.report.sentences import bullets
 from thb.report.tables import decimal, text
@@ -69,7 +68,8 @@ def trust_in_short(results: Results) -> str:
 
 def _promises(results: Results) -> str:
     """Whether training and test are apart where they must be."""
-    kinds = [e for entries in read_json(results.paths.leakage)["protocols"].values() for e in entries.values()]
+    found = vouched.leakage(results.paths, results.params)["protocols"]
+    kinds = [entry for entries in found.values() for entry in entries.values()]
     broken = sum(entry["count"] for entry in kinds if entry["promised"])
     told = f"{broken} shared things break a promise" if broken else "every promise of separation is kept"
     return f"Between training and test {told}."

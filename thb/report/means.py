@@ -11,7 +11,7 @@ import pandas as pd
 from thb import metrics, protocols
 from thb.errors import ParamsError, unknown
 from thb.measure import measure, resolvable
-from thb.records import SCORE_COLUMNS, read_csv
+from thb.report import vouched
 from thb.report.results import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.tables import text
@@ -110,7 +110,7 @@ def drawn(results: Results, detector: str, protocol: str, generators: Collection
     """One detector's mean over generators from its score files, drawn as every cell is, so that two such means
     are paired; None where no clip of them was scored."""
     params = results.params
-    found = [measure(params, trial, [read_csv(results.paths.scores(detector, fit), SCORE_COLUMNS)
+    found = [measure(params, trial, [vouched.scores(results.paths, results.params, detector, fit)
                                      for fit in trial.fits])
              for trial in protocols.trials(params, [protocol]) if trial.generator in generators]
     one_each = [Drawn(one["replicates"], frozenset(m for m in one["replicates"] if resolvable(

@@ -27,7 +27,7 @@ METRICS, TABLE4, TABLE1 = (
     "paper/published/table4_stats.csv",
     "paper/published/table1_datasets.csv",
 )
-LEAKAGE = "results/leakage.json"
+LEAKAGE, COMPARED = "results/leakage.json", "results/comparisons.csv"
 CITATION, REFERENCES = "CITATION.cff", "paper/references.bib"
 SCORES, ABLATED = "results/scores", "results/variants"
 PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
@@ -147,14 +147,14 @@ def _sentences(results: Results) -> dict[str, Number]:
         "said_about_clips": (sentences.about_clips, CORPUS),
         "said_about_making": (cards.making, PARAMS),
         "said_about_people": (cards.people, PARAMS),
-        "said_about_shifts": (sentences.about_shifts, f"{METRICS}, {CELLS}"),
+        "said_about_shifts": (sentences.about_shifts, COMPARED),
         "said_about_controls": (sentences.about_controls, f"{METRICS}, {CELLS}"),
         "said_about_ablations": (sentences.about_ablations, ABLATED),
         "said_about_sizes": (sentences.about_sizes, f"{PARAMS}, {SCORES}"),
         "said_about_sound": (sentences.about_sound, f"{SCORES}, results/shuffled_sound"),
         "said_about_resolution": (sentences.about_resolution, CELLS),
-        "found": (sentences.found, f"{METRICS}, {CELLS}"),
-        "found_in_short": (home.found_in_short, f"{METRICS}, {CELLS}"),
+        "found": (sentences.found, f"{COMPARED}, {METRICS}, {CELLS}"),
+        "found_in_short": (home.found_in_short, f"{COMPARED}, {METRICS}, {CELLS}"),
         "claims_in_short": (home.claims_in_short, quoted.LEDGER),
         "printed_in_short": (home.printed_in_short, PRINTED),
         "trust_in_short": (home.trust_in_short, f"{CELLS}, {LEAKAGE}, {ABLATED}"),

@@ -76,7 +76,8 @@ def record(paths: Paths) -> dict[str, dict[str, str]]:
 
 def inputs(paths: Paths) -> dict[str, str]:
     """Path below the root -> hash, of the results that exhibits read; of a folder, of all its tables together."""
-    read = (paths.cells, paths.metrics, paths.corpus, paths.curation, paths.results / "scores", paths.results / "cams")
+    read = (paths.cells, paths.metrics, paths.comparisons, paths.corpus, paths.curation, paths.results / "scores",
+            paths.results / "cams")
     tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}
     return {paths.relative(path): _digest(files) for path, files in tables.items() if files}
 

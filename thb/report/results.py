@@ -16,7 +16,8 @@ from thb.errors import DataError, ParamsError, unknown
 from thb.params import Params, load
 from thb.paths import Paths, find_root
 from thb.published import printed_cells
-from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, read_csv, read_json
+from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.report import vouched
 from thb.report.tables import text
 from thb.report.verdicts import Verdicts
 
@@ -54,25 +55,14 @@ class Results:
 
     def cells_of(self, paths: Paths) -> pd.DataFrame:
         """One corpus's cells, refused if they were computed under another profile than the active one."""
-        return self._own(paths.cells, CELL_COLUMNS)
+        return vouched.cells(paths, self.params, paths.cells, CELL_COLUMNS)
 
     @cached_property
     def verdicts(self) -> Verdicts:
         """Which of two lies above the other, for every such question."""
         names = {**self.params.detectors, **self.params.sources}
-        return Verdicts(self._own(self.paths.comparisons, COMPARISON_COLUMNS),
+        return Verdicts(vouched.cells(self.paths, self.params, self.paths.comparisons, COMPARISON_COLUMNS),
                         {key: entry.printed or key for key, entry in names.items()})
-
-    def _own(self, path: Path, columns: list[str]) -> pd.DataFrame:
-        rows = read_csv(path, columns)
-        found = set(zip(rows["corpus"], rows["profile"], strict=True))
-        wanted = (self.params.active.corpus, self.params.profile)
-        if found != {wanted}:
-            raise DataError(
-                f"{self.paths.relative(path)} holds {_pairs(found)}, params.yaml asks for "
-                f"{_pairs({wanted})}; run `dvc repro`"
-            )
-        return rows
 
     def variant(self, name: str) -> Paths:
         """Where a control corpus keeps its results."""
@@ -85,7 +75,7 @@ class Results:
     @cached_property
     def absent(self) -> dict[str, str]:
         """detector/fit -> why it has no numbers; empty where all have."""
-        return read_json(self.paths.metrics).get("absent", {})
+        return vouched.metrics(self.paths, self.params).get("absent", {})
 
     def said_absent(self) -> list[str]:
         """A sentence a reason why fits have no numbers; none where all have."""
@@ -94,7 +84,7 @@ class Results:
 
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""
-        return read_json(paths.metrics)["means"]
+        return vouched.metrics(paths, self.params)["means"]
 
     @cached_property
     def printed(self) -> dict[tuple[str, str, str, str], float]:
@@ -219,10 +209,6 @@ def _head(protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
         "n_fake": 0,
         "resolvable": False,
     }
-
-
-def _pairs(pairs: set[tuple[str, str]]) -> str:
-    return ", ".join(f"corpus {corpus} profile {profile}" for corpus, profile in sorted(pairs))
 
 
 def open_results(root: Path | None = None) -> Results:

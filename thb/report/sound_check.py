@@ -13,10 +13,10 @@ from thb import measure, metrics
 from thb.comparisons import ABOVE, compare, judge
 from thb.errors import ParamsError, unknown
 from thb.params import Params
-from thb.records import SCORE_COLUMNS, read_csv
-from thb.report import style, tables
+from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results
+from thb.score_files import SHUFFLED_SOUND
 
 COLUMNS = ["generator", "driven_by", "own", "own_lo", "own_hi", "shuffled", "shuffled_lo", "shuffled_hi",
            "fall", "fall_lo", "fall_hi", "n_real", "n_fake"]
@@ -45,8 +45,8 @@ def falls(results: Results, detector: str) -> pd.DataFrame:
     if detector not in params.sound_checks:
         raise ParamsError(unknown("detector under sound_checks", detector, params.sound_checks))
     fit = params.protocols[PROTOCOL].fit
-    own, other = (read_csv(path, SCORE_COLUMNS)
-                  for path in (results.paths.scores(detector, fit), results.paths.shuffled(detector, fit)))
+    own = vouched.scores(results.paths, params, detector, fit)
+    other = vouched.other_scores(results.paths, params, detector, fit, SHUFFLED_SOUND)
     measured = {g: _measured(params, own, other, g) for g in results.generators(PROTOCOL)}
     measured = {g: m for g, m in measured.items() if m is not None}
     driven = [g for g in measured if params.sources[g].driven_by == "audio"]

@@ -17,12 +17,14 @@ from thb.params import Params
 from thb.paths import Paths
 from thb.records import write_atomic
 
-# Command -> the modules that answer it. `thb.cli` is not among them: it holds words and help, and hands them on.
-PLAIN = {name: ("context", f"stages.{name}")
-         for name in ("fetch", "prepare", "split", "identity", "evaluate", "contact")}
-BOOK = ("context", "stages.book", "report.sphinx_ext")      # the last one is named by book/_config.yml
-OF_DETECTOR = {name: ("context", "absence", f"stages.{name}") for name in ("train", "score", "explain")}
-OF_NOTEBOOK = ("context", "stages.exhibit")
+# Command -> the modules that answer it. `thb.cli` and `thb.context` are not among them: they read words, refuse what is
+# wrong, and hand on; a new line of help makes nothing run again.
+ALWAYS = ("params", "paths")
+OF_CLIPS = {name: (*ALWAYS, "absence", "sources.local", f"stages.{name}") for name in ("fetch", "prepare", "split")}
+PLAIN = {name: (*ALWAYS, f"stages.{name}") for name in ("identity", "evaluate", "contact")}
+OF_DETECTOR = {name: (*ALWAYS, "absence", f"stages.{name}") for name in ("train", "score", "explain")}
+OF_NOTEBOOK = (*ALWAYS, "stages.exhibit")
+BOOK = (*ALWAYS, "stages.book", "report.sphinx_ext")      # the last one is named by book/_config.yml
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -35,7 +37,7 @@ def run(paths: Paths, params: Params) -> None:
 
 
 def _lists(paths: Paths) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield from PLAIN.items()
+    yield from (OF_CLIPS | PLAIN).items()
     yield "book", BOOK
     for command, modules in OF_DETECTOR.items():
         yield from ((f"{command}-{name}", (*modules, f"detectors.{name}")) for name in detectors.names())

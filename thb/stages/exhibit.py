@@ -26,6 +26,7 @@ from thb.report.tables import text
 FILES = ("csv", "svg", "pdf", "png")
 TIMEOUT = 600  # seconds a cell may take
 START, TRIES = 60, 3  # seconds a kernel has to answer, and kernels that are tried
+ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
 MUTE = "Kernel didn't respond"
 QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
 
@@ -37,7 +38,8 @@ class OwnKernelManager(AsyncKernelManager):
 
     def _ip_default(self) -> str:
         """A folder of this kernel's own: by default kernels that start together in one place may take one socket."""
-        return str(Path(tempfile.mkdtemp(prefix="thb-")) / "kernel")
+        fits = len(os.fsencode(tempfile.gettempdir())) <= ROOM
+        return str(Path(tempfile.mkdtemp(prefix="thb-", dir=None if fits else "/tmp")) / "kernel")
 
     def cleanup_ipc_files(self) -> None:
         shutil.rmtree(Path(self.ip).parent, ignore_errors=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from thb import nets, protocols, splits
+from thb import nets, origin, protocols, splits
 from thb.clip_store import open_clips
 from thb.errors import DataError
 from thb.identity import pairs
@@ -51,7 +51,7 @@ def _check(paths: Paths, params: Params, name: str) -> None:
         "compared": len(compared.rows), "left_out": {reason: _listed(left) for reason, left in why.items()},
         "pairs": _calibrated(compared, entry.same), "protocols": dict(_protocols(compared, paths, params, entry.same)),
     }
-    write_json(report, paths.identity(name))
+    write_json({**report, "made_by": asdict(origin.of_faces(paths, params, name))}, paths.identity(name))
     _say(report)
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import hashlib
 import pickle
 import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from thb import detectors
+from thb import detectors, origin, weights
 from thb.errors import DataError, ParamsError, printable
 from thb.params import Params
 from thb.paths import Paths, check_name
@@ -43,12 +43,24 @@ def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, chang
     network = kind(detectors.configure(detector, settings))
     dropped = fill(network, published, file)
     folder = (paths.run if fit in params.fits else paths.imported)(detector, fit)
-    about = detectors.describe(detector, network.config)
-    write_atomic(folder / "weights.safetensors", lambda part: network.save(part, about))
-    write_json({"detector": detector, "fit": fit, "imported_from": file.name, "sha256": _sha256(file),
-                "tensors": len(network.state_dict()), "dropped": dropped, "settings": settings}, folder / "run.json")
+    made_by, profile = origin.of_import(params, detector, settings), _profile(params, fit)
+    about = detectors.describe(detector, network.config, fit=fit, draw=0, made_by=asdict(made_by),
+                               reads=weights.reads(params.profiles[profile]), validation=None)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / weights.RUN).unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
+    write_atomic(folder / weights.FILE, lambda part: network.save(part, about))
+    write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit, imported_from=file.name,
+                             sha256=origin.sha256(file), tensors=len(network.state_dict()), dropped=dropped,
+                             settings=settings), folder / weights.RUN)
     said = f", {len(dropped)} unused names dropped ({dropped[0]}, …)" if dropped else ""
-    print(printable(f"{file.name}: {len(network.state_dict())} tensors{said} -> {paths.relative(folder)}"))
+    print(printable(f"{file.name}: {len(network.state_dict())} tensors{said} -> {paths.relative(folder)}; "
+                    f"it reads clips as profile {profile} keeps them"))
+
+
+def _profile(params: Params, fit: str) -> str:
+    """Whose clips the weights read: the published ones', but for a fit of the active profile that cannot be made."""
+    published = (name for name, profile in params.profiles.items() if profile.corpus == "hub")
+    return params.profile if fit in params.fits else next(published, params.profile)
 
 
 def importable() -> list[str]:
@@ -219,8 +231,3 @@ def _shaped(given: Any, own: Any, name: str, file: Path) -> Any:
 
 def _kind(tensor: Any) -> str:
     return str(tensor.dtype).removeprefix("torch.")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -194,7 +194,7 @@ def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     (job.folder / weights.RUN).unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
     about = detectors.describe(job.detector, job.config, fit=job.fit, draw=job.draw, made_by=asdict(job.made_by),
-                               reads=weights.reads(job.params), validation=outcome.validation)
+                               reads=weights.reads(job.params.active), validation=outcome.validation)
     write_atomic(job.folder / weights.FILE, lambda part: outcome.model.save(part, about))
     write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
     said = {**_said(job), **outcome.about, "key": key, "seconds": round(seconds, 1),
