@@ -7,9 +7,9 @@ SHELL := /bin/bash
 # the first Python 3.11 on the PATH that can make a virtual environment
 PYTHON  ?= $(shell for p in python3.11 python3 python /usr/bin/python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
-VENV    := $(CURDIR)/.venv
-BIN     := $(VENV)/bin
-STAMP   := $(VENV)/.installed
+# relative, as every path here: make and the shell would take a folder's name with a space in it for two
+BIN     := .venv/bin
+STAMP   := .venv/.installed
 PROFILE ?=
 JOBS    ?= 0
 
@@ -19,27 +19,27 @@ export MKL_NUM_THREADS ?= 1
 export THP_MEM_ALLOC_ENABLE ?= 1
 export DVC_NO_ANALYTICS := 1
 # the project's own environment, whatever else is active
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
 .PHONY: help install reproduce rehearse test check book open lock clean
 
 help:  ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(STAMP)  ## the environment in .venv, exactly as requirements.lock says
 
 $(STAMP): requirements.lock pyproject.toml
 	@echo "installing into .venv (about 2 GB; a minute or two)"
 	@test -n "$(PYTHON)" || { echo "thb needs Python 3.11 with venv, and found none; set PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(PYTHON) -m venv --clear $(VENV)
+	"$(PYTHON)" -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $(STAMP)
 
 reproduce: install  ## everything, from nothing to the book  (PROFILE=smoke for a quick one)
-	@$(if $(PROFILE),thb profile $(PROFILE))
-	@thb reproduce --jobs $(JOBS)
+	@$(if $(PROFILE),thb profile "$(PROFILE)")
+	@thb reproduce --jobs "$(JOBS)"
 
 rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1)
 	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals)
@@ -54,16 +54,16 @@ check: install  ## style, and that params.yaml and dvc.yaml are sound
 
 book: install  ## the book alone, from the results at hand
 	@dvc repro --quiet book
-	@echo $(CURDIR)/book/_build/html/index.html
+	@echo "$$PWD/book/_build/html/index.html"
 
 open: book  ## the book in a browser
-	@python -m webbrowser -t "file://$(CURDIR)/book/_build/html/index.html"
+	@python -c 'import pathlib, webbrowser; webbrowser.open_new_tab(pathlib.Path("book/_build/html/index.html").resolve().as_uri())'
 
 lock:  ## requirements.lock and environment.yml anew, from pyproject.toml's ranges
-	@tmp=$$(mktemp -d); trap 'rm -rf $$tmp' EXIT; \
-	$(PYTHON) -m venv $$tmp; \
-	$$tmp/bin/python -m pip install --quiet --disable-pip-version-check '.[dev]'; \
-	$$tmp/bin/python tools/lock.py
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	"$(PYTHON)" -m venv "$$tmp"; \
+	"$$tmp/bin/python" -m pip install --quiet --disable-pip-version-check '.[dev]'; \
+	"$$tmp/bin/python" tools/lock.py
 
 clean:  ## what was made here: clips, fits, book (not the committed results)
 	rm -rf data runs book/_build book/_executed .pytest_cache .ruff_cache build *.egg-info

@@ -117,13 +117,13 @@ def odd(folder: Path, i: int, content: bytes) -> None:
     at = i // (len(DAMAGE) + 1)      # every so manyth input is an odd one
     name, kind = ODD_NAMES[at % len(ODD_NAMES)].format(i=i), at % 7
     if kind == 1:
-        (folder / f"{i:05d}--folder{i}_1--Hallo.mp4").mkdir()
+        (folder / f"{i:05d}--folder{i:05d}_1--Hallo.mp4").mkdir()
     elif kind == 2:
-        os.mkfifo(folder / f"{i:05d}--pipe{i}_1--Hallo.mp4")
+        os.mkfifo(folder / f"{i:05d}--pipe{i:07d}_1--Hallo.mp4")
     elif kind == 3:
-        (folder / f"{i:05d}--nowhere{i}_1--Hallo.mp4").symlink_to("nothing")
+        (folder / f"{i:05d}--nowhere{i:04d}_1--Hallo.mp4").symlink_to("nothing")
     elif kind == 4:
-        itself = folder / f"{i:05d}--itself{i}_1--Hallo.mp4"
+        itself = folder / f"{i:05d}--itself{i:05d}_1--Hallo.mp4"
         itself.symlink_to(itself)
     else:
         (folder / name).write_bytes(content)

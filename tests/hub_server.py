@@ -68,6 +68,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, files: dict[str, bytes], page: int = 15) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.page, self.main = files, page, PINNED
+        self.next_at = ""           # another address where the listing's further pages are
         self.faults: list[Fault] = []
         self.tried: Counter[str] = Counter()
         self.seen: list[tuple[str, str, dict[str, str]]] = []
@@ -158,7 +159,8 @@ class Handler(BaseHTTPRequestHandler):
         entries = [{"type": "directory", "path": "fake", "oid": "0" * 40, "size": 0},
                    *map(self._entry, sorted(self.server.files)), *self.server.extra]
         more = start + self.server.page < len(entries)
-        follow = f"{self.server.url}{urlsplit(self.path).path}?recursive=true&cursor={start + self.server.page}"
+        place = f"{self.server.next_at or self.server.url}{urlsplit(self.path).path}"
+        follow = f"{place}?recursive=true&cursor={start + self.server.page}"
         return self._json(entries[start:start + self.server.page], 200,
                           {"Link": f'<{follow}>; rel="next"'} if more else {})
 

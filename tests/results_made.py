@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import cams_made
 import numpy as np
 import pandas as pd
+from vouching import vouch
 
-from thb import leakage, metrics, protocols
+from thb import comparisons, leakage, metrics, origin, protocols
 from thb.params import Params, load, switch_profile
 from thb.paths import Paths
 from thb.published import printed_cells, printed_value
 from thb.records import (
     CELL_COLUMNS,
+    COMPARISON_COLUMNS,
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
     CURATION_COLUMNS,
@@ -29,7 +33,7 @@ from thb.records import (
 )
 
 PROFILE = "mini"
-REALS, FAKES = 210, 28
+REALS, FAKES, DRAWS = 210, 28, 60
 BASE = {"P1": 0.92, "P2": 0.83, "P3": 0.78, "unseen_P1": 0.80, "unseen_P3": 0.75, "ffpp": 0.66}
 # What was once made of a params.yaml is copied from then on: to make it takes seconds.
 _HOME = tempfile.TemporaryDirectory(prefix="thb-made-")
@@ -37,8 +41,24 @@ _KEPT: dict[tuple[str, float], Path] = {}
 
 
 def edit_cells(paths: Paths, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
-    """Put other cells in the place of those that are there."""
+    """Put other cells in the place of those that are there, and what they compare to."""
     write_csv(change(read_csv(paths.cells, CELL_COLUMNS)), paths.cells, CELL_COLUMNS)
+    compare_cells(paths, load(paths.params))
+    vouch(paths)
+
+
+def compare_cells(paths: Paths, params: Params) -> None:
+    """The comparisons of the cells that are there: every cell drawn by itself, as widely as its interval."""
+    cells, rng = read_csv(paths.cells, CELL_COLUMNS), np.random.default_rng(5)
+    noise, found = rng.normal(0, 1 / (2 * 1.96), (len(cells), 1 + DRAWS)), {}
+    noise[:, 0] = 0
+    for row, drawn in zip(cells.to_dict("records"), noise, strict=True):
+        key = (row["protocol"], row["generator"], row["detector"])
+        one = found.setdefault(key, {"n_real": row["n_real"], "n_fake": row["n_fake"], "replicates": {}})
+        one["replicates"][row["metric"]] = row["value"] + drawn * (row["hi"] - row["lo"])
+    evaluated = [(protocols.Trial(protocol, generator, ()), detector, one)
+                 for (protocol, generator, detector), one in found.items()]
+    write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS)
 
 
 def clone(repo: Path, root: Path) -> Paths:
@@ -57,6 +77,8 @@ def fill_cells(paths: Paths, p3: float = BASE["P3"]) -> Params:
         switch_profile(paths.params, PROFILE)
     params = load(paths.params)
     _cells(paths, params, {**BASE, "P3": p3}, params.fits)
+    compare_cells(paths, params)
+    vouch(paths, params)
     return params
 
 
@@ -81,6 +103,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _fill(paths: Paths, params: Params, p3: float) -> None:
     _cells(paths, params, {**BASE, "P3": p3}, params.fits)
+    compare_cells(paths, params)
     for name in params.ablations:
         _cells(Paths(paths.root, name), params, {**BASE, "P1": 0.7}, ["all"])
     _corpus(paths, params)
@@ -96,7 +119,9 @@ def _fill(paths: Paths, params: Params, p3: float) -> None:
         frames=frames,
         sources=list(params.sources),
         clips=[[f"{s}-{i}" for i in range(3)] for s in params.sources],
+        made_by=json.dumps(asdict(origin.of_contact(paths, params))),
     )
+    vouch(paths, params)
 
 
 def _every_score(paths: Paths, params: Params) -> None:

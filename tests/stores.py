@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+import vouching
 
+from thb import clip_store, origin
+from thb.blocks import Store
 from thb.detectors.base import Clips
 from thb.params import Params
 from thb.paths import Paths
@@ -28,43 +31,60 @@ SECONDS, MELS, HOP = 1.6, 80, 0.01
 SOURCES = {"hallo": ("generator", 1), "ffpp": ("real", 0)}
 
 
-def write_store(root: Path, clips: int = 24, side: int = SIDE, fit: str = "all", broken: int = 1) -> Paths:
+def write_store(root: Path, params: Params, clips: int = 24, fit: str = "all", broken: int = 1) -> Paths:
     """Write two sources of `clips` clips each, the last `broken` ones unusable, and the split of one fit."""
     paths = Paths(root)
-    tables = [_write_source(paths, source, clips, side, broken) for source in SOURCES]
-    write_split(paths, pd.concat(tables, ignore_index=True), fit)
+    tables = [_write_source(paths, params, source, clips, broken) for source in SOURCES]
+    write_split(paths, params, pd.concat(tables, ignore_index=True), fit)
     return paths
 
 
-def write_split(paths: Paths, clips: pd.DataFrame, fit: str) -> None:
+def write_split(paths: Paths, params: Params, clips: pd.DataFrame, fit: str) -> None:
     """Every clip is used as its split says."""
     write_csv(clips.assign(use=clips["split"]), paths.split(fit), SPLIT_COLUMNS)
+    vouch_for_splits(paths, params)
 
 
-def _write_source(paths: Paths, source: str, clips: int, side: int, broken: int) -> pd.DataFrame:
+def vouch_for_splits(paths: Paths, params: Params) -> None:
+    """As `split` would, whoever wrote them."""
+    names = [file.name for file in sorted(paths.splits.glob("*.csv"))]
+    tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in SOURCES}
+    write_json(origin.record(origin.of_splits(paths, params), paths.splits, names, clips=tables), paths.splits_record)
+
+
+def vouch(paths: Paths, params: Params) -> None:
+    """For the stores and splits that are there, as if this profile and code had made them."""
+    for source in SOURCES:
+        vouching.for_store(paths, params, source)
+    vouch_for_splits(paths, params)
+
+
+def _write_source(paths: Paths, params: Params, source: str, clips: int, broken: int) -> pd.DataFrame:
     folder = paths.clips(source)
     folder.mkdir(parents=True)
-    label = SOURCES[source][1]
-    np.save(folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, side, label))
-    np.save(folder / "times.npy", np.tile(frame_times(), (clips - broken, 1)))
+    label, store = SOURCES[source][1], params.active.store
+    np.save(folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, store, label))
+    np.save(folder / "times.npy", np.tile(frame_times(store.windows), (clips - broken, 1)))
     np.save(folder / "mel.npy", _mel(np.random.default_rng(label), clips - broken))
-    write_json({"windows": WINDOWS, "run": RUN, "size": side, "hop_seconds": HOP}, folder / "meta.json")
     table = _rows(source, clips, clips - broken)
-    table.to_parquet(folder / "clips.parquet")
+    table.to_parquet(folder / clip_store.TABLE)
+    vouching.for_store(paths, params, source)
     return table
 
 
-def _frames(rng: np.random.Generator, clips: int, side: int, label: int) -> np.ndarray:
+def _frames(rng: np.random.Generator, clips: int, store: Store, label: int) -> np.ndarray:
     """uint8 [clips, T, side, side, 3]: smooth colours and camera noise, with the weave where label is 1."""
-    shape = (clips, WINDOWS * RUN, side, side, 3)
+    side = store.size
+    shape = (clips, store.frames, side, side, 3)
     weave = 14 * label * np.cos(np.pi * np.add.outer(np.arange(side), np.arange(side)))
     base = rng.uniform(60, 190, (clips, 1, 1, 1, 3)) + weave[None, None, :, :, None]
     return np.clip(base + rng.normal(0, 6, shape), 0, 255).astype(np.uint8)
 
 
-def frame_times() -> np.ndarray:
-    """float32 [T]: two runs of a clip at 25 frames a second."""
-    return np.concatenate([np.arange(RUN) / 25, SECONDS - np.arange(RUN, 0, -1) / 25]).astype(np.float32)
+def frame_times(windows: int = WINDOWS) -> np.ndarray:
+    """float32 [T]: runs of a clip at 25 frames a second, evenly spread."""
+    starts = np.linspace(0, SECONDS - RUN / 25, windows)
+    return (starts[:, None] + np.arange(RUN) / 25).ravel().astype(np.float32)
 
 
 def _mel(rng: np.random.Generator, clips: int) -> np.ndarray:
@@ -92,11 +112,12 @@ def _rows(source: str, clips: int, usable: int) -> pd.DataFrame:
     })[CLIP_COLUMNS]
 
 
-def smoke(params: Params, **settings: dict[str, Any]) -> Params:
-    """The parameters of profile smoke, with some detectors' settings changed."""
+def smoke(params: Params, side: int = SIDE, **settings: dict[str, Any]) -> Params:
+    """The parameters of profile smoke, with frames of `side` pixels and some detectors' settings changed."""
     profile = params.profiles["smoke"]
-    merged = {name: {**own, **settings.get(name, {})} for name, own in profile.detectors.items()}
-    profiles = {**params.profiles, "smoke": profile.model_copy(update={"detectors": merged})}
+    changed = {"detectors": {name: {**own, **settings.get(name, {})} for name, own in profile.detectors.items()},
+               "store": profile.store.model_copy(update={"size": side})}
+    profiles = {**params.profiles, "smoke": profile.model_copy(update=changed)}
     return params.model_copy(update={"profile": "smoke", "profiles": profiles})
 
 

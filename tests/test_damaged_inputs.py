@@ -30,7 +30,7 @@ def test_no_damage_stops_a_run_and_each_is_counted_with_a_reason(project: Paths,
     assert not rows["reason"].str.contains(str(project.root), regex=False).any()
     assert f"{len(failed)} failed" in capsys.readouterr().out
     kinds = damaged_inputs.reasons(rows)
-    assert {"truncated", "not a readable media file", "no video track", "empty file"} <= set(kinds)
+    assert {"truncated", "not a readable media file", "no video track", "no regular file"} <= set(kinds)
 
 
 def test_a_fault_of_our_own_is_not_swallowed(project: Paths, params: Params, monkeypatch: pytest.MonkeyPatch):

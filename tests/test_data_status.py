@@ -111,7 +111,7 @@ def test_the_difference_from_the_published_counts_is_told(release, hub):
     assert rows.loc[("hallo", "test")].tolist() == [1, 117, -116]
     assert rows.loc[("hallo3", census.RELEASED)].tolist() == [1, 10, -9]    # Table 4 has none
     assert ("hallo3", "test") not in rows.index
-    assert rows.loc[("celebvhq", census.RELEASED), "here"] == 2             # listed, though missing
+    assert rows.loc[("celebvhq", census.RELEASED), "here"] == 0             # two are listed, and no file is there
 
 
 def test_the_releases_counts_add_up_to_what_is_said_of_it(release, hub):
@@ -153,3 +153,45 @@ def test_a_generator_that_is_missing_altogether_is_named_with_its_number(release
 def test_nothing_fetched_is_said_not_raised(project, hub, capsys):
     data_status.run(project, hub)
     assert "data/raw/fake/Hallo does not exist; run `thb fetch`" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("folder", "meant"), [
+    ("fake/EmoPortraits", "fake/EmoPortrait"), ("fake/Hallo3", "fake/additional_dataset/Hallo3"),
+    ("fake/additional_dataset/magi_1", "fake/additional_dataset/MAGI-1"), ("real/CelebV-HQ", "real/celebvhq"),
+    ("Fakes", "fake"),
+])
+def test_a_folder_that_is_nearly_a_sources_is_hinted_at(release, hub, capsys, folder, meant):
+    touch(release, f"{folder}/test/00001--aaaaaaaaaaa_1--EmoPortrait.mp4")
+    data_status.run(release, hub)
+    assert f"data/raw/{folder} is no source's folder, and is not read; is {meant} meant?" in capsys.readouterr().out
+
+
+def test_other_folders_of_the_release_are_no_mistakes(release, hub, capsys):
+    touch(release, "audio/fake/a.wav", "real/ffpp/original_sequences/actors/c23/videos/x.mp4", "fake/Sora/test/a.mp4",
+          "real/ffpp/manipulated_sequences/FaceShifter/c23/videos/x.mp4",
+          "real/ffpp/original_sequences/youtube/c40/videos/x.mp4")
+    data_status.run(release, hub)
+    assert "is no source's folder" not in capsys.readouterr().out
+
+
+def test_a_real_in_capitals_is_found_and_one_of_another_kind_is_named(release, hub, tmp_path_factory):
+    root = tmp_path_factory.mktemp("celeb")
+    for name in ("ccccccccccc_1.MP4", "ddddddddddd_1.mkv", "eeeeeeeeeee_1.Mp4"):
+        (root / name).touch()
+    paths = replace(release, own=local.folders(hub, {"THB_CELEBVHQ": str(root)}))
+    found = counts(paths, hub)
+    assert found["celebvhq", "train"] == {"listed": 1, "found": 1, "missing": 0, "unlisted": 1, "damaged": 0}
+    assert found["celebvhq", "test"]["missing"] == 1
+    clips = census.rows(paths, hub)[0].set_index("clip")
+    assert clips.loc["celebvhq/ccccccccccc_1", "path"] == "real/celebvhq/ccccccccccc_1.MP4"
+    assert clips.loc["celebvhq/ddddddddddd_1", "reason"] == "listed, but not in its folder, which has ddddddddddd_1.mkv"
+    local.note(paths, hub)
+    noted = (paths.raw / "real/celebvhq" / local.NOTE).read_text()
+    assert "ccccccccccc_1.MP4" in noted
+
+
+def test_a_folders_name_cannot_write_on_the_terminal(release, hub, tmp_path_factory, capsys):
+    root = tmp_path_factory.mktemp("odd") / "a\x1b[31m\nb"
+    root.mkdir()
+    data_status.run(replace(release, own=local.folders(hub, {"THB_CELEBVHQ": str(root)})), hub)
+    assert "\x1b" not in capsys.readouterr().out

@@ -285,9 +285,11 @@ def _pick(clips, index):
 @pytest.mark.parametrize("name", kinds("facts", "pictures"))
 class TestNoNetwork:
     @pytest.fixture
-    def rows(self, tmp_path, name, config):
-        paths = write_store(tmp_path, side=SIDE)
-        return seen(paths, usable(roster(paths, "all", ("train",)), "train"), detectors.load(name).Detector(config))
+    def rows(self, tmp_path, params, name, config):
+        smaller = smoke(params, SIDE)
+        paths = write_store(tmp_path, smaller)
+        rows = usable(roster(paths, smaller, "all", ("train",)), "train")
+        return seen(paths, smaller, rows, detectors.load(name).Detector(config))
 
     def test_scores_are_probabilities_and_the_file_gives_them_again(self, name, config, rows, tmp_path):
         model = detectors.load(name).Detector(config).fit(rows)

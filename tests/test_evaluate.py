@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import vouching
+from vouching import with_seed
 
-from thb import metrics, protocols
+from thb import code, metrics, protocols, splits
 from thb.errors import DataError
+from thb.paths import Paths
 from thb.records import CELL_COLUMNS, NO_AUDIO, OK, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.score_files import ScoreFile
 from thb.stages import evaluate
 
 N_REAL, N_FAKE = 120, 12
 
 
-def score_rows(params, fit: str, seed: int) -> pd.DataFrame:
-    """Invented scores of one fit over every source: fakes a little above reals."""
-    rng, rows = np.random.default_rng(seed), []
+def all_clips(params) -> pd.DataFrame:
+    """TESTED_COLUMNS of an invented corpus."""
+    rows = []
     for name, source in params.sources.items():
-        for split in ("val", "test") if source.role != "unseen" else ("test",):
+        for split in ("train", "val", "test") if source.role != "unseen" else ("test",):
             for i in range(N_REAL // 2 if source.role == "real" else N_FAKE):
                 rows.append({"clip": f"{name}/{split}{i:03d}", "source": name, "role": source.role,
-                             "label": source.label, "split": split, "use": split, "status": OK, "reason": "",
-                             "portrait": f"{i:05d}" if source.label else "", "video": f"{name}{split}{i}",
-                             "score": rng.beta(2 + 2 * source.label, 3)})
-        if fit == f"no-{name}":
-            rows += [{**rows[-1], "clip": f"{name}/train{i:03d}", "split": "train", "use": "test",
-                      "score": rng.beta(4, 3)} for i in range(N_FAKE)]
+                             "label": source.label, "split": split, "driver": "",
+                             "portrait": f"{i:05d}" if source.label else "", "video": f"{name}{split}{i}"})
     return pd.DataFrame(rows)
 
 
-@pytest.fixture
-def scored(project, params):
+def score_rows(clips: pd.DataFrame, fit: str, seed: int) -> pd.DataFrame:
+    """Invented scores of one fit over the clips that it may be tested on: fakes a little above reals."""
+    rows = clips.assign(use=splits.uses(clips, fit), status=OK, reason="")
+    rows = rows[rows["use"].isin(["val", "test"])]
+    return rows.assign(score=np.random.default_rng(seed).beta(2 + 2 * rows["label"], 3))
+
+
+@pytest.fixture(scope="module")
+def once(params, tmp_path_factory) -> Path:
+    """A score file of every detector and fit, with its record; `scored` hands out copies."""
+    paths, clips = Paths(tmp_path_factory.mktemp("scores")), all_clips(params)
     for d, detector in enumerate(params.detectors):
         for f, fit in enumerate(params.fits):
-            path = project.scores(detector, fit)
-            write_csv(score_rows(params, fit, 100 * d + f), path, SCORE_COLUMNS)
+            write_csv(score_rows(clips, fit, 100 * d + f), paths.scores(detector, fit), SCORE_COLUMNS)
+    vouching.for_tables(paths, params, clips)
+    vouching.for_scores(paths, params)
+    return paths.root
+
+
+@pytest.fixture
+def scored(project, once):
+    shutil.copytree(once / "results", project.results)
     return project
 
 
 @pytest.fixture
 def quick(params):
     return params.model_copy(update={"metrics": params.metrics.model_copy(update={"bootstrap": 50})})
+
+
+def change(paths, params, detector: str, fit: str, edit) -> None:
+    """Another table in place of one score file, vouched for as if `score` had written it."""
+    file = ScoreFile(paths, params, detector, fit)
+    write_csv(edit(read_csv(file.path, SCORE_COLUMNS)), file.path, SCORE_COLUMNS)
+    vouching.for_score_file(file)
 
 
 def test_every_trial_has_every_metric(scored, quick):
@@ -106,11 +132,11 @@ def test_a_score_file_nobody_asked_for_is_refused(scored, quick):
 
 
 def test_a_generator_without_scores_has_empty_cells_not_zeros(scored, quick):
-    path = scored.scores("tall", "all")
-    table = read_csv(path, SCORE_COLUMNS)
-    mute = table["source"] == "magi1"
-    table.loc[mute, "status"], table.loc[mute, "score"] = NO_AUDIO, np.nan
-    write_csv(table, path, SCORE_COLUMNS)
+    def mute(table):
+        return table.assign(status=table["status"].mask(table["source"] == "magi1", NO_AUDIO),
+                            score=table["score"].mask(table["source"] == "magi1"))
+
+    change(scored, quick, "tall", "all", mute)
     evaluate.run(scored, quick)
     cells = read_csv(scored.cells, CELL_COLUMNS)
     of = cells[(cells["detector"] == "tall") & (cells["generator"] == "magi1") & (cells["protocol"] == "unseen_P1")]
@@ -120,9 +146,91 @@ def test_a_generator_without_scores_has_empty_cells_not_zeros(scored, quick):
 
 
 def test_a_score_that_is_not_a_number_stops(scored, quick):
-    path = scored.scores("tall", "all")
-    table = read_csv(path, SCORE_COLUMNS)
-    table.loc[table["split"] == "test", "score"] = np.nan
-    write_csv(table, path, SCORE_COLUMNS)
+    change(scored, quick, "tall", "all", lambda table: table.assign(
+        score=table["score"].mask(table["split"] == "test")))
     with pytest.raises(DataError, match=r"line \d+, column score: .* is not a number"):
         evaluate.run(scored, quick)
+
+
+# ── Score files are believed only as far as the split and their records go ───────────────────────
+
+
+@pytest.mark.parametrize(("edit", "words"), [
+    (lambda t: t.assign(label=1 - t["label"]), r"clip '\S+' has label '0', but the split of fit 'all' says '1'"),
+    (lambda t: t.assign(role=t["role"].mask(t["role"] == "real", "swap")), r"has role 'swap', but .* says 'real'"),
+    (lambda t: t.iloc[:101], r"lacks clip '\S+' \(\d+ in all\), which the split of fit 'all' has"),
+    (lambda t: t.iloc[:0], r"lacks clip '\S+'"),
+    (lambda t: t.drop(index=3), r"lacks clip '\S+' \(1 in all\)"),
+    (lambda t: pd.concat([t, t.tail(1).assign(clip="invented")]), r"has clip 'invented' \(1 in all\), which .* lacks"),
+    (lambda t: t.assign(use=t["use"].mask(t["use"] == "val", "test")), r"has use 'test', but .* says 'val'"),
+    (lambda t: t.assign(source=t["source"].mask(t["source"] == "hallo", "hallo2")), r"has source 'hallo2'"),
+    (lambda t: t.assign(portrait=t["portrait"].mask(t["portrait"] != "", "00001")), r"has portrait '00001'"),
+    (lambda t: pd.concat([t, t.tail(1)]), r"column clip: '\S+' is not listed once"),
+    (lambda t: t.assign(score=t["score"].where(t.index != 5, 7.5)), r"column score: '7.5' is not a probability"),
+])
+def test_a_score_file_that_is_not_what_the_split_says_is_refused(scored, quick, edit, words):
+    """Though its record vouches for it: somebody else's detector may write both."""
+    change(scored, quick, "tall", "all", edit)
+    with pytest.raises(DataError, match=words):
+        evaluate.run(scored, quick)
+    assert not scored.cells.exists()
+
+
+def test_a_score_file_that_was_changed_is_refused_by_its_hash(scored, quick):
+    path = scored.scores("tall", "all")
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(DataError, match=r"tall/all.csv is not the file that was written there .*thb score tall all"):
+        evaluate.run(scored, quick)
+
+
+@pytest.mark.parametrize("suffixes", [(".csv",), (".csv", ".json")])
+def test_two_detectors_files_swapped_are_refused(scored, quick, suffixes):
+    for suffix in suffixes:
+        one, two = (scored.scores(name, "all").with_suffix(suffix) for name in ("tall", "caddm"))
+        first = one.read_bytes()
+        one.write_bytes(two.read_bytes())
+        two.write_bytes(first)
+    with pytest.raises(DataError, match=r"scores/caddm/all\.csv (is not the file|was made with other settings)"):
+        evaluate.run(scored, quick)
+
+
+def test_another_profiles_seeds_settings_or_codes_scores_are_refused(scored, quick, monkeypatch):
+    paper = quick.model_copy(update={"profile": "paper"})
+    with pytest.raises(DataError, match=r"is of corpus mini, profile mini, seed \d+, but params.yaml asks for "
+                                        r"corpus hub, profile paper, seed \d+; run `.*`, or `thb profile mini`"):
+        evaluate.run(scored, paper)
+    with pytest.raises(DataError, match=r"profile mini, seed 20250524, but .* seed 1; run"):
+        evaluate.run(scored, with_seed(quick, 1))
+    active = quick.active.model_copy(update={"detectors": {**quick.active.detectors, "tall": {"epochs": 9}}})
+    other = quick.model_copy(update={"profiles": {**quick.profiles, "mini": active}})
+    with pytest.raises(DataError, match=r"scores/tall/ffpp.csv was made with other settings of score"):
+        evaluate.run(scored, other)
+    monkeypatch.setattr(code, "digest", lambda *modules: "other" if "stages.train" in modules else "0")
+    with pytest.raises(DataError, match=r"was made by other code of"):
+        evaluate.run(scored, quick)
+    assert not scored.cells.exists()
+
+
+def test_scores_of_other_weights_than_are_here_are_refused(scored, quick):
+    folder = scored.run("tall", "all")
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text('{"files": {"weights.safetensors": "abc"}}')
+    with pytest.raises(DataError, match=r"scores/tall/all.csv is of other weights than runs/tall/all holds"):
+        evaluate.run(scored, quick)
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [
+    ("scores/tall/all.csv", b"", "is not CSV|not the file that was written"),
+    ("scores/tall/all.csv", b"PK\x03\x04\x00", "not the file that was written"),
+    ("scores/tall/all.csv", "clip,source\né,x\n".encode("latin-1"), "not the file that was written"),
+    ("scores/tall/all.json", b"{", "all.json is not JSON"),
+    ("scores/tall/all.json", b"[1]", "no record of what made a result"),
+    ("scores/tall/all.json", b"{}", "does not say what made it"),
+    ("clips.json", b"\xff", "clips.json is not JSON"),
+    ("clips.csv", b"clip\n", "clips.csv is not the file that was written there"),
+])
+def test_a_broken_file_is_one_line_that_names_it(scored, quick, name, content, words):
+    (scored.results / name).write_bytes(content)
+    with pytest.raises(DataError, match=words) as fault:
+        evaluate.run(scored, quick)
+    assert "\n" not in str(fault.value)

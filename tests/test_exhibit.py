@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -103,6 +105,7 @@ def test_an_unknown_exhibit_parameter_or_notebook_is_one_line(made, params):
             "unknown key in exhibits.x 'protocl'; known: notebook, figure_metrics, metrics, protocol",
         ),
         ({"notebook": "protocol"}, "unknown notebook in exhibits.x 'protocol'; known: ablation_table"),
+        ({"notebook": "../notebooks/findings"}, "unknown notebook in exhibits.x '../notebooks/findings'; known: "),
     ):
         with pytest.raises(ParamsError, match=words):
             exhibit.run(made, params.model_copy(update={"exhibits": {"x": entry}}), "x")
@@ -187,3 +190,15 @@ def test_a_mute_kernel_is_replaced_and_mute_ones_are_an_error(project, monkeypat
     with pytest.raises(DataError, match="exhibit x: 3 kernels in turn did not answer within 60 s each"):
         exhibit.execute(project, project.notebooks / "x.ipynb", {}, "x")
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("folder", ["a b ü", "x" * 90])
+def test_a_kernels_sockets_fit_wherever_temporary_files_are(tmp_path, monkeypatch, folder):
+    """A socket's whole path may have 103 bytes, and a kernel whose has more never answers."""
+    (tmp_path / folder).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / folder))
+    place = Path(exhibit.OwnKernelManager()._ip_default())
+    assert place.parent.is_dir()
+    shutil.rmtree(place.parent)
+    assert len(f"{place}-5".encode()) <= 103
+    assert (place.parent.parent == tmp_path / folder) == (len(str(tmp_path / folder).encode()) <= exhibit.ROOM)

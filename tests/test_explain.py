@@ -9,13 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from stores import RUN, WINDOWS, random_clips, smoke, write_split, write_store
+import vouching
+from stores import (
+    RUN,
+    WINDOWS,
+    random_clips,
+    smoke,
+    vouch_for_splits,
+    write_split,
+    write_store,
+)
 
 from thb import detectors, heatmaps, showcase, splits
+from thb.clip_store import read_clips
 from thb.detectors.base import fake_probability
 from thb.errors import ParamsError
 from thb.heatmaps import Heat, heat, masks, sound_heat
-from thb.mini import renderer, truth
+from thb.mini import truth
 from thb.params import Explained
 from thb.records import (
     CAM_COLUMNS,
@@ -25,10 +35,9 @@ from thb.records import (
     REGIONS,
     SANITY_COLUMNS,
     SCORE_COLUMNS,
-    read_clips,
     read_csv,
-    write_json,
 )
+from thb.score_files import ScoreFile
 from thb.stages import explain, score
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
@@ -40,7 +49,7 @@ AREAS = [f"area_{region}" for region in REGIONS]
 
 def few(params, sanity=4):
     """Profile smoke with one generator and one source of reals."""
-    made = smoke(params)
+    made = smoke(params, SIDE)
     profile = made.active.model_copy(update={"explain": Explained(units=1, reals=1)})
     return made.model_copy(update={
         "generators": {"hallo": params.generators["hallo"]},
@@ -53,35 +62,35 @@ def few(params, sanity=4):
 def write_truth(paths, clips):
     """A face in the middle, its mouth off it, which is a fault in fakes; hair above, neck below."""
     regions = np.zeros((FRAMES, HALF, HALF), np.uint8)
-    regions[:, :20], regions[:, 44:] = renderer.HAIR, renderer.NECK
-    regions[:, 20:44, 20:44] = renderer.FACE
-    regions[:, *MOUTH] = renderer.MOUTH
+    regions[:, :20], regions[:, 44:] = truth.HAIR, truth.NECK
+    regions[:, 20:44, 20:44] = truth.FACE
+    regions[:, *MOUTH] = truth.MOUTH
     paths.truth.mkdir()
     for clip in clips.itertuples():
-        fault = (regions == renderer.MOUTH) & (clip.label == 1)
+        fault = (regions == truth.MOUTH) & (clip.label == 1)
         (paths.truth / f"{clip.clip}.npz").write_bytes(
             truth.pack(truth.Truth(regions, fault, np.zeros((FRAMES, 4)), np.zeros((FRAMES, 5, 2)))))
 
 
 def build(root, params, name):
     """A store, its truth, two fits of random weights and their scores; the reference has the same scores."""
-    paths = write_store(root, clips=16, side=SIDE)
-    clips = pd.concat([read_clips(paths, source) for source in params.sources])
+    paths = write_store(root, params, clips=16)
+    clips = pd.concat([read_clips(paths, params, source) for source in params.sources])
     write_truth(paths, clips)
     for fit in ("all", "no-hallo"):
-        write_split(paths, clips.assign(split=clips["split"]), fit)
+        write_split(paths, params, clips.assign(split=clips["split"]), fit)
         uses = pd.read_csv(paths.split(fit), keep_default_na=False)
         uses.assign(use=splits.uses(uses, fit)).to_csv(paths.split(fit), index=False)
+        vouch_for_splits(paths, params)
         config = detectors.configure(name, params.detector(name))
         torch.manual_seed(len(fit))
-        paths.run(name, fit).mkdir(parents=True)
-        detectors.load(name).Detector(config).save(paths.run(name, fit) / "weights.safetensors",
-                                                   detectors.describe(name, config))
-        write_json({}, paths.run(name, fit) / "run.json")
+        vouching.write_weights(paths, params, detectors.load(name).Detector(config), name, fit)
         score.run(paths, params, name, fit)
         reference = paths.scores(params.explain.reference, fit)
         reference.parent.mkdir(parents=True, exist_ok=True)
         reference.write_bytes(paths.scores(name, fit).read_bytes())
+        if name != params.explain.reference:
+            vouching.for_score_file(ScoreFile(paths, params, params.explain.reference, fit))
     return paths
 
 
@@ -217,6 +226,7 @@ def repainted(paths, name, params, where):
         frames[:] = 0
         frames[:, :, *(slice(2 * s.start, 2 * s.stop) for s in where)] = 255
         np.save(paths.clips(source) / "frames.npy", frames)
+        vouching.for_store(paths, params, source)
     explain.run(paths, params, name)
     return read_csv(paths.cams(name) / "clips.csv", CAM_COLUMNS)
 

@@ -217,8 +217,7 @@ PASSING = {
 
 
 @pytest.mark.parametrize("fault", PASSING.values(), ids=PASSING)
-def test_a_fault_that_passes_is_waited_for(project, published, hub, fault, monkeypatch):
-    monkeypatch.setattr("time.sleep", lambda _: None)       # the library's own waiting, for listings
+def test_a_fault_that_passes_is_waited_for(project, published, hub, fault):
     hub.faults.append(fault)
     began = time.perf_counter()
     fetch.run(project, published)
@@ -419,6 +418,16 @@ def test_a_token_goes_to_the_hub_and_nowhere_else(project, published, hub, monke
     assert not [f for f in project.root.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()]
 
 
+def test_a_listing_that_goes_on_elsewhere_is_followed_there_without_the_token(project, published, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    hub.next_at = hub.url.replace("127.0.0.1", "localhost")
+    fetch.run(project, published)
+    asked = [headers for _, path, headers in hub.seen if "/tree/" in path]
+    told = [{name.lower(): value for name, value in headers.items()}.get("authorization") for headers in asked]
+    assert told == [f"Bearer {TOKEN}", None, None]
+    assert_whole(project, hub)
+
+
 @pytest.mark.parametrize("token", [f"{TOKEN}\x01", f"{TOKEN}é", f"{TOKEN}\t x"])
 def test_a_token_that_is_none_is_not_shown_either(project, published, hub, monkeypatch, capfd, token):
     monkeypatch.setenv("HF_TOKEN", token)
@@ -446,9 +455,20 @@ def test_offline_a_fetched_release_is_enough_and_nothing_is_not(project, publish
 
 def test_a_hub_that_is_not_there_is_one_line(project, published, monkeypatch):
     point_at("http://127.0.0.1:9", monkeypatch)
-    monkeypatch.setattr("time.sleep", lambda _: None)
     with pytest.raises(DataError, match="cannot be reached: no connection .ConnectError."):
         fetch.run(project, published)
+
+
+def test_what_another_server_lists_says_nothing_of_this_one(project, published, hub, monkeypatch):
+    """One rogue mirror's listing of a revision must not be what all others are held against."""
+    with serving() as rogue:
+        rogue.files[HALLO] = b"not it" * 1000
+        point_at(rogue.url, monkeypatch)
+        fetch.run(project, published)
+        assert there(project)[HALLO] == rogue.files[HALLO]
+    point_at(hub.url, monkeypatch)
+    fetch.run(project, published)
+    assert_whole(project, hub)
 
 
 # ---- a copy that the user has -----------------------------------------------------------------------
@@ -500,6 +520,17 @@ def test_without_the_hub_an_own_copy_is_checked_against_its_sums(project, publis
     assert f"{len(wanted(hub))} are checked against its SHA256SUMS, 1 against nothing" in said
     assert {row["revision"] for row in manifest(project).values()} == {"local"}
     assert not hub.seen
+
+
+def test_with_an_own_copy_nobody_waits_long_for_a_hub_that_is_gone(project, params, own, monkeypatch, capsys):
+    """With the waits of params.yaml, which without a copy take minutes."""
+    point_at("http://127.0.0.1:9", monkeypatch)
+    began = time.monotonic()
+    fetch.run(project, params.model_copy(update={"profile": "paper"}))
+    assert time.monotonic() - began < 10
+    said = capsys.readouterr().out
+    assert "cannot be reached: no connection (ConnectError); of" in said
+    assert "are checked against its SHA256SUMS, 1 against nothing" in said
 
 
 def test_folders_that_an_own_copy_lacks_are_made_empty_for_dvc(project, published, own, hub, monkeypatch):

@@ -15,23 +15,25 @@ import onnx_made
 import pandas as pd
 import pytest
 import results_made
+import vouching
 import yaml
 from clips_made import with_profile
 from test_split import write_corpus
 
 from thb import protocols
+from thb.clip_store import read_clips
 from thb.errors import DataError, ParamsError
 from thb.identity import pairs
 from thb.identity.align import SIDE, TEMPLATE, aligned, placement
 from thb.identity.embedder import Embedder
 from thb.params import Params, load, parse
 from thb.paths import Paths
-from thb.records import LANDMARK_COLUMNS, read_clips, read_csv, read_json
+from thb.records import LANDMARK_COLUMNS, read_csv, read_json
 from thb.report import identity_table, leakage_table
 from thb.report.results import open_results
 from thb.stages import identity, split
 
-KEPT = 4            # frames of a clip
+KEPT, RUN = 4, 2    # frames of a clip, and of a run of them
 SEEN, TESTED, FACELESS = "ffpp/000", "hallo/00020--drive00020_1", "hallo2/00020--drive00020_1"
 
 Faces = Callable[[dict], str]
@@ -63,8 +65,17 @@ def filmed(project: Paths, params: Params, face: Faces = own_face) -> None:
 
     write_corpus(project, params, change)
     for source, kept in frames.items():
-        np.save(project.clips(source) / "frames.npy", kept)
+        write_arrays(project, params, source, kept)
     split.run(project, params)
+
+
+def write_arrays(project: Paths, params: Params, source: str, kept: np.ndarray) -> None:
+    """The arrays of a store that has a table already."""
+    store = params.active.store
+    np.save(project.clips(source) / "frames.npy", kept)
+    np.save(project.clips(source) / "times.npy", np.zeros((len(kept), store.frames), np.float32))
+    np.save(project.clips(source) / "mel.npy", np.zeros((len(kept), 1, store.sound.mels), np.float16))
+    vouching.for_store(project, params, source)
 
 
 def turned_on(project: Paths, same: float = 0.9, mean: float = 127.5, checks: Sequence[str] = ("sface",)) -> Params:
@@ -75,7 +86,13 @@ def turned_on(project: Paths, same: float = 0.9, mean: float = 127.5, checks: Se
     raw["identity"]["embeddings"]["sface"] = {"same": same, "mean": mean, "scale": 127.5}
     raw["identity_checks"] = list(checks)
     project.params.write_text(yaml.safe_dump(raw, sort_keys=False))
-    return with_profile(load(project.params), workers=1)
+    return sized(load(project.params))
+
+
+def sized(params: Params, workers: int = 1) -> Params:
+    """With a store of the frames that are made here."""
+    store = params.active.store.model_copy(update={"windows": KEPT // RUN, "run": RUN, "size": SIDE})
+    return with_profile(params, workers=workers, store=store)
 
 
 def found(project: Paths, face: Faces = own_face, **settings) -> dict:
@@ -100,6 +117,7 @@ def compared(repo, tmp_path_factory) -> Paths:
     shutil.copytree(repo / "paper", paths.root / "paper")
     found(paths)
     results_made._leakage(paths, load(paths.params))
+    vouching.for_tables(paths, load(paths.params))
     return paths
 
 
@@ -225,11 +243,11 @@ def test_without_it_nothing_is_found(project):
 
 def test_a_face_under_its_own_name_is_counted_as_such(checked):
     """P2 tests the training identities, which other generators' clips have shown: one name, and no leak."""
-    report, params = read_json(checked.identity("sface")), load(checked.params)
+    report, params = read_json(checked.identity("sface")), sized(load(checked.params))
     clips = 3 * len(params.generators)
     assert report["protocols"]["P2"]["named"] == {"clips": clips, "found": clips}
     assert report["protocols"]["P1"]["named"] == {"clips": 0, "found": 0}
-    rows = pd.concat([read_clips(checked, source) for source in params.sources])
+    rows = pd.concat([read_clips(checked, params, source) for source in params.sources])
     plain = rows[(rows["role"] != "swap") & (rows["clip"] != FACELESS)]
     sizes = protocols.identity(plain).value_counts()
     one, two = report["pairs"]["one_name"], report["pairs"]["two_names"]
@@ -251,7 +269,7 @@ def test_a_face_that_the_network_says_nothing_of_is_counted_too(project):
     filmed(project, params)
     frames = np.load(project.clips("hallo") / "frames.npy")
     frames[0] = 0
-    np.save(project.clips("hallo") / "frames.npy", frames)
+    write_arrays(project, params, "hallo", frames)
     identity.run(project, params, [])
     left = read_json(project.identity("sface"))["left_out"][identity.NO_DIRECTION]
     assert left == {"count": 1, "examples": ["hallo/00000--drive00000_1"]}
@@ -274,7 +292,7 @@ def test_chance_is_counted_for_reals_and_fakes_apart(project):
 
 def test_the_same_clips_give_the_same_bytes(checked):
     before = checked.identity("sface").read_bytes()
-    identity.run(checked, with_profile(load(checked.params), workers=2), ["sface"])
+    identity.run(checked, sized(load(checked.params), workers=2), ["sface"])
     assert checked.identity("sface").read_bytes() == before
 
 
@@ -354,7 +372,7 @@ def test_a_leak_is_said_with_what_chance_would_do_and_how_far_the_network_sees(c
 def test_another_threshold_turns_the_verdict(checked):
     """At one that everybody reaches the same faces tell nothing, and a result of the old one is not shown as new."""
     params = turned_on(checked, same=0.0001, mean=0)
-    assert "is of another corpus or other settings; run <code>thb identity sface</code>" in said(checked)
+    assert "is of another corpus, other settings or other code; run <code>thb identity sface</code>" in said(checked)
     assert TESTED not in leakage_table.build().html
     identity.run(checked, params, [])
     assert f"<b>{identity_table.UNFIT}</b>" in said(checked)
@@ -376,7 +394,7 @@ def test_what_was_found_otherwise_is_not_shown(checked, change):
     raw = yaml.safe_load(checked.params.read_text())
     change(raw)
     checked.params.write_text(yaml.safe_dump(raw, sort_keys=False))
-    assert "is of another corpus or other settings" in said(checked)
+    assert "is of another corpus, other settings or other code" in said(checked)
     assert identity_table.checks(open_results(checked.root)) == []
 
 

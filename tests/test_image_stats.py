@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import vouching
 from stores import RUN, WINDOWS, smoke, write_store
 
 from thb import detectors, pictures
-from thb.records import open_clips, read_json
+from thb.clip_store import open_clips
+from thb.records import read_json
 from thb.roster import roster, usable
 from thb.stages import score, train
 
@@ -71,57 +73,59 @@ def test_runs_says_how_much_of_a_clip_is_looked_at(model, clip):
     assert not np.array_equal(model.measure(clip), model.measure(other))
 
 
-def test_a_clip_is_measured_once_a_process_until_its_file_changes(tmp_path, small, monkeypatch):
-    paths, kind, calls = write_store(tmp_path), detectors.load(DETECTOR).Detector, []
-    rows = usable(roster(paths, "all", ("train",)), "train")
+def test_a_clip_is_measured_once_a_process_until_its_file_changes(tmp_path, params, small, monkeypatch):
+    paths, kind, calls = write_store(tmp_path, smoke(params)), detectors.load(DETECTOR).Detector, []
+    rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
     measure = kind.measure
     monkeypatch.setattr(kind, "measure", lambda self, clip: calls.append(1) or measure(self, clip))
-    first = pictures.seen(paths, rows, kind(small))
-    assert pictures.seen(paths, rows, kind(small)).equals(first)
+    first = pictures.seen(paths, smoke(params), rows, kind(small))
+    assert pictures.seen(paths, smoke(params), rows, kind(small)).equals(first)
     assert len(calls) == len(rows)
     file = paths.clips("hallo") / "frames.npy"
     np.save(file, np.load(file) // 2)
-    again = pictures.seen(paths, rows, kind(small))
+    vouching.for_store(paths, smoke(params), "hallo")
+    again = pictures.seen(paths, smoke(params), rows, kind(small))
     assert len(calls) == len(rows) + (rows["source"] == "hallo").sum()
     assert (again["red"] < first["red"])[rows["source"] == "hallo"].all()
 
 
-def test_a_store_in_memory_is_measured_as_the_one_on_disk(tmp_path, small):
-    paths, model = write_store(tmp_path), detectors.load(DETECTOR).Detector(small)
-    rows = usable(roster(paths, "all", ("train",)), "train")
-    store = open_clips(paths, sorted(set(rows["source"])))
+def test_a_store_in_memory_is_measured_as_the_one_on_disk(tmp_path, params, small):
+    paths, model = write_store(tmp_path, smoke(params)), detectors.load(DETECTOR).Detector(small)
+    rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
+    store = open_clips(paths, smoke(params), sorted(set(rows["source"])))
     held = replace(store, frames={s: np.array(f) for s, f in store.frames.items()})
-    assert pictures.measured(held, rows, model).equals(pictures.seen(paths, rows, model))
+    assert pictures.measured(held, rows, model).equals(pictures.seen(paths, smoke(params), rows, model))
 
 
 def test_facts_are_left_as_they_are(tmp_path, params):
-    paths = write_store(tmp_path)
-    rows = usable(roster(paths, "all", ("train",)), "train")
+    paths = write_store(tmp_path, smoke(params))
+    rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
     container = detectors.load("container").Detector(detectors.configure("container", params.detector("container")))
-    assert pictures.seen(paths, rows, container) is rows
+    assert pictures.seen(paths, smoke(params), rows, container) is rows
 
 
 def test_the_weave_of_the_made_fakes_is_found(tmp_path, params):
-    paths = write_store(tmp_path)
+    paths = write_store(tmp_path, smoke(params))
     train.run(paths, smoke(params), DETECTOR, "all")
     assert read_json(paths.run(DETECTOR, "all") / "run.json")["val_auc"] == 1.0
 
 
 def test_noise_alone_is_not_found(tmp_path, params):
     """The same store with the reals' frames for both: now nothing tells them apart but chance."""
-    paths = write_store(tmp_path)
+    paths = write_store(tmp_path, smoke(params))
     np.save(paths.clips("hallo") / "frames.npy", np.load(paths.clips("ffpp") / "frames.npy"))
+    vouching.for_store(paths, smoke(params), "hallo")
     train.run(paths, smoke(params), DETECTOR, "all")
     score.run(paths, smoke(params), DETECTOR, "all")
     assert read_json(paths.run(DETECTOR, "all") / "run.json")["val_auc"] == 0.5
 
 
-def test_it_needs_no_torch(tmp_path):
+def test_it_needs_no_torch(tmp_path, params):
     code = ("import sys; from pathlib import Path; from thb import params, paths;"
             "from thb.stages import score, train; p = params.load(Path(sys.argv[2]));"
             "root = paths.Paths(Path(sys.argv[1]));"
             "train.run(root, p, 'image_stats', 'all'); score.run(root, p, 'image_stats', 'all');"
             "sys.exit('torch' in sys.modules)")
     repo = Path(__file__).parent.parent
-    write_store(tmp_path)
+    write_store(tmp_path, params)
     subprocess.run([sys.executable, "-c", code, str(tmp_path), str(repo / "params.yaml")], cwd=repo, check=True)

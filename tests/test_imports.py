@@ -13,15 +13,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A module may import those on lower floors; on one floor, only within its own group.
 FLOORS = [
-    {"errors", "ranges", "torch_compat"},
+    {"errors", "ranges", "code", "leash", "torch_compat"},
     {"paths", "blocks", "plain_yaml"},
     {"cross_checks", "records", "media"},
     {"params"},
-    {"nets", "store"},
-    {"protocols", "metrics", "published", "splits", "leakage", "sampling", "journal", "pool", "video", "audio",
-     "faces", "roster", "pictures", "sources", "absence", "mini", "detectors", "attention",
-     "identity"},
-    {"measure"},
+    {"nets", "store", "origin"},
+    {"clip_store", "protocols", "metrics", "published", "splits", "leakage", "sampling", "journal", "pool", "video",
+     "audio", "faces", "mini", "detectors", "attention", "identity",
+     "own_videos"},
+    {"roster", "pictures", "sources", "weights"},
+    {"measure", "score_files"},
+    {"absence", "comparisons"},
     {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},
     {"stages"},
     {"reproduce", "context"},

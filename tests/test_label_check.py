@@ -8,10 +8,11 @@ import pytest
 from stores import SOURCES, smoke, write_split, write_store
 
 from thb import cli, loop
+from thb.clip_store import read_clips
 from thb.errors import DataError, ParamsError
 from thb.metrics import auc
 from thb.params import parse
-from thb.records import DRAWN_COLUMNS, ERROR, OK, drawn_columns, read_clips, read_csv, read_json
+from thb.records import DRAWN_COLUMNS, ERROR, OK, drawn_columns, read_csv, read_json
 from thb.roster import labels_drawn, roster
 from thb.stages import score, train
 
@@ -25,13 +26,13 @@ def tiny(params):
 
 
 @pytest.fixture
-def store(tmp_path):
-    return write_store(tmp_path)
+def store(tmp_path, tiny):
+    return write_store(tmp_path, tiny)
 
 
 @pytest.fixture
-def rows(store):
-    return roster(store, "all", ("train", "val"))
+def rows(store, tiny):
+    return roster(store, tiny, "all", ("train", "val"))
 
 
 # ── The labels ───────────────────────────────────────────────────────────────────────────────────
@@ -118,7 +119,7 @@ def test_it_is_chosen_and_trained_on_drawn_labels_alone(store, tiny, monkeypatch
 
 def test_it_never_starts_from_the_ffpp_fit(store, params, tiny):
     """Weights that saw true labels would carry them in."""
-    write_split(store, pd.concat([read_clips(store, source) for source in SOURCES]), "ffpp")
+    write_split(store, tiny, pd.concat([read_clips(store, tiny, source) for source in SOURCES]), "ffpp")
     from_ffpp = smoke(params, tall={**TINY, "start_from": "ffpp"}).model_copy(update={"label_checks": {"tall": 2}})
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, from_ffpp, "tall", "all")

@@ -55,6 +55,17 @@ def test_fakes(stem, portrait, driver, video):
     assert names.parse_fake(stem, "Hallo") == (portrait, driver, video)
 
 
+@pytest.mark.parametrize("driver", ["abcdefghijkl_1", "abcdefghi_1", "abcdefg_1_2", "abc defghij_1", "abcdefghij._1"])
+def test_a_driver_whose_id_cannot_be_youtubes_is_named_and_not_used(project, params, driver):
+    """Twelve characters, nine, a space: who moves the face is not known then."""
+    assert names.parse_fake(f"00001--{driver}--Hallo", "Hallo") is None
+    assert names.parse_unseen(f"00001-{driver}") is None
+    touch(project, f"fake/Hallo/test/00001--{driver}--Hallo.mp4")
+    (row,) = rows(project, params, "hallo").values()
+    assert (row["status"], row["reason"]) == (
+        "error", "name is not <5 digits>--<YouTube id of 11 characters>_<n>--Hallo.mp4")
+
+
 @pytest.mark.parametrize(
     "stem",
     [

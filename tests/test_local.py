@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import vouching
 from clips_made import with_profile, write_list, write_video
 
 from thb.blocks import Reals
+from thb.clip_store import read_clips
 from thb.errors import ParamsError
 from thb.paths import Paths
-from thb.records import ERROR, MISSING, OK, read_clips
+from thb.records import ERROR, MISSING, OK
 from thb.sources import layout, local
 from thb.stages import prepare
 
@@ -63,8 +65,9 @@ def test_a_row_keeps_the_releases_path_and_prepare_opens_the_users_file(project,
     small = with_profile(hub, finder="haar", workers=1, max_failed_share=1.0)
     write_video(kept / "ff" / C23 / "001.mp4", 25)
     paths = joined(project, small, THB_FFPP=kept / "ff")
+    vouching.for_raw(paths, small)
     prepare.run(paths, small, "ffpp")
-    rows = read_clips(paths, "ffpp").set_index("clip")
+    rows = read_clips(paths, small, "ffpp").set_index("clip")
     assert rows["path"].tolist() == [f"real/ffpp/{C23}/{stem}.mp4" for stem in ("001", "002")]
     assert (rows.loc["ffpp/001", "status"], rows.loc["ffpp/001", "n_frames"]) == (OK, 25)
     assert not (project.raw / "real/ffpp").exists()

@@ -136,3 +136,8 @@ def test_interval_covers_about_as_often_as_it_says():
         lo, hi = metrics.interval(metrics.auc_of(metrics.count(labels, scores, weights)), 0.8)
         covered += lo <= 0.7602 <= hi
     assert 68 <= covered <= 92
+
+
+@pytest.mark.parametrize(("confidence", "lo", "hi"), [(0.95, 0.025, 0.975), (0.8, 0.1, 0.9), (0.5, 0.25, 0.75)])
+def test_an_interval_cuts_half_of_what_it_leaves_out_from_each_end(confidence, lo, hi):
+    assert metrics.interval(np.linspace(0, 1, 1001), confidence) == pytest.approx((lo, hi), abs=1e-12)

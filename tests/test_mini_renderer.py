@@ -9,7 +9,8 @@ from thb.mini.hair_styles import STYLES
 from thb.mini.motion import Motion, draw_motion, lag, rest, still
 from thb.mini.palettes import BACKGROUNDS, CLOTHES
 from thb.mini.portraits import Portrait, draw_portrait
-from thb.mini.renderer import BACKGROUND, FACE, HAIR, MOUTH, NECK, Look, render
+from thb.mini.renderer import Look, render
+from thb.mini.truth import BACKGROUND, FACE, HAIR, MOUTH, NECK
 
 SIZE = 80
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import vouching
 from clips_made import (
     RATE,
     SAMPLES,
@@ -29,11 +30,12 @@ from clips_made import (
 )
 
 from thb import audio, faces
+from thb.clip_store import open_clips, read_clips
 from thb.errors import CoverageError, DataError, DiskError, ParamsError
 from thb.params import Params
 from thb.paths import Paths
 from thb.pool import in_order
-from thb.records import CLIP_COLUMNS, open_clips, read_clips, read_json
+from thb.records import CLIP_COLUMNS, read_json
 from thb.sampling import kept_frames
 from thb.sources import layout
 from thb.stages import prepare
@@ -48,6 +50,7 @@ KILLED_RUN = """
 import os, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
+import vouching
 from clips_made import STORE, with_profile
 from thb.params import load
 from thb.paths import Paths
@@ -59,8 +62,11 @@ prepare.run(paths, with_profile(load(paths.params), store=STORE, workers=1), "ha
 
 
 @pytest.fixture
-def small(params: Params) -> Params:
-    return with_profile(params, store=STORE, workers=1, max_failed_share=0.5)
+def small(params: Params, project: Paths) -> Params:
+    """A small store, and clips in data/raw that are of this profile."""
+    found = with_profile(params, store=STORE, workers=1, max_failed_share=0.5)
+    vouching.for_raw(project, found)
+    return found
 
 
 def hallo(paths: Paths, stem: str = STEMS[0], frames: int = 20, split: str = "test", **video: object) -> Path:
@@ -69,10 +75,11 @@ def hallo(paths: Paths, stem: str = STEMS[0], frames: int = 20, split: str = "te
     return write_video(paths.raw / GENERATOR / split / f"{stem}.mp4", frames, **video)
 
 
-def store_of(paths: Paths, source: str = "hallo") -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+def store_of(paths: Paths, params: Params,
+             source: str = "hallo") -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
     folder = paths.clips(source)
     return (
-        read_clips(paths, source),
+        read_clips(paths, params, source),
         *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("frames", "mel", "times")),
     )
 
@@ -89,7 +96,7 @@ def test_rows_and_pixels_belong_together(project, small):
     for stem, frames in lengths.items():
         hallo(project, stem, frames, fps="30000/1001", size=(96, 96))
     prepare.run(project, small, "hallo")
-    table, frames, mel, times = store_of(project)
+    table, frames, mel, times = store_of(project, small)
     assert list(table.columns) == CLIP_COLUMNS
     assert frames.shape == (6, 6, 32, 32, 3)
     assert (frames.dtype, mel.dtype, times.dtype) == (np.uint8, np.float16, np.float32)
@@ -100,7 +107,7 @@ def test_rows_and_pixels_belong_together(project, small):
         assert times[row.row] == pytest.approx(kept / 29.97, abs=2e-3)
         assert row.n_frames == lengths[row.clip.split("/")[1]]
         assert (row.width, row.status, row.finder) == (96, "ok", "truth")
-    clips = open_clips(project, ["hallo"])
+    clips = open_clips(project, small, ["hallo"])
     assert clips.clip(2).shape == (3, 2, 32, 32, 3)
 
 
@@ -120,7 +127,7 @@ def test_a_clip_is_written_before_the_next_is_waited_for(project, small, monkeyp
         hallo(project, stem)
     monkeypatch.setattr(prepare, "in_order", one_by_one)
     prepare.run(project, small, "hallo")
-    assert len(came) == len(store_of(project)[1]) == len(STEMS)
+    assert len(came) == len(store_of(project, small)[1]) == len(STEMS)
 
 
 def test_two_runs_write_the_same_bytes_whatever_the_processes(project, small):
@@ -151,7 +158,7 @@ def test_sound_lies_on_the_clock_of_the_video(project, small):
     hallo(project, STEMS[0], 30, sound=beep)
     hallo(project, STEMS[1], 30, sound=tone(0.6), sound_starts=0.4)
     prepare.run(project, small, "hallo")
-    table, _, mel, _ = store_of(project)
+    table, _, mel, _ = store_of(project, small)
     assert table["mel_frames"].between(95, 108).all()
     for clip in (0, 1):
         loud = np.nan_to_num(mel[clip].astype(float), nan=-10).max(axis=1) > -1
@@ -165,7 +172,7 @@ def test_sound_beyond_the_video_is_left_off_and_short_sound_is_not_stretched(pro
     hallo(project, STEMS[0], 20, sound=tone(3.0))
     hallo(project, STEMS[1], 50, sound=tone(0.5))
     prepare.run(project, small, "hallo")
-    table, _, mel, _ = store_of(project)
+    table, _, mel, _ = store_of(project, small)
     assert table["mel_frames"].iloc[0] == 80
     assert table["mel_frames"].iloc[1] == pytest.approx(50, abs=8)
     assert np.isnan(mel[0][80:]).all()
@@ -179,7 +186,7 @@ def test_the_release_s_wav_stands_in_for_a_missing_track(project, small):
         write_video(project.raw / small.source("ffpp").folder / f"{stem}.mp4", 25)
     write_wav(project.raw / "audio/ff++/001.wav", tone(1.0))
     prepare.run(project, small, "ffpp")
-    table, _, mel, _ = store_of(project, "ffpp")
+    table, _, mel, _ = store_of(project, small, "ffpp")
     assert table["mel_frames"].tolist() == [100, 0]
     assert table["audio_codec"].tolist() == ["", ""]
     assert np.isfinite(mel[0]).all()
@@ -189,7 +196,7 @@ def test_the_release_s_wav_stands_in_for_a_missing_track(project, small):
 def test_without_any_sound_the_store_has_none(project, small):
     hallo(project)
     prepare.run(project, small, "hallo")
-    table, _, mel, _ = store_of(project)
+    table, _, mel, _ = store_of(project, small)
     assert table["mel_frames"].tolist() == [0]
     assert np.isnan(mel).all()
 
@@ -232,7 +239,7 @@ def test_a_wide_picture_is_cut_around_its_face(project, small):
     hallo(project, size=(128, 64), picture=picture)
     write_truth(project.truth / "hallo" / f"{STEMS[0]}.npz", 20, box=(0.7, 0.2, 0.9, 0.8), lost=5)
     prepare.run(project, small, "hallo")
-    table, frames, _, _ = store_of(project)
+    table, frames, _, _ = store_of(project, small)
     row = table.iloc[0]
     assert (row["width"], row["height"]) == (128, 64)
     assert frames.shape[2:] == (32, 32, 3)
@@ -250,7 +257,7 @@ def test_a_link_out_of_the_data_is_counted_and_never_opened(project, small, tmp_
     link = project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4"
     link.symlink_to(outside)
     prepare.run(project, small, "hallo")
-    table, frames, _, _ = store_of(project)
+    table, frames, _, _ = store_of(project, small)
     assert table["status"].tolist() == ["ok", "error"]
     assert table["reason"][1] == "is a link that leads out of data/raw, and is not opened"
     assert len(frames) == 1
@@ -267,7 +274,7 @@ def test_a_generator_that_a_part_of_the_release_lacks_is_an_empty_store(project,
     if folder:
         (project.raw / GENERATOR / folder).mkdir(parents=True)
     prepare.run(project, with_profile(small, corpus="hub", finder="haar"), "hallo")
-    table, frames, mel, _ = store_of(project)
+    table, frames, mel, _ = store_of(project, small)
     assert (len(table), len(frames), len(mel)) == (0, 0, 0)
     why = "holds no file" if folder else "does not exist"
     assert f"hallo: data/raw/{GENERATOR} {why}; its store is empty" in capsys.readouterr().out
@@ -280,7 +287,7 @@ def test_a_clip_without_a_face_keeps_its_whole_frame_and_says_so(project, small,
     hallo(project)
     write_truth(project.truth / "hallo" / f"{STEMS[0]}.npz", 20, lost=20)
     prepare.run(project, small, "hallo")
-    row = store_of(project)[0].iloc[0]
+    row = store_of(project, small)[0].iloc[0]
     assert row[["x0", "y0", "x1", "y1"]].tolist() == [0, 0, 1, 1]
     assert row["face_share"] == 0
     assert row["reason"] == "no face found: the whole frame is kept; it has no sound"
@@ -314,7 +321,7 @@ def test_damaged_clips_are_counted_and_the_run_goes_on(project, small, capsys):
     broken = project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4"
     broken.write_bytes(broken.read_bytes()[:-400])
     prepare.run(project, with_profile(small, max_failed_share=0.6), "hallo")
-    table, frames, _, _ = store_of(project)
+    table, frames, _, _ = store_of(project, small)
     assert table["status"].tolist() == ["ok", "error", "ok", "error", "error"]
     assert table["row"].tolist() == [0, -1, 1, -1, -1]
     assert len(frames) == 2
@@ -337,7 +344,7 @@ def test_too_many_failures_stop_the_run_and_leave_no_store(project, small, capsy
     assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
     prepare.run(project, with_profile(small, max_failed_share=0.7), "hallo")        # nothing is decoded again
     assert "3 were finished by an earlier run" in capsys.readouterr().out
-    assert store_of(project)[0]["status"].tolist() == ["ok", "error", "error"]
+    assert store_of(project, small)[0]["status"].tolist() == ["ok", "error", "error"]
 
 
 def test_listed_but_absent_clips_are_missing_not_failed(project, params):
@@ -346,7 +353,7 @@ def test_listed_but_absent_clips_are_missing_not_failed(project, params):
     write_video(project.raw / "real/celebvhq/aaaaaaaaaaa_1.mp4", 10)
     write_video(project.raw / "real/celebvhq/stranger.mp4", 10)
     prepare.run(project, with_profile(params, store=STORE, workers=1, max_failed_share=0.0), "celebvhq")
-    assert store_of(project, "celebvhq")[0]["status"].tolist() == ["ok", "missing", "missing"]
+    assert store_of(project, small, "celebvhq")[0]["status"].tolist() == ["ok", "missing", "missing"]
     assert read_json(project.clips("celebvhq") / "meta.json")["unlisted"] == {
         "count": 1,
         "first": ["stranger.mp4"],
@@ -356,7 +363,7 @@ def test_listed_but_absent_clips_are_missing_not_failed(project, params):
 def test_reals_that_nobody_has_are_all_missing(project, small):
     write_list(project.raw, {"test": ["001", "002"]}, {})
     prepare.run(project, small, "ffpp")
-    table, frames, mel, times = store_of(project, "ffpp")
+    table, frames, mel, times = store_of(project, small, "ffpp")
     assert table["status"].tolist() == ["missing", "missing"]
     assert (len(frames), len(mel), len(times)) == (0, 0, 0)
 
@@ -365,7 +372,7 @@ def test_a_clip_without_truth_is_an_error_of_that_clip(project, small):
     hallo(project)
     write_video(project.raw / GENERATOR / "test" / f"{STEMS[1]}.mp4", 10)
     prepare.run(project, small, "hallo")
-    assert "does not know this clip" in store_of(project)[0]["reason"].iloc[1]
+    assert "does not know this clip" in store_of(project, small)[0]["reason"].iloc[1]
 
 
 def test_damaged_sound_costs_the_sound_only(project, small):
@@ -376,9 +383,24 @@ def test_damaged_sound_costs_the_sound_only(project, small):
     wav.parent.mkdir(parents=True)
     wav.write_text("not a sound")
     prepare.run(project, small, "ffpp")
-    row = store_of(project, "ffpp")[0].iloc[0]
+    row = store_of(project, small, "ffpp")[0].iloc[0]
     assert (row["status"], row["mel_frames"]) == ("ok", 0)
     assert row["reason"].startswith("no sound: ")
+
+
+def test_clips_without_usable_sound_are_counted_and_said(project, small, capsys):
+    """Three are ok: one is heard, one has no track, one a damaged one."""
+    write_list(project.raw, {"test": ["001", "002", "003"]}, {})
+    for stem in ("001", "002", "003"):
+        write_truth(project.truth / "ffpp" / f"{stem}.npz", 25)
+        heard = tone(1) if stem == "001" else None
+        write_video(project.raw / small.source("ffpp").folder / f"{stem}.mp4", 25, sound=heard)
+    wav = project.raw / "audio/ff++/003.wav"
+    wav.parent.mkdir(parents=True)
+    wav.write_text("not a sound")
+    prepare.run(project, small, "ffpp")
+    assert "ffpp: 2 of the 3 clips that are ok have no usable sound, in 1 of them as it is damaged" \
+        in capsys.readouterr().out
 
 
 def test_no_damage_gets_past_the_clip_that_has_it(project, small):
@@ -430,10 +452,10 @@ def test_a_killed_run_leaves_no_store_and_the_next_one_goes_on(project, small, c
     assert killed.returncode == -9, killed.stderr.decode()
     assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
     with pytest.raises(DataError, match="not prepared"):
-        read_clips(project, "hallo")
+        read_clips(project, small, "hallo")
     prepare.run(project, small, "hallo")
     assert [f.name for f in project.clips("hallo").parent.iterdir()] == ["hallo"]
-    assert (store_of(project)[0]["status"] == "ok").all()
+    assert (store_of(project, small)[0]["status"] == "ok").all()
     assert "6 were finished by an earlier run" in capsys.readouterr().out
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from thb.errors import DataError
-from thb.mini import renderer, truth
+from thb.mini import truth
 from thb.paths import Paths
 from thb.records import BOX_COLUMNS, LANDMARK_COLUMNS, REGIONS
 from thb.regions import GRID, LAYERS, Atlas, estimated, overlaps
@@ -38,8 +38,8 @@ def test_layers_are_those_of_the_kept_frames(paths):
     layers = Atlas(paths, windows=2, run=3).layers([clip()], np.array([[1], [5]]))
     assert layers.shape == (1, 2, 1, len(LAYERS), GRID, GRID)
     kept = dict(zip(LAYERS, layers[0, :, 0].transpose(1, 0, 2, 3), strict=True))
-    assert renderer.NECK == 1
-    assert renderer.FACE == 8 % 5
+    assert truth.NECK == 1
+    assert truth.FACE == 8 % 5
     assert kept["neck"][0].all()
     assert kept["face"][1].all()
     assert not kept["face"][0].any()

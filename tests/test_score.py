@@ -32,7 +32,7 @@ def tiny(params):
 @pytest.fixture
 def fitted(tmp_path, tiny, detector):
     """A store whose last clip of each source is broken, and one fit."""
-    paths = write_store(tmp_path)
+    paths = write_store(tmp_path, tiny)
     train.run(paths, tiny, detector, "all")
     return paths
 
@@ -76,7 +76,7 @@ def test_scoring_twice_gives_the_same_bytes(fitted, tiny, detector):
 def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector):
     whole = scored(fitted, tiny, detector).set_index("clip")["score"]
     split = read_csv(fitted.split("all"), SPLIT_COLUMNS).sample(frac=0.5, random_state=0)
-    write_split(fitted, split.assign(split=split["use"]), "all")
+    write_split(fitted, tiny, split.assign(split=split["use"]), "all")
     half = scored(fitted, tiny, detector).set_index("clip")["score"]
     assert 0 < len(half) < len(whole)
     assert half.equals(whole[half.index])
@@ -142,12 +142,12 @@ def test_everyone_is_heard_with_somebody_elses_sound_of_the_same_source():
 def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):
     split = read_csv(fitted.split("all"), SPLIT_COLUMNS)
     extra = split.tail(1).assign(clip="ffpp-999")
-    write_split(fitted, pd.concat([split, extra]).assign(split=lambda t: t["use"]), "all")
+    write_split(fitted, tiny, pd.concat([split, extra]).assign(split=lambda t: t["use"]), "all")
     with pytest.raises(DataError, match="clip 'ffpp-999' of split 'all' is not among the prepared"):
         score.run(fitted, tiny, detector, "all")
 
 
-def test_container_needs_no_torch(tmp_path):
+def test_container_needs_no_torch(tmp_path, params):
     """Trained and scored in a process of its own that never imports it."""
     code = ("import sys; from pathlib import Path; from thb import params, paths;"
             "from thb.stages import score, train; p = params.load(Path(sys.argv[2]));"
@@ -155,6 +155,6 @@ def test_container_needs_no_torch(tmp_path):
             "train.run(root, p, 'container', 'all'); score.run(root, p, 'container', 'all');"
             "sys.exit('torch' in sys.modules)")
     repo = Path(__file__).parent.parent
-    write_store(tmp_path)
+    write_store(tmp_path, params)
     command = [sys.executable, "-c", code, str(tmp_path), str(repo / "params.yaml")]
     subprocess.run(command, cwd=repo, check=True)

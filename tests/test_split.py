@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+import vouching
 from clips_made import with_profile
 
 from thb import leakage, splits
@@ -88,8 +89,16 @@ def write_corpus(
     clips = pd.concat([table(params, source) for source in params.sources], ignore_index=True)
     change(clips)
     for source, rows in clips.groupby("source", sort=False):
-        paths.clips(source).mkdir(parents=True)
-        rows.to_parquet(paths.clips(source) / "clips.parquet", index=False)
+        write_table(paths, params, source, rows)
+
+
+def write_table(paths: Paths, params: Params, source: str, rows: pd.DataFrame) -> None:
+    """clips.parquet as `prepare` would leave it: usable clips have the places 0, 1, …"""
+    usable = rows["status"] == "ok"
+    paths.clips(source).mkdir(parents=True)
+    rows.assign(row=np.where(usable, usable.cumsum() - 1, -1)).to_parquet(
+        paths.clips(source) / "clips.parquet", index=False)
+    vouching.for_store(paths, params, source)
 
 
 def setting(
@@ -353,8 +362,7 @@ def test_a_control_corpus_has_one_fit_and_the_main_one_s_reals(project, params):
     variant = Paths(project.root, "no_artefacts", frozenset(params.of_role("real")))
     write_corpus(project, params)
     for source in params.generators:
-        variant.clips(source).mkdir(parents=True)
-        table(params, source).to_parquet(variant.clips(source) / "clips.parquet", index=False)
+        write_table(variant, params, source, table(params, source))
     split.run(variant, params)
     assert [f.name for f in variant.splits.iterdir()] == ["all.csv"]
     assert set(read_split(variant, "all")["source"]) == {*params.generators, *params.of_role("real")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -15,14 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from stores import SOURCES, smoke, write_split, write_store
+import vouching
+from stores import SOURCES, smoke, vouch, write_split, write_store
 
-from thb import detectors, loop
+from thb import code, detectors, loop
+from thb.clip_store import open_clips, read_clips
 from thb.detectors import base
 from thb.detectors.base import Network
 from thb.errors import DataError, ParamsError
 from thb.feed import Feed
-from thb.records import SPLIT_COLUMNS, open_clips, read_clips, read_csv, read_json
+from thb.records import SPLIT_COLUMNS, read_csv, read_json
 from thb.roster import roster, usable
 from thb.stages import train
 
@@ -36,8 +37,8 @@ def tiny(params):
 
 
 @pytest.fixture
-def store(tmp_path):
-    return write_store(tmp_path)
+def store(tmp_path, tiny):
+    return write_store(tmp_path, tiny)
 
 
 def weights(paths, fit="all", detector="tall") -> bytes:
@@ -69,26 +70,53 @@ def test_two_runs_give_the_same_bytes(store, tiny, detector):
 @pytest.mark.parametrize("detector", ["tall", "container"])
 def test_a_fit_is_kept_until_something_that_it_rests_on_changes(store, tiny, detector, monkeypatch, capsys):
     def kept(params=tiny) -> bool:
+        vouch(store, params)
         train.run(store, params, detector, "all")
         return "is kept" in capsys.readouterr().out
 
     assert [kept(), kept()] == [False, True]
-    profile = tiny.active.model_copy(update={"seed": 1})
-    other = tiny.model_copy(update={"profiles": {**tiny.profiles, "smoke": profile}})
+    other = vouching.with_seed(tiny, 1)
     assert [kept(other), kept(other), kept()] == [False, True, False]
-    os.utime(store.clips("hallo") / "frames.npy", (1, 1))
+    frames = np.load(store.clips("hallo") / "frames.npy", mmap_mode="r+")
+    frames[0] = 0
+    frames.flush()
     assert [kept(), kept()] == [False, True]
     (store.run(detector, "all") / "weights.safetensors").unlink()
     assert [kept(), kept()] == [False, True]
-    monkeypatch.setattr(train, "_code", lambda module: [store.split("all")])
-    assert not kept()
+
+
+@pytest.mark.parametrize("detector", ["tall", "container"])
+def test_a_fits_key_knows_all_code_that_it_rests_on(store, tiny, detector, monkeypatch):
+    meaning, job = code._meaning, train._job(store, tiny, detector, "all")
+    before = train._key(job)
+    for file in code.files_of("stages.train", f"detectors.{detector}"):
+        monkeypatch.setattr(code, "_meaning", lambda path, file=file: "other" if path == file else meaning(path))
+        code.digest.cache_clear()
+        changed = replace(job)
+        vars(changed)["stores"] = job.stores        # the clips are what they were
+        assert train._key(changed) != before, file
+
+
+def test_weights_that_were_changed_are_trained_again_and_said(store, tiny, capsys):
+    """One flipped byte, or another fit's file in its place."""
+    train.run(store, tiny, "tall", "all")
+    file, first = store.run("tall", "all") / "weights.safetensors", weights(store)
+    flipped = bytearray(first)
+    flipped[-1] ^= 1
+    for changed in (bytes(flipped), first[:-4], b""):
+        file.write_bytes(changed)
+        capsys.readouterr()
+        train.run(store, tiny, "tall", "all")
+        assert "tall/all is trained again: runs/tall/all/weights.safetensors is not the file" in capsys.readouterr().out
+        assert file.read_bytes() == first
 
 
 def test_another_seed_gives_other_weights(store, tiny):
     train.run(store, tiny, "tall", "all")
     first = weights(store)
-    profile = tiny.active.model_copy(update={"seed": 1})
-    train.run(store, tiny.model_copy(update={"profiles": {**tiny.profiles, "smoke": profile}}), "tall", "all")
+    other = vouching.with_seed(tiny, 1)
+    vouch(store, other)
+    train.run(store, other, "tall", "all")
     assert weights(store) != first
 
 
@@ -172,10 +200,12 @@ def test_a_partial_fit_of_other_settings_is_not_taken_up(store, tiny, params, mo
 def test_test_clips_have_no_say(store, tiny):
     train.run(store, tiny, "tall", "all")
     before = weights(store)
-    rows = roster(store, "all", ("test",))
+    rows = roster(store, tiny, "all", ("test",))
     for source, group in rows[rows["row"] >= 0].groupby("source"):
         frames = np.load(store.clips(source) / "frames.npy", mmap_mode="r+")
         frames[group["row"]] = 0
+        frames.flush()
+        vouching.for_store(store, tiny, source)
     train.run(store, tiny, "tall", "all")
     assert weights(store) == before
 
@@ -183,10 +213,10 @@ def test_test_clips_have_no_say(store, tiny):
 def test_the_best_epoch_is_kept(store, tiny, monkeypatch):
     """Epoch 2 has the best validation AUC here; its weights are those of a fit that was stopped there."""
     told = iter([(0.6, 0.5), (0.9, 0.7), (0.8, 0.1)])
-    monkeypatch.setattr(loop, "validate", lambda network, feed: next(told))
+    monkeypatch.setattr(loop, "validate", lambda scores, feed: next(told))
     kept = []
     keep = loop._keep
-    monkeypatch.setattr(loop, "_keep", lambda fit, entry: (keep(fit, entry), kept.append(
+    monkeypatch.setattr(loop, "_keep", lambda fit, *entry: (keep(fit, *entry), kept.append(
         {k: v.clone() for k, v in fit.network.state_dict().items()})))
     train.run(store, tiny, "tall", "all")
     written = restored(store).state_dict()
@@ -199,7 +229,7 @@ def test_equal_auc_is_decided_by_the_loss_then_by_the_earlier():
         return {"epoch": epoch, "val_auc": val_auc, "val_loss": val_loss}
 
     a, b, c, d = entry(1, 0.9, 0.5), entry(2, 1.0, 0.4), entry(3, 1.0, 0.2), entry(4, 1.0, 0.2)
-    assert loop.Fit(None, None, [a, b, c, d], {}).chosen is c
+    assert loop.Fit(None, None, [a, b, c, d], {}, None).chosen is c
 
 
 # ── What is written ──────────────────────────────────────────────────────────────────────────────
@@ -216,7 +246,7 @@ def test_a_run_says_what_it_was(store, tiny):
     assert about["clips"] == {"train": 24, "val": 12}
     assert about["val_auc"] == pytest.approx(log["val_auc"].max())
     assert about["parameters"] == about["trainable"] > 0
-    assert {"seed", "params_sha256", "split_sha256", "versions", "hardware", "seconds"} <= about.keys()
+    assert {"seed", "made_by", "files", "split_sha256", "stores", "versions", "hardware", "seconds"} <= about.keys()
 
 
 def test_the_synthetic_weave_is_learnt(store, params):
@@ -230,12 +260,15 @@ def test_the_synthetic_weave_is_learnt(store, params):
 
 
 def test_a_fit_starts_from_the_ffpp_fit(store, params):
-    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 0.0, "min_lr": 0.0,
-                                   "warmup_lr": 0.0})
-    write_split(store, pd.concat([read_clips(store, source) for source in SOURCES]), "ffpp")
+    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 1e-30, "min_lr": 0.0,
+                                   "warmup_lr": 0.0, "weight_decay": 0.0})
+    write_split(store, settings, pd.concat([read_clips(store, settings, source) for source in SOURCES]), "ffpp")
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, settings, "tall", "all")
     train.run(store, smoke(params, tall={**TINY, "start_from": "ffpp"}), "tall", "ffpp")
+    with pytest.raises(DataError, match=r"tall/ffpp/weights.safetensors was made with other settings of train"):
+        train.run(store, settings, "tall", "all")
+    train.run(store, settings, "tall", "ffpp")
     train.run(store, settings, "tall", "all")
     ffpp, fit = (restored(store, name) for name in ("ffpp", "all"))
     for (key, one), two in zip(ffpp.named_parameters(), fit.parameters(), strict=True):
@@ -261,7 +294,7 @@ def test_unknown_names_and_settings_are_refused(store, tiny, params):
 def test_a_set_without_both_classes_is_refused(store, tiny, detector, use, label, named):
     split = read_csv(store.split("all"), SPLIT_COLUMNS)
     gone = (split["use"] == use) & (split["label"] == label)
-    write_split(store, split.assign(split=split["split"].mask(gone, "unused")), "all")
+    write_split(store, tiny, split.assign(split=split["split"].mask(gone, "unused")), "all")
     with pytest.raises(DataError, match=named):
         train.run(store, tiny, detector, "all")
     assert not store.run(detector, "all").exists()
@@ -275,14 +308,14 @@ def test_a_loss_that_is_no_number_stops_the_fit(store, params):
 # ── The feed, and what a GPU adds ────────────────────────────────────────────────────────────────
 
 
-def _feeds(store):
-    rows = usable(roster(store, "all", ("train",)), "train")
-    clips = open_clips(store, sorted(set(rows["source"])))
+def _feeds(store, params):
+    rows = usable(roster(store, params, "all", ("train",)), "train")
+    clips = open_clips(store, params, sorted(set(rows["source"])))
     return Feed(clips, rows, torch.device("cpu"), Network), clips, rows
 
 
-def test_a_feed_gives_the_frames_that_were_asked_for(store):
-    feed, clips, rows = _feeds(store)
+def test_a_feed_gives_the_frames_that_were_asked_for(store, tiny):
+    feed, clips, rows = _feeds(store, tiny)
     taken = feed.take(torch.tensor([3, 20]), torch.tensor([[0, 6], [1, 5]]), 4)
     for b, i in enumerate((3, 20)):
         whole = clips.frames[rows["source"][i]][rows["row"][i]]
@@ -293,8 +326,8 @@ def test_a_feed_gives_the_frames_that_were_asked_for(store):
     assert taken.landmarks.shape == (2, 5, 2)
 
 
-def test_frames_kept_on_the_device_are_the_same(store, monkeypatch):
-    feed, clips, rows = _feeds(store)
+def test_frames_kept_on_the_device_are_the_same(store, tiny, monkeypatch):
+    feed, clips, rows = _feeds(store, tiny)
     monkeypatch.setattr(Feed, "_fits", lambda self: True)
     resident = Feed(clips, rows, torch.device("cpu"), Network)
     asked = torch.tensor([3, 20, 3]), torch.tensor([[0, 6], [1, 5], [5, 6]]), 4

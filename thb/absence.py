@@ -12,24 +12,22 @@ from pathlib import Path
 
 import pandas as pd
 
+from thb import origin, score_files
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import (
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
     CURATION_COLUMNS,
-    DRAWN_COLUMNS,
     POOL_COLUMNS,
-    SCORE_COLUMNS,
-    drawn_columns,
-    read_csv,
+    TESTED_COLUMNS,
     read_json,
     write_csv,
     write_json,
 )
+from thb.score_files import SCORES, ScoreFile
 
 NO_VARIANTS = "control corpora exist for the embedded corpus only; published clips cannot be rendered again"
-SCORES, SHUFFLED, DRAWN = "scores", "scores of shuffled sound", "scores of shuffled labels"
 
 
 @dataclass(frozen=True)
@@ -77,31 +75,20 @@ class Fit:
             print(f"{self.detector}/{self.name} is scored by the weights that are there; untrainable here: {self.why}")
             return False
         print(f"{self.detector}/{self.name} has no {what}: {self.why}")
-        self._leave_out(what)
+        score_files.leave_out(ScoreFile(self.paths, self.params, self.detector, self.name, what), self.why)
         return True
-
-    def _leave_out(self, what: str) -> None:
-        """Scores of other clips must not be taken for these: an empty table in their place, the reason beside it."""
-        if what == SHUFFLED:
-            return _write_empty(self.paths.shuffled(self.detector, self.name), SCORE_COLUMNS)
-        if what == DRAWN:
-            columns = [*DRAWN_COLUMNS, *drawn_columns(self.params.label_check(self.detector))]
-            return _write_empty(self.paths.drawn(self.detector, self.name), columns)
-        scores = self.paths.scores(self.detector, self.name)
-        _write_empty(scores, SCORE_COLUMNS)
-        write_json({"detector": self.detector, "fit": self.name, "absent": self.why}, scores.with_suffix(".json"))
 
 
 def skips_explaining(paths: Paths, params: Params, detector: str) -> bool:
     """Whether a network has a fit without scores, so that nothing can be shown of it; said, and empty outputs left."""
-    whys = {fit: left_out(paths.scores(detector, fit)) for fit in params.fits if fit != "ffpp"}
+    whys = {fit: score_files.absent(ScoreFile(paths, params, detector, fit)) for fit in params.fits if fit != "ffpp"}
     lacking = [fit for fit, why in whys.items() if why]
     if not lacking:
         return False
     print(f"{detector} is not explained, as {lacking[0]} has no scores: {whys[lacking[0]]}")
     shutil.rmtree(paths.cams(detector), ignore_errors=True)     # maps of other clips must not be taken for these
-    paths.cams(detector).mkdir(parents=True)
     _write_empty(paths.pools(detector), POOL_COLUMNS)
+    origin.write_maps(paths, params, detector, [])
     return True
 
 
@@ -112,23 +99,19 @@ def skips_variant(paths: Paths, params: Params) -> bool:
     print(f"{paths.variant} is not made: {NO_VARIANTS}")
     write_json({"all": NO_VARIANTS}, paths.absent_fits)
     write_json({"corpus": params.active.corpus, "reals": "", "protocols": {}, "whole": {}}, paths.leakage)
-    for table, columns in ((paths.corpus, CORPUS_COLUMNS), (paths.coverage, COVERAGE_COLUMNS),
-                           (paths.curation, CURATION_COLUMNS)):
+    tables = {paths.tested: TESTED_COLUMNS, paths.corpus: CORPUS_COLUMNS, paths.coverage: COVERAGE_COLUMNS,
+              paths.curation: CURATION_COLUMNS}
+    for table, columns in tables.items():
         _write_empty(table, columns)
+    made_by, written = origin.of_splits(paths, params), [file.name for file in (*tables, paths.leakage)]
+    write_json(origin.record(made_by, paths.splits, []), paths.splits_record)
+    write_json(origin.record(made_by, paths.results, written), paths.tested_record)
     return True
 
 
 def absent_fits(paths: Paths) -> dict[str, str]:
     """Fit -> why the clips at hand do not allow it, as `split` found."""
     return read_json(paths.absent_fits) if paths.absent_fits.is_file() else {}
-
-
-def left_out(scores: Path) -> str:
-    """Why a score file is empty, as `skips_scoring` wrote ('' if it is not, or nobody said)."""
-    beside = scores.with_suffix(".json")
-    if not scores.is_file() or not beside.is_file() or len(read_csv(scores, SCORE_COLUMNS)):
-        return ""
-    return str(read_json(beside).get("absent", ""))
 
 
 def _write_empty(path: Path, columns: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__, context
-from thb.errors import ParamsError, ThbError
+from thb.errors import ParamsError, ThbError, printable
 
 app = typer.Typer(
     name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -21,7 +22,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
 
-INTERRUPTED = 130       # the shell's own code for Ctrl-C
+INTERRUPTED = (129, 130, 143)       # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
 
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
 
@@ -116,13 +117,14 @@ def score(
     shuffle_labels: ShuffleLabels = False,
 ) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
-    from thb.absence import DRAWN, SCORES, SHUFFLED, Fit
+    from thb.absence import Fit
+    from thb.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND
     from thb.stages import score
 
     if shuffle_sound and shuffle_labels:
         raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
     stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
-    what = SHUFFLED if shuffle_sound else DRAWN if shuffle_labels else SCORES
+    what = SHUFFLED_SOUND if shuffle_sound else SHUFFLED_LABELS if shuffle_labels else SCORES
     paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):
@@ -168,20 +170,36 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
     return changes
 
 
-@app.command(epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
-             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json")
+@app.command(context_settings={"ignore_unknown_options": True},     # which may be files; _known_or_there looks
+             epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
+             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json   ·   thb detect -- -dash.mp4")
 def detect(
+    called: typer.Context,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
     detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
     fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
-    finder: Annotated[str, typer.Option(help="what finds the faces: haar needs no download")] = "haar",
+    finder: Annotated[str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")]
+    = "",
     cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
     json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
 ) -> None:
-    """Score your own videos with trained detectors; a file that cannot be scored is named and left out."""
+    """Score your own videos with trained detectors; a file that cannot be scored is named and left out.
+
+    A clip is read as the weights' training read its clips, whatever the active profile, and its score is held against
+    the threshold that came with them.
+    """
+    _known_or_there(called, videos)
     from thb.stages import detect
 
     detect.run(*context.of_clone(), detect.Request(videos, detector, fit, finder, cam, json))
+
+
+def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
+    """What begins with a dash is a file that is there, or a mistaken option."""
+    if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
+        known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
+        raise ParamsError(f"{odd!r} is neither an option nor a file; known options: {', '.join(known)}; "
+                          f"a file whose name begins with a dash comes after --, or as ./{odd}")
 
 
 @app.command(epilog="Example:  thb evaluate")
@@ -202,6 +220,14 @@ def explain(detector: Annotated[str, typer.Argument(help="a name under `explaine
         from thb.stages import explain
 
         explain.run(paths, params, detector)
+
+
+@app.command(epilog="Example:  thb code")
+def code() -> None:
+    """Note for DVC which files of this package each command rests on, and their state."""
+    from thb.stages import code
+
+    code.run(*context.of_clone())
 
 
 @app.command(epilog="Example:  thb contact")
@@ -259,14 +285,14 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 
 def main() -> None:
-    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and INTERRUPTED."""
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and 130."""
     try:
         app()
     except ThbError as error:
-        print(f"thb: {error}", file=sys.stderr)
+        print(f"thb: {printable(error)}", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:       # as which typer passes a Ctrl-C on
-        if end.code == INTERRUPTED:
+        if end.code in INTERRUPTED:
             print("thb: interrupted; run the same command again to go on", file=sys.stderr)
         raise
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from thb import audio, faces, video
-from thb.errors import DataError
+from thb.errors import DataError, printable
 from thb.media import DAMAGE, plain
 from thb.params import Store
 from thb.records import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS
@@ -20,6 +20,7 @@ from thb.sampling import kept_frames
 WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
 TEXT = ["clip", "source", "role", "split", "path", "portrait", "driver", "video", "codec", "pix_fmt",
         "audio_codec", "finder", "status", "reason"]
+NO_SOUND = "no sound"       # how the reason begins where there is a sound track that cannot be used
 
 Row = dict[str, object]
 
@@ -32,6 +33,7 @@ class Prepared:
     frames: np.ndarray | None = None   # uint8 [T, S, S, 3] RGB
     times: np.ndarray | None = None    # float32 [T] seconds since the first frame
     mel: np.ndarray | None = None      # float16 [mel_frames, mels]
+    face: faces.Faces | None = None    # where it is in the whole frame; the row says where in the square
 
 
 def prepare(row: Row, path: Path, finder: str, find: faces.FaceFinder, store: Store,
@@ -43,26 +45,22 @@ def prepare(row: Row, path: Path, finder: str, find: faces.FaceFinder, store: St
     """
     try:
         footage = video.read(path, partial(kept_frames, windows=store.windows, run=store.run), store.size)
-        frames, face = faces.square(footage.frames, find.find(row, footage.frames, footage.kept))
+        found = find.find(row, footage.frames, footage.kept)
+        frames, face = faces.square(footage.frames, found)
         mel, silent = _sound(path, beside, footage, store)
     except (DataError, *DAMAGE) as e:
         return Prepared({**row, "status": ERROR, "reason": _said(e)})
     row = {**row, **asdict(footage.facts), **_face_columns(face), "finder": finder,
            "mel_frames": len(mel), "reason": _notes(face, mel, silent)}
-    return Prepared(row, frames, footage.times, mel)
+    return Prepared(row, frames, footage.times, mel, found)
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """CLIP_COLUMNS in the rows' order; of a clip that failed, numbers are 0 or NaN and texts empty."""
-    rows = [{key: legible(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows]
+    rows = [{key: printable(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows]
     blank = dict.fromkeys(CLIP_COLUMNS, np.nan) | dict.fromkeys(WHOLE, 0) | dict.fromkeys(TEXT, "")
     kinds = dict.fromkeys(CLIP_COLUMNS, float) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(TEXT, str)
     return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
-
-
-def legible(name: str) -> str:
-    """Text that can be written: bytes of a file's name that are no UTF-8 become escapes."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _face_columns(face: faces.Faces) -> Row:
@@ -87,7 +85,7 @@ def _sound(path: Path, beside: Path | None, footage: video.Footage, store: Store
     try:
         return audio.clip_mel(file, footage.start if own else 0.0, footage.facts.seconds, store.sound), ""
     except (DataError, *DAMAGE) as e:
-        return none, f"no sound: {_said(e)}"
+        return none, f"{NO_SOUND}: {_said(e)}"
 
 
 def _said(error: BaseException) -> str:

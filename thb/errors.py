@@ -10,6 +10,7 @@ ThbError                 exit 2: the command line prints the message and stops
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -44,3 +45,13 @@ class DiskError(ThbError):
 def unknown(kind: str, value: object, known: Iterable[object]) -> str:
     """One line: what was not recognised, and what would have been."""
     return f"unknown {kind} {str(value)!r}; known: {', '.join(map(str, known))}"
+
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}      # controls, marks of direction, half pairs, line ends …
+_JOINERS = "\u200c\u200d\u00ad"      # … but not these, which some scripts cannot be written without
+
+
+def printable(words: object) -> str:
+    """One line in which everything is seen: line ends, controls and turned directions as their escapes (\\n, \\x1b)."""
+    return "".join(c if c in _JOINERS or unicodedata.category(c) not in _HIDDEN
+                   else c.encode("unicode_escape").decode() for c in str(words))

@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from thb.clip_store import ClipStore
 from thb.detectors.base import Clips, Network
-from thb.records import BOX_COLUMNS, LANDMARK_COLUMNS, ClipStore
+from thb.records import BOX_COLUMNS, LANDMARK_COLUMNS
 
 _DEVICE_SHARE = 0.5     # of the free device memory that clips may take; the network needs the rest
 

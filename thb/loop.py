@@ -34,6 +34,7 @@ class Fit:
     optimiser: torch.optim.Optimizer
     log: list[dict[str, float]]     # one entry an epoch: epoch, loss, val_auc, val_loss, lr, seconds
     best: dict[str, Tensor]         # the chosen epoch's weights, on the CPU
+    validation: Tensor              # float64 [validation clips]: its scores
 
     @property
     def chosen(self) -> dict[str, float]:
@@ -58,27 +59,30 @@ def prepare_torch(seed: int) -> torch.device:
 def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, title: str) -> Fit:
     """Train on the first feed, choose on the second; `state` is read first and written after each epoch."""
     network.to(feeds[0].device)
-    fit = _resumed(Fit(network, network.optimiser(), [], {}), state)
+    fit = _resumed(Fit(network, network.optimiser(), [], {}, torch.empty(0)), state)
     epochs = network.config.epochs
     steps = _steps(feeds[0], network)
     with tqdm(total=epochs * steps, initial=len(fit.log) * steps, desc=title, unit="step") as bar:
         for epoch in range(len(fit.log), epochs):
-            entry = _run_epoch(fit, feeds, seed, epoch, bar)
+            entry, scores = _run_epoch(fit, feeds, seed, epoch, bar)
             bar.set_postfix(val_auc=f"{entry['val_auc']:.3f}", loss=f"{entry['loss']:.3f}")
-            _keep(fit, entry)
+            _keep(fit, entry, scores)
             _write_state(fit, state)
     return fit
 
 
-def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int, bar: tqdm) -> dict[str, float]:
+def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int,
+               bar: tqdm) -> tuple[dict[str, float], Tensor]:
+    """The epoch's line of the log, and the scores of the validation clips after it."""
     begun = time.perf_counter()
     draw = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
     torch.manual_seed(draw)                   # drop-path and dropout
     rng = Generator().manual_seed(draw)       # order, frames, augmentation: on the CPU, whatever the device
     loss = _train_epoch(fit, feeds[0], epoch, rng, bar)
-    val_auc, val_loss = validate(fit.network, feeds[1])
+    scores = score(fit.network, feeds[1])
+    val_auc, val_loss = validate(scores, feeds[1])
     return {"epoch": epoch + 1, "loss": loss, "val_auc": val_auc, "val_loss": val_loss,
-            "lr": fit.optimiser.param_groups[0]["lr"], "seconds": time.perf_counter() - begun}
+            "lr": fit.optimiser.param_groups[0]["lr"], "seconds": time.perf_counter() - begun}, scores
 
 
 def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) -> float:
@@ -142,9 +146,9 @@ def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
     return torch.cat(scores).cpu()
 
 
-def validate(network: Network, feed: Feed) -> tuple[float, float]:
-    """AUC and cross-entropy of the validation clips."""
-    scores, labels = score(network, feed), feed.labels.cpu()
+def validate(scores: Tensor, feed: Feed) -> tuple[float, float]:
+    """AUC and cross-entropy of the validation clips, by their scores."""
+    labels = feed.labels.cpu()
     loss = torch.nn.functional.binary_cross_entropy(scores.clamp(1e-12, 1 - 1e-12), labels.double())
     return auc(labels.numpy(), scores.numpy()), float(loss)
 
@@ -152,15 +156,16 @@ def validate(network: Network, feed: Feed) -> tuple[float, float]:
 # ── What a killed fit goes on from ───────────────────────────────────────────────────────────────
 
 
-def _keep(fit: Fit, entry: dict[str, float]) -> None:
+def _keep(fit: Fit, entry: dict[str, float], scores: Tensor) -> None:
     fit.log.append(entry)
     if fit.chosen is entry:
+        fit.validation = scores
         fit.best = {k: v.detach().cpu().clone() for k, v in fit.network.state_dict().items()}
 
 
 def _write_state(fit: Fit, path: Path) -> None:
     content: dict[str, Any] = {"network": fit.network.state_dict(), "optimiser": fit.optimiser.state_dict(),
-                               "log": fit.log, "best": fit.best}
+                               "log": fit.log, "best": fit.best, "validation": fit.validation}
     write_atomic(path, lambda part: torch.save(content, part))
 
 
@@ -171,5 +176,5 @@ def _resumed(fit: Fit, path: Path) -> Fit:
     state = torch.load(path, map_location="cpu", weights_only=True)
     fit.network.load_state_dict(state["network"])
     fit.optimiser.load_state_dict(state["optimiser"])
-    fit.log, fit.best = state["log"], state["best"]
+    fit.log, fit.best, fit.validation = state["log"], state["best"], state["validation"]
     return fit

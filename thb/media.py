@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 
 import av
 
@@ -18,7 +19,10 @@ DAMAGE = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 def open_media(path: Path) -> Iterator[av.container.InputContainer]:
     """An input container; a file that is none gets one line, without its path."""
     try:
-        if path.stat().st_size == 0:
+        about = path.stat()
+        if not S_ISREG(about.st_mode):      # opening a pipe would wait for whoever writes to it
+            raise DataError("no regular file")
+        if about.st_size == 0:
             raise DataError("empty file")
         container = av.open(str(path))
     except DAMAGE as e:

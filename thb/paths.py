@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from thb.errors import ParamsError
+
+RECORD = "made_by.json"     # in a folder that a stage makes: what made it
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -19,6 +22,18 @@ def find_root(start: Path | None = None) -> Path:
         if (folder / "params.yaml").is_file():
             return folder
     raise ParamsError(f"no params.yaml at or above {here}; run thb inside a clone, or set THB_ROOT")
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def check_name(kind: str, word: str) -> str:
+    """The word, if it may be part of a path: a name cannot lead out of the folder that it is put into."""
+    if not _NAME.fullmatch(word):
+        shown = repr(word) if len(word) <= 80 else f"{word[:80]!r}… ({len(word)} characters)"
+        raise ParamsError(f"{kind} {shown} is no name: it takes 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`, "
+                          "the first a letter or digit")
+    return word
 
 
 @dataclass(frozen=True)
@@ -38,6 +53,15 @@ class Paths:
     @property
     def params(self) -> Path:
         return self.root / "params.yaml"
+
+    @property
+    def dvc_yaml(self) -> Path:
+        """The stages, and beside it what each was last made from."""
+        return self.root / "dvc.yaml"
+
+    @property
+    def dvc_lock(self) -> Path:
+        return self.root / "dvc.lock"
 
     # ---- what was printed
     @property
@@ -87,6 +111,11 @@ class Paths:
         return self.raw / "manifest.csv"
 
     @property
+    def raw_record(self) -> Path:
+        """What made the clips in data/raw; absent while they are being made."""
+        return self.raw / RECORD
+
+    @property
     def listed_reals(self) -> Path:
         """The real clips that the release lists, whichever of its lists that was."""
         return self.raw / "listed_reals.csv"
@@ -106,6 +135,10 @@ class Paths:
         """Per source, as the embedded corpus wrote it: how many clips were made, how many kept."""
         return self.raw / "curation.csv"
 
+    def code(self, name: str) -> Path:
+        """Which files of thb a command rests on, and their state."""
+        return self.root / "data" / "code" / f"{name}.txt"
+
     def clips(self, source: str) -> Path:
         """The neutral clip store of one source: frames.npy, mel.npy, clips.parquet, meta.json."""
         return self._base(source) / "clips" / source
@@ -119,6 +152,11 @@ class Paths:
 
     def split(self, fit: str) -> Path:
         return self.splits / f"{fit}.csv"
+
+    @property
+    def splits_record(self) -> Path:
+        """What made the splits, with a hash of each."""
+        return self.splits / RECORD
 
     @property
     def absent_fits(self) -> Path:
@@ -145,6 +183,11 @@ class Paths:
         """What an interrupted fit goes on from; outside every DVC output, as DVC empties those first."""
         parts = (self.variant, detector, fit, f"draw{draw}" if draw else "")
         return self.root / "runs" / ".partial" / "-".join(filter(None, parts))
+
+    @property
+    def reproducing(self) -> Path:
+        """Held by a `thb reproduce` under way."""
+        return self.root / "runs" / ".reproduce.lock"
 
     def pretrained(self, detector: str) -> Path:
         """The ffpp fit that others may start from; control corpora start from the same one."""
@@ -189,6 +232,16 @@ class Paths:
         return self.results / "identity" / f"{net}.json"
 
     @property
+    def tested(self) -> Path:
+        """Every usable clip of the corpus, by name and split: what score files are held against."""
+        return self.results / "clips.csv"
+
+    @property
+    def tested_record(self) -> Path:
+        """What made the corpus, its clips and its splits, with a hash of each table of them."""
+        return self.results / "clips.json"
+
+    @property
     def corpus(self) -> Path:
         """Counts, splits and container facts of the corpus at hand (no clip, no frame)."""
         return self.results / "corpus.csv"
@@ -210,6 +263,11 @@ class Paths:
     @property
     def metrics(self) -> Path:
         return self.results / "metrics.json"
+
+    @property
+    def comparisons(self) -> Path:
+        """Whether one thing lies above another, for every such question that a page asks."""
+        return self.results / "comparisons.csv"
 
     # ---- the book
     @property

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thb.clip_store import ClipStore, open_clips
+from thb.params import Params
 from thb.paths import Paths
-from thb.records import ClipStore, open_clips
 
 _TAKEN: dict[Hashable, np.ndarray] = {}     # the fits of one process share most of their clips
 
 
-def seen(paths: Paths, rows: pd.DataFrame, detector: Any) -> pd.DataFrame:
+def seen(paths: Paths, params: Params, rows: pd.DataFrame, detector: Any) -> pd.DataFrame:
     """The rows as the detector reads them; pixels are opened only for one that takes measures of them."""
     if detector.reads != "pictures":
         return rows
-    return measured(open_clips(paths, sorted(set(rows["source"]))), rows, detector)
+    return measured(open_clips(paths, params, sorted(set(rows["source"]))), rows, detector)
 
 
 def measured(store: ClipStore, rows: pd.DataFrame, detector: Any) -> pd.DataFrame:

@@ -7,17 +7,14 @@ import errno
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from thb.errors import DataError, DiskError
-from thb.paths import Paths
 
 OK, MISSING, ERROR, NO_AUDIO = "ok", "missing", "error", "no_audio"
 STATUSES = (OK, MISSING, ERROR, NO_AUDIO)
@@ -50,6 +47,9 @@ RENDERED, LOCAL = "mini-", "local"      # how the revision of a rendered corpus 
 # use: train | val | test | unused, as this fit sees the clip.
 SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
 
+# A row per usable clip of the corpus: which of them a fit is tested on follows from its columns alone (splits.uses).
+TESTED_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video"]
+
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
 SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use",
                  "score", "status", "reason"]
@@ -72,6 +72,12 @@ DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]      # and a score fo
 
 CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
                 "n_real", "n_fake", "resolvable", "printed"]
+# Whether `first` lies above `second`, both of what `question` names; its own column is empty, and `mean` is over all.
+COMPARISON_COLUMNS = ["corpus", "profile", "question", "protocol", "detector", "generator", "metric", "first", "second",
+                      "first_value", "second_value", "difference", "lo", "hi", "left_out", "verdict"]
+
+
+TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")     # ids stay text
 
 
 def drawn_columns(draws: int) -> list[str]:
@@ -87,12 +93,16 @@ def require(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFr
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV that must exist and hold these columns; ids stay text."""
+    """A CSV that must exist and hold these columns."""
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    text = {c: str for c in columns if c in ("clip", "portrait", "driver", "video", "generator", "reason", "status")}
-    return require(pd.read_csv(path, dtype=text, keep_default_na=False, na_values={
-        c: [""] for c in columns if c not in text}), columns, path.name)
+    text = {c: str for c in columns if c in TEXT_COLUMNS}
+    try:
+        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={
+            c: [""] for c in columns if c not in text})
+    except (ValueError, pd.errors.ParserError) as e:        # bad text, no columns, numbers that are none
+        raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
+    return require(table, columns, f"{path.parent.name}/{path.name}")
 
 
 def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
@@ -127,7 +137,10 @@ def write_json(value: Any, path: Path) -> None:
 def read_json(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    return json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise DataError(f"{path.parent.name}/{path.name} is not JSON: {' '.join(str(e).split())}") from e
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
@@ -142,57 +155,17 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
             part.unlink(missing_ok=True)
 
 
+# no space, no quota, a limit on a file's size; not allowed; a folder where a file should be, or the reverse
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR,
+            errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
 @contextmanager
 def disk_errors(path: Path):
-    """Turn 'disk full' and 'not allowed' into one clear line; leave every other OSError alone."""
+    """Turn 'disk full', 'not allowed' and the like into one clear line; leave every other OSError alone."""
     try:
         yield
     except OSError as e:
-        if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        if e.errno in _NO_ROOM:
             raise DiskError(f"cannot write {path}: {os.strerror(e.errno).lower()}") from e
         raise
-
-
-@dataclass(frozen=True)
-class ClipStore:
-    """Several sources' clips as one table and one way to their pixels; only `ok` clips are in it."""
-
-    rows: pd.DataFrame                      # CLIP_COLUMNS, index 0..n-1
-    frames: Mapping[str, np.ndarray]        # source -> uint8 memory map [clip, T, S, S, 3], RGB
-    times: Mapping[str, np.ndarray]         # source -> float32 [clip, T], seconds since the clip's first frame
-    mel: Mapping[str, np.ndarray]           # source -> float16 memory map [clip, F, mels], log10 power, NaN: nothing
-    mel_hop: float                          # seconds between mel frames; frame k is centred at k hops
-    windows: int                            # T = windows * run: `windows` evenly spaced starts,
-    run: int                                # each followed by `run` consecutive frames
-
-    def clip(self, index: int) -> np.ndarray:
-        """uint8 [windows, run, S, S, 3] RGB of the table's row `index`."""
-        row = self.rows.iloc[index]
-        kept = self.frames[row["source"]][int(row["row"])]
-        return kept.reshape(self.windows, self.run, *kept.shape[1:])
-
-
-def open_clips(paths: Paths, sources: Sequence[str]) -> ClipStore:
-    """The store of these sources, frames as memory maps."""
-    tables, arrays, shapes = [], {"frames": {}, "times": {}, "mel": {}}, set()
-    for source in sources:
-        folder = paths.clips(source)
-        table = read_clips(paths, source)
-        meta = read_json(folder / "meta.json")
-        shapes.add((meta["windows"], meta["run"], meta["hop_seconds"]))
-        for name, kept in arrays.items():
-            kept[source] = np.load(folder / f"{name}.npy", mmap_mode="r")
-        tables.append(table[table["status"] == OK])
-    if len(shapes) != 1:
-        raise DataError(f"sources were prepared with different windows x run, or mel hop: {sorted(shapes)}; "
-                        "rerun prepare")
-    windows, run, hop = shapes.pop()
-    return ClipStore(pd.concat(tables, ignore_index=True), **arrays, mel_hop=hop, windows=windows, run=run)
-
-
-def read_clips(paths: Paths, source: str) -> pd.DataFrame:
-    """clips.parquet of one source, every row, whatever its status."""
-    path = paths.clips(source) / "clips.parquet"
-    if not path.is_file():
-        raise DataError(f"source {source!r} is not prepared ({paths.relative(path)} is missing); run `dvc repro`")
-    return require(pd.read_parquet(path), CLIP_COLUMNS, path.name)

@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from thb.errors import DataError
-from thb.mini import renderer, truth
+from thb.mini import truth
 from thb.paths import Paths
 from thb.records import BOX_COLUMNS, LANDMARK_COLUMNS, REGIONS
 from thb.sampling import kept_frames
 
-CODES = {"face": renderer.FACE, "mouth": renderer.MOUTH, "hair": renderer.HAIR, "neck": renderer.NECK,
-         "background": renderer.BACKGROUND}
+CODES = {"face": truth.FACE, "mouth": truth.MOUTH, "hair": truth.HAIR, "neck": truth.NECK,
+         "background": truth.BACKGROUND}
 
 LAYERS = ("face", "mouth", "hair", "neck", "fault")     # what is not in one of the first four is background
 GRID = 64       # pixels of a side

@@ -7,24 +7,38 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from thb import origin
+from thb.clip_store import TABLE, read_clips
 from thb.errors import DataError
+from thb.params import Params
 from thb.paths import Paths
-from thb.records import NO_AUDIO, OK, SPLIT_COLUMNS, read_clips, read_csv
+from thb.records import NO_AUDIO, OK, SPLIT_COLUMNS, read_csv
 
 
-def roster(paths: Paths, fit: str, uses: Sequence[str]) -> pd.DataFrame:
+def roster(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
     """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
-    split = read_csv(paths.split(fit), SPLIT_COLUMNS)
+    split = read_split(paths, params, fit)
     split = split[split["use"].isin(uses)][["clip", "source", "use"]]
     if not len(split):
         raise DataError(f"{paths.split(fit).name} has no clip for {' or '.join(uses)}")
-    clips = pd.concat([read_clips(paths, source) for source in split["source"].unique()])
+    clips = pd.concat([read_clips(paths, params, source) for source in split["source"].unique()])
     rows = split.merge(clips, on=["source", "clip"], how="left", validate="one_to_one", indicator=True)
     if len(strangers := rows[rows["_merge"] != "both"]):
         first = strangers.iloc[0]
         raise DataError(f"clip {first['clip']!r} of split {fit!r} is not among the prepared clips of "
                         f"{first['source']!r}; rerun split")
     return rows.drop(columns="_merge")
+
+
+def read_split(paths: Paths, params: Params, fit: str) -> pd.DataFrame:
+    """SPLIT_COLUMNS of one fit, as `split` made them for the active profile, from the stores that are there."""
+    mend = "thb split" + (f" --variant {paths.variant}" if paths.variant else "")
+    record = origin.read(paths.splits_record, origin.of_splits(paths, params), paths, mend, paths.split(fit))
+    origin.check_files(paths, paths.splits, record, [paths.split(fit).name], mend)
+    for source, table in record.get("clips", {}).items():
+        if table != origin.sha256(paths.clips(source) / TABLE):
+            raise DataError(f"{paths.relative(paths.split(fit))} was made from other clips of {source!r}; run `{mend}`")
+    return read_csv(paths.split(fit), SPLIT_COLUMNS)
 
 
 def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:

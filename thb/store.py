@@ -18,7 +18,7 @@ from thb.errors import DataError
 from thb.records import disk_errors
 
 LOCK = "lock"       # in a folder that a run is making
-WAITS = (0.1, 0.4, 1.5, 0)      # seconds between tries to take it
+WAIT, PAUSE = 2.0, 0.1      # seconds for which one tries to take it, and between tries
 
 
 class GrowingArray:
@@ -97,21 +97,35 @@ def resuming(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(lock: Path, what: str) -> Iterator[None]:
-    """While the block runs, no other process gets past the same file."""
-    with lock.open("w") as file:
-        _take_hold(file, what)
-        yield
+def alone(lock: Path, what: str, wait: float = WAIT) -> Iterator[int]:
+    """While the block runs, no other process gets past the same file; gives its descriptor.
+
+    The system lets go of it when this process ends, however it does, and those that it handed it to: a file that a
+    killed run left stops nobody.
+    """
+    with lock.open("a+", encoding="utf-8") as file:
+        _take_hold(file, what, time.monotonic() + wait)
+        file.truncate(0)
+        print(os.getpid(), time.strftime("%Y-%m-%d %H:%M:%S"), file=file, flush=True)
+        yield file.fileno()
 
 
-def _take_hold(lock: IO[str], what: str) -> None:
-    """The system lets go of it when this process ends, however it does; its children may take a moment longer."""
-    for wait in WAITS:
+def _take_hold(lock: IO[str], what: str, until: float) -> None:
+    """The children of a killed run may take a moment longer than that to end."""
+    while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(wait)
-    raise DataError(f"another process is making {what}; wait for it, or stop it")
+            if time.monotonic() > until:
+                raise DataError(f"another process is making {what}: {_holder(lock)}") from None
+        time.sleep(PAUSE)
+
+
+def _holder(lock: IO[str]) -> str:
+    """Who wrote into the file last, and how to be rid of it."""
+    lock.seek(0)
+    pid, _, since = lock.read().strip().partition(" ")
+    return f"process {pid}, since {since}; wait for it, or stop it: kill {pid}" if since else "wait for it"
 
 
 @contextmanager

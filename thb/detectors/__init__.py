@@ -23,6 +23,7 @@ from thb.errors import DataError, ParamsError, unknown
 from thb.ranges import shown
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
+_AGAIN = "train or import it again"
 
 
 def names() -> list[str]:
@@ -65,21 +66,41 @@ def _explain(name: str, error: ValidationError) -> str:
     return f"detectors.{name}.{where} = {shown(first['input'])}: {first['msg'].lower()}"
 
 
-def describe(name: str, config: Any) -> dict[str, str]:
-    """What a weights file says about itself, so that it can be rebuilt from the file alone."""
-    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config)}, sort_keys=True)}
+def describe(name: str, config: Any, **more: Any) -> dict[str, str]:
+    """What a weights file says about itself, so that it can be rebuilt and used from the file alone."""
+    return {_METADATA: json.dumps({"detector": name, "settings": asdict(config), **more}, sort_keys=True)}
 
 
-def restore(path: Path, name: str) -> Any:
-    """A trained detector, with the settings that its weights were trained with."""
+def about(path: Path) -> dict[str, Any]:
+    """What a weights file says about itself: at least its detector and the settings it was trained with."""
     if not path.is_file():
         fit = f"{path.parent.parent.name}/{path.parent.name}"
         raise DataError(f"missing {path.name} of {fit}; run `dvc repro` to train it")
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {}).get(_METADATA, "{}"))
-    except SafetensorError as e:
+            written = (file.metadata() or {}).get(_METADATA, "{}")
+    except (SafetensorError, OSError) as e:
         raise DataError(f"{path} is not a whole safetensors file: {e}") from e
-    if about.get("detector") != name:
-        raise DataError(f"{path} holds weights of {about.get('detector')!r}, not of {name!r}")
-    return load(name).Detector.restore(path, configure(name, about["settings"]))
+    try:
+        said = json.loads(written)
+    except (ValueError, RecursionError) as e:
+        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no JSON ({e})") from e
+    if not isinstance(said, dict) or not isinstance(said.get("settings", {}), dict):
+        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no mapping with `detector` "
+                        "and `settings`")
+    return {"detector": None, "settings": {}, **said}
+
+
+def restore(path: Path, name: str) -> Any:
+    """A trained detector, with the settings that its weights were trained with."""
+    said = about(path)
+    if said["detector"] != name:
+        raise DataError(f"{path} holds weights of {said['detector']!r}, not of {name!r}")
+    try:
+        return load(name).Detector.restore(path, configure(name, said["settings"]))
+    except ParamsError as e:
+        raise DataError(f"{path} has settings of another version of {name}: {e}; {_AGAIN}") from e
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, SafetensorError, TypeError,
+            ValueError) as e:
+        why = " ".join(str(e).split())[:200] or type(e).__name__
+        raise DataError(f"{path} holds no {name} that can be built from its settings: {why}; {_AGAIN}") from e

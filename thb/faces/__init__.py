@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from thb import nets
-from thb.errors import ParamsError, unknown
+from thb.errors import DataError, ParamsError, unknown
 from thb.faces.face import FaceFinder, Faces, median_face, square, whole_frame
 from thb.faces.haar import HaarFinder
 from thb.faces.track import overlap
@@ -14,13 +15,14 @@ from thb.faces.yunet import YuNetFinder
 from thb.params import Net
 from thb.paths import Paths
 
-__all__ = ["FINDERS", "FaceFinder", "Faces", "finder", "median_face", "overlap", "square", "whole_frame"]
+__all__ = ["FINDERS", "ON_PIXELS", "FaceFinder", "Faces", "finder", "median_face", "overlap", "square", "whole_frame"]
 
 FINDERS: dict[str, Callable[[Paths, Mapping[str, Net]], FaceFinder]] = {
     "truth": lambda paths, _: TruthFinder(paths),
     "haar": lambda *_: HaarFinder(),
-    "yunet": lambda _, known: YuNetFinder(nets.weights("yunet", known)),
+    "yunet": lambda _, known: YuNetFinder(_yunet(known)),
 }
+ON_PIXELS = tuple(name for name in FINDERS if name != "truth")      # those that work on any video
 
 
 def finder(name: str, paths: Paths, known: Mapping[str, Net]) -> FaceFinder:
@@ -28,3 +30,10 @@ def finder(name: str, paths: Paths, known: Mapping[str, Net]) -> FaceFinder:
     if name not in FINDERS:
         raise ParamsError(unknown("face finder", name, FINDERS))
     return FINDERS[name](paths, known)
+
+
+def _yunet(known: Mapping[str, Net]) -> Path:
+    try:
+        return nets.weights("yunet", known)
+    except DataError as e:
+        raise DataError(f"{e}; or take `finder: haar` (`--finder haar` of thb detect), which needs no download") from e

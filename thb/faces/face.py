@@ -22,6 +22,7 @@ class Faces:
     box: np.ndarray         # float [4]
     landmarks: np.ndarray   # float [5, 2]; NaN where no face was found
     share: float
+    others: int = 0         # further faces that stay in the clip, and are not this one
 
 
 class FaceFinder(Protocol):
@@ -56,7 +57,7 @@ def square(frames: np.ndarray, face: Faces) -> tuple[np.ndarray, Faces]:
     cut = frames[:, top:top + side, left:left + side]
     scale, shift = np.array([width, height]) / side, np.array([left, top]) / side
     box = np.clip(face.box.reshape(2, 2) * scale - shift, 0, 1).ravel()
-    return cut, Faces(box, face.landmarks * scale - shift, face.share)
+    return cut, Faces(box, face.landmarks * scale - shift, face.share, face.others)
 
 
 def _offset(edges: np.ndarray, length: int, side: int) -> int:

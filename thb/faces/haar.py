@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from thb.faces.face import N_LANDMARKS, Faces, whole_frame
+from thb.faces.face import N_LANDMARKS, Faces
 from thb.faces.track import as_face, looked_at, stays, tracked
 
 SIDE = 256            # pixels of the shorter side while looking: the cascades miss faces under 24 px
@@ -57,16 +57,20 @@ class HaarFinder:
     """
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(track) if len(track := self.track(frames)) else whole_frame()
+        return as_face(*self._seen(frames))
 
     def track(self, frames: np.ndarray) -> np.ndarray:
         """The face in each of the frames looked at, float [n, SIGHT]; no row where no cascade finds one that stays."""
+        return self._seen(frames)[0]
+
+    def _seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+        """The same, and how many other faces stay."""
         pictures = [_grey(frame) for frame in looked_at(frames)]
         for cascade in CASCADES:
-            track = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
+            track, others = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
             if stays(track):
-                return track
-        return track[:0]
+                return track, others
+        return track[:0], 0
 
 
 @cache

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from thb.mini.generator import Shot
-from thb.mini.renderer import FACE, HAIR
+from thb.mini.truth import FACE, HAIR
 from thb.mini.warps import axes, displace, face_oval, mix, near, ripples, round_spot, waves
 
 PULL = 1.6  # how far the background follows the head, at strength 1

@@ -31,8 +31,8 @@ from thb.mini.skin import (
     make_grid,
     make_sheet,
 )
+from thb.mini.truth import FACE, HAIR, MOUTH, NECK
 
-BACKGROUND, NECK, HAIR, FACE, MOUTH = 0, 1, 2, 3, 4  # NECK = neck, shoulders and clothes
 NECK_LEAN, NECK_REACH = 0.3, 0.5  # half head heights: per radian of roll, and at most
 CHUNK = 8  # frames whose eyes and mouths are painted together
 

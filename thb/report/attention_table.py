@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
+from thb import comparisons
 from thb.errors import ParamsError, unknown
 from thb.records import REGIONS
 from thb.report import attention_dots, cams, tables
@@ -90,7 +91,7 @@ def verdict(lo: float, hi: float) -> str:
     """Judged by the interval of mass minus area: whether it lies above 0, below it, or holds it."""
     if np.isnan([lo, hi]).any():
         return UNKNOWN
-    return ABOVE if lo > 0 else BELOW if hi < 0 else AS_LARGE
+    return {comparisons.ABOVE: ABOVE, comparisons.BELOW: BELOW}.get(comparisons.judge(lo, hi), AS_LARGE)
 
 
 # ── Words ────────────────────────────────────────────────────────────────────────────────────────
@@ -172,7 +173,7 @@ def _by_generator(results: Results) -> Iterator[str]:
     detector = results.params.explain.reference
     rows = attention(results, "generator", [detector], ["P1", "P3"])
     backs = rows[(rows["region"] == "background") & rows["mass"].notna()]
-    parts = [f"in {protocol} " + (", ".join(results.label(g) for g in own.loc[own["verdict"] == ABOVE, "group"])
+    parts = [f"in {protocol} " + (tables.text(", ".join(map(results.label, own.loc[own["verdict"] == ABOVE, "group"])))
                                   or f"none of {len(own)}") for protocol, own in backs.groupby("protocol", sort=False)]
     if parts:
         yield (f"Generators on which {tables.text(cams.label(results, detector))} puts more heat on the background "

@@ -15,7 +15,8 @@ from thb.blocks import Split
 from thb.measure import FAKE_SEED, REAL_SEED, resolvable
 from thb.metrics import AUC
 from thb.protocols import Trial
-from thb.records import OK, POOL_COLUMNS, SCORE_COLUMNS, read_csv
+from thb.records import OK
+from thb.report import vouched
 from thb.report.choices import FAKES, HIGHEST, LOWEST, Choice
 from thb.report.results import Results
 
@@ -137,9 +138,9 @@ class Bench:
 
     def _read(self, detector: str, fit: str, pool: str) -> pd.DataFrame:
         """The scored clips of one fit; `pool` takes another column for the score."""
-        paths = self.results.paths
-        table = (read_csv(paths.pools(detector), POOL_COLUMNS).rename(columns={pool: "score"}) if pool
-                 else read_csv(paths.scores(detector, fit), SCORE_COLUMNS))
+        paths, params = self.results.paths, self.results.params
+        table = (vouched.pools(paths, params, detector).rename(columns={pool: "score"}) if pool
+                 else vouched.scores(paths, params, detector, fit))
         scored = table[table["status"] == OK].reset_index(drop=True)
         often_compared = dict.fromkeys(("source", "role", "split"), object)     # quicker so than as text columns
         return scored.astype(often_compared).assign(identity=protocols.identity(scored).astype(object))

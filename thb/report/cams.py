@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ import pandas as pd
 from thb import metrics, protocols
 from thb.errors import DataError, ParamsError, unknown
 from thb.records import CAM_COLUMNS, PANEL_COLUMNS, REGIONS, SANITY_COLUMNS, read_csv, read_json
+from thb.report import vouched
 from thb.report.results import Results
 
 MASS, AREA = ([f"{kind}_{region}" for region in REGIONS] for kind in ("mass", "area"))
@@ -61,22 +63,25 @@ def explained_protocols(results: Results, asked: Sequence[str]) -> list[str]:
 
 
 def clips(results: Results, detector: str) -> pd.DataFrame:
-    return read_csv(results.paths.cams(detector) / "clips.csv", CAM_COLUMNS)
+    return read_csv(_file(results, detector, "clips.csv"), CAM_COLUMNS)
 
 
 def sanity(results: Results, detector: str) -> pd.DataFrame:
-    return read_csv(results.paths.cams(detector) / "sanity.csv", SANITY_COLUMNS)
+    return read_csv(_file(results, detector, "sanity.csv"), SANITY_COLUMNS)
 
 
 def regions(results: Results, detector: str) -> dict:
-    return read_json(results.paths.cams(detector) / "regions.json")
+    return read_json(_file(results, detector, "regions.json"))
+
+
+def _file(results: Results, detector: str, name: str) -> Path:
+    return vouched.maps(results.paths, results.params, detector, name)
 
 
 def panels(results: Results, detector: str) -> Panels:
     """The clips shown of one network, refused unless there are as many arrays as rows."""
-    folder = results.paths.cams(detector)
-    rows = read_csv(folder / "panels.csv", PANEL_COLUMNS)
-    with np.load(folder / "panels.npz") as stored:
+    rows = read_csv(_file(results, detector, "panels.csv"), PANEL_COLUMNS)
+    with np.load(_file(results, detector, "panels.npz")) as stored:
         arrays = {name: stored[name] for name in stored.files}
     for name, array in arrays.items():
         if len(array) != len(rows):

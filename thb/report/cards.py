@@ -7,8 +7,7 @@ from typing import Any
 import pandas as pd
 
 from thb.metrics import AUC
-from thb.records import read_json
-from thb.report import settings_table, shifts, statistics_table
+from thb.report import settings_table, shifts, statistics_table, vouched
 from thb.report.results import Entrant, Results
 from thb.report.tables import text
 
@@ -88,7 +87,7 @@ def _lines(results: Results, entrant: Entrant, size: str) -> dict[str, str]:
 
 def _learnt(results: Results, detector: str) -> str:
     """How many clips the fit on every generator saw; scores from elsewhere need not say."""
-    about = read_json(results.paths.scores(detector, settings_table.FIT).with_suffix(".json"))
+    about = vouched.fit(results.paths, results.params, detector, settings_table.FIT)
     if "clips" not in about:
         return "not said by who scored the clips"
     clips = about["clips"]
@@ -98,5 +97,5 @@ def _learnt(results: Results, detector: str) -> str:
 def _start(settings: dict[str, Any]) -> str:
     """Where a detector's weights come from before its fits, in words."""
     weights = settings.get("init_weights", "none")
-    first = "random weights" if weights == "none" else f"`{weights}`"
+    first = "random weights" if weights == "none" else f"<code>{text(weights)}</code>"
     return f"{first}, then the fit on face swaps" if settings.get("start_from") == "ffpp" else first

@@ -42,9 +42,15 @@ def line(paths: Paths, page: str) -> str:
     first = origin["authors"][0]["family-names"]
     return (
         f'<p class="thb-cite">Cite as: {text(first)} et al., <cite>{text(origin["title"])}</cite>, '
-        f'<a href="{text(origin["url"])}">{text(_short(origin["url"]))}</a> ({origin["year"]}); '
+        f"{_link(origin['url'])} ({text(origin['year'])}); "
         f'recomputed with thb {text(facts["version"])} (<a href="{text(page)}">BibTeX</a>).</p>'
     )
+
+
+def _link(url: str) -> str:
+    """A link to a page of the web, and to nothing else."""
+    shown = text(_short(url))
+    return f'<a href="{text(url)}">{shown}</a>' if re.match("https?://", url) else shown
 
 
 def _short(url: str) -> str:

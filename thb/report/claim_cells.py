@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 
 import numpy as np
 
+from thb.comparisons import MEAN, step
 from thb.errors import ParamsError, unknown
+from thb.report import verdicts
 from thb.report.results import Results
-from thb.report.shifts import SHIFTS
 from thb.report.tables import UNRESOLVABLE, decimal
+from thb.report.verdicts import Told, Truth, Verdicts
 
 AXES = ("protocol", "detector", "generator")
 SLACK = 1e-9  # of float arithmetic, far below what is printed
-Truth = bool | None  # None: cannot be told
 Key = tuple[str, str, str, str]  # protocol, detector, generator, metric, as the paper names them
 Chosen = Mapping[str, str | Sequence[str]]  # axis -> the names taken along it
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; a printed one is taken as exact."""
+    """A number with its interval; a printed one is taken as exact. `of`: the names and the metric that it is of."""
 
     value: float
     lo: float
     hi: float
     exact: bool = False
+    of: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
 
     @classmethod
     def printed(cls, value: float) -> Estimate:
@@ -38,29 +40,34 @@ class Estimate:
     def unknown(self) -> bool:
         return math.isnan(self.value)
 
-    def minus(self, other: Estimate) -> Estimate:
-        """The difference; its interval is as wide as the two allow."""
-        both = self.exact and other.exact
-        return Estimate(self.value - other.value, self.lo - other.hi, self.hi - other.lo, both)
+    def lacking(self) -> Estimate:
+        """What it lacks to 1."""
+        return Estimate(1 - self.value, 1 - self.hi, 1 - self.lo, self.exact)
 
     def __str__(self) -> str:
         if self.unknown:
             return UNRESOLVABLE
         if self.exact:
             return decimal(self.value + SLACK, 3).removesuffix("0")  # 0.4875 is 0.488, whatever its last bit
-        return f"{decimal(self.value)} ({decimal(self.lo)}–{decimal(self.hi)})"
+        inside = "" if math.isnan(self.lo) else f" ({decimal(self.lo)}–{decimal(self.hi)})"
+        return f"{decimal(self.value)}{inside}"
 
 
 NOTHING = Estimate(math.nan, math.nan, math.nan)
 
 
-def less(a: Estimate, b: Estimate) -> Truth:
-    """Whether a is below b: open where intervals overlap."""
-    if a.unknown or b.unknown:
-        return None
-    if a.hi < b.lo - SLACK:
-        return True
-    return False if b.hi < a.lo - SLACK or (a.exact and b.exact) else None
+@dataclass(frozen=True)
+class Difference:
+    """Whether one number lies below another, by how much with an interval, and the answer that says so."""
+
+    below: Truth
+    size: Estimate
+    told: tuple[Told, ...] = ()
+
+    @property
+    def aside(self) -> str:
+        """', 0.09 (0.07 to 0.11)' of ours, to stand beside the numbers; printed ones speak for themselves."""
+        return "".join(f", {one.shown}{one.without}" for one in self.told if one.known)
 
 
 def reaches(one: Estimate, bound: float) -> Truth:
@@ -80,12 +87,6 @@ def negate(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
-def all_of(truths: Iterable[Truth]) -> Truth:
-    """False if one is, else open if one is."""
-    found = list(truths)
-    return False if False in found else None if None in found else True
-
-
 def most_of(truths: Iterable[Truth]) -> Truth:
     """Whether more than half are true, whatever the open ones turn out to be."""
     found = list(truths)
@@ -96,27 +97,40 @@ def most_of(truths: Iterable[Truth]) -> Truth:
 
 @dataclass(frozen=True)
 class Cells:
-    """known: every cell; every: what an axis means when a claim is silent; names: all it may say; wholes: below."""
+    """known: every cell; every: what an axis means when a claim is silent; names: all it may say; of ours, the rest."""
 
     known: Mapping[Key, Estimate]
     every: Mapping[str, Sequence[str]]
     names: Mapping[str, Sequence[str]]
-    wholes: Mapping[tuple[str, str, str], Estimate]  # (protocol, detector, metric): means whose interval is known
+    unscored: Collection[Key] = ()  # cells without a clip, which no mean holds
+    judge: Ours | None = None  # how two of ours compare
 
     def mean(self, metric: str, chosen: Chosen) -> Estimate:
-        """Over the selection; unknown if one cell is. Bounds are averaged, which is wider than the true interval."""
-        protocols, detectors, generators = (self.choose(axis, chosen) for axis in AXES)
-        values = [one for p, d in product(protocols, detectors) for one in self._row(p, d, generators, metric)]
+        """Over the selection; unknown if one cell is. Of ours, with an interval where evaluate drew that mean."""
+        of = (*(tuple(self.choose(axis, chosen)) for axis in AXES), (metric,))
+        keys = [key for key in product(*of) if key not in self.unscored]
+        values = [self.known.get(key, NOTHING) for key in keys]
         if not values or any(one.unknown for one in values):
-            return NOTHING
-        exact = all(one.exact for one in values)
-        return Estimate(*np.mean([[v.value, v.lo, v.hi] for v in values], axis=0).tolist(), exact=exact)
+            return replace(NOTHING, of=of)
+        if len(values) == 1 and len(list(product(*of))) == 1:
+            return replace(values[0], of=of)
+        if self.judge:
+            return self.judge.mean(of, float(np.mean([one.value for one in values])))
+        return replace(Estimate.printed(float(np.mean([one.value for one in values]))), of=of)
 
-    def _row(self, protocol: str, detector: str, generators: Sequence[str], metric: str) -> list[Estimate]:
-        whole = self.wholes.get((protocol, detector, metric))
-        if whole and set(generators) == set(self.every["generator"]):
-            return [whole]
-        return [self.known.get((protocol, detector, g, metric), NOTHING) for g in generators]
+    def less(self, a: Estimate, b: Estimate) -> Difference:
+        """Whether a is below b: printed numbers by themselves, ours as comparisons.csv answers it."""
+        if self.judge:
+            return self.judge.less(a, b)
+        if a.unknown or b.unknown:
+            return Difference(None, NOTHING)
+        return Difference(a.value < b.value - SLACK, Estimate.printed(b.value - a.value))
+
+    def loss(self, before: Estimate, after: Estimate) -> Difference:
+        """By how much `after` is below `before`; a loss between two metrics can be compared with another."""
+        found = self.less(after, before)
+        first, second = before.of[-1][0], after.of[-1][0]
+        return replace(found, size=replace(found.size, of=(*before.of[:-1], (step(first, second),))))
 
     def choose(self, axis: str, chosen: Chosen) -> list[str]:
         wanted = chosen.get(axis, self.every[axis])
@@ -137,26 +151,90 @@ class Cells:
         return {" ".join(one.values()): self.mean(metric, {**chosen, **one}) for one in self.each(axes, chosen)}
 
 
+@dataclass(frozen=True)
+class Ours:
+    """Finds what a claim compares in comparisons.csv, which goes by our names."""
+
+    verdicts: Verdicts
+    keys: Mapping[str, Mapping[str, str]]  # axis -> the paper's name -> ours
+    protocols: Mapping[tuple[str, str], str]  # (the paper's protocol and generator) -> ours
+    every: Mapping[str, Sequence[str]]
+    metrics: Collection[str]
+
+    def less(self, a: Estimate, b: Estimate) -> Difference:
+        if not self._run(a) or not self._run(b):
+            return Difference(None, NOTHING)
+        one, other = self._place(b), self._place(a)
+        free = {axis: one[axis] for axis in one if one[axis] == other[axis]}
+        kinds = [kind for kind, axes in verdicts.AXES.items() if set(axes) == set(one) - set(free)]
+        if not kinds:
+            raise ParamsError(f"claims.yaml compares {_words(b.of)} with {_words(a.of)}, which differ in more than "
+                              f"comparisons.csv compares: {', '.join(verdicts.AXES)}")
+        sides = (" ".join(place[axis] for axis in verdicts.AXES[kinds[0]]) for place in (one, other))
+        told = self.verdicts.ask(kinds[0], *sides, **free)
+        return Difference(told.above, Estimate(told.difference, told.lo, told.hi), (told,))
+
+    def mean(self, of: tuple[tuple[str, ...], ...], value: float) -> Estimate:
+        """A mean as evaluate drew it; without an interval where it drew none, so that no bound is told by it."""
+        one = Estimate(value, math.nan, math.nan, of=of)
+        chosen = dict(zip(AXES, of[:3], strict=True))
+        if any(len(names) > 1 and set(names) != set(self.every[axis]) for axis, names in chosen.items()):
+            return one
+        place = self._place(one)
+        told = self.verdicts.level(place.pop("metric"), **place)
+        return replace(one, value=told.difference, lo=told.lo, hi=told.hi)
+
+    def _run(self, one: Estimate) -> bool:
+        """Whether its detectors are run here, and its rates computed; a mean has some of them at least."""
+        _, detectors, _, (metric,) = one.of
+        names = self.keys["detector"]
+        return any(d in names for d in detectors) and set(metric.split(" to ")) <= set(self.metrics)
+
+    def _place(self, one: Estimate) -> dict[str, str]:
+        """axis -> our name there, `mean` where the number is a mean over all of it."""
+        *names, (metric,) = one.of
+        found = {axis: self._name(axis, chosen) for axis, chosen in zip(AXES, names, strict=True)}
+        protocols = {self.protocols.get((p, g), p) for p in names[0] for g in names[2]}
+        return found | {"protocol": MEAN if found["protocol"] == MEAN else protocols.pop(), "metric": metric}
+
+    def _name(self, axis: str, chosen: Sequence[str]) -> str:
+        if set(chosen) == set(self.every[axis]):
+            return MEAN
+        if len(chosen) == 1:
+            return self.keys[axis].get(chosen[0], chosen[0])
+        raise ParamsError(f"claims.yaml compares a mean over {', '.join(chosen)}; comparisons.csv has each {axis} and "
+                          f"the mean over {', '.join(self.every[axis])}")
+
+
+def _words(of: Sequence[Sequence[str]]) -> str:
+    return " ".join(names[0] if len(names) == 1 else f"[{', '.join(names)}]" for names in of)
+
+
 def printed_cells(results: Results) -> Cells:
     """What stands in the paper's tables."""
     known = {key: Estimate.printed(value) for key, value in results.printed.items()}
-    return Cells(known, *_axes(results), {})
+    return Cells(known, *_axes(results))
 
 
 def own_cells(results: Results) -> Cells:
     """What was computed here, under the paper's names; what cannot be resolved stays unknown."""
-    known, wholes = {}, {}
+    known, unscored, places = {}, set(), {}
     for row in results.cells.to_dict("records"):
         protocol, detector = results.params.protocols[row["protocol"]], results.params.detectors[row["detector"]]
         generator = results.params.sources[row["generator"]].printed
-        if protocol.printed and detector.printed and row["n_fake"] and row["resolvable"]:
-            key = (protocol.printed, detector.printed, generator, row["metric"])
+        if not (protocol.printed and detector.printed):
+            continue
+        key = (protocol.printed, detector.printed, generator, row["metric"])
+        places[protocol.printed, generator] = row["protocol"]
+        if not row["n_fake"]:
+            unscored.add(key)
+        elif row["resolvable"]:
             known[key] = Estimate(row["value"], row["lo"], row["hi"])
-            if row["protocol"] in SHIFTS:
-                wholes[key[:2] + key[3:]] = Estimate(**results.mean(row["protocol"], row["detector"], row["metric"]))
     every, names = _axes(results)
-    complete = {w: e for w, e in wholes.items() if all((*w[:2], g, w[2]) in known for g in every["generator"])}
-    return Cells(known, every, names, complete)
+    keys = {axis: {entry.printed: key for key, entry in of.items() if entry.printed} for axis, of in (
+        ("detector", results.params.detectors), ("generator", results.params.sources))}
+    judge = Ours(results.verdicts, {**keys, "protocol": {}}, places, every, results.metric_names)
+    return Cells(known, every, names, unscored, judge)
 
 
 def _axes(results: Results) -> tuple[dict[str, list[str]], dict[str, list[str]]]:

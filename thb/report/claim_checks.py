@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from thb.errors import ParamsError, unknown
 from thb.report.claim_cells import (
     SLACK,
     Cells,
+    Difference,
     Estimate,
-    Truth,
-    all_of,
     exceeds,
-    less,
     most_of,
     negate,
     reaches,
 )
 from thb.report.classes import LEVELS
+from thb.report.verdicts import Told, Truth, all_of
 
-Said = tuple[Truth, str]
+Said = tuple[Truth, str] | tuple[Truth, str, list[Told]]  # ours say which answers of comparisons.csv they rest on
 HALF = 0.005  # half of the last printed place
 EXTREMES = ("lowest", "highest")
 
@@ -45,27 +44,40 @@ def best(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within
 
 
 def _is(one: Estimate, stated: float, within: float) -> Truth:
-    if one.unknown:
+    if one.unknown or math.isnan(one.lo):
         return None
     return one.lo - within - SLACK <= stated <= one.hi + within + SLACK
 
 
 def falls(cells: Cells, metrics: Sequence[str], each: str | Sequence[str] = (), **chosen) -> Said:
     """Each metric's mean is lower in every protocol than in the one before."""
-    said = {}
+    said, told = {}, []
     for metric in metrics:
         for one in cells.each(each, chosen):
             steps = list(cells.by("protocol", metric, {**chosen, **one}).values())
-            line = f"{' '.join((*one.values(), metric))} {' → '.join(map(str, steps))}"
-            said[line] = all_of(less(after, before) for before, after in pairwise(steps))
-    return all_of(said.values()), _telling(said, "; ")
+            lower = [cells.less(after, before) for before, after in pairwise(steps)]
+            line = f"{' '.join((*one.values(), metric))} {steps[0]}{_steps(steps[1:], lower)}"
+            said[line] = all_of(step.below for step in lower)
+            told += _told(lower)
+    return all_of(said.values()), _telling(said, "; "), told
 
 
 def tightens(cells: Cells, metrics: Sequence[str], **chosen) -> Said:
     """Each metric's mean is below that of the one before it."""
     steps = [cells.mean(metric, chosen) for metric in metrics]
-    truths = [less(after, before) for before, after in pairwise(steps)]
-    return all_of(truths), " → ".join(f"{metric} {one}" for metric, one in zip(metrics, steps, strict=True))
+    lower = [cells.less(after, before) for before, after in pairwise(steps)]
+    said = [f"{metric} {one}" for metric, one in zip(metrics, steps, strict=True)]
+    return all_of(step.below for step in lower), f"{said[0]}{_steps(said[1:], lower)}", _told(lower)
+
+
+def _steps(after: Sequence[object], lower: Sequence[Difference]) -> str:
+    """' → 0.82 (0.78–0.86), 0.09 (0.07 to 0.11) lower → …'."""
+    return "".join(f" → {one}{found.aside}{' lower' if found.aside else ''}"
+                   for one, found in zip(after, lower, strict=True))
+
+
+def _told(found: Iterable[Difference]) -> list[Told]:
+    return [told for one in found for told in one.told]
 
 
 def bound(cells: Cells, metric: str, by: str | Sequence[str], most: bool = False, at_least: float = -math.inf,
@@ -98,53 +110,64 @@ def extreme(cells: Cells, metric: str, by: str | Sequence[str], which: str, are:
             each: str | Sequence[str] = (), **chosen) -> Said:
     """The lowest or highest means are those named, in every choice along `each`."""
     grids = [cells.by(by, metric, {**chosen, **one}) for one in cells.each(each, chosen)]
-    truths = [_outdo(found, which, are) for found in grids]
+    outdone = [_outdo(cells, found, which, are) for found in grids]
+    truths, told = [truth for truth, _ in outdone], _told(d for _, found in outdone for d in found.values())
     if len(grids) > 1:
-        return all_of(truths), f"{', '.join(are)} {which} in {truths.count(True)} of {len(truths)} cells"
-    return truths[0], _against(grids[0], which, are)
+        return all_of(truths), f"{', '.join(are)} {which} in {truths.count(True)} of {len(truths)} cells", told
+    return truths[0], _against(grids[0], which, are, outdone[0][1]), told
 
 
 def drops_most(cells: Cells, before: str, after: str, by: str, are: Sequence[str], **chosen) -> Said:
     """From one metric to another, the largest losses are those named."""
-    lost = _losses(cells.by(by, before, chosen), cells.by(by, after, chosen))
-    order = sorted(lost, key=lambda name: -lost[name].value)
-    return _outdo(lost, "highest", are), "lost: " + listing({name: lost[name] for name in order})
+    found = _losses(cells, cells.by(by, before, chosen), cells.by(by, after, chosen))
+    lost = {name: one.size for name, one in found.items()}
+    order, (truth, outdone) = sorted(lost, key=lambda name: -lost[name].value), _outdo(cells, lost, "highest", are)
+    return (truth, "lost: " + listing({name: lost[name] for name in order}),
+            [*_told(found.values()), *_told(outdone.values())])
 
 
 def drops_but(cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str, **chosen) -> Said:
     """From one protocol to another every detector loses more than stated, one apart, which does not."""
-    lost = _losses(*(cells.by("detector", metric, {**chosen, "protocol": p}) for p in (before, after)))
+    found = _losses(cells, *(cells.by("detector", metric, {**chosen, "protocol": p}) for p in (before, after)))
+    lost = {name: one.size for name, one in found.items()}
     truths = {name: exceeds(one, more_than) for name, one in lost.items()}
     truths[all_but] = negate(truths[all_but])
-    return all_of(truths.values()), "lost: " + listing(lost)
+    return all_of(truths.values()), "lost: " + listing(lost), _told(found.values())
 
 
-def _losses(before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    return {name: one.minus(after[name]) for name, one in before.items()}
+def _losses(cells: Cells, before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> dict[str, Difference]:
+    return {name: cells.loss(one, after[name]) for name, one in before.items()}
 
 
-def _outdo(found: Mapping[str, Estimate], which: str, are: Sequence[str]) -> Truth:
+def _outdo(cells: Cells, found: Mapping[str, Estimate], which: str, are: Sequence[str]
+           ) -> tuple[Truth, dict[tuple[str, str], Difference]]:
+    """Whether each of those named outdoes each rival; and by how much, by both names."""
     if which not in EXTREMES:
         raise ParamsError(unknown("extreme in claims.yaml", which, EXTREMES))
     if odd := [name for name in are if name not in found]:
         raise ParamsError(unknown("name in claims.yaml", odd[0], found))
-    pairs = [(found[name], rival) for name in are for other, rival in found.items() if other not in are]
-    return all_of(less(a, b) if which == "lowest" else less(b, a) for a, b in pairs)
+    ends = {(name, other): (found[name], rival) if which == "lowest" else (rival, found[name])
+            for name in are for other, rival in found.items() if other not in are}
+    apart = {names: cells.less(*both) for names, both in ends.items()}
+    return all_of(one.below for one in apart.values()), apart
 
 
-def _against(found: Mapping[str, Estimate], which: str, are: Sequence[str]) -> str:
+def _against(found: Mapping[str, Estimate], which: str, are: Sequence[str],
+             apart: Mapping[tuple[str, str], Difference]) -> str:
     rivals = {name: one for name, one in found.items() if name not in are and not one.unknown}
     named = listing({name: found[name] for name in are})
     if not rivals:
         return named
     sign = 1 if which == "lowest" else -1
     nearest = min(rivals, key=lambda name: sign * rivals[name].value)
-    return f"{named}; next: {nearest} {rivals[nearest]}"
+    last = max(are, key=lambda name: sign * found[name].value)
+    aside = apart[last, nearest].aside
+    return f"{named}; next: {nearest} {rivals[nearest]}{f'{aside} from {last}' if aside else ''}"
 
 
 def shortfall(cells: Cells, metric: str, by: str, of: str, more_than: float, **chosen) -> Said:
     """One name alone makes up more than the stated share of what a mean lacks to 1."""
-    lack = {name: Estimate.printed(1).minus(one) for name, one in cells.by(by, metric, chosen).items()}
+    lack = {name: one.lacking() for name, one in cells.by(by, metric, chosen).items()}
     own, rest = lack.pop(of), list(lack.values())
     parts = [(own.value, [r.value for r in rest]), (own.lo, [r.hi for r in rest]), (own.hi, [r.lo for r in rest])]
     one = Estimate(*(_share(part, others) for part, others in parts), exact=own.exact)

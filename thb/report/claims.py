@@ -12,15 +12,15 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from thb.comparisons import OPEN
 from thb.errors import DataError, ParamsError, unknown
 from thb.report import claim_checks, claim_counts
-from thb.report.claim_cells import AXES, Cells, Truth, all_of, own_cells, printed_cells
+from thb.report.claim_cells import AXES, Cells, own_cells, printed_cells
 from thb.report.comparison import ELSEWHERE
 from thb.report.results import Results
-from thb.report.shifts import FAILS, HOLDS, OPEN
+from thb.report.verdicts import FAILS, HOLDS, VERDICTS, Told, all_of
 
 SECTIONS = ("abstract", "1", "2", "3", "4.1", "4.2", "4.3", "4.4", "4.5", "5", "A", "B", "C", "D", "E")
-VERDICTS = {True: HOLDS, False: FAILS, None: OPEN}
 PAPER_ONLY = "about the paper only"
 MARKS = {HOLDS: "✔", FAILS: "✘", OPEN: "?", ELSEWHERE: "·", PAPER_ONLY: "·"}
 PRINT_ONLY = ("fractions", "same_class")  # checks on how cells are printed: ours have nothing to say to them
@@ -47,6 +47,7 @@ class Judged:
     verdict: str
     text: str
     qualifier: str = ""
+    told: tuple[Told, ...] = ()     # the answers of comparisons.csv that a verdict on ours rests on
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Evidence:
     cells: Cells
     tables: claim_counts.Tables
 
-    def try_check(self, name: str, arguments: Mapping[str, Any]) -> tuple[Truth, str]:
+    def try_check(self, name: str, arguments: Mapping[str, Any]) -> claim_checks.Said:
         if name in claim_checks.CHECKS:
             return claim_checks.CHECKS[name](self.cells, **arguments)
         return claim_counts.CHECKS[name](self.tables, **arguments)
@@ -73,16 +74,17 @@ class Evidence:
     def judge(self, checks: Checks) -> Judged:
         """Every check must hold; the words of all are told."""
         said = [self.try_check(name, arguments) for check in checks for name, arguments in check.items()]
-        texts = [text for _, text in said]
+        texts, told = [text for _, text, *_ in said], [one for _, _, *more in said for found in more for one in found]
         new = [text for i, text in enumerate(texts) if not any(text in earlier for earlier in texts[:i])]
-        return Judged(VERDICTS[all_of(truth for truth, _ in said)], "; ".join(new))
+        return Judged(VERDICTS[all_of(truth for truth, *_ in said)], "; ".join(new), told=tuple(told))
 
     def judge_with(self, claim: Claim) -> Judged:
         """The claim as it stands, with the readings that come out otherwise."""
         main = self.judge(claim.checks)
         readings = [(one["reading"], self.judge([_without_reading(one)])) for one in claim.but]
         otherwise = [_said(main, reading, judged) for reading, judged in readings if judged.verdict != main.verdict]
-        return Judged(main.verdict, main.text, "; ".join(otherwise))
+        told = (*main.told, *(one for _, judged in readings if judged.verdict != main.verdict for one in judged.told))
+        return Judged(main.verdict, main.text, "; ".join(otherwise), told)
 
 
 def rulings(results: Results) -> list[Ruling]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thb.comparisons import OPEN, SHIFTS
 from thb.errors import ParamsError, unknown
-from thb.report import style, tables
+from thb.report import means, style, tables
 from thb.report.claims import MARKS, SECTIONS, Judged, Ruling, rulings
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
-from thb.report.shifts import FAILS, HOLDS, OPEN
+from thb.report.verdicts import FAILS, HOLDS, by_machine, mark
 
 VERDICTS = (HOLDS, FAILS, OPEN)
 CSS = {HOLDS: "holds", FAILS: "fails"}
 COLOURS = {HOLDS: style.COLOURS[0], FAILS: style.COLOURS[1], OPEN: style.GREY}
 COLUMNS = ["id", "section", "where", "claim", "recomputed", "verdict", "qualifier",
-           "here", "here_recomputed", "here_qualifier"]
+           "here", "here_recomputed", "here_qualifier", "here_rests_on"]
 PAGE = "../_executed/claims"  # the ledger, seen from a page of the book's folders
 NO_CLAIM = "The paper makes no claim here that a number could contradict."
 RECOMPUTED, HERE = "Recomputed from the printed tables", "On the clips here"
@@ -51,7 +51,8 @@ def choose(found: Iterable[Ruling], section: str = "", verdict: str = "") -> lis
 def rows(found: Iterable[Ruling]) -> pd.DataFrame:
     """COLUMNS, a row a claim."""
     table = [[r.claim.id, r.claim.section, r.claim.where, r.claim.claim, r.printed.text, r.printed.verdict,
-              r.printed.qualifier, r.here.verdict, r.here.text, r.here.qualifier] for r in found]
+              r.printed.qualifier, r.here.verdict, r.here.text, r.here.qualifier, by_machine(r.here.told)]
+             for r in found]
     return pd.DataFrame(table, columns=COLUMNS)
 
 
@@ -60,7 +61,7 @@ def sentences(results: Results) -> list[str]:
     found = rulings(results)
     held = [r for r in found if r.printed.verdict == HOLDS]
     shapes = [r for r in found if r.here.verdict in VERDICTS]
-    odd = ", ".join(sorted(r.claim.id for r in found if r.printed.verdict == FAILS))
+    odd = tables.text(", ".join(sorted(r.claim.id for r in found if r.printed.verdict == FAILS)))
     return [
         f"Of {len(found)} claims recomputed from the paper's own tables, {_count(r.printed for r in found)}; "
         f"{sum(bool(r.printed.qualifier) for r in held)} of those that hold do so in one reading but not in another.",
@@ -84,12 +85,12 @@ def inline(results: Results, section: str, page: str = PAGE) -> str:
 def _bullet(ruling: Ruling, page: str) -> str:
     judged, here = ruling.printed, ruling.here
     numbers = "; ".join(filter(None, (judged.text, judged.qualifier)))
-    said = html.escape(f"{ruling.claim.claim} Recomputed: {numbers}.", quote=False)
+    said = tables.text(f"{ruling.claim.claim} Recomputed: {numbers}.")
     parts = [f"- {MARKS[judged.verdict]} **{judged.verdict}** · {said}"]
     if here.verdict in VERDICTS:
-        more = f"; {html.escape(here.qualifier, quote=False)}" if here.qualifier else ""
-        parts.append(f"On the clips here: {_marked(here)}{more}.")
-    return " ".join([*parts, f"[{ruling.claim.id}]({page})"])
+        more = f"; {tables.text(here.qualifier)}" if here.qualifier else ""
+        parts.append(f"On the clips here: {mark(_marked(here), here.told)}{more}.")
+    return " ".join([*parts, f"[{tables.text(ruling.claim.id)}]({page})"])
 
 
 def _html(results: Results, found: Sequence[Ruling]) -> str:
@@ -108,11 +109,11 @@ def _body(ruling: Ruling) -> str:
         f'<td class="text {CSS.get(judged.verdict, "unknown")}">{_marked(judged)}</td>',
         _cell(tables.text(claim.claim)),
         _cell(tables.text(judged.text), tables.text(judged.qualifier)),
-        _cell(f'<span class="{CSS.get(here.verdict, "unknown")}">{_marked(here)}</span>',
+        _cell(f'<span class="{CSS.get(here.verdict, "unknown")}">{mark(_marked(here), here.told)}</span>',
               tables.text("; ".join(filter(None, (here.text, here.qualifier))))),
         tables.plain(claim.where),
     ]
-    return tables.body([tables.row(claim.id, cells)])
+    return tables.body([tables.row(tables.text(claim.id), cells)])
 
 
 def _cell(words: str, below: str = "") -> str:
@@ -128,9 +129,10 @@ def _notes(results: Results) -> list[str]:
     lines = [
         "The claims are told in our words; <code>paper/claims.yaml</code> names the check of each. A stated number "
         "holds when the recomputed one rounds to it; small print tells a reading that comes out otherwise.",
-        "Cells computed here carry intervals: an order holds only where they do not overlap, fails only where they lie "
-        f"the other way round, and cannot be told otherwise, nor where a cell is {tables.UNRESOLVABLE}. Intervals of "
-        "means over generators or detectors average the bounds, which is wider than the true interval.",
+        "Of cells computed here, an order holds where the interval of the paired difference lies above zero, fails "
+        f"where it lies below, and cannot be told otherwise, nor where all cells are {tables.UNRESOLVABLE}. A bound is "
+        "held against the interval of the number, which of a mean is that of the mean itself.",
+        *means.left_out(results, SHIFTS),
     ]
     if results.params.active.corpus == "mini":
         lines.append("These clips are rendered, so only claims about the shape of results are put to them; where a "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from thb import origin
 from thb.errors import DataError
 from thb.report import style, tables
 from thb.report.exhibit import Exhibit
@@ -48,8 +51,11 @@ def read(results: Results) -> tuple[np.ndarray, list[str], np.ndarray]:
         raise DataError(f"missing {results.paths.relative(path)}; run `dvc repro` to make it")
     with np.load(path) as stored:
         frames, sources, clips = stored["frames"], stored["sources"].tolist(), stored["clips"]
+        made_by = json.loads(str(stored["made_by"])) if "made_by" in stored else None
     if results.params.active.corpus != "mini" and len(sources):
         raise DataError(f"{results.paths.relative(path)} holds frames of real clips; they must not be shown")
+    made = origin.of_contact(results.paths, results.params)
+    origin.check(made_by, made, results.paths.relative(path), "thb contact")
     return frames, sources, clips
 
 

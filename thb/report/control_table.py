@@ -70,10 +70,10 @@ def _controls(results: Results, protocol: str = "P1", solved: float = SOLVED) ->
         if not cells.loc[cells["detector"] == e.label, "n_fake"].any():
             yield f"The control {tables.text(e.label + e.aside)} has no numbers here."
             continue
-        alone = [results.label(g) for g in solved_alone(cells, e, solved)]
+        alone = tables.text(", ".join(results.label(g) for g in solved_alone(cells, e, solved)))
         means = ", ".join(f"{shifts.mean(results, p, e, AUC)} in {p}" for p in ("P1", "P2", "P3"))
         yield (f"The control {tables.text(e.label + e.aside)} reaches mean AUC {means}; alone it solves "
-               f"{', '.join(alone) or 'no generator'} (in {protocol}, the interval of its AUC at or above {solved:g}).")
+               f"{alone or 'no generator'} (in {protocol}, the interval of its AUC at or above {solved:g}).")
 
 
 def solved_alone(cells: pd.DataFrame, one: Entrant, solved: float) -> list[str]:

@@ -67,7 +67,7 @@ def _cell(ax: Axes, cell: pd.Series, y: float, colour: str) -> None:
     if not cell["n_fake"]:
         return
     if not cell["resolvable"]:
-        ax.plot(0.5, y, color=colour, marker="$\\oslash$", ms=6, ls="none")
+        ax.plot(0.5, y, color=colour, marker=style.UNRESOLVABLE, ms=6, ls="none")
         return
     ax.plot([cell["lo"], cell["hi"]], [y, y], color=colour, lw=1.3, solid_capstyle="butt")
     ax.plot(cell["value"], y, color=colour, ls="none", **OURS)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from thb import metrics as measures
+from thb.comparisons import OPEN, Compared, compare
 from thb.errors import ParamsError, unknown
 from thb.metrics import AUC
 from thb.report import choices, classes
@@ -21,7 +21,7 @@ COLUMNS = ["question", "choice", "default", "key", "detector", "protocol", "metr
            "difference", "lo", "hi", "n_real", "n_fake", "resolvable", "verdict"]
 MOVES, STILL, SAME = "moves", "does not move beyond its interval", "is what is used"
 UNMOVED = "does not move"       # of counts, which have no interval
-OPEN, OTHER = "cannot be told", "needs other fits"
+OTHER = "needs other fits"
 BOUND, OTHER_FITS = "class_bound", "other_fits"     # the questions that no choice of clips answers
 AS_SET = "as params.yaml has it"
 NAN = float("nan")
@@ -113,17 +113,17 @@ def _compared(bench: Bench, before: Measured | None, after: Measured | None) -> 
     if before is None or after is None:
         return {"default_value": before.value if before else NAN, "value": NAN, "difference": NAN, "lo": NAN, "hi": NAN,
                 "n_real": 0, "n_fake": 0, "resolvable": False, "verdict": OPEN}
-    apart = after.replicates - before.replicates
-    lo, hi = measures.interval(apart[1:], bench.params.metrics.confidence)
+    apart = compare(after.replicates, before.replicates, bench.params.metrics.confidence)
     told = before.resolvable and after.resolvable
-    return {"default_value": before.value, "value": after.value, "difference": float(apart[0]), "lo": lo, "hi": hi,
-            "n_real": after.n_real, "n_fake": after.n_fake, "resolvable": told, "verdict": _verdict(told, lo, hi)}
+    return {"default_value": before.value, "value": after.value, "difference": apart.difference, "lo": apart.lo,
+            "hi": apart.hi, "n_real": after.n_real, "n_fake": after.n_fake, "resolvable": told,
+            "verdict": _verdict(told, apart)}
 
 
-def _verdict(told: bool, lo: float, hi: float) -> str:
-    if not told or math.isnan(lo):
+def _verdict(told: bool, apart: Compared) -> str:
+    if not told or math.isnan(apart.lo):
         return OPEN
-    return MOVES if lo > 0 or hi < 0 else STILL
+    return STILL if apart.verdict == OPEN else MOVES
 
 
 def _accused(bench: Bench, question: Question, shown: Sequence[str], entrants: Sequence[Entrant]) -> list[dict]:

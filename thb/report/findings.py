@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,10 @@ from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN, SHIFTS
 from thb.report.tables import decimal, text
+from thb.report.verdicts import VERDICTS, Told, by_machine, mark
 
 SWAPS = "ffpp"
+NO_NUMBER = "no number to compare"
 CSS = {HOLDS: "holds", FAILS: "fails", OPEN: "unknown"}
 
 
@@ -29,6 +31,7 @@ class Finding:
     printed: str
     here: str
     verdict: str
+    told: tuple[Told, ...] = ()     # what the verdict rests on
 
 
 def build(metrics: Sequence[str] = ()) -> Exhibit:
@@ -36,7 +39,8 @@ def build(metrics: Sequence[str] = ()) -> Exhibit:
     results = open_results()
     chosen = [results.check_metric(m) for m in metrics or headline(results)]
     found = findings(results, chosen)
-    rows = pd.DataFrame([asdict(f) for f in found])
+    rows = pd.DataFrame([{"finding": f.finding, "printed": f.printed, "here": f.here, "verdict": f.verdict,
+                          "rests_on": by_machine(f.told)} for f in found])
     return Exhibit(
         title="Which findings held",
         html=_html(results, found, chosen),
@@ -60,29 +64,36 @@ def findings(results: Results, metrics: Sequence[str]) -> list[Finding]:
 
 
 def _fall(results: Results, metric: str, before: str, after: str) -> Finding:
-    a, b = (
-        shifts.over_detectors(shifts.mean(results, p, e, metric) for e in results.tested)
-        for p in (before, after)
-    )
+    told = results.verdicts.falls(metric, before, after)
     theirs = [shifts.printed_over_detectors(results, p, metric) for p in (before, after)]
     return Finding(
         f"Mean {metric} over detectors is lower in {after} than in {before}",
         f"{theirs[0]} to {theirs[1]}",
-        f"{a} to {b}",
-        shifts.falls(a, b),
+        _shown(told, "fall"),
+        VERDICTS[told.above],
+        (told,),
     )
+
+
+def _shown(told: Told, what: str, first: str = "", second: str = "") -> str:
+    """'0.88 to 0.81, a fall of 0.07 (0.04 to 0.10)', or that there is no number."""
+    if not told.known:
+        return NO_NUMBER
+    return (f"{decimal(told.first_value)}{first} to {decimal(told.second_value)}{second}, "
+            f"a {what} of {told.shown}{told.without}")
 
 
 def _hardest(results: Results, metric: str) -> Finding:
     rows = generator_means.by_generator(results, SHIFTS, metric)
     rows = rows[rows["protocol"] == generator_means.ALL].set_index("generator")
-    ours = {g: means.known(row) for g, row in rows.iterrows()}
-    named = shifts.hardest(rows["printed"].to_dict())
+    ours, named = generator_means.scored(rows), shifts.hardest(rows["printed"].to_dict())
+    truth, told = results.verdicts.lowest(metric, named, [g for g in ours.index if g not in named])
     return Finding(
         f"The same two generators are hardest by mean {metric} over protocols",
         _names(results, named),
-        _names(results, shifts.hardest({g: m.value for g, m in ours.items()})) or "too few clips",
-        shifts.are_lowest(named, ours),
+        _names(results, shifts.hardest(ours.to_dict())) or NO_NUMBER,
+        VERDICTS[truth] if told else OPEN,
+        tuple(told),
     )
 
 
@@ -92,20 +103,16 @@ def _names(results: Results, generators: Sequence[str]) -> str:
 
 def _swaps(results: Results) -> list[Finding]:
     """Detectors trained on face swaps: near perfect there, much less so on talking heads."""
-    swaps = results.params.of_role("swap")
-    if SWAPS not in results.params.protocols or not swaps:
+    if SWAPS not in results.params.protocols or not results.params.of_role("swap"):
         return []
-    on_swaps, on_heads = (
-        float(np.mean([shifts.own_cell(results, SWAPS, e, g, AUC) for e in results.tested for g in sources]))
-        for sources in (swaps, results.params.generators)
-    )
-    verdict = HOLDS if on_heads < on_swaps else FAILS
+    told = results.verdicts.easier(AUC, "swap", "generator", SWAPS)
     return [
         Finding(
             "A detector trained on face swaps knows face swaps better than talking heads (AUC)",
             "said in words, without a table",
-            f"{decimal(on_swaps)} on swaps, {decimal(on_heads)} on heads",
-            OPEN if math.isnan(on_swaps + on_heads) else verdict,
+            _shown(told, "loss", " on swaps", " on heads"),
+            VERDICTS[told.above],
+            (told,),
         )
     ]
 
@@ -113,15 +120,19 @@ def _swaps(results: Results) -> list[Finding]:
 def _controls(results: Results) -> list[Finding]:
     """A control must stay below the detectors for their numbers to mean anything."""
     out = []
+    reached = {e: shifts.mean(results, "P1", e, AUC).value for e in results.tested}
+    scored = {e: value for e, value in reached.items() if not math.isnan(value)}
     for control in (e for e in results.entrants if e.control):
-        own = shifts.mean(results, "P1", control, AUC)
-        best = max((shifts.mean(results, "P1", e, AUC) for e in results.tested), key=lambda m: m.value)
+        told = [results.verdicts.better(AUC, max(scored, key=scored.get).key, control.key, "P1")] if scored else []
+        known = [one for one in told if one.known]
         out.append(
             Finding(
                 f"The control {control.label}{control.aside} stays below the best detector (P1, mean AUC)",
                 "not in the paper",
-                f"{own} against {best}",
-                shifts.falls(best, own),
+                f"{decimal(known[0].second_value)} against {decimal(known[0].first_value)}, the best less the control "
+                f"{known[0].shown}{known[0].without}" if known else NO_NUMBER,
+                VERDICTS[told[0].above] if told else OPEN,
+                tuple(told),
             )
         )
     return out
@@ -135,7 +146,7 @@ def _html(results: Results, found: Sequence[Finding], metrics: Sequence[str]) ->
                     f'<span class="wrap">{text(f.finding)}</span>',
                     [
                         *(f'<td class="text">{text(cell)}</td>' for cell in (f.printed, f.here)),
-                        f'<td class="{CSS[f.verdict]}">{f.verdict}</td>',
+                        f'<td class="{CSS[f.verdict]}">{mark(f.verdict, f.told)}</td>',
                     ],
                 )
             ]
@@ -144,15 +155,15 @@ def _html(results: Results, found: Sequence[Finding], metrics: Sequence[str]) ->
     ]
     said = [shifts.fall_sentence(results, e, m, "P1", "P3") for e in results.tested for m in metrics]
     rule = (
-        "A fall, or an order of generators, holds when no intervals that it compares overlap; where they do, or "
-        "the clips are too few, it cannot be told. The mean over detectors carries the mean interval."
+        "A fall, or an order, holds where the interval of the paired difference leaves out zero; where it does not, or "
+        "the clips are too few, nothing can be told. An order of several holds where each of its pairs does."
     )
     return tables.table(
         "Findings <small>· the shape is compared, not the height</small>",
         ["Finding", "Printed", "Reproduced", "Here it"],
         bodies,
         sortable=False,
-    ) + tables.notes([*said, rule])
+    ) + tables.notes([*said, rule, *means.left_out(results, SHIFTS)])
 
 
 def _draw(results: Results, metrics: Sequence[str]) -> Figure:

@@ -10,11 +10,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.report import classes, dots, means, protocol_table, shifts, style, tables
+from thb.comparisons import OPEN
+from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.results import MEAN, Results, open_results
 from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
+from thb.report.verdicts import say
 
 COLUMNS = ["generator", "protocol", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable", "printed"]
 ALL = "all"     # in the place of a protocol: the mean over them
@@ -37,13 +39,13 @@ def build(metric: str = "T1", protocols: Sequence[str] = SHIFTS, palette: str = 
 
 
 def by_generator(results: Results, protocols: Sequence[str], metric: str) -> pd.DataFrame:
-    """COLUMNS: each generator's mean over detectors, controls apart, over all protocols and in each."""
-    cells = means.cells(results, protocols, metric)
-    cells = cells[~cells["control"].astype(bool)]
+    """COLUMNS: each generator's mean over the paper's detectors, over all protocols and in each."""
+    cells = means.of_the_paper(results, means.cells(results, protocols, metric))
     out = []
     for generator, own in cells.groupby("generator", sort=False):
         parts = {ALL: own} | {p: own[own["protocol"] == p] for p in protocols}
         out += [{"generator": generator, "protocol": p, "metric": metric} | means.over(results, part)
+                | means.drawn_together(results, metric, list(dict.fromkeys(part["protocol"])), MEAN, generator)
                 for p, part in parts.items() if len(part)]
     return pd.DataFrame(out, columns=COLUMNS)
 
@@ -54,15 +56,29 @@ def sentences(results: Results, metric: str = "") -> list[str]:
     rows = by_generator(results, SHIFTS, metric)
     rows = rows[rows["protocol"] == ALL].set_index("generator")
     theirs = _ranked(rows["printed"], metric)
-    ours = _ranked(pd.Series({g: means.known(row).value for g, row in rows.iterrows()}), metric)
+    ours = _ranked(scored(rows), metric)
     printed = f"By mean {text(metric)} over detectors and protocols, printed: {_extremes(results, theirs)}."
     said = [] if theirs.empty else [printed]
     if ours.empty:
         return [*said, f"Which are hardest here cannot be told by {text(metric)}: too few clips."]
-    ends = [means.known(rows.loc[ours.index[i]]) for i in (0, -1)]
-    return [*said, f"By the same mean, here: {_extremes(results, ours)}; the intervals of the first and the last "
-            + ("do not overlap." if shifts.apart(*ends) else "overlap, so this order may be chance."),
-            *_same(results, theirs, ours)]
+    return [*said, f"By the same mean, here: {_extremes(results, ours)}{_order(results, ours, metric)}.",
+            *_same(results, theirs, ours), *means.left_out(results, SHIFTS)]
+
+
+def scored(rows: pd.DataFrame) -> pd.Series:
+    """generator -> our mean, nan where it cannot be told; those of which no clip was scored are not in it."""
+    return pd.Series({g: means.known(row).value for g, row in rows.iterrows() if row["n_fake"]}, dtype=float)
+
+
+def _order(results: Results, ours: pd.Series, metric: str) -> str:
+    """How far the hardest and the easiest lie apart."""
+    if len(ours) < 2:
+        return ""
+    high, low = sorted((ours.index[0], ours.index[-1]), key=ours.get, reverse=True)
+    told = results.verdicts.easier(metric, high, low)
+    words = f"the first and the last differ by {told.shown}"
+    return "; " + say(told, words, words, f"whether the first and the last differ {OPEN}: by {told.shown}") + (
+        text(told.without))
 
 
 def _ranked(values: pd.Series, metric: str) -> pd.Series:
@@ -109,7 +125,7 @@ def _body(results: Results, generator: str, own: pd.DataFrame, protocols: Sequen
 
 def _notes(results: Results, rows: pd.DataFrame, metric: str) -> list[str]:
     said = sentences(results, metric) if set(SHIFTS) <= set(rows["protocol"]) else []
-    return [*said, means.CAUTIOUS.format(over="detectors and protocols") + " Controls are not in it.",
+    return [*said, means.TOGETHER.format(over="detectors and protocols") + " Controls are not in it.",
             *protocol_table.unresolvable(results, rows, [metric])]
 
 
@@ -133,4 +149,4 @@ def _panel(ax: Axes, whole: pd.DataFrame, colours: Sequence[str]) -> None:
             **dots.OURS)
     ax.plot(whole["printed"], y + OFFSET, color=colours[1], ls="none", label="printed", **dots.PRINTED)
     off = ~whole["resolvable"].to_numpy(bool) & (whole["n_fake"].to_numpy() > 0)
-    ax.plot(np.full(off.sum(), 0.5), y[off] - OFFSET, color=colours[0], marker="$\\oslash$", ms=6, ls="none")
+    ax.plot(np.full(off.sum(), 0.5), y[off] - OFFSET, color=colours[0], marker=style.UNRESOLVABLE, ms=6, ls="none")

@@ -8,7 +8,7 @@ import pandas as pd
 
 from thb.records import read_csv
 from thb.report.results import Results
-from thb.report.tables import NONE
+from thb.report.tables import NONE, text
 
 SOURCES, COUNTS = "paper/published/getting_data.csv", "paper/published/release_counts.csv"
 COLUMNS = {"what": "What", "where": "From where", "gate": "Asked for", "size": "Size", "licence": "Licence",
@@ -18,7 +18,7 @@ COUNT_HEADS = ["Source", "Table 4, train", "Table 4, test", "released", "says wh
 
 
 def parts(results: Results) -> str:
-    """The Markdown table of what there is to get."""
+    """The Markdown table of what there is to get; what the file has in backticks is code."""
     table = read_csv(results.paths.root / SOURCES, list(COLUMNS))
     return _markdown(list(COLUMNS.values()), table.to_numpy().tolist())
 
@@ -51,4 +51,11 @@ def _printed(results: Results) -> dict[str, list[int]]:
 
 def _markdown(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    """Words and `code`, in turns."""
+    words = str(value).split("`")
+    return "".join(f"<code>{text(part)}</code>" if i % 2 else text(part)
+                   for i, part in enumerate(words if len(words) % 2 else [str(value)]))

@@ -6,31 +6,34 @@ import math
 
 import pandas as pd
 
+from thb.comparisons import OPEN
 from thb.errors import DataError, ParamsError, unknown
 from thb.report import classes, means, tables
 from thb.report.classes import LEVELS
 from thb.report.results import MEAN, MEASURED, Results
-from thb.report.shifts import FAILS, HOLDS, OPEN
+from thb.report.verdicts import VERDICTS
 
-FALLS = ["before", "fall", "fall_lo", "fall_hi", "printed_before", "printed_fall"]
+FALLS = ["before", "after", "fall", "fall_lo", "fall_hi", "fell", "told", "printed_before", "printed_fall"]
 COLUMNS = ["protocol", *MEASURED, "class", "printed", "printed_class", *FALLS]
 UNTOLD = f"{tables.UNRESOLVABLE} not told"
 
 
 def hard(results: Results, protocol: str, before: str, metric: str) -> pd.DataFrame:
-    """COLUMNS: every entrant on each generator and their mean, with its fall since `before`."""
+    """COLUMNS: every entrant on each generator and their mean, with its fall since `before` on what both tested."""
     if metric not in results.params.metrics.fpr:
         raise ParamsError(unknown("metric that has classes", metric, results.params.metrics.fpr))
     if not set(results.generators(protocol)) <= set(results.generators(before)):
         raise DataError(f"{before} does not test the generators of {protocol}: no fall can be told")
+    if before == protocol:
+        raise DataError(f"nothing can fall from {before} to {protocol}; choose two protocols")
     after, earlier = (_with_means(results, name, metric) for name in (protocol, before))
     keys = ["detector", "generator"]
-    old = shown(earlier).set_index(keys).loc[pd.MultiIndex.from_frame(after[keys])]
-    out = after.assign(before=old["shown"].to_numpy(), printed_before=old["printed"].to_numpy(),
+    old = earlier.set_index(keys).loc[pd.MultiIndex.from_frame(after[keys])]
+    out = after.assign(printed_before=old["printed"].to_numpy(),
                        printed_class=[_class(value) for value in after["printed"]])
     out["class"] = [_class(means.known(row).value) for _, row in after.iterrows()]
-    out = out.assign(fall=out["before"] - out["value"], printed_fall=out["printed_before"] - out["printed"])
-    return _paired(results, out, protocol, before, metric)[COLUMNS]
+    out = out.assign(printed_fall=out["printed_before"] - out["printed"])
+    return out.assign(**_falls(results, out, protocol, before, metric))[COLUMNS]
 
 
 def _with_means(results: Results, protocol: str, metric: str) -> pd.DataFrame:
@@ -40,26 +43,18 @@ def _with_means(results: Results, protocol: str, metric: str) -> pd.DataFrame:
     return pd.concat([means.cells(results, [protocol], metric), whole], ignore_index=True)
 
 
-def _paired(results: Results, rows: pd.DataFrame, protocol: str, before: str, metric: str) -> pd.DataFrame:
-    """The interval of each mean's fall, draw by draw from the score files; nan where it cannot be told."""
-    rows, generators = rows.assign(fall_lo=math.nan, fall_hi=math.nan), results.generators(protocol)
-    for entrant in (e for e in results.entrants if e.key):
-        drawn = [means.drawn(results, entrant.key, name, generators) for name in (before, protocol)]
-        fall = means.difference(*drawn, metric, results.params.metrics.confidence)
-        at = (rows["detector"] == entrant.label) & (rows["generator"] == MEAN)
-        rows.loc[at, ["fall_lo", "fall_hi"]] = fall.lo, fall.hi
-    return rows
+def _falls(results: Results, rows: pd.DataFrame, protocol: str, before: str, metric: str) -> dict[str, list]:
+    """What comparisons.csv says of each row's fall; nan where it cannot be told, or nothing was run."""
+    keys = {e.label: e.key for e in results.entrants if e.key}
+    told = [results.verdicts.falls(metric, before, protocol, keys[row["detector"]], row["generator"])
+            if row["detector"] in keys else None for _, row in rows.iterrows()]
+    numbers = {"fall": "difference", "fall_lo": "lo", "fall_hi": "hi", "before": "first_value", "after": "second_value"}
+    return {**{column: [getattr(one, name) if one else math.nan for one in told] for column, name in numbers.items()},
+            "fell": [VERDICTS[one.above] if one else OPEN for one in told], "told": told}
 
 
 def _class(value: float) -> str:
     return "" if math.isnan(value) else classes.level(value).name
-
-
-def verdict(mean: pd.Series) -> str:
-    """Whether a mean fell: open where the interval of its fall holds zero, or there is none."""
-    if not (mean["fall_lo"] > 0 or mean["fall_hi"] < 0):
-        return OPEN
-    return HOLDS if mean["fall_lo"] > 0 else FAILS
 
 
 def shown(rows: pd.DataFrame) -> pd.DataFrame:

@@ -13,13 +13,13 @@ from matplotlib.patches import Patch
 from thb.report import classes, means, protocol_table, style, tables
 from thb.report.classes import LEVELS
 from thb.report.exhibit import Exhibit
-from thb.report.hard_cells import UNTOLD, best, counts, hard, lowest_best, shown, verdict
+from thb.report.hard_cells import UNTOLD, best, counts, hard, lowest_best, shown
 from thb.report.results import MEAN, Entrant, Results, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.tables import decimal, text
+from thb.report.verdicts import VERDICTS, by_machine, mark, say
 
 BEFORE, PROTOCOL = "P1", "P3"       # the mildest shift and the hardest
-FELL = {HOLDS: "yes", FAILS: "no, it rose", OPEN: OPEN}
 
 
 def build(protocol: str = PROTOCOL, before: str = BEFORE, metric: str = "T1") -> Exhibit:
@@ -29,7 +29,7 @@ def build(protocol: str = PROTOCOL, before: str = BEFORE, metric: str = "T1") ->
     return Exhibit(
         title=f"What remains hard in {protocol}",
         html=_html(results, rows, protocol, before, metric),
-        rows=rows,
+        rows=rows.drop(columns="told").assign(rests_on=[by_machine([told]) if told else "" for told in rows["told"]]),
         drawing=_draw(results, rows, protocol, metric),
         alt=f"Stacked bars, two a detector, reproduced and printed: on how many generators its {metric} in {protocol} "
         f"is {', '.join(level.name.lower() for level in LEVELS)}.",
@@ -69,12 +69,14 @@ def _hardest(results: Results, own: pd.DataFrame, metric: str) -> str:
 
 
 def _fell(mean: pd.DataFrame, metric: str) -> str:
-    tested = mean[mean["n_fake"] > 0]
-    if tested["fall_lo"].isna().all():
-        return f"Whose mean {text(metric)} fell here cannot be told: too few clips."
-    fell = [text(row["detector"]) for _, row in tested.iterrows() if verdict(row) == HOLDS]
-    return (f"Here mean {text(metric)} fell for {len(fell)} of {len(tested)} detectors"
-            + (f" ({', '.join(fell)})" if fell else "") + ", by a paired interval that leaves out zero.")
+    told = {row["detector"]: row["told"] for _, row in mean.iterrows() if row["told"] and row["told"].known}
+    if not told:
+        return f"Whose mean {text(metric)} fell here cannot be told: there is no number to compare."
+    words = {HOLDS: "fell for", FAILS: "rose for", OPEN: f"{OPEN} to have fallen for"}
+    said = {word: [mark(f"{text(d)} ({one.shown}{text(one.without)})", [one]) for d, one in told.items()
+                   if VERDICTS[one.above] == verdict] for verdict, word in words.items()}
+    counts = "; ".join(f"{word} {len(names)}: {', '.join(names)}" for word, names in said.items() if names)
+    return f"Of {len(told)} detectors, mean {text(metric)} here {counts}."
 
 
 # ---- in tables ----------------------------------------------------------------------------------------
@@ -141,11 +143,12 @@ def _fall_table(results: Results, rows: pd.DataFrame, protocol: str, before: str
 
 
 def _our_fall(mean: pd.Series) -> list[str]:
-    if math.isnan(means.known(mean).value):
+    if not mean["told"] or not mean["told"].known:
         return [*(tables.number(mean, False, False) for _ in range(3)), tables.plain(""), tables.plain(OPEN)]
-    inside = f"{decimal(mean['fall_lo'])} to {decimal(mean['fall_hi'])}"
-    return [*(_two(mean[key]) for key in ("before", "value", "fall")), tables.plain(inside),
-            tables.plain(FELL[verdict(mean)])]
+    told = mean["told"]
+    fell = say(told, "yes", "no, it rose", OPEN)
+    return [*(_two(mean[key]) for key in ("before", "after", "fall")), tables.plain(told.interval),
+            f'<td class="text">{fell}{text(told.without)}</td>']
 
 
 def _printed_fall(mean: pd.Series) -> list[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from thb.report.style import GREY
+from thb.errors import printable
+from thb.report.style import FONT, GREY
 
 COLUMN, BESIDE, ABOVE = 0.95, 1.2, 0.7      # inches
 LETTERS = 12                # to an inch of title
@@ -33,10 +37,22 @@ def strip(pictures: np.ndarray, maps: np.ndarray, times: np.ndarray, file: str, 
     scale = "raises the fake logit\n(Grad-CAM, one scale)" if top else "nothing raises\nthe fake logit"
     bar.set_label(scale, fontsize=7.5)
     bar.ax.set_facecolor("0.5")
-    room = int(size[0] * LETTERS)
-    shown = file if len(file) <= room else "…" + file[1 - room:]
+    room, shown = int(size[0] * LETTERS), drawable(file)
+    shown = shown if len(shown) <= room else "…" + shown[1 - room:]
     figure.suptitle(f"{shown}\n{words}", x=0.01, ha="left", fontsize=8.5)
     return figure
+
+
+def drawable(words: str) -> str:
+    """Words of which every letter can be drawn: one that the font lacks, say a Chinese one, becomes its escape."""
+    return "".join(c if _font().get_char_index(ord(c)) else c.encode("unicode_escape").decode()
+                   for c in printable(words))
+
+
+@cache
+def _font() -> font_manager.FT2Font:
+    """The font that `style` draws with."""
+    return font_manager.get_font(font_manager.findfont(font_manager.FontProperties(family=FONT)))
 
 
 def _heated(ax, picture: np.ndarray, heat: np.ndarray, top: float):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from thb.comparisons import OPEN
 from thb.metrics import AUC, is_resolvable
-from thb.records import read_json
-from thb.report import ablation_table, claims_ledger, findings, shifts
+from thb.report import ablation_table, claims_ledger, findings, shifts, vouched
 from thb.report.results import Entrant, Results
 from thb.report.sentences import bullets
 from thb.report.tables import decimal, text
+from thb.report.verdicts import say
 
 
 def found_in_short(results: Results) -> str:
@@ -31,17 +32,19 @@ def claims_in_short(results: Results) -> str:
 def _fall_row(results: Results, entrant: Entrant) -> str:
     """One detector or control in the first page's table; the intervals are shown on hover."""
     a, b = (shifts.mean(results, protocol, entrant, AUC) for protocol in ("P1", "P3"))
-    word = {shifts.HOLDS: "yes", shifts.FAILS: "no", shifts.OPEN: "cannot be told"}[shifts.falls(a, b)]
+    told = results.verdicts.falls(AUC, "P1", "P3", entrant.key)
+    word = say(told, "yes", "no, it rises", OPEN)
     cells = "".join(f'<td title="{mean}">{decimal(mean.value)}</td>' for mean in (a, b))
     kind = " <small>(control)</small>" if entrant.control else ""
-    return f"<tr><th>{text(entrant.label)}{kind}</th>{cells}<td>{word}</td></tr>"
+    inside = f"fall {told.shown}{told.without}" if told.known else "no number on one side at least"
+    return f'<tr><th>{text(entrant.label)}{kind}</th>{cells}<td title="{text(inside)}">{word}</td></tr>'
 
 
 def printed_in_short(results: Results) -> str:
     """A small table: what the paper printed, averaged over detectors and generators, by protocol."""
     metric = findings.headline(results)[1]
     rows = "".join(
-        f"<tr><th>{protocol}</th><td>{results.protocol(protocol).title.lower()}</td>"
+        f"<tr><th>{protocol}</th><td>{text(results.protocol(protocol).title.lower())}</td>"
         f"<td>{shifts.printed_over_detectors(results, protocol, metric)}</td></tr>"
         for protocol in shifts.SHIFTS
     )
@@ -65,7 +68,8 @@ def trust_in_short(results: Results) -> str:
 
 def _promises(results: Results) -> str:
     """Whether training and test are apart where they must be."""
-    kinds = [e for entries in read_json(results.paths.leakage)["protocols"].values() for e in entries.values()]
+    found = vouched.leakage(results.paths, results.params)["protocols"]
+    kinds = [entry for entries in found.values() for entry in entries.values()]
     broken = sum(entry["count"] for entry in kinds if entry["promised"])
     told = f"{broken} shared things break a promise" if broken else "every promise of separation is kept"
     return f"Between training and test {told}."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from thb import origin
 from thb.records import read_json
 from thb.report import tables
 from thb.report.results import Results
@@ -63,10 +64,9 @@ def _missing(results: Results, net: str) -> str:
     path, params = results.paths.identity(net), results.params
     if not path.is_file():
         return "is not there"
-    wanted = {"net": net, "sha256": params.nets[net].sha256, "corpus": params.active.corpus, "profile": params.profile,
-              "settings": params.identity_settings(net)}
-    found = read_json(path)
-    return "" if {key: found.get(key) for key in wanted} == wanted else "is of another corpus or other settings"
+    found, made_by = read_json(path), origin.of_faces(results.paths, params, net)
+    same = found.get("net") == net and found.get("made_by") == asdict(made_by)
+    return "" if same else "is of another corpus, other settings or other code"
 
 
 # ---- sentences -----------------------------------------------------------------------------------------

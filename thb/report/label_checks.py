@@ -10,11 +10,13 @@ import pandas as pd
 from scipy.stats import t
 
 from thb import metrics, protocols
-from thb.records import DRAWN_COLUMNS, OK, drawn_columns, read_csv
+from thb.records import OK, drawn_columns
+from thb.report import vouched
 from thb.report.results import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.style import CHANCE
 from thb.report.tables import decimal, text
+from thb.score_files import SHUFFLED_LABELS
 
 PROTOCOL = "P1"     # fits on drawn labels are tested as P1 tests a fit on true ones
 IS_CHANCE, IS_NOT = "chance", "not chance"
@@ -66,7 +68,7 @@ def _fit(results: Results) -> str:
 
 def _check(results: Results, detector: str) -> Check | None:
     columns = drawn_columns(results.params.label_check(detector))
-    rows = read_csv(results.paths.drawn(detector, _fit(results)), [*DRAWN_COLUMNS, *columns])
+    rows = vouched.other_scores(results.paths, results.params, detector, _fit(results), SHUFFLED_LABELS)
     rows, protocol = rows[rows["status"] == OK], results.protocol(PROTOCOL)
     reals = rows[protocols.reals(rows, protocol)]
     fakes = {g: rows[protocols.fakes(rows, protocol, g)] for g in results.generators(PROTOCOL)}

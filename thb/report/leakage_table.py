@@ -13,8 +13,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from thb import leakage
 from thb.errors import DataError, unknown
-from thb.records import read_json
-from thb.report import identity_table, style, tables
+from thb.report import identity_table, style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
@@ -57,7 +56,7 @@ def build(protocols: Sequence[str] = ()) -> Exhibit:
 
 def shared(results: Results, protocols: Sequence[str] = ()) -> pd.DataFrame:
     """COLUMNS: protocol x kind, then the whole corpus x kind; count nan where nothing was checked."""
-    found = read_json(results.paths.leakage)
+    found = vouched.leakage(results.paths, results.params)
     for name in protocols:
         results.protocol(name)
         if name not in found["protocols"]:
@@ -152,7 +151,7 @@ def _html(rows: pd.DataFrame, results: Results, protocols: Sequence[str]) -> str
 
 def _listed_by(results: Results) -> Iterator[str]:
     """Which of the release's lists was followed, as there are several that differ."""
-    if name := read_json(results.paths.leakage).get("reals"):
+    if name := vouched.leakage(results.paths, results.params).get("reals"):
         yield f"Which real clips there are, and in which split, says <code>{tables.text(name)}</code>."
 
 

@@ -11,13 +11,15 @@ import pandas as pd
 from thb import metrics, protocols
 from thb.errors import ParamsError, unknown
 from thb.measure import measure, resolvable
-from thb.records import SCORE_COLUMNS, read_csv
+from thb.report import vouched
 from thb.report.results import MEAN, Results
 from thb.report.shifts import Mean
+from thb.report.tables import text
+from thb.report.verdicts import pooled
 
 NUMBERS = ["value", "lo", "hi"]
-CAUTIOUS = ("The interval of a mean over {over} is the mean of their intervals: wider than the true one, since "
-            "errors partly cancel in a mean.")
+TOGETHER = ("The interval of a mean over {over} is that of the mean itself, all of it drawn from the same resampled "
+            "clips. It is known for one protocol and for the mean over the paper's.")
 
 
 def headline(results: Results) -> str:
@@ -43,6 +45,28 @@ def paper_order(results: Results) -> list[str]:
     return [*listed, *(s for s in results.params.sources if s not in listed)]
 
 
+def of_the_paper(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of which a mean over detectors is one: no control, and none but the paper's."""
+    return rows[rows["detector"].isin([e.label for e in results.entrants if e.printed and not e.control])]
+
+
+def left_out(results: Results, protocols: Sequence[str]) -> list[str]:
+    """A sentence that names the detectors of a mean, and generators of a detector, that have no score here."""
+    cells = results.cells
+    own = cells[cells["protocol"].isin(protocols) & cells["detector"].isin([e.key for e in results.averaged])]
+    scored = own.groupby(["protocol", "detector", "generator"], sort=False)["n_fake"].max() > 0
+    if scored.all():
+        return []
+    names = {e.key: e.label for e in results.averaged}
+    gone = [d for d in names if not scored.xs(d, level="detector").any()]
+    parts = [text(names[d]) for d in gone]
+    for (d, g), of in scored.groupby(level=["detector", "generator"], sort=False):
+        if d not in gone and not of.all():
+            where = ", ".join(of.index.get_level_values("protocol")[~of])
+            parts.append(f"{text(names[d])} on {text(results.label(g))} in {where}")
+    return [f"Left out of the means, as no clip was scored: {'; '.join(parts)}."]
+
+
 def over(results: Results, rows: pd.DataFrame) -> dict:
     """What a table shows of the mean of these cells; those without a score are not in it."""
     scored = rows[rows["n_fake"] > 0]
@@ -52,6 +76,15 @@ def over(results: Results, rows: pd.DataFrame) -> dict:
     return {**scored[NUMBERS].mean().to_dict(), "n_real": int(scored["n_real"].max()) if len(scored) else 0,
             "n_fake": int(fakes), "resolvable": bool(len(scored)) and bool(scored["resolvable"].all()),
             "printed": float(theirs.mean(skipna=False)) if len(theirs) else float("nan")}
+
+
+def drawn_together(results: Results, metric: str, protocols: Sequence[str], detector: str, generator: str) -> dict:
+    """Value and interval of a mean, as evaluate drew it; no interval where it has no such mean."""
+    protocol = pooled(protocols)
+    told = results.verdicts.level(metric, protocol, detector, generator) if protocol else None
+    if not told or not told.known:
+        return {"lo": float("nan"), "hi": float("nan")}
+    return {"value": told.difference, "lo": told.lo, "hi": told.hi}
 
 
 def known(row: dict | pd.Series) -> Mean:
@@ -77,7 +110,7 @@ def drawn(results: Results, detector: str, protocol: str, generators: Collection
     """One detector's mean over generators from its score files, drawn as every cell is, so that two such means
     are paired; None where no clip of them was scored."""
     params = results.params
-    found = [measure(params, trial, [read_csv(results.paths.scores(detector, fit), SCORE_COLUMNS)
+    found = [measure(params, trial, [vouched.scores(results.paths, results.params, detector, fit)
                                      for fit in trial.fits])
              for trial in protocols.trials(params, [protocol]) if trial.generator in generators]
     one_each = [Drawn(one["replicates"], frozenset(m for m in one["replicates"] if resolvable(
@@ -100,10 +133,3 @@ def average(parts: Sequence[Drawn | None]) -> Drawn | None:
 def within(replicates: np.ndarray, confidence: float) -> Mean:
     """The first of the replicates, with the interval of the rest."""
     return Mean(float(replicates[0]), *metrics.interval(replicates[1:], confidence))
-
-
-def difference(after: Drawn | None, before: Drawn | None, metric: str, confidence: float) -> Mean:
-    """after - before, draw by draw; nan where either is missing or cannot be resolved."""
-    if after is None or before is None or metric not in after.resolved & before.resolved:
-        return Mean(float("nan"))
-    return within(after.replicates[metric] - before.replicates[metric], confidence)

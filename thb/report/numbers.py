@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
 
+from thb.errors import printable
 from thb.params import Params
 from thb.report import cards, citation, findings, getting_data, home, quoted, sentences, shifts, statistics_table
 from thb.report.results import Results
@@ -25,7 +27,7 @@ METRICS, TABLE4, TABLE1 = (
     "paper/published/table4_stats.csv",
     "paper/published/table1_datasets.csv",
 )
-LEAKAGE = "results/leakage.json"
+LEAKAGE, COMPARED = "results/leakage.json", "results/comparisons.csv"
 CITATION, REFERENCES = "CITATION.cff", "paper/references.bib"
 SCORES, ABLATED = "results/scores", "results/variants"
 PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
@@ -33,7 +35,10 @@ PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
 
 @dataclass(frozen=True)
 class Number:
-    """A value as the prose shows it, and where it comes from; `block` values are paragraphs or lists."""
+    """A value as the prose shows it, and where it comes from.
+
+    It is words, whatever they hold; a `block` is paragraphs, lists or tables in Markdown, whose maker escapes words.
+    """
 
     shown: str
     source: str
@@ -44,7 +49,7 @@ class Number:
         hover = f'class="from-file" title="from {text(self.source)}"'
         if self.block:
             return f"<div {hover}>\n\n{self.shown}\n\n</div>"
-        return f"<span {hover}>{self.shown}</span>"
+        return f"<span {hover}>{text(self.shown)}</span>"
 
 
 def all_numbers(results: Results) -> dict[str, Number]:
@@ -91,7 +96,7 @@ def _settings(params: Params) -> dict[str, Number]:
     for name, alpha in fpr.items():
         key = name.replace(".", "_")
         values |= {f"fpr_{key}": f"{100 * alpha:g} %", f"reals_for_{key}": f"{math.ceil(1 / alpha):,}"}
-    return {key: Number(text(value), PARAMS) for key, value in values.items()}
+    return {key: Number(str(value), PARAMS) for key, value in values.items()}
 
 
 def clips(results: Results) -> dict[str, Number]:
@@ -141,14 +146,14 @@ def _sentences(results: Results) -> dict[str, Number]:
         "said_about_clips": (sentences.about_clips, CORPUS),
         "said_about_making": (cards.making, PARAMS),
         "said_about_people": (cards.people, PARAMS),
-        "said_about_shifts": (sentences.about_shifts, f"{METRICS}, {CELLS}"),
+        "said_about_shifts": (sentences.about_shifts, COMPARED),
         "said_about_controls": (sentences.about_controls, f"{METRICS}, {CELLS}"),
         "said_about_ablations": (sentences.about_ablations, ABLATED),
         "said_about_sizes": (sentences.about_sizes, f"{PARAMS}, {SCORES}"),
         "said_about_sound": (sentences.about_sound, f"{SCORES}, results/shuffled_sound"),
         "said_about_resolution": (sentences.about_resolution, CELLS),
-        "found": (sentences.found, f"{METRICS}, {CELLS}"),
-        "found_in_short": (home.found_in_short, f"{METRICS}, {CELLS}"),
+        "found": (sentences.found, f"{COMPARED}, {METRICS}, {CELLS}"),
+        "found_in_short": (home.found_in_short, f"{COMPARED}, {METRICS}, {CELLS}"),
         "claims_in_short": (home.claims_in_short, quoted.LEDGER),
         "printed_in_short": (home.printed_in_short, PRINTED),
         "trust_in_short": (home.trust_in_short, f"{CELLS}, {LEAKAGE}, {ABLATED}"),
@@ -166,6 +171,10 @@ def _citations(results: Results) -> dict[str, Number]:
         "bibtex_paper": (citation.paper(results.paths), REFERENCES),
         "bibtex_package": (citation.package(results.paths), CITATION),
     }
-    return {
-        name: Number(f"```bibtex\n{entry}\n```", source, block=True) for name, (entry, source) in entries.items()
-    }
+    return {name: Number(_code(entry), source, block=True) for name, (entry, source) in entries.items()}
+
+
+def _code(entry: str) -> str:
+    """A block of code; its fence is longer than any run of backticks within."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", entry)), default=0))
+    return "\n".join([f"{fence}bibtex", *map(printable, entry.splitlines()), fence])

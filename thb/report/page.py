@@ -25,7 +25,7 @@ def footer(paths: Paths, params: Params, name: str) -> str:
     """HTML below an exhibit: its files, the command that reruns it, and where it comes from."""
     made = provenance.made_from(paths, name)
     files = "".join(
-        f'<a href="{name}.{kind}"{extra}>{label}</a>'
+        f'<a href="{text(name)}.{kind}"{extra}>{label}</a>'
         for kind, label, extra in (
             ("csv", "CSV", " download"),
             ("svg", "SVG", ""),
@@ -35,13 +35,13 @@ def footer(paths: Paths, params: Params, name: str) -> str:
         )
     )
     facts = [
-        f"stage <code>exhibit@{name}</code>",
+        f"stage <code>exhibit@{text(name)}</code>",
         f"commit {text(provenance.commit(paths.root))}",
         f"parameters {provenance.params_hash(params, name)}",
         f"profile {text(params.profile)}",
         f"seed {params.active.seed}",
-        *(f"{text(path)} {digest}" for path, digest in made["inputs"].items()),
-        ", ".join(f"{package} {version}" for package, version in made["versions"].items()),
+        *(text(f"{path} {digest}") for path, digest in made["inputs"].items()),
+        text(", ".join(f"{package} {version}" for package, version in made["versions"].items())),
     ]
     return (
         f'<div class="thb-foot"><p class="files"><b>Download</b> {files}</p>'

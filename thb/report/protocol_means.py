@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from thb.report import classes, dots, means, protocol_table, shifts, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, TABLE_COLUMNS, Results, open_results
-from thb.report.shifts import SHIFTS, Mean
+from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 
 ALL = "All detectors"
@@ -37,15 +37,16 @@ def build(metric: str = "T1", protocols: Sequence[str] = SHIFTS, palette: str = 
 
 def by_protocol(results: Results, protocols: Sequence[str], metric: str) -> pd.DataFrame:
     """TABLE_COLUMNS: every entrant's mean over generators in each protocol, then that of all detectors."""
-    cells = means.cells(results, protocols, metric)
+    cells = means.of_the_paper(results, means.cells(results, protocols, metric))
     out = []
     for protocol in protocols:
         table = results.table(protocol)
         own = table[(table["generator"] == MEAN) & (table["metric"] == metric)]
-        whole = means.over(results, own[~own["control"].astype(bool)])
-        tested = cells[(cells["protocol"] == protocol) & ~cells["control"].astype(bool)]
+        whole = means.over(results, means.of_the_paper(results, own))
+        tested = cells[cells["protocol"] == protocol]
         head = {"protocol": protocol, "detector": ALL, "control": False, "generator": MEAN, "metric": metric}
-        out += [*own.to_dict("records"), head | whole | {"n_fake": means.over(results, tested)["n_fake"]}]
+        drawn = means.drawn_together(results, metric, [protocol], MEAN, MEAN)
+        out += [*own.to_dict("records"), head | whole | drawn | {"n_fake": means.over(results, tested)["n_fake"]}]
     return pd.DataFrame(out, columns=TABLE_COLUMNS)
 
 
@@ -56,7 +57,8 @@ def sentences(results: Results, metric: str = "") -> list[str]:
     whole = [rows.loc[(ALL, protocol)] for protocol in SHIFTS]
     ours = ", ".join(f"{_shown(row)} in {p}" for p, row in zip(SHIFTS, whole, strict=True))
     said = [f"Mean {text(metric)} over detectors and generators, here: {ours}.",
-            _verdict(means.known(whole[0]), means.known(whole[-1]), metric)]
+            *(_moves(results, metric, before, after) for before, after in combinations(SHIFTS, 2)),
+            *means.left_out(results, SHIFTS)]
     if any(math.isnan(row["printed"]) for row in whole):
         return said
     theirs = ", ".join(f"{decimal(row['printed'])} in {p}" for p, row in zip(SHIFTS, whole, strict=True))
@@ -78,13 +80,9 @@ def _steps(results: Results, rows: pd.DataFrame, metric: str) -> str:
             + (f"; not for {text(', '.join(others))}." if others else "."))
 
 
-def _verdict(before: Mean, after: Mean, metric: str) -> str:
-    if math.isnan(before.value + after.value):
-        return f"Whether mean {text(metric)} falls here cannot be told: too few clips."
-    word = "lower" if after.value < before.value else "not lower"
-    overlap = "do not overlap" if shifts.apart(before, after) else "overlap, so this may be chance"
-    return (f"Here mean {text(metric)} over detectors is {word} in {SHIFTS[-1]} than in {SHIFTS[0]}; "
-            f"the two intervals {overlap}.")
+def _moves(results: Results, metric: str, before: str, after: str) -> str:
+    told = results.verdicts.falls(metric, before, after)
+    return f"From {before} to {after}, mean {text(metric)} over detectors here {shifts.fell(told)}."
 
 
 def _html(results: Results, rows: pd.DataFrame, metric: str) -> str:
@@ -116,7 +114,7 @@ def _body(rows: pd.DataFrame, label: str, protocols: Sequence[str], classed: boo
 
 def _notes(results: Results, rows: pd.DataFrame, metric: str) -> list[str]:
     said = sentences(results, metric) if set(SHIFTS) <= set(rows["protocol"]) else []
-    return [*said, means.CAUTIOUS.format(over="detectors") + " Controls are not in it.",
+    return [*said, means.TOGETHER.format(over="detectors") + " Controls are not in it.",
             *protocol_table.unresolvable(results, rows, [metric])]
 
 
@@ -149,4 +147,4 @@ def _line(ax: Axes, x: np.ndarray, own: pd.DataFrame, colour: str) -> None:
     ax.vlines(x, [m.lo for m in ours], [m.hi for m in ours], color=colour, lw=1.3)
     ax.plot(x, [m.value for m in ours], color=colour, lw=1.3, **dots.OURS)
     off = (own["n_fake"].to_numpy() > 0) & ~own["resolvable"].to_numpy(bool)
-    ax.plot(x[off], np.zeros(off.sum()), color=colour, marker="$\\oslash$", ms=6, ls="none")
+    ax.plot(x[off], np.zeros(off.sum()), color=colour, marker=style.UNRESOLVABLE, ms=6, ls="none")

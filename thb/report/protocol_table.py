@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from thb.comparisons import ABOVE, BELOW, OPEN
 from thb.errors import DataError
 from thb.metrics import AUC
 from thb.report import classes, dots, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Results, open_results
+from thb.report.results import MEAN, Entrant, Results, open_results
+from thb.report.verdicts import mark
 
 LOWER_IS_BETTER = {"Brier", "EER"}
 
@@ -116,7 +118,7 @@ def _notes(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> list
     ]
     absent = [e.label for e in results.entrants if not e.key]
     if absent:
-        lines.append(f"{tables.NONE} reproduced: {', '.join(absent)} cannot be run by this package yet.")
+        lines.append(f"{tables.NONE} reproduced: {tables.text(', '.join(absent))} cannot be run by this package yet.")
     return lines
 
 
@@ -125,23 +127,29 @@ def unresolvable(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -
     fpr = results.params.metrics.fpr
     off = rows[(rows["n_fake"] > 0) & ~rows["resolvable"].astype(bool) & rows["metric"].isin(metrics)]
     return [
-        f"{tables.UNRESOLVABLE} {metric}: not resolvable. A false-positive rate of {100 * fpr[metric]:g} % "
-        f"needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false positive; the CSV "
-        "keeps the value with this flag."
+        f"{tables.UNRESOLVABLE} {tables.text(metric)}: not resolvable. A false-positive rate of "
+        f"{100 * fpr[metric]:g} % needs at least {math.ceil(1 / fpr[metric]):,} reals to allow a single false "
+        "positive; the CSV keeps the value with this flag."
         for metric in dict.fromkeys(off["metric"])
     ]
 
 
 def _controls(results: Results, rows: pd.DataFrame) -> list[str]:
-    """Where a control does as well as the best detector."""
+    """On which generators a control stays below the best detector, and on which that cannot be told."""
     auc = rows[(rows["metric"] == AUC) & (rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
-    lines = []
-    for entrant in (e for e in results.entrants if e.control):
-        own = auc[auc["detector"] == entrant.label].set_index("generator")["value"]
-        best = auc[~auc["control"].astype(bool)].groupby("generator")["value"].max()
-        at = [results.label(g) for g in own.index if g in best.index and own[g] >= best[g]]
-        lines.append(
-            f"The control {tables.text(entrant.label)} reaches the best detector's AUC on "
-            + (f"{len(at)} of {len(own)} generators ({', '.join(at)})." if at else "no generator.")
-        )
-    return lines
+    best = auc[~auc["control"].astype(bool)].sort_values("value", ascending=False).groupby("generator").first()
+    return [f"The control {tables.text(e.label)}, by AUC against the best detector of each generator: "
+            f"{_against(results, e, best['detector'], rows['protocol'].iloc[0])}."
+            for e in results.entrants if e.control and (auc["detector"] == e.label).any()]
+
+
+def _against(results: Results, control: Entrant, best: Mapping[str, str], protocol: str) -> str:
+    """'below on 5 of 6 generators; cannot be told on 1 (Hallo)', each marked with its answer."""
+    keys = {e.label: e.key for e in results.entrants}
+    told = {g: results.verdicts.better(AUC, control.key, keys[best[g]], protocol, g)
+            for g in results.generators(protocol) if g in best}
+    said = []
+    for verdict, word in ((BELOW, "below on"), (ABOVE, "above on"), (OPEN, f"{OPEN} on")):
+        at = [mark(tables.text(results.label(g)), [one]) for g, one in told.items() if one.verdict == verdict]
+        said += [f"{word} {len(at)} of {len(told)} ({', '.join(at)})"] if at else []
+    return "; ".join(said)

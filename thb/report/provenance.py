@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from thb.errors import DataError, ParamsError, unknown
@@ -75,7 +76,8 @@ def record(paths: Paths) -> dict[str, dict[str, str]]:
 
 def inputs(paths: Paths) -> dict[str, str]:
     """Path below the root -> hash, of the results that exhibits read; of a folder, of all its tables together."""
-    read = (paths.cells, paths.metrics, paths.corpus, paths.curation, paths.results / "scores", paths.results / "cams")
+    read = (paths.cells, paths.metrics, paths.comparisons, paths.corpus, paths.curation, paths.results / "scores",
+            paths.results / "cams")
     tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}
     return {paths.relative(path): _digest(files) for path, files in tables.items() if files}
 
@@ -124,7 +126,8 @@ def rerun(params: Params, name: str) -> str:
     """The command that runs an exhibit's notebook alone, with the parameters of params.yaml."""
     notebook = entry(params, name)["notebook"]
     given = "".join(
-        f" -p {key} {value}" if isinstance(value, str | int | float) else f" -y '{key}: {json.dumps(value)}'"
+        f" -p {key} {quote(str(value))}" if isinstance(value, str | int | float)
+        else f" -y {quote(f'{key}: {json.dumps(value)}')}"
         for key, value in arguments(params, name).items()
     )
     return f"papermill notebooks/{notebook}.ipynb {name}.ipynb{given}"

@@ -54,6 +54,7 @@ def counts(rows: pd.DataFrame, key: str, palette: str) -> Figure:
             ax.plot(real, y, "o", color=shades[0], ms=5.5)
             ax.plot(fake, y, ">" if bounded else "D", color=shades[1], ms=7 if bounded else 5)
         ax.set(xscale="log", xlabel="clips (count, logarithmic)")
+        style.powers(ax.xaxis)
         _names(ax, range(len(rows)), rows[key], rows["here"] != "")
         ax.grid(axis="x")
         figure.legend(handles=_kinds(shades), loc="outside lower center", ncols=3)

@@ -29,18 +29,19 @@ from thb.report.results import Results
 from thb.report.sentences import bullets
 
 CELLS, SCORES, CAMS, PRINTED = "results/cells.csv", "results/scores", "results/cams", "paper/published"
-LEDGER = f"paper/claims.yaml, {PRINTED}, {CELLS}"
+COMPARED = f"results/comparisons.csv, {CELLS}"
+LEDGER = f"paper/claims.yaml, {PRINTED}, {COMPARED}"
 
 # name -> the exhibit's module, what it reads
 EXHIBITS: dict[str, tuple[ModuleType, str]] = {
     "said_about_lists": (published_table, PRINTED),
     "said_about_pipeline": (pipeline, f"results/corpus.csv, {PRINTED}"),
-    "said_about_means": (protocol_means, f"{CELLS}, {PRINTED}"),
-    "said_about_generators": (generator_means, f"{CELLS}, {PRINTED}"),
+    "said_about_means": (protocol_means, f"{COMPARED}, {PRINTED}"),
+    "said_about_generators": (generator_means, f"{COMPARED}, {PRINTED}"),
     "said_about_curve": (tpr_curve, f"{SCORES}, {PRINTED}"),
-    "said_about_radar": (radar, f"{CELLS}, {PRINTED}"),
-    "said_about_swaps": (swap_table, f"{CELLS}, {SCORES}"),
-    "said_about_hard": (hard_table, f"{CELLS}, {SCORES}, {PRINTED}"),
+    "said_about_radar": (radar, f"{COMPARED}, {PRINTED}"),
+    "said_about_swaps": (swap_table, f"{COMPARED}, {SCORES}"),
+    "said_about_hard": (hard_table, f"{COMPARED}, {PRINTED}"),
     "said_about_transitions": (transitions, f"{SCORES}, {PRINTED}"),
     "said_about_panels": (cam_panel, CAMS),
     "said_about_attention": (attention_table, CAMS),

@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thb.report import classes, dots, means, protocol_table, shifts, style, tables
+from thb.comparisons import ABOVE, BELOW, OPEN
+from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, MEASURED, Results, open_results
 from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
+from thb.report.verdicts import mark, pooled
 
 COLUMNS = [*MEASURED, "printed"]
 RINGS = (0.25, 0.5, 0.75, 1.0)
@@ -48,22 +50,25 @@ def spokes(results: Results, protocols: Sequence[str], metric: str) -> pd.DataFr
         own = cells[cells["detector"] == entrant.label]
         groups = {**dict(list(own.groupby("generator", sort=False))), MEAN: own}
         head = {"detector": entrant.label, "control": entrant.control, "metric": metric}
-        out += [head | {"generator": generator} | means.over(results, part) for generator, part in groups.items()]
+        for generator, part in groups.items():
+            drawn = means.drawn_together(results, metric, protocols, entrant.key, generator) if entrant.key else {}
+            out.append(head | {"generator": generator} | means.over(results, part) | drawn)
     return pd.DataFrame(out, columns=COLUMNS)
 
 
 def sentences(results: Results, metrics: Sequence[str] = ()) -> list[str]:
     """Who covers most at each false-positive rate, printed and here, and how evenly."""
-    return [_said(results, spokes(results, SHIFTS, m), m) for m in metrics or results.params.metrics.fpr]
+    return [_said(results, spokes(results, SHIFTS, m), m, SHIFTS) for m in metrics or results.params.metrics.fpr]
 
 
-def _said(results: Results, rows: pd.DataFrame, metric: str) -> str:
+def _said(results: Results, rows: pd.DataFrame, metric: str, protocols: Sequence[str]) -> str:
     rows = rows[~rows["control"].astype(bool)]
     ours = rows.assign(shown=[means.known(row).value for _, row in rows.iterrows()])
     here = _widest(results, ours, "shown", metric)
+    rivals = _rivals(results, rows, metric, pooled(protocols)) if here else ""
     theirs = _widest(results, rows, "printed", metric)
     return (f"By mean {text(metric)} over generators and protocols, printed: {theirs or 'no number'}; here: "
-            + (f"{here}{_rivals(rows, metric)}." if here else f"too few clips to tell ({tables.UNRESOLVABLE})."))
+            + (f"{here}{rivals}." if here else f"too few clips to tell ({tables.UNRESOLVABLE})."))
 
 
 def _ranked(rows: pd.DataFrame, column: str, metric: str) -> pd.Series:
@@ -83,12 +88,20 @@ def _widest(results: Results, rows: pd.DataFrame, column: str, metric: str) -> s
             f"{text(results.label(worst))} ({decimal(own[worst])})")
 
 
-def _rivals(rows: pd.DataFrame, metric: str) -> str:
-    """The detectors whose interval overlaps that of our best one."""
-    whole = rows[(rows["generator"] == MEAN) & rows["resolvable"].astype(bool)].set_index("detector")
-    best, *others = _ranked(rows, "value", metric).loc[lambda r: r.index.isin(whole.index)].index
-    near = [d for d in others if not shifts.apart(means.known(whole.loc[best]), means.known(whole.loc[d]))]
-    return f", though its interval overlaps that of {text(', '.join(near))}" if near else ""
+def _rivals(results: Results, rows: pd.DataFrame, metric: str, protocol: str) -> str:
+    """Which detectors our best one is better than, and of which that cannot be told."""
+    known = rows[(rows["generator"] != MEAN) | rows["resolvable"].astype(bool)]
+    best, *others = _ranked(known, "value", metric).index
+    if not protocol or not others:
+        return ""
+    keys = {e.label: e.key for e in results.entrants}
+    better, worse = (BELOW, ABOVE) if metric in protocol_table.LOWER_IS_BETTER else (ABOVE, BELOW)
+    words = {better: "better than ", OPEN: f"{OPEN} to be better than ", worse: "worse, where both have numbers, than "}
+    said: dict[str, list[str]] = {verdict: [] for verdict in words}
+    for d in others:
+        told = results.verdicts.better(metric, keys[best], keys[d], protocol)
+        said[told.verdict].append(mark(f"{text(d)} by {told.size}{text(told.without)}", [told]))
+    return ", " + "; ".join(words[verdict] + ", ".join(names) for verdict, names in said.items() if names)
 
 
 def _html(results: Results, rows: pd.DataFrame, metric: str, protocols: Sequence[str]) -> str:
@@ -96,8 +109,8 @@ def _html(results: Results, rows: pd.DataFrame, metric: str, protocols: Sequence
         tables.interval_switch("radar", results.params.metrics.confidence),
         protocol_table.metric_table(results, rows, metric),
         classes.legend() if metric in results.params.metrics.fpr else "",
-        tables.notes([f"Every number is a mean over {', '.join(protocols)}.", _said(results, rows, metric),
-                      means.CAUTIOUS.format(over="protocols"),
+        tables.notes([f"Every number is a mean over {', '.join(protocols)}.", _said(results, rows, metric, protocols),
+                      means.TOGETHER.format(over="protocols"),
                       *protocol_table.unresolvable(results, rows, [metric])]),
     ])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thb.comparisons import MEAN, averaged
 from thb.errors import DataError, ParamsError, unknown
 from thb.params import Params, load
 from thb.paths import Paths, find_root
 from thb.published import printed_cells
-from thb.records import CELL_COLUMNS, read_csv, read_json
+from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.report import vouched
+from thb.report.tables import text
+from thb.report.verdicts import Verdicts
 
-MEAN = "mean"
 MAIN = "main"
 MEASURED = ["detector", "control", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 TABLE_COLUMNS = ["protocol", *MEASURED, "printed"]
@@ -53,15 +55,14 @@ class Results:
 
     def cells_of(self, paths: Paths) -> pd.DataFrame:
         """One corpus's cells, refused if they were computed under another profile than the active one."""
-        cells = read_csv(paths.cells, CELL_COLUMNS)
-        found = set(zip(cells["corpus"], cells["profile"], strict=True))
-        wanted = (self.params.active.corpus, self.params.profile)
-        if found != {wanted}:
-            raise DataError(
-                f"{self.paths.relative(paths.cells)} holds {_pairs(found)}, params.yaml asks for "
-                f"{_pairs({wanted})}; run `dvc repro`"
-            )
-        return cells
+        return vouched.cells(paths, self.params, paths.cells, CELL_COLUMNS)
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        """Which of two lies above the other, for every such question."""
+        names = {**self.params.detectors, **self.params.sources}
+        return Verdicts(vouched.cells(self.paths, self.params, self.paths.comparisons, COMPARISON_COLUMNS),
+                        {key: entry.printed or key for key, entry in names.items()})
 
     def variant(self, name: str) -> Paths:
         """Where a control corpus keeps its results."""
@@ -74,16 +75,16 @@ class Results:
     @cached_property
     def absent(self) -> dict[str, str]:
         """detector/fit -> why it has no numbers; empty where all have."""
-        return read_json(self.paths.metrics).get("absent", {})
+        return vouched.metrics(self.paths, self.params).get("absent", {})
 
     def said_absent(self) -> list[str]:
         """A sentence a reason why fits have no numbers; none where all have."""
         whys = Counter(self.absent.values())
-        return [f"{n} fits have no numbers of ours: {html.escape(why)}." for why, n in whys.most_common()]
+        return [f"{n} fits have no numbers of ours: {text(why)}." for why, n in whys.most_common()]
 
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""
-        return read_json(paths.metrics)["means"]
+        return vouched.metrics(paths, self.params)["means"]
 
     @cached_property
     def printed(self) -> dict[tuple[str, str, str, str], float]:
@@ -106,6 +107,11 @@ class Results:
     def tested(self) -> list[Entrant]:
         """The detectors, controls apart, that have numbers of ours."""
         return [e for e in self.entrants if e.key and not e.control]
+
+    @cached_property
+    def averaged(self) -> list[Entrant]:
+        """The detectors that a mean over detectors is of: the paper's."""
+        return [e for e in self.entrants if e.key in averaged(self.params)]
 
     def generators(self, protocol: str) -> list[str]:
         return self.params.of_role(*self.protocol(protocol).fakes)
@@ -203,10 +209,6 @@ def _head(protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
         "n_fake": 0,
         "resolvable": False,
     }
-
-
-def _pairs(pairs: set[tuple[str, str]]) -> str:
-    return ", ".join(f"corpus {corpus} profile {profile}" for corpus, profile in sorted(pairs))
 
 
 def open_results(root: Path | None = None) -> Results:

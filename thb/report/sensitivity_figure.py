@@ -79,7 +79,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, metric: str, places: Sequence[Place], l
 
 def _dot(ax: Axes, row: dict, y: float, colour: str, marker: str) -> None:
     if not row["resolvable"]:
-        ax.plot(0, y, marker="$\\oslash$", ms=5, color=style.GREY, mfc="white", ls="none")
+        ax.plot(0, y, marker=style.UNRESOLVABLE, ms=5, color=style.GREY, mfc="white", ls="none")
         return
     ax.plot([row["lo"], row["hi"]], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
     ax.plot(row["difference"], y, marker=marker, ms=3.8, color=colour, ls="none")
@@ -96,5 +96,5 @@ def _name(ax: Axes, places: Sequence[Place], height: float) -> None:
 
 
 def _legend(looks: dict) -> list[Line2D]:
-    unknown = Line2D([], [], marker="$\\oslash$", ms=5, color=style.GREY, ls="none", label="not resolvable")
+    unknown = Line2D([], [], marker=style.UNRESOLVABLE, ms=5, color=style.GREY, ls="none", label="not resolvable")
     return [*(Line2D([], [], color=c, marker=m, ms=3.8, lw=1.2, label=name) for name, (c, m) in looks.items()), unknown]

@@ -9,6 +9,7 @@ from thb.metrics import AUC
 from thb.report import ablation_table, findings, settings_table, shifts, sound_check
 from thb.report.results import Results
 from thb.report.tables import text
+from thb.report.verdicts import mark
 
 
 def about_clips(results: Results) -> str:
@@ -81,7 +82,7 @@ def found(results: Results) -> str:
     judged = findings.findings(results, findings.headline(results))
     marks = {shifts.HOLDS: "✔", shifts.FAILS: "✘", shifts.OPEN: "?"}
     return bullets(
-        f"{marks[f.verdict]} **{f.verdict}** · {text(f.finding)}: {text(f.here)}." for f in judged
+        f"{marks[f.verdict]} {mark(f'**{f.verdict}**', f.told)} · {text(f.finding)}: {text(f.here)}." for f in judged
     )
 
 

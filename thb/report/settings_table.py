@@ -10,8 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from thb.errors import ParamsError, unknown
-from thb.records import read_json
-from thb.report import style, tables
+from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
@@ -71,7 +70,7 @@ def parameters(results: Results, detectors: list[str]) -> pd.DataFrame:
     rows = []
     sizes = {name: results.params.detectors[name].parameters for name in detectors}
     for name, published in ((n, size) for n, size in sizes.items() if size):
-        about = read_json(results.paths.scores(name, FIT).with_suffix(".json"))
+        about = vouched.fit(results.paths, results.params, name, FIT)
         if "absent" in about:
             continue
         rows.append({"detector": name, "published": published.total, "published_trainable": published.trainable,
@@ -129,6 +128,7 @@ def _draw(results: Results, sizes: pd.DataFrame) -> Figure:
             ax.plot(size["published"], i, "D", color=style.COLOURS[0], mfc="white", ms=5, label="published size")
             ax.plot(size["here"], i, "o", color=style.COLOURS[0], ms=5, label="here")
         ax.set(xscale="log", xlabel="parameters", title="How large each network is")
+        style.powers(ax.xaxis)
         ax.set_yticks(range(len(sizes)), [results.params.detectors[d].printed or d for d in sizes["detector"]])
         ax.set_ylim(len(sizes) - 0.5, -0.5)
         ax.grid(axis="x")

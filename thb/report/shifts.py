@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from thb.comparisons import OPEN, SHIFTS
 from thb.report.results import Entrant, Results
 from thb.report.tables import decimal, text
+from thb.report.verdicts import FAILS, HOLDS, Told, say
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "cannot be told"
-SHIFTS = ("P1", "P2", "P3")      # the paper's protocols, from the mildest shift to the hardest
+__all__ = ["FAILS", "HOLDS", "OPEN", "SHIFTS", "Mean", "fall_sentence", "fell", "hardest", "mean",
+           "printed_over_detectors"]
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,6 @@ def mean(results: Results, protocol: str, entrant: Entrant, metric: str) -> Mean
     return Mean(**results.mean(protocol, entrant.key, metric))
 
 
-def over_detectors(means: Iterable[Mean]) -> Mean:
-    """The mean of means; its interval is the mean interval, which is wider than the true one."""
-    values = np.array([[m.value, m.lo, m.hi] for m in means])
-    return Mean(*values.mean(axis=0)) if len(values) else Mean(float("nan"))
-
-
 def printed_over_detectors(results: Results, protocol: str, metric: str) -> Mean:
     """The mean over all detectors that the paper printed."""
     return Mean(
@@ -59,26 +54,17 @@ def printed_over_detectors(results: Results, protocol: str, metric: str) -> Mean
     )
 
 
-def apart(a: Mean, b: Mean) -> bool:
-    """Whether two intervals do not overlap."""
-    return a.hi < b.lo or b.hi < a.lo
-
-
-def falls(before: Mean, after: Mean) -> str:
-    """The verdict on 'after is below before': open where intervals overlap or a number is missing."""
-    if math.isnan(before.value) or math.isnan(after.value) or not apart(before, after):
-        return OPEN
-    return HOLDS if after.value < before.value else FAILS
+def fell(told: Told) -> str:
+    """HTML: 'fell by 0.09 (0.07 to 0.11)', or what else the answer is to 'is the first above the second'."""
+    by = f": by {told.shown}" if told.known else ", as there is no number on one side at least"
+    return say(told, f"fell by {told.size}", f"rose by {told.size}", f"{OPEN} to have fallen{by}") + text(told.without)
 
 
 def fall_sentence(results: Results, entrant: Entrant, metric: str, before: str, after: str) -> str:
-    """One detector, two protocols, in words that the numbers choose."""
-    a, b = (mean(results, protocol, entrant, metric) for protocol in (before, after))
-    if math.isnan(a.value) or math.isnan(b.value):
-        return f"{text(entrant.label)}: too few clips to tell {text(metric)} in {before} and {after}."
-    word = "is below" if b.value < a.value else "is not below"
-    overlap = "the intervals do not overlap" if apart(a, b) else "the intervals overlap"
-    return f"{text(entrant.label)}: {after} {word} {before}: mean {text(metric)} {b} against {a}; {overlap}."
+    """One detector, two protocols, in words that the comparison chooses."""
+    told = results.verdicts.falls(metric, before, after, entrant.key)
+    values = f" of {decimal(told.first_value)} in {before} and {decimal(told.second_value)} in {after}"
+    return f"{text(entrant.label)}: its mean {text(metric)}{values if told.known else ''} {fell(told)}."
 
 
 def hardest(scores: dict[str, float], n: int = 2) -> list[str]:
@@ -86,26 +72,3 @@ def hardest(scores: dict[str, float], n: int = 2) -> list[str]:
     if any(math.isnan(v) for v in scores.values()):
         return []
     return sorted(scores, key=scores.__getitem__)[:n]
-
-
-def are_lowest(named: Sequence[str], means: Mapping[str, Mean]) -> str:
-    """The verdict on 'these are the lowest': open where intervals overlap too much, or a number is missing."""
-    if any(math.isnan(m.value) for m in means.values()) or not set(named) <= set(means):
-        return OPEN
-    others = [mean for name, mean in means.items() if name not in named]
-    if all(means[name].hi < other.lo for name in named for other in others):
-        return HOLDS
-    below = max(sum(other.hi < means[name].lo for other in others) for name in named)
-    return FAILS if below >= len(named) else OPEN
-
-
-def own_cell(results: Results, protocol: str, entrant: Entrant, generator: str, metric: str) -> float:
-    """One cell of ours, nan where it cannot be resolved."""
-    cells = results.cells
-    row = cells[
-        (cells["protocol"] == protocol)
-        & (cells["detector"] == entrant.key)
-        & (cells["generator"] == generator)
-        & (cells["metric"] == metric)
-    ].iloc[0]
-    return float(row["value"]) if row["resolvable"] and row["n_fake"] else float("nan")

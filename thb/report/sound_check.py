@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thb import measure, metrics
+from thb.comparisons import ABOVE, compare, judge
 from thb.errors import ParamsError, unknown
 from thb.params import Params
-from thb.records import SCORE_COLUMNS, read_csv
-from thb.report import style, tables
+from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results
+from thb.score_files import SHUFFLED_SOUND
 
 COLUMNS = ["generator", "driven_by", "own", "own_lo", "own_hi", "shuffled", "shuffled_lo", "shuffled_hi",
            "fall", "fall_lo", "fall_hi", "n_real", "n_fake"]
@@ -44,8 +45,8 @@ def falls(results: Results, detector: str) -> pd.DataFrame:
     if detector not in params.sound_checks:
         raise ParamsError(unknown("detector under sound_checks", detector, params.sound_checks))
     fit = params.protocols[PROTOCOL].fit
-    own, other = (read_csv(path, SCORE_COLUMNS)
-                  for path in (results.paths.scores(detector, fit), results.paths.shuffled(detector, fit)))
+    own = vouched.scores(results.paths, params, detector, fit)
+    other = vouched.other_scores(results.paths, params, detector, fit, SHUFFLED_SOUND)
     measured = {g: _measured(params, own, other, g) for g in results.generators(PROTOCOL)}
     measured = {g: m for g, m in measured.items() if m is not None}
     driven = [g for g in measured if params.sources[g].driven_by == "audio"]
@@ -72,18 +73,19 @@ def _mean(measured: list[dict]) -> dict:
 
 def _row(params: Params, generator: str, measured: dict) -> dict:
     own, shuffled = measured["replicates"]
+    fall = compare(own, shuffled, params.metrics.confidence)
     row = {"generator": generator, "n_real": measured["n_real"], "n_fake": measured["n_fake"],
            "driven_by": "audio" if generator == MEAN else params.sources[generator].driven_by or ""}
-    for name, values in (("own", own), ("shuffled", shuffled), ("fall", own - shuffled)):
+    for name, values in (("own", own), ("shuffled", shuffled)):
         lo, hi = metrics.interval(values[1:], params.metrics.confidence)
         row |= {name: values[0], f"{name}_lo": lo, f"{name}_hi": hi}
-    return row
+    return row | {"fall": fall.difference, "fall_lo": fall.lo, "fall_hi": fall.hi}
 
 
 def verdict(rows: pd.DataFrame) -> str:
     """Judged by the mean over the generators that sound drives: whether its whole interval lies above 0."""
     mean = rows[rows["generator"] == MEAN]
-    return USES if len(mean) and mean["fall_lo"].iloc[0] > 0 else NOT_SEEN
+    return USES if len(mean) and judge(mean["fall_lo"].iloc[0], mean["fall_hi"].iloc[0]) == ABOVE else NOT_SEEN
 
 
 def sentences(rows: pd.DataFrame, name: str) -> Iterator[str]:

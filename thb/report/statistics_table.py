@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from thb.errors import DataError
 from thb.records import CORPUS_COLUMNS, CURATION_COLUMNS, read_csv
-from thb.report import style, tables
+from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
@@ -53,7 +53,7 @@ def statistics(results: Results) -> pd.DataFrame:
 
 
 def read_corpus(results: Results) -> pd.DataFrame:
-    corpus = read_csv(results.paths.corpus, CORPUS_COLUMNS)
+    corpus = vouched.corpus(results.paths, results.params, results.paths.corpus, CORPUS_COLUMNS)
     if off := sorted(set(corpus["source"]) ^ set(results.params.sources)):
         raise DataError(f"corpus.csv and params.yaml differ in source {off[0]!r}; run `dvc repro`")
     return corpus
@@ -61,7 +61,7 @@ def read_corpus(results: Results) -> pd.DataFrame:
 
 def read_curation(results: Results) -> pd.DataFrame:
     """Renders made and removed a source; empty where the corpus came curated and nobody counted."""
-    return read_csv(results.paths.curation, CURATION_COLUMNS).set_index("source")
+    return vouched.corpus(results.paths, results.params, results.paths.curation, CURATION_COLUMNS).set_index("source")
 
 
 def _printed(results: Results) -> pd.DataFrame:

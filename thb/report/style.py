@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.markers import MarkerStyle
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from thb.errors import ParamsError, unknown
 from thb.metrics import AUC
@@ -27,11 +31,14 @@ GREYS = (GREY, "#3d434a", "#b3b8bf")  # of controls, so that they do not take a 
 INK = "#1b1f24"
 RULE = "#d5d9de"
 CHANCE = 0.5  # the AUC of a coin
+FONT = "DejaVu Sans"  # comes with matplotlib
 WIDTH = 5.4  # inches: still readable when a phone shrinks it to its own width
 
 # hashsalt: element ids are derived from it, so that two runs write the same bytes.
+# parse_math: a label is words, whatever it holds between dollar signs.
 _RC = {
-    "font.family": "DejaVu Sans",
+    "text.parse_math": False,
+    "font.family": FONT,
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
@@ -56,6 +63,8 @@ _RC = {
 # Dates would make each run's file differ; a key set to None is left out.
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
 DPI = 200
+with matplotlib.rc_context({"text.parse_math": True}):
+    UNRESOLVABLE = MarkerStyle(r"$\oslash$")    # the one formula that is drawn
 
 
 @contextmanager
@@ -87,6 +96,15 @@ def share_axis(ax: Axes, metric: str, lowest: float) -> None:
     ax.grid(axis="x")
     if chance:
         ax.axvline(CHANCE, color=GREY, lw=0.9, ls=(0, (2, 2)))
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def powers(axis: Axis) -> None:
+    """The ticks of a logarithmic axis as powers of ten."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(_RAISED)}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def palette(name: str) -> tuple[str, ...]:

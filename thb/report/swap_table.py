@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from thb.comparisons import OPEN
 from thb.errors import DataError
 from thb.report import findings, means, style, tables
 from thb.report.exhibit import Exhibit
@@ -17,6 +18,7 @@ from thb.report.findings import SWAPS
 from thb.report.results import MEAN, Results, open_results
 from thb.report.shifts import Mean
 from thb.report.tables import decimal, text
+from thb.report.verdicts import by_machine, mark, say
 
 OWN = "P1"      # the fit trained on talking heads is tested as P1 tests it
 KINDS = {       # column -> what it is
@@ -29,7 +31,7 @@ KINDS = {       # column -> what it is
 SHOWN = ("swaps", "heads", "own")
 HEADS = ["Detector", "Swaps → swaps", "Swaps → heads", "Heads → heads", "Lost", "Interval", "Gained", "Interval "]
 COLUMNS = ["detector", "control", "metric", "n_real", "n_swap", "n_head", "resolvable",
-           *(f"{kind}{end}" for kind in KINDS for end in ("", "_lo", "_hi"))]
+           *(f"{kind}{end}" for kind in KINDS for end in ("", "_lo", "_hi")), "lost_told", "gained_told"]
 
 
 def build(metrics: Sequence[str] = (), palette: str = style.PALETTE) -> Exhibit:
@@ -40,7 +42,7 @@ def build(metrics: Sequence[str] = (), palette: str = style.PALETTE) -> Exhibit:
     return Exhibit(
         title="Face swaps against talking heads",
         html=_html(results, rows),
-        rows=rows,
+        rows=rows.assign(**{kind: [by_machine([one]) for one in rows[kind]] for kind in ("lost_told", "gained_told")}),
         drawing=_draw(results, rows, palette),
         alt=f"Dots with intervals, a line a detector: mean {' and '.join(rows['metric'].unique())} of the fit on face "
         "swaps tested on swaps and on talking heads, and of the fit on talking heads tested on talking heads.",
@@ -54,11 +56,10 @@ def swaps(results: Results, metrics: Sequence[str]) -> pd.DataFrame:
     if SWAPS not in results.params.protocols or not results.params.of_role("swap"):
         raise DataError(f"params.yaml has no protocol {SWAPS!r} or no source of role swap: there is nothing to compare")
     found = {e.label: _drawn(results, e.key) for e in results.entrants if e.key}
+    keys = {e.label: e.key for e in results.entrants if e.key} | {MEAN: MEAN}
     controls = {e.label for e in results.entrants if e.control}
-    plain = [parts for label, parts in found.items() if label not in controls]
-    found[MEAN] = {kind: means.average([parts[kind] for parts in plain]) for kind in SHOWN}
-    confidence = results.params.metrics.confidence
-    return pd.DataFrame([_row(label, label in controls, metric, parts, confidence)
+    found[MEAN] = {kind: means.average([found[e.label][kind] for e in results.averaged]) for kind in SHOWN}
+    return pd.DataFrame([_row(results, label, keys[label], label in controls, metric, parts)
                          for metric in metrics for label, parts in found.items()], columns=COLUMNS)
 
 
@@ -69,10 +70,12 @@ def _drawn(results: Results, detector: str) -> dict[str, means.Drawn | None]:
     return {kind: means.drawn(results, detector, *where) for kind, where in asked.items()}
 
 
-def _row(label: str, control: bool, metric: str, parts: dict, confidence: float) -> dict:
+def _row(results: Results, label: str, key: str, control: bool, metric: str, parts: dict) -> dict:
+    confidence = results.params.metrics.confidence
     numbers = {kind: part.mean(metric, confidence) if part else Mean(math.nan) for kind, part in parts.items()}
-    numbers |= {"lost": means.difference(parts["swaps"], parts["heads"], metric, confidence),
-                "gained": means.difference(parts["own"], parts["heads"], metric, confidence)}
+    told = {"lost": results.verdicts.easier(metric, "swap", "generator", SWAPS, key),
+            "gained": results.verdicts.falls(metric, OWN, SWAPS, key)}
+    numbers |= {kind: Mean(one.difference, one.lo, one.hi) for kind, one in told.items()}
     flat = {f"{kind}{end}": value for kind, m in numbers.items()
             for end, value in (("", m.value), ("_lo", m.lo), ("_hi", m.hi))}
     scored = [part for part in parts.values() if part]
@@ -80,7 +83,8 @@ def _row(label: str, control: bool, metric: str, parts: dict, confidence: float)
             "n_real": min((part.n_real for part in scored), default=0),
             "n_swap": parts["swaps"].n_fake if parts["swaps"] else 0,
             "n_head": parts["heads"].n_fake if parts["heads"] else 0,
-            "resolvable": bool(scored) and all(metric in part.resolved for part in scored)}
+            "resolvable": bool(scored) and all(metric in part.resolved for part in scored),
+            **{f"{kind}_told": one for kind, one in told.items()}}
 
 
 def sentences(results: Results, rows: pd.DataFrame | None = None) -> list[str]:
@@ -95,11 +99,22 @@ def _said(rows: pd.DataFrame, metric: str) -> list[str]:
     if math.isnan(mean["lost"] + mean["gained"]):
         return [f"What training on face swaps is worth on talking heads cannot be told by {text(metric)} here."]
     own = rows[(rows["detector"] != MEAN) & ~rows["control"].astype(bool)]
-    lost, gained = (int((own[f"{kind}_lo"] > 0).sum()) for kind in ("lost", "gained"))
-    return [f"Trained on face swaps, detectors reach a mean {text(metric)} of {decimal(mean['swaps'])} on swaps and "
-            f"{decimal(mean['heads'])} on talking heads; trained on talking heads, {decimal(mean['own'])} on those.",
-            f"By {text(metric)}, {lost} of {len(own)} detectors lose from swaps to heads and {gained} gain by training "
-            "on heads, with intervals that leave out zero."]
+    lost, gained = mean["lost_told"], mean["gained_told"]
+    return [f"Trained on face swaps, detectors reach a mean {text(metric)} of {decimal(lost.first_value)} on swaps and "
+            f"{decimal(lost.second_value)} on talking heads: {say(lost, 'a loss of', 'a gain of', f'a loss {OPEN},')} "
+            f"{lost.size}{text(lost.without)}. Trained on talking heads they reach {decimal(gained.first_value)} on "
+            f"those: {say(gained, 'a gain of', 'a loss of', f'a gain {OPEN},')} {gained.size}{text(gained.without)}.",
+            f"By {text(metric)}, {_counted(own, 'lost', 'lose')} from swaps to heads, "
+            f"{_counted(own, 'gained', 'gain')} by training on heads."]
+
+
+def _counted(own: pd.DataFrame, kind: str, verb: str) -> str:
+    """'3 of 4 detectors lose (TALL by 0.20 (0.10 to 0.30), …)', each marked, those that cannot be told too."""
+    known = {row["detector"]: row[f"{kind}_told"] for _, row in own.iterrows() if row[f"{kind}_told"].known}
+    above = [mark(f"{text(d)} by {one.size}", [one]) for d, one in known.items() if one.above]
+    others = [say(one, "", f"not {text(d)}", f"of {text(d)} it {OPEN}") for d, one in known.items() if not one.above]
+    return (f"{len(above)} of {len(known)} detectors {verb}" + (f" ({', '.join(above)})" if above else "")
+            + (f" ({', '.join(others)})" if others else ""))
 
 
 def _html(results: Results, rows: pd.DataFrame) -> str:
@@ -133,15 +148,17 @@ def _levels(row: dict) -> list[str]:
 def _differences(row: dict) -> list[str]:
     cells = []
     for kind in ("lost", "gained"):
-        cells += [f'<td data-value="{row[kind]:.6g}">{decimal(row[kind])}</td>' if not math.isnan(row[kind])
-                  else tables.plain(math.nan),
-                  tables.plain(f"{decimal(row[f'{kind}_lo'])} to {decimal(row[f'{kind}_hi'])}")]
+        told = row[f"{kind}_told"]
+        shown = say(told, *(f"<b>{decimal(told.difference)}</b>",) * 2, decimal(told.difference))
+        cells += [f'<td data-value="{told.difference:.6g}">{shown}</td>' if told.known else tables.plain(math.nan),
+                  tables.plain(told.interval)]
     return cells
 
 
 def _notes(rows: pd.DataFrame, said: Sequence[str]) -> list[str]:
     return [*said, f"Lost: {KINDS['lost']}. Gained: {KINDS['gained']}. Both differences are taken draw by draw over "
-            "the same resampled clips, so their intervals are paired; controls are not in the mean.",
+            "the same resampled clips, so their intervals are paired; controls are not in the mean. Bold: the interval "
+            "leaves out zero.",
             f"Every test has the same {int(rows['n_real'].min())} reals. The paper takes it as known that detectors "
             "are near perfect on face swaps; it prints no number for them, nor for such a fit on talking heads.",
             *([f"{tables.UNRESOLVABLE}: the reals are too few for this false-positive rate."]

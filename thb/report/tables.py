@@ -7,14 +7,29 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from thb.errors import printable
 from thb.report.classes import level
 
 NONE, UNRESOLVABLE = "—", "⊘"
 _TEXT = ' class="text"'
 
 
+# What HTML, Markdown or MyST take for more than a letter: anywhere, at the edge of a word, at the start of a line.
+_MARKS = re.compile(r"[&<>\"'`*~$#|\\{}\[\]]|(?<![^\W_])_|_(?![^\W_])|^[-+%:=(]|^\d{1,9}[.)](?=\s|$)")
+
+_SPACES = re.compile(r"[ \t\r\n]+")      # the typographic ones stay
+
+
 def text(value: object) -> str:
-    return html.escape(str(value), quote=True)
+    """Words shown as they are typed, in HTML (attributes too) and in Markdown alike: one line, and nothing but words.
+
+    What could be taken for markup is written as character references, which neither language reads as markup.
+    """
+    return _MARKS.sub(_referred, printable(_SPACES.sub(" ", str(value)).strip(" ")))
+
+
+def _referred(mark: re.Match) -> str:
+    return "".join(c if c.isalnum() else html.escape(c) if c in "&<>\"'" else f"&#{ord(c)};" for c in mark[0])
 
 
 def without_tags(words: str) -> str:

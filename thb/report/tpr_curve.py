@@ -14,8 +14,7 @@ from matplotlib.lines import Line2D
 from thb import metrics, protocols
 from thb.errors import DataError, ParamsError, unknown
 from thb.measure import draws, tested
-from thb.records import SCORE_COLUMNS, read_csv
-from thb.report import dots, means, style, tables
+from thb.report import dots, means, style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 from thb.report.shifts import SHIFTS, Mean
@@ -87,7 +86,7 @@ def _curve(results: Results, detector: str, names: Sequence[str]) -> Iterator[di
 def _counts(results: Results, detector: str, names: Sequence[str]) -> Iterator[list[metrics.Counts]]:
     """For each trial its fits' counts, in every draw; an empty list where none of its fakes was scored."""
     for trial in protocols.trials(results.params, list(names)):
-        parts = [tested(read_csv(results.paths.scores(detector, fit), SCORE_COLUMNS),
+        parts = [tested(vouched.scores(results.paths, results.params, detector, fit),
                         results.params.protocols[trial.protocol], trial.generator) for fit in trial.fits]
         yield [_count(results, reals, fakes) for reals, fakes in parts if len(fakes)]
 
@@ -199,6 +198,7 @@ def _draw(results: Results, rows: pd.DataFrame, palette: str) -> Figure:
             _points(ax, own[own["printed"].notna()], colour[label], APART ** (i - (len(colour) - 1) / 2))
         ax.set(xscale="log", xlim=(LOWEST / 1.3, 1), ylim=(-0.03, 1.03), ylabel="mean TPR (share of fakes, 0 to 1)",
                xlabel="FPR (share of reals accused, logarithmic)", title="Fakes caught against reals accused")
+        style.powers(ax.xaxis)
         ax.grid(axis="y")
         figure.legend(handles=_legend(colour), loc="outside lower center", ncols=3, columnspacing=1.2)
     return figure

@@ -13,7 +13,8 @@ import pandas as pd
 from thb import metrics, protocols
 from thb.errors import DataError, ParamsError, unknown
 from thb.measure import tested
-from thb.records import SCORE_COLUMNS, read_csv
+from thb.records import read_csv
+from thb.report import vouched
 from thb.report.results import MEAN, Entrant, Results
 
 BEFORE, AFTER, SURE, THRESHOLD = "P1", "P3", 0.9, 0.5
@@ -71,7 +72,7 @@ def is_score(value: object) -> bool:
 
 def _of(results: Results, entrant: Entrant, generators: list[str], asked: tuple, printed: dict) -> list[dict]:
     """One entrant's rows: a generator each, then all together."""
-    scores = cache(lambda fit: read_csv(results.paths.scores(entrant.key, fit), SCORE_COLUMNS))
+    scores = cache(lambda fit: vouched.scores(results.paths, results.params, entrant.key, fit))
     joined = {g: _joined(results, scores, g, asked) for g in generators} if entrant.key else {}
     theirs = [printed.get((entrant.printed, results.label(g)), (NAN, NAN, NAN)) for g in generators]
     head = {"detector": entrant.label, "control": entrant.control,

@@ -47,7 +47,7 @@ def _hardest(results: Results, rows: pd.DataFrame) -> list[str]:
             continue
         first = printed.loc[printed["printed_drop_percent"].idxmax()]
         lines.append(f"The paper counted this for {tables.text(detector)} on {len(printed)} generators and found "
-                     f"{results.label(first['generator'])} the worst ({first['printed_misses']:.0f} of "
+                     f"{tables.text(results.label(first['generator']))} the worst ({first['printed_misses']:.0f} of "
                      f"{first['printed_sure_hits']:.0f}). Here {tables.text(detector)} loses {_share(first)} there"
                      f"{_worst_here(results, own)}.")
     return lines
@@ -58,7 +58,7 @@ def _worst_here(results: Results, own: pd.DataFrame) -> str:
     if not known["drop_percent"].gt(0).any():
         return ""
     worst = known.loc[known["drop_percent"].idxmax()]
-    return f"; most is lost on {results.label(worst['generator'])}: {_share(worst)}"
+    return f"; most is lost on {tables.text(results.label(worst['generator']))}: {_share(worst)}"
 
 
 def _share(row: dict | pd.Series) -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from thb.clip_store import read_clips
 from thb.errors import DataError
 from thb.params import Params, Source
 from thb.paths import Paths
-from thb.records import ERROR, MISSING, OK, read_clips, read_csv
+from thb.records import ERROR, MISSING, OK, read_csv
 from thb.sources import layout
 
 COLUMNS = ["source", "split", "listed", "found", "missing", "unlisted", "damaged"]
@@ -24,7 +25,8 @@ def rows(paths: Paths, params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
     tables, faults = [], {}
     for name, source in params.sources.items():
         try:
-            tables.append(_marked(paths, name, pd.DataFrame(layout.list_clips(paths, name, source))))
+            tables.append(pd.DataFrame(layout.list_clips(paths, name, source)))
+            tables[-1] = _marked(paths, params, name, tables[-1])
         except DataError as e:
             faults[name] = str(e)
         if params.active.corpus == "hub" and (why := layout.without_clips(paths, source)):
@@ -37,10 +39,10 @@ def _all_missing(paths: Paths, source: Source) -> str:
     return f"; all {number} of the release are missing" if number else ""
 
 
-def _marked(paths: Paths, name: str, table: pd.DataFrame) -> pd.DataFrame:
+def _marked(paths: Paths, params: Params, name: str, table: pd.DataFrame) -> pd.DataFrame:
     if table.empty or not (paths.clips(name) / "clips.parquet").is_file():
         return table
-    prepared = read_clips(paths, name)
+    prepared = read_clips(paths, params, name)
     damaged = table["clip"].isin(prepared.loc[prepared["status"] == ERROR, "clip"]) & (table["status"] == OK)
     return table.assign(status=table["status"].mask(damaged, ERROR))
 
@@ -66,12 +68,11 @@ def _counts(part: pd.DataFrame) -> dict[str, int]:
 
 
 def compare(params: Params, counts: pd.DataFrame, published: Path) -> pd.DataFrame:
-    """COMPARED: clips found here (listed, of reals) against Table 4 and against the release as it is today."""
+    """COMPARED: clips found here against Table 4 and against the release as it is today."""
     printed, released = _table4(published), _released(published)
     out = []
     for name, source in params.sources.items():
-        own = counts[counts["source"] == name].set_index("split")
-        own = own["listed" if source.role == "real" else "found"]
+        own = counts[counts["source"] == name].set_index("split")["found"]
         parts = {LEARNT: own.reindex(["train", "val"]).sum(), "test": own.get("test", 0)}
         theirs = {part: (parts[part], n) for part, n in printed.get(source.printed, {}).items()}
         theirs |= {RELEASED: (sum(parts.values()), released[source.printed])} if source.printed in released else {}

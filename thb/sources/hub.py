@@ -6,12 +6,21 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
-from huggingface_hub import HfApi, get_session, get_token, hf_hub_url, is_offline_mode, set_client_factory
+from huggingface_hub import (
+    HfApi,
+    get_session,
+    get_token,
+    hf_hub_url,
+    hf_raise_for_status,
+    is_offline_mode,
+    set_client_factory,
+)
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils import build_hf_headers
 from huggingface_hub.utils import logging as hub_logging
@@ -24,6 +33,8 @@ T = TypeVar("T")
 
 KIND = "dataset"
 DENIED = (401, 403)
+CONNECT = 8.0           # seconds at most until somebody answers at all: nobody at the address is soon known
+HURRIED = 1             # retries where the user's own copy stands in, if the Hub cannot be reached
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -59,11 +70,31 @@ class Hub:
     def name(self) -> str:
         return f"dataset {self.settings.repo} on {urlsplit(self.api.endpoint).hostname}"
 
-    def listing(self) -> list[HubFile]:
-        """Every file of the revision, sorted by path; names are checked."""
-        tree = self._ask(lambda: [entry for entry in self.api.list_repo_tree(
-            self.settings.repo, recursive=True, revision=self.revision, repo_type=KIND) if hasattr(entry, "blob_id")])
-        return checked([HubFile(f.path, f.size, f.lfs.sha256 if f.lfs else "", f.blob_id) for f in tree])
+    @property
+    def identity(self) -> str:
+        """Who is asked for what: another endpoint may list other files under the same revision."""
+        return f"{self.api.endpoint} {self.settings.repo} {self.revision}"
+
+    def listing(self, hurried: bool) -> list[HubFile]:
+        """Every file of the revision, sorted by path; names are checked. Who is `hurried` hardly tries again.
+
+        The library's own listing tries each page again by itself, for minutes and in silence.
+        """
+        page: str | None = f"{self.api.endpoint}/api/{KIND}s/{self.settings.repo}/tree/{self.revision}?recursive=true"
+        files: list[HubFile] = []
+        while page:
+            found, page = self._ask(partial(self._page, page), HURRIED if hurried else self.settings.retries)
+            files += found
+        return checked(files)
+
+    def _page(self, url: str) -> tuple[list[HubFile], str | None]:
+        """Some files, and where the next ones are; nobody but the endpoint is told the token."""
+        at_home = urlsplit(url).netloc == urlsplit(self.api.endpoint).netloc
+        answer = get_session().get(url, headers=build_hf_headers(token=None if at_home else False))
+        hf_raise_for_status(answer)
+        files = [HubFile(entry["path"], entry["size"], entry["lfs"]["oid"] if entry.get("lfs") else "", entry["oid"])
+                 for entry in answer.json() if entry["type"] == "file"]
+        return files, answer.links.get("next", {}).get("url")
 
     def newest(self) -> str:
         """The commit that the main branch is at; asked once, and '' where nobody answers."""
@@ -97,10 +128,10 @@ class Hub:
             return f"the Hub answers {fault.response.status_code}{denied}"
         return str(fault) if isinstance(fault, Short) else f"no connection ({type(fault).__name__})"
 
-    def _ask(self, question: Callable[[], T]) -> T:
+    def _ask(self, question: Callable[[], T], retries: int) -> T:
         self._refuse_offline()
         try:
-            return persist(question, self.settings.retries, self.pause, self.settings.pause)
+            return persist(question, retries, self.pause, self.settings.pause)
         except httpx2.TransportError as fault:
             raise Unreachable(f"{self.name} cannot be reached: {self.why(fault)}") from None
         except httpx2.HTTPError as fault:
@@ -147,6 +178,6 @@ def _check_token(token: str) -> None:
 def _client(timeout: float) -> httpx2.Client:
     """The client that the library asks with: none of its requests waits longer than `timeout` seconds for a byte."""
     def limit(request: httpx2.Request) -> None:
-        request.extensions["timeout"] = httpx2.Timeout(timeout).as_dict()
+        request.extensions["timeout"] = httpx2.Timeout(timeout, connect=min(timeout, CONNECT)).as_dict()
 
     return httpx2.Client(event_hooks={"request": [limit]}, follow_redirects=True, timeout=timeout)

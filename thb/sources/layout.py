@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
+from difflib import SequenceMatcher
+from pathlib import Path, PurePosixPath
 
 from thb.errors import DataError
 from thb.params import Source
@@ -33,6 +34,8 @@ class ClipRow:
 
 
 FAKES = ("generator", "unseen")      # roles whose clips the release itself holds
+DRIVER = f"<YouTube id of {names.YOUTUBE_LENGTH} characters>"
+ALIKE = 0.75        # from which two folders' names may be one that was mistyped
 ROW_COLUMNS = [field.name for field in fields(ClipRow)]
 
 
@@ -61,10 +64,36 @@ def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
     if source.role in FAKES:
         return []
     listed = real_split(paths, _block(source))
-    files = [file for file in _files(paths, source.folder, optional=True) if _stem(file)]
+    files = [file for file in _files(paths, source.folder, optional=True) if _is_mp4(file) and not file.is_dir()]
     if source.role == "swap":   # one whose name says nothing is a row with that reason already
         files = [file for file in files if names.parse_swap(file.stem)]
     return [file.name for file in files if _listed_as(source, file.stem) not in listed]
+
+
+def mistaken(paths: Paths, sources: Mapping[str, Source]) -> list[tuple[str, str]]:
+    """Folders below data/raw that no source reads, though their names are nearly one's: each with the one it may be."""
+    expected = {PurePosixPath(source.folder) for source in sources.values()}
+    passed = {folder for source in expected for folder in [source, *source.parents]}
+    found = []
+    for place in sorted({folder.parent for folder in passed if folder.name}):
+        for folder in sorted((paths.raw / place).glob("*/")):
+            strange, known = place / folder.name, [one for one in passed if one.parent == place]
+            if strange not in passed and (meant := _nearest(strange, known, expected)):
+                found.append((str(strange), str(meant)))
+    return found
+
+
+def _nearest(strange: PurePosixPath, beside: Iterable[PurePosixPath],
+             sources: Iterable[PurePosixPath]) -> PurePosixPath | None:
+    """The source that bears the same name in another place, else the folder beside it whose name is most alike."""
+    here = [one for one in sorted(sources) if one.name == strange.name]
+    likeness = {one: SequenceMatcher(None, _letters(one), _letters(strange)).ratio() for one in sorted(beside)}
+    best = max(likeness, key=likeness.get)
+    return here[0] if here else best if likeness[best] >= ALIKE else None
+
+
+def _letters(folder: PurePosixPath) -> str:
+    return "".join(c for c in folder.name.casefold() if c.isalnum())
 
 
 def sound_file(paths: Paths, row: dict[str, object]) -> Path:
@@ -92,7 +121,7 @@ def _generator_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow
     for split in SPLITS:
         for file in _files(paths, f"{source.folder}/{split}", optional=True):
             row = _row(paths, name, source, file, split, names.parse_fake(_stem(file), generator),
-                       f"<5 digits>--<driver>_<n>--{generator}.mp4")
+                       f"<5 digits>--{DRIVER}_<n>--{generator}.mp4")
             yield _once(row, seen)
     for stray in _files(paths, source.folder):
         if stray.name not in SPLITS:
@@ -103,17 +132,20 @@ def _unseen_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
     """fake/additional_dataset/<Gen>/…: for testing only."""
     for file in _files(paths, source.folder):
         yield _row(paths, name, source, file, "test", names.parse_unseen(_stem(file)),
-                   "<5 digits>-<driver>_<n>.mp4 or <5 digits>.mp4")
+                   f"<5 digits>-{DRIVER}_<n>.mp4 or <5 digits>.mp4")
 
 
 def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
-    """What the release's list names, wherever the user's own copy has it."""
+    """What the release's list names, wherever the user's own copy has it, as .mp4 or .MP4."""
+    folder, files = paths.clip_folder(source.folder), _files(paths, source.folder, optional=True)
+    copies = {file.stem: file for file in sorted(files, key=lambda file: file.suffix == ".mp4") if _is_mp4(file)}
+    others = {file.stem: file.name for file in files if not _is_mp4(file)}
     for stem, split in real_split(paths, _block(source)).items():
-        file = paths.clip_folder(source.folder) / f"{stem}.mp4"
+        file = copies.get(stem, folder / f"{stem}.mp4")
         row = _row(paths, name, source, file, split, names.parse_real(stem),
                    "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
-        there = row.status != OK or file.exists()
-        yield row if there else replace(row, status=MISSING, reason="listed, but not in its folder")
+        there, near = row.status != OK or file.exists(), f", which has {others[stem]}" if stem in others else ""
+        yield row if there else replace(row, status=MISSING, reason=f"listed, but not in its folder{near}")
 
 
 def _swap_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
@@ -183,6 +215,11 @@ def _files(paths: Paths, folder: str, optional: bool = False) -> list[Path]:
 def _stem(file: Path) -> str:
     """The name without .mp4; '' for anything else, which then parses as nothing."""
     return file.stem if file.suffix == ".mp4" and not file.is_dir() else ""
+
+
+def _is_mp4(file: Path) -> bool:
+    """Whether it is one by its name, which a user's own copy may write in capitals."""
+    return file.suffix.lower() == ".mp4"
 
 
 def _below_raw(paths: Paths, source: Source, file: Path) -> str:

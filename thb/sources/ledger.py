@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from types import TracebackType
 
 from thb.errors import DataError
 from thb.paths import Paths
 from thb.records import LOCAL, MANIFEST_COLUMNS, read_rows, write_rows
-from thb.sources.hub import HubFile, checked
+from thb.sources.hub import Hub, HubFile, checked
 
 SEEN_COLUMNS = ("path", "bytes", "changed", "sha256", "listed")     # changed: nanoseconds; listed: the Hub's hash
 LISTING_COLUMNS = ("path", "bytes", "sha256", "blob")
@@ -56,22 +57,24 @@ def listed(file: HubFile) -> str:
     return file.sha256 or file.blob
 
 
-def kept_listing(paths: Paths, revision: str) -> list[HubFile]:
-    """The Hub's listing of a commit, which cannot change, as an earlier run wrote it down; [] if none did."""
-    rows = read_rows(_listing_file(paths, revision), LISTING_COLUMNS)
+def kept_listing(paths: Paths, hub: Hub) -> list[HubFile]:
+    """This Hub's listing of a commit, which cannot change, as an earlier run wrote it down; [] if none did."""
+    file = _listing_file(paths, hub)
     try:
-        return checked(HubFile(row["path"], int(row["bytes"]), row["sha256"], row["blob"]) for row in rows)
+        return checked(HubFile(row["path"], int(row["bytes"]), row["sha256"], row["blob"])
+                       for row in read_rows(file, LISTING_COLUMNS))
     except ValueError as fault:
-        raise DataError(f"{_listing_file(paths, revision).name} is damaged ({fault}); remove it") from None
+        raise DataError(f"{file.name} is damaged ({fault}); remove it") from None
 
 
-def keep_listing(paths: Paths, revision: str, files: list[HubFile]) -> None:
+def keep_listing(paths: Paths, hub: Hub, files: list[HubFile]) -> None:
     write_rows([(file.path, file.bytes, file.sha256, file.blob) for file in files],
-               _listing_file(paths, revision), LISTING_COLUMNS)
+               _listing_file(paths, hub), LISTING_COLUMNS)
 
 
-def _listing_file(paths: Paths, revision: str) -> Path:
-    return paths.fetching / f"{revision}.csv"
+def _listing_file(paths: Paths, hub: Hub) -> Path:
+    """By its endpoint and dataset too: what one server lists says nothing of another's."""
+    return paths.fetching / f"{hub.revision}-{hashlib.sha256(hub.identity.encode()).hexdigest()[:12]}.csv"
 
 
 def _look(path: Path) -> tuple[str, str]:

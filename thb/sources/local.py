@@ -86,6 +86,6 @@ def _inside(params: Params, name: str) -> dict[str, str]:
 
 def _listing(folder: Path) -> pd.DataFrame:
     """NOTE_COLUMNS of the clips in a folder, sorted; empty where there is no such folder."""
-    files = sorted(folder.glob("*.mp4")) if folder.is_dir() else []
+    files = sorted(folder.glob("*.[mM][pP]4")) if folder.is_dir() else []
     rows = [(file.name, file.stat().st_size, int(file.stat().st_mtime)) for file in files if file.is_file()]
     return pd.DataFrame(rows, columns=NOTE_COLUMNS)

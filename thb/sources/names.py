@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 YOUTUBE_LENGTH = 11   # characters of a YouTube id
+VIDEO = re.compile(rf"[A-Za-z0-9_-]{{{YOUTUBE_LENGTH}}}")
 
 FAKE = re.compile(r"(?P<portrait>\d{5})--(?P<driver>.+_\d+)--(?P<generator>[A-Za-z0-9]+)")
 UNSEEN = re.compile(r"(?P<portrait>\d{5})-(?P<driver>.+_\d+)")
@@ -24,7 +25,10 @@ class Name(NamedTuple):
 
 
 def parse_fake(stem: str, folder: str) -> Name | None:
-    """`<ffhq5>--<driver>--<Gen>`, the generator as its folder is called; None where it does not fit."""
+    """`<ffhq5>--<driver>--<Gen>`, the generator as its folder is called; None where it does not fit.
+
+    A driver's video has an id of YouTube's length: of any other it is not known who moves the face.
+    """
     match = FAKE.fullmatch(stem)
     return _fake(match) if match and match["generator"] == folder else None
 
@@ -61,6 +65,9 @@ def with_dash(driver: str) -> str:
     return "-" + driver if len(video_of(driver)) == YOUTUBE_LENGTH - 1 else driver
 
 
-def _fake(match: re.Match[str]) -> Name:
-    driver = with_dash(match["driver"]) if "driver" in match.re.groupindex else ""
-    return Name(match["portrait"], driver, video_of(driver))
+def _fake(match: re.Match[str]) -> Name | None:
+    if "driver" not in match.re.groupindex:
+        return Name(match["portrait"], "", "")
+    driver = with_dash(match["driver"])
+    video = video_of(driver)
+    return Name(match["portrait"], driver, video) if VIDEO.fullmatch(video) else None

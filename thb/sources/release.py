@@ -59,7 +59,7 @@ class Release:
         """The files that stages read: as the Hub lists them, else as far as the user's own copy has them."""
         mine = own_copy.listing(self.own, self.params) if self.own else []
         try:
-            whole = kept_listing(self.paths, self.hub.revision) or self._asked()
+            whole = kept_listing(self.paths, self.hub) or self._asked(hurried=bool(mine))
         except Unreachable as fault:
             if not mine:
                 raise
@@ -70,9 +70,9 @@ class Release:
             raise DataError(f"revision {self.hub.revision} holds none of the folders under `sources` in params.yaml")
         return files + self._only_mine(mine, files)
 
-    def _asked(self) -> list[HubFile]:
-        files = self.hub.listing()
-        keep_listing(self.paths, self.hub.revision, files)
+    def _asked(self, hurried: bool) -> list[HubFile]:
+        files = self.hub.listing(hurried)
+        keep_listing(self.paths, self.hub, files)
         return files
 
     def _report_newer(self) -> None:

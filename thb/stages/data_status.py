@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from thb import protocols, splits
+from thb.errors import printable
 from thb.params import Params, Protocol
 from thb.paths import Paths
 from thb.records import OK
@@ -61,7 +62,9 @@ def _differences(compared: pd.DataFrame) -> list[list[object]]:
 def _say_sources(paths: Paths, params: Params, faults: dict[str, str]) -> None:
     """Where the real clips are looked for, and what keeps a source from being listed."""
     for name, why in faults.items():
-        print(f"  {name}: {why}")
+        print(f"  {name}: {printable(why)}")
+    for folder, meant in layout.mistaken(paths, params.sources):
+        print(f"  data/raw/{printable(folder)} is no source's folder, and is not read; is {meant} meant?")
     if params.active.corpus == "mini":
         return
     print(f"  sound: {layout.sound_generation(paths)}")
@@ -69,7 +72,7 @@ def _say_sources(paths: Paths, params: Params, faults: dict[str, str]) -> None:
     for name in params.of_role("real", "swap"):
         folder = params.source(name).folder
         said = local.origin(params, folder)
-        where = f"in {paths.clip_folder(folder)}, named by {said}" if said else _unnamed(params, folder)
+        where = f"in {printable(paths.clip_folder(folder))}, named by {said}" if said else _unnamed(params, folder)
         print(f"  {name}: {where}")
         if said and not local.is_noted(paths, folder):
             print(f"  {name}: the folder is not as the last `thb fetch` saw it; run that again to take it in")

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
-from thb import clip, faces
-from thb.errors import DataError, ParamsError
+from thb import clip, faces, own_videos
+from thb.clip_store import ClipStore
+from thb.errors import DataError, ThbError, printable
 from thb.judges import Judge, appoint
 from thb.params import Params, Store
 from thb.paths import Paths
 from thb.pictures import measured
-from thb.records import NO_AUDIO, OK, ClipStore, write_atomic, write_json
+from thb.records import OK, write_atomic
 from thb.roster import soundless_marked
 
-AT_ONCE = 16            # clips in memory
 STRIP_FRAMES = 8        # at most, in a heat-map strip
-SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"}
 SOURCE = "own"
+SEED = 0                # any: scoring draws nothing
+
+Reading = tuple[Store, str]     # what is kept of a clip, and what finds the face
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Request:
     videos: Sequence[Path]          # files, and folders to be searched
     detectors: Sequence[str]        # none: every network that has weights of the fit
     fit: str
-    finder: str
+    finder: str                     # empty: as the weights were trained, where that works on any video
     cam: Path | None                # a folder for heat-map strips
     json: str                       # a file, `-` for stdout, or empty
 
@@ -46,124 +48,130 @@ class Findings:
 
     results: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
+    finished: bool = False          # whether every file had its turn
 
-    def skip(self, file: str, detector: str | None, reason: str) -> None:
-        self.skipped.append({"file": file, "detector": detector, "reason": reason})
-        tqdm.write(f"thb: {file}: {f'{detector}: ' if detector else ''}{reason}", file=sys.stderr)
+    def skip(self, file: Path, reason: str, detector: str | None = None) -> None:
+        self.skipped.append({"file": str(file), "detector": detector, "reason": reason})
+        _warn(file, f"{f'{detector}: ' if detector else ''}{reason}")
 
 
 def run(paths: Paths, params: Params, request: Request) -> None:
-    """Score every video with every detector; print a table, and write JSON and strips where asked to."""
-    find = faces.finder(request.finder, paths, params.nets)
-    if request.cam and request.cam.exists() and not request.cam.is_dir():
-        raise ParamsError(f"--cam {request.cam} is a file; name a folder")
-    judges, found = appoint(paths, params, request.detectors, request.fit), Findings()
-    files = list(dict.fromkeys(_files(request.videos, found)))
-    for clips in _prepared(files, request.finder, find, params.active.store, found):
-        _score(judges, _store(clips, params.active.store), params, request, _strip_names(files), found)
-    place = {str(file): i for i, file in enumerate(files)}
-    found.results.sort(key=lambda result: place[result["file"]])
-    _tell(judges, params.metrics.first_fpr, request, found)
+    """Score every video with every detector; print a table, and write JSON and strips where asked to.
+
+    Each clip is scored as soon as it is read, and what was found is told whatever ends the run.
+    """
+    found = Findings()
+    judges = appoint(paths, request.detectors, request.fit, request.finder, params.metrics)
+    finders = {judge.finder: faces.finder(judge.finder, paths, params.nets) for judge in judges}
+    files = own_videos.listed(request.videos, found.skip)
+    own_videos.check_targets(request.cam, request.json, files)
+    ends = {judge.name: f"--{judge.name}-{request.fit}.png" for judge in judges}
+    names = own_videos.strip_names(files, max(ends.values(), key=len))
+    try:
+        for file in tqdm(files, desc="detect", unit="clip", disable=None):
+            strips = {name: request.cam / (names[file] + end) for name, end in ends.items()} if request.cam else {}
+            _examine(file, judges, finders, request.fit, strips, found)
+        found.finished = True
+    finally:
+        _tell(judges, request, found)
     if not found.results:
-        first = found.skipped[0]
-        raise DataError(f"nothing could be scored; first: {first['file']}: {first['reason']}")
+        raise DataError("nothing could be scored")
 
 
-# ---- which files ------------------------------------------------------------------------------------
+# ---- one clip ---------------------------------------------------------------------------------------
 
-def _files(named: Sequence[Path], found: Findings) -> Iterator[Path]:
-    """Files as they are named, and every video below a named folder, in order."""
-    for path in named:
-        if not path.is_dir():
-            yield path
-            continue
-        below = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-        if not below:
-            found.skip(str(path), None, f"no video below it (looked for {', '.join(sorted(SUFFIXES))})")
-        yield from below
-
-
-def _prepared(files: list[Path], finder: str, find: faces.FaceFinder, store: Store,
-              found: Findings) -> Iterator[list[clip.Prepared]]:
-    """Clips that can be scored, a few at a time; the others are named."""
-    held: list[clip.Prepared] = []
-    for file in tqdm(files, desc="detect", unit="clip", disable=None):
-        row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
-        done = clip.prepare(row, file, finder, find, store)
-        if done.frames is None:
-            found.skip(str(file), None, str(done.row["reason"]))
-        elif not done.row["face_share"]:
-            found.skip(str(file), None, f"no face found (finder {finder})")
-        else:
-            held.append(done)
-        if len(held) == AT_ONCE:
-            yield held
-            held = []
-    if held:
-        yield held
-
-
-def _store(clips: list[clip.Prepared], store: Store) -> ClipStore:
-    """These clips in memory, as `prepare` would have put them on disk."""
-    rows = clip.table([{**c.row, "row": i} for i, c in enumerate(clips)])
-    mel = np.full((len(clips), max(1, rows["mel_frames"].max()), store.sound.mels), np.nan, np.float16)
-    for padded, one in zip(mel, clips, strict=True):
-        padded[:len(one.mel)] = one.mel
-    return ClipStore(rows, {SOURCE: np.stack([c.frames for c in clips])},
-                     {SOURCE: np.stack([c.times for c in clips])}, {SOURCE: mel},
-                     store.sound.hop_seconds, store.windows, store.run)
-
-
-# ---- scoring ----------------------------------------------------------------------------------------
-
-def _score(judges: list[Judge], store: ClipStore, params: Params, request: Request, strips: dict[str, str],
-           found: Findings) -> None:
+def _examine(file: Path, judges: list[Judge], finders: Mapping[str, faces.FaceFinder], fit: str,
+             strips: Mapping[str, Path], found: Findings) -> None:
+    """Read a clip once for all judges that read it alike, and score it."""
+    readings: dict[str, tuple[Reading, list[Judge]]] = {}
     for judge in judges:
-        rows = soundless_marked(store.rows, judge.model.hears)
-        for silent in rows[rows["status"] == NO_AUDIO].itertuples():
-            found.skip(silent.clip, judge.name, "no sound" if silent.reason == "it has no sound" else silent.reason)
-        rows = rows[rows["status"] == OK]
-        if not len(rows):
+        readings.setdefault(repr((judge.store, judge.finder)), ((judge.store, judge.finder), []))[1].append(judge)
+    for (store, finder), panel in readings.values():
+        row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
+        done = clip.prepare(row, file, finder, finders[finder], store)
+        if done.frames is None:
+            return found.skip(file, str(done.row["reason"]))
+        if not done.row["face_share"]:
+            names = [None] if len(readings) == 1 else [judge.name for judge in panel]
+            for name in names:
+                found.skip(file, f"no face found (finder {finder})", name)
             continue
-        feed = _feed(judge, store, rows, params)
-        scores = _scores(judge, measured(store, rows, judge.model), feed)
-        for place, (file, score) in enumerate(zip(rows["clip"], scores, strict=True)):
-            cam = None
-            if request.cam and feed:
-                cam = request.cam / f"{strips[file]}--{judge.name}-{request.fit}.png"
-                _draw(judge, feed, place, cam, file, f"{judge.name}/{request.fit}   score {score:.4f}")
-            found.results.append({
-                "file": file, "detector": judge.name, "score": float(score), "threshold": judge.threshold,
-                "verdict": judge.verdict(score), "cam": str(cam) if cam else None})
+        for judge in panel:
+            try:
+                _score(judge, done, file, fit, strips.get(judge.name), found)
+            except ThbError as e:
+                found.skip(file, str(e), judge.name)
 
 
-def _feed(judge: Judge, store: ClipStore, rows: pd.DataFrame, params: Params) -> Any:
-    """The clips as a network takes them; None for a detector that is no network."""
+def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path | None, found: Findings) -> None:
+    """One judge's score of a clip, and its heat map if that is asked for."""
+    store = _store(done, judge.store)
+    rows = soundless_marked(store.rows, judge.model.hears)
+    (row,) = rows.itertuples()
+    if row.status != OK:
+        return found.skip(file, "no sound" if row.reason == "it has no sound" else row.reason, judge.name)
+    if row.n_frames < judge.frames_needed:
+        return found.skip(file, f"it has {row.n_frames} {'frame' if row.n_frames == 1 else 'frames'}, and one unit of "
+                                f"{judge.name} needs {judge.frames_needed}", judge.name)
+    feed = _feed(judge, store)
+    score = _scored(judge, store, feed)
+    result = {"file": str(file), "detector": judge.name, "score": score, "threshold": judge.bar, "finder": judge.finder,
+              "verdict": judge.verdict(score), "holds_for": judge.holds_for, "remark": _which(done.face), "cam": None}
+    found.results.append(result)
+    if strip and feed:
+        try:
+            _draw(judge, feed, strip, file, f"{judge.name}/{fit}   score {score:.4f}")
+            result["cam"] = str(strip)
+        except ThbError as e:
+            _warn(file, f"{judge.name}: no heat map: {e}")
+
+
+def _store(done: clip.Prepared, store: Store) -> ClipStore:
+    """This clip in memory, as `prepare` would have put it on disk."""
+    mel = done.mel if len(done.mel) else np.full((1, store.sound.mels), np.nan, np.float16)
+    return ClipStore(clip.table([{**done.row, "row": 0}]), {SOURCE: done.frames[None]}, {SOURCE: done.times[None]},
+                     {SOURCE: mel[None]}, store.sound.hop_seconds, store.windows, store.run)
+
+
+def _feed(judge: Judge, store: ClipStore) -> Any:
+    """The clip as a network takes it; None for a detector that is no network."""
     if judge.model.reads != "frames":
         return None
     from thb import loop
     from thb.feed import Feed
 
-    return Feed(store, rows, loop.prepare_torch(params.active.seed), judge.model)
+    return Feed(store, store.rows, loop.prepare_torch(SEED), judge.model)
 
 
-def _scores(judge: Judge, rows: pd.DataFrame, feed: Any) -> np.ndarray:
-    """float64 [n]."""
+def _scored(judge: Judge, store: ClipStore, feed: Any) -> float:
+    """A probability, or an error."""
     if feed is None:
-        scores = judge.model.score(rows)
+        (score,) = judge.model.score(measured(store, store.rows, judge.model))
     else:
         from thb import loop
 
-        scores = loop.score(judge.model, feed).numpy()
-    if len(bad := scores[~((scores >= 0) & (scores <= 1))]):
-        raise DataError(f"{judge.name} gives the score {bad[0]}, which is no number in [0, 1]")
-    return scores
+        (score,) = loop.score(judge.model, feed).numpy()
+    if not 0 <= score <= 1:
+        raise DataError(f"it gives the score {score}, which is no number in [0, 1]")
+    return float(score)
+
+
+def _which(face: faces.Faces) -> str:
+    """Which of several faces is scored; '' where there is one."""
+    if not face.others:
+        return ""
+    middle = (face.box[0] + face.box[2]) / 2
+    where = "left" if middle < 0.4 else "right" if middle > 0.6 else "middle"
+    return f"{1 + face.others} faces stay in it, and one is scored: the largest one, {_IN[where]}"
+
+
+_IN = {"left": "on the left", "right": "on the right", "middle": "in the middle"}
 
 
 # ---- heat maps --------------------------------------------------------------------------------------
 
-def _draw(judge: Judge, feed: Any, place: int, path: Path, file: str, words: str) -> None:
-    """One clip's first units, with the heat over each frame, as a PNG."""
+def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
+    """The clip's first units, with the heat over each frame, as a PNG."""
     import torch
 
     from thb.detectors.base import spans
@@ -172,49 +180,67 @@ def _draw(judge: Judge, feed: Any, place: int, path: Path, file: str, words: str
 
     network = judge.model
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
-    clips = feed.take(torch.tensor([place]), starts[:, :max(1, STRIP_FRAMES // network.length)], network.length)
+    clips = feed.take(torch.tensor([0]), starts[:, :max(1, STRIP_FRAMES // network.length)], network.length)
     hot = heat(network, clips)
     with style.look():
         figure = heat_strip.strip(*(np.concatenate(part) for part in (hot.pictures, hot.maps)),
-                                  clips.times.flatten().cpu().numpy(), file, words)
+                                  clips.times.flatten().cpu().numpy(), str(file), words)
     write_atomic(path, lambda part: style.save(figure, part, "png"))
-
-
-def _strip_names(files: list[Path]) -> dict[str, str]:
-    """A name a file, its own without the suffix; files of one name in several folders are numbered."""
-    names, met = {}, dict.fromkeys((f.stem for f in files), 0)
-    for file in files:
-        met[file.stem] += 1
-        names[str(file)] = file.stem + (f"-{met[file.stem]}" if met[file.stem] > 1 else "")
-    return names
 
 
 # ---- what is said -----------------------------------------------------------------------------------
 
-def _tell(judges: list[Judge], fpr: float, request: Request, found: Findings) -> None:
+def _warn(file: Path, words: str) -> None:
+    tqdm.write(f"thb: {printable(file)}: {printable(words)}", file=sys.stderr)
+
+
+def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
+    """What was found; a run that was broken off before its first score leaves an older JSON as it is."""
     if request.json != "-" and found.results:
-        print("\n".join(_table(judges, fpr, request.fit, found.results)))
-    if not request.json:
+        print("\n".join(_table(judges, request.fit, found.results)))
+    if not request.json or not (found.results or found.finished):
         return
-    told = {"fit": request.fit, "finder": request.finder, "fpr": fpr,
-            "detectors": {j.name: {"threshold": j.threshold, "caveats": list(j.caveats)} for j in judges},
-            "results": found.results, "skipped": found.skipped}
+    told = {"fit": request.fit, "finished": found.finished, "results": found.results, "skipped": found.skipped,
+            "detectors": {j.name: {"threshold": j.bar, "fpr": j.threshold.fpr if j.threshold else None,
+                                   "holds_for": j.holds_for, "finder": j.finder, "caveats": list(j.caveats)}
+                          for j in judges}}
+    text = _escaped(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False))
     if request.json == "-":
-        print(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False))
+        print(text)
     else:
-        write_json(told, Path(request.json))
+        write_atomic(Path(request.json), lambda part: part.write_text(text + "\n", encoding="utf-8"))
 
 
-def _table(judges: list[Judge], fpr: float, fit: str, results: list[dict[str, Any]]) -> Iterator[str]:
+def _escaped(text: str) -> str:
+    """JSON with what cannot be seen, or is no text at all, as JSON's own escapes: a reader gets the very name back."""
+    return "".join(c if c == "\n" or printable(c) == c else json.dumps(c)[1:-1] for c in text)
+
+
+def _table(judges: list[Judge], fit: str, results: list[dict[str, Any]]) -> Iterator[str]:
     """Aligned columns; each verdict carries the numbers of its caveats, which follow below."""
     notes = list(dict.fromkeys(caveat for j in judges for caveat in j.caveats))
-    marks = {j.name: ", ".join(str(notes.index(caveat) + 1) for caveat in j.caveats) for j in judges}
-    head = ("file", "detector", "score", f"threshold at FPR {fpr:.0%}", "verdict")
-    body = [(r["file"], f"{r['detector']}/{fit}", f"{r['score']:.4f}",
-             "–" if r["threshold"] is None else f"{r['threshold']:.4f}",
-             r["verdict"] + (f" [{marks[r['detector']]}]" if marks[r["detector"]] else "")) for r in results]
-    widths = [max(len(line[i]) for line in (head, *body)) for i in range(len(head))]
+    of = {j.name: j for j in judges}
+    head = ("file", "detector", "score", "threshold", "verdict")
+    body = [(printable(r["file"]), f"{r['detector']}/{fit}", f"{r['score']:.4f}", _bar(of[r["detector"]]),
+             _verdict(r, [notes.index(caveat) + 1 for caveat in of[r["detector"]].caveats])) for r in results]
+    widths = [max(_width(line[i]) for line in (head, *body)) for i in range(len(head))]
     for line in (head, *body):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        yield "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
     for number, note in enumerate(notes, 1):
         yield f"[{number}] {', '.join(j.name for j in judges if note in j.caveats)}: {note}"
+
+
+def _bar(judge: Judge) -> str:
+    return "–" if judge.bar is None else f"{judge.bar:.4f} at FPR {100 * judge.threshold.fpr:g}%"
+
+
+def _verdict(result: Mapping[str, Any], notes: Sequence[int]) -> str:
+    """The verdict, of which reals its bound holds, the numbers of its caveats, and what is odd about the clip."""
+    holds = f" (holds for {result['holds_for']})" if result["holds_for"] else ""
+    marks = f" [{', '.join(map(str, notes))}]" if notes else ""
+    return result["verdict"] + holds + marks + (f"; {result['remark']}" if result["remark"] else "")
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Chinese, Japanese and Korean letters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)

@@ -2,57 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
-from thb import metrics, protocols
-from thb.absence import left_out
+from thb import comparisons, metrics, origin, protocols, score_files
 from thb.errors import DataError
 from thb.measure import measure, nothing, resolvable
 from thb.params import Params
 from thb.paths import Paths
 from thb.protocols import Trial
 from thb.published import printed_cells, printed_value
-from thb.records import CELL_COLUMNS, OK, SCORE_COLUMNS, read_csv, write_csv, write_json
-from thb.sources import schemas
+from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, write_json
+from thb.score_files import ScoreFile
 
 
 def run(paths: Paths, params: Params) -> None:
     """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
     wanted = [(d, "all") for d in params.ablated] if paths.variant else (
         [(d, f) for d in params.detectors for f in params.fits])
-    scores = read_scores(paths, wanted)
-    absent = {**_without_scores(paths, wanted), **_without_reals(params, scores)}
+    files = {key: ScoreFile(paths, params, *key) for key in wanted}
+    left_out = {key: why for key, file in files.items() if (why := score_files.absent(file))}
+    scores = read_scores({key: file for key, file in files.items() if key not in left_out}, files.values())
+    absent = {**left_out, **_without_reals(params, scores)}
     evaluated = list(_evaluate(params, scores, absent))
     cells = pd.DataFrame(_cells(paths, params, evaluated))
+    paths.metrics.unlink(missing_ok=True)       # until all is written, nothing vouches for it
     write_csv(cells, paths.cells, CELL_COLUMNS)
-    write_json(summary(params, evaluated) | _reasons(absent), paths.metrics)
+    written = [paths.cells.name]
+    if not paths.variant:
+        write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS)
+        written.append(paths.comparisons.name)
+    read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
+    made_by = origin.of_cells(paths, params)
+    write_json(summary(params, evaluated) | _reasons(absent)
+               | origin.record(made_by, paths.results, written, scores=read), paths.metrics)
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
     if absent:
         print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
 
 
-def read_scores(paths: Paths, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], pd.DataFrame]:
-    """(detector, fit) -> score rows; exactly the files that params.yaml asks for, but for those left out."""
-    files = {key: paths.scores(*key) for key in wanted}
+def read_scores(files: Mapping[tuple[str, str], ScoreFile],
+                known: Collection[ScoreFile]) -> dict[tuple[str, str], pd.DataFrame]:
+    """(detector, fit) -> score rows, held against the corpus's clips; a file that is none of the `known` is refused."""
+    paths, params = (first := next(iter(known))).paths, first.params
     found = set((paths.results / "scores").glob("*/*.csv"))
-    if extra := sorted(found - set(files.values())):
+    if extra := sorted(found - {file.path for file in known}):
         raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
-    return {key: _read(path) for key, path in files.items() if not left_out(path)}
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """One file's scores, whoever wrote it."""
-    schemas.check_scores(path)
-    return read_csv(path, SCORE_COLUMNS)
-
-
-def _without_scores(paths: Paths, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """(detector, fit) -> why it was left out."""
-    return {key: why for key in wanted if (why := left_out(paths.scores(*key)))}
+    if not files:
+        return {}
+    clips = score_files.read_tested(paths, params)
+    return {key: score_files.read_against(file, clips) for key, file in files.items()}
 
 
 def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str]:

@@ -21,10 +21,12 @@ from thb.params import Params
 from thb.paths import Paths
 from thb.records import write_atomic
 from thb.report import provenance
+from thb.report.tables import text
 
 FILES = ("csv", "svg", "pdf", "png")
 TIMEOUT = 600  # seconds a cell may take
 START, TRIES = 60, 3  # seconds a kernel has to answer, and kernels that are tried
+ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
 MUTE = "Kernel didn't respond"
 QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
 
@@ -36,7 +38,8 @@ class OwnKernelManager(AsyncKernelManager):
 
     def _ip_default(self) -> str:
         """A folder of this kernel's own: by default kernels that start together in one place may take one socket."""
-        return str(Path(tempfile.mkdtemp(prefix="thb-")) / "kernel")
+        fits = len(os.fsencode(tempfile.gettempdir())) <= ROOM
+        return str(Path(tempfile.mkdtemp(prefix="thb-", dir=None if fits else "/tmp")) / "kernel")
 
     def cleanup_ipc_files(self) -> None:
         shutil.rmtree(Path(self.ip).parent, ignore_errors=True)
@@ -48,8 +51,7 @@ class OwnKernelManager(AsyncKernelManager):
 def run(paths: Paths, params: Params, name: str) -> None:
     """Write <name>.ipynb, .csv, .svg, .pdf and .png; the notebook last, so that it vouches for the rest."""
     entry = provenance.entry(params, name)
-    source = paths.notebooks / f"{entry['notebook']}.ipynb"
-    given = provenance.arguments(params, name)
+    source, given = _notebook(paths, name, entry["notebook"]), provenance.arguments(params, name)
     _check(source, name, given)
     paths.executed.mkdir(parents=True, exist_ok=True)
     executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
@@ -62,11 +64,16 @@ def run(paths: Paths, params: Params, name: str) -> None:
     print(f"{name} -> {paths.relative(paths.executed / name)}.ipynb")
 
 
+def _notebook(paths: Paths, name: str, kind: str) -> Path:
+    """One of the clone's own notebooks."""
+    known = {path.stem: path for path in sorted(paths.notebooks.glob("*.ipynb"))}
+    if kind not in known:
+        raise ParamsError(unknown(f"notebook in exhibits.{name}", kind, known))
+    return known[kind]
+
+
 def _check(source: Path, name: str, given: dict) -> None:
-    """The notebook exists and knows every parameter it is given."""
-    known = sorted(path.stem for path in source.parent.glob("*.ipynb"))
-    if source.stem not in known:
-        raise ParamsError(unknown(f"notebook in exhibits.{name}", source.stem, known))
+    """The notebook knows every parameter it is given."""
     accepted = set(papermill.inspect_notebook(str(source))) - {"save"}
     for key in given:
         if key not in accepted:
@@ -128,7 +135,7 @@ def settle(notebook: NotebookNode, name: str, record: dict) -> str:
     }
     for index, cell in enumerate(notebook.cells):
         _settle_cell(cell, index)
-    heading = ". ".join(filter(None, (provenance.number(name), facts["title"])))
+    heading = text(". ".join(filter(None, (provenance.number(name), facts["title"]))))
     notebook.cells[0].source = "\n".join([f"# {heading}", *notebook.cells[0].source.split("\n")[1:]])
     nbformat.validate(notebook)
     return nbformat.writes(notebook, version=4) + "\n"

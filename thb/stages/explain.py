@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from thb import attention, detectors, loop, protocols, showcase
+from thb import attention, loop, origin, protocols, score_files, showcase, weights
+from thb.clip_store import open_clips
 from thb.detectors.base import Clips, Network, fake_probability, spans
 from thb.errors import ParamsError, unknown
 from thb.feed import Feed
@@ -29,14 +30,12 @@ from thb.records import (
     POOLS,
     REGIONS,
     SANITY_COLUMNS,
-    SCORE_COLUMNS,
-    open_clips,
-    read_csv,
     write_csv,
     write_json,
 )
 from thb.regions import Atlas
 from thb.roster import roster, soundless_marked
+from thb.score_files import ScoreFile
 from thb.store import building
 
 BATCH = 8                   # clips
@@ -49,6 +48,7 @@ def run(paths: Paths, params: Params, detector: str) -> None:
     if detector not in params.explained:
         raise ParamsError(unknown("network in explained", detector, params.explained))
     own, reference = (_scores(paths, params, name) for name in (detector, params.explain.reference))
+    paths.pools(detector).with_suffix(".json").unlink(missing_ok=True)
     chosen, measured, shown = showcase.choose(params, detector, own, reference), [], {}
     atlas = Atlas(paths, params.active.store.windows, params.active.store.run)
     with building(paths.cams(detector)) as folder:
@@ -62,11 +62,22 @@ def run(paths: Paths, params: Params, detector: str) -> None:
         write_csv(pd.concat(measured), folder / "clips.csv", CAM_COLUMNS)
         write_json({**atlas.told(), "units": params.active.explain.units}, folder / "regions.json")
         _write_panels(chosen, shown, folder)
+        names = sorted(file.name for file in folder.iterdir())
+    origin.write_maps(paths, params, detector, names, scores=_read(paths, params, {detector, params.explain.reference}))
+
+
+def _read(paths: Paths, params: Params, names: Iterable[str]) -> dict[str, str]:
+    """A hash of each score file that decided on what is shown."""
+    return {f"{name}/{fit}": origin.sha256(paths.scores(name, fit)) for name in sorted(names) for fit in _fits(params)}
+
+
+def _fits(params: Params) -> list[str]:
+    return [fit for fit in params.fits if fit != "ffpp"]
 
 
 def _scores(paths: Paths, params: Params, detector: str) -> dict[str, pd.DataFrame]:
     """The scores of every fit that some protocol tests by itself, face swaps aside."""
-    return {fit: read_csv(paths.scores(detector, fit), SCORE_COLUMNS) for fit in params.fits if fit != "ffpp"}
+    return {fit: score_files.read(ScoreFile(paths, params, detector, fit)) for fit in _fits(params)}
 
 
 # ---- a network and its clips ------------------------------------------------------------------------
@@ -93,11 +104,11 @@ class Subject:
 
 
 def _subject(paths: Paths, params: Params, detector: str, fit: str) -> Subject:
-    network = detectors.restore(paths.run(detector, fit) / "weights.safetensors", detector)
-    rows = soundless_marked(roster(paths, fit, ("val", "test")), network.hears)
+    network = weights.of_fit(paths, params, detector, fit).model
+    rows = soundless_marked(roster(paths, params, fit, ("val", "test")), network.hears)
     rows = rows[rows["status"] == OK].reset_index(drop=True)
     device = loop.prepare_torch(params.active.seed)
-    store = open_clips(paths, sorted(set(rows["source"])))
+    store = open_clips(paths, params, sorted(set(rows["source"])))
     return Subject(fit, network.to(device).eval(), rows, Feed(store, rows, device, network))
 
 

@@ -8,20 +8,24 @@ from threading import Lock
 
 from tqdm import tqdm
 
+from thb import origin
 from thb.params import Params
 from thb.paths import Paths
+from thb.records import write_json
 from thb.sources import lists
 from thb.sources.wanted import SOUND
 
 
 def run(paths: Paths, params: Params, verify: bool = False) -> None:
     """Render the embedded corpus, or download the published one; only this stage knows which it is."""
+    paths.raw_record.unlink(missing_ok=True)        # until all is there, nothing vouches for it
     if params.active.corpus == "mini":
         _render(paths, params)
     else:
         _download(paths, params, verify)
     if not paths.variant:       # whose reals are the main corpus's
         lists.note(paths, [params.source(name).printed for name in params.of_role("real")])
+    write_json(origin.record(origin.of_raw(paths, params), paths.raw, []), paths.raw_record)
 
 
 def _download(paths: Paths, params: Params, verify: bool) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from thb import nets, protocols, splits
+from thb import nets, origin, protocols, splits
+from thb.clip_store import open_clips
 from thb.errors import DataError
 from thb.identity import pairs
 from thb.identity.align import SIDE
@@ -19,7 +20,8 @@ from thb.identity.pairs import Faces, Nearest, Tally
 from thb.params import Params
 from thb.paths import Paths
 from thb.pool import cores, in_order
-from thb.records import LANDMARK_COLUMNS, OK, SPLIT_COLUMNS, read_clips, read_csv, write_json
+from thb.records import LANDMARK_COLUMNS, write_json
+from thb.roster import read_split
 
 CHUNK = 16          # clips that a process looks at in one go
 EXAMPLES = 5
@@ -41,8 +43,7 @@ def _check(paths: Paths, params: Params, name: str) -> None:
     entry, file = params.embedding(name), nets.weights(name, params.nets)
     network = Embedder(file, entry.mean, entry.scale)
     network.face(np.zeros((SIDE, SIDE, 3), np.uint8))       # one that cannot be run is refused at once
-    clips = pd.concat([read_clips(paths, source) for source in params.sources], ignore_index=True)
-    clips = clips[clips["status"] == OK].reset_index(drop=True)
+    clips = open_clips(paths, params, list(params.sources)).rows
     compared, why = _with_directions(clips, paths, params, network, name)
     report = {
         "net": name, "sha256": params.nets[name].sha256, "settings": params.identity_settings(name),
@@ -50,7 +51,7 @@ def _check(paths: Paths, params: Params, name: str) -> None:
         "compared": len(compared.rows), "left_out": {reason: _listed(left) for reason, left in why.items()},
         "pairs": _calibrated(compared, entry.same), "protocols": dict(_protocols(compared, paths, params, entry.same)),
     }
-    write_json(report, paths.identity(name))
+    write_json({**report, "made_by": asdict(origin.of_faces(paths, params, name))}, paths.identity(name))
     _say(report)
 
 
@@ -156,7 +157,7 @@ def _sides(compared: Compared, paths: Paths, params: Params, name: str) -> dict[
     for trial in protocols.trials(params, [name]):
         fakes, reals = protocols.fakes(rows, protocol, trial.generator), protocols.reals(rows, protocol)
         for fit in trial.fits if fakes.any() and reals.any() else ():
-            use = rows["clip"].map(read_csv(paths.split(fit), SPLIT_COLUMNS).set_index("clip")["use"])
+            use = rows["clip"].map(read_split(paths, params, fit).set_index("clip")["use"])
             tested = ((fakes | reals) & (use == splits.TEST)).to_numpy()
             before = found[fit][0] if fit in found else False
             found[fit] = tested | before, use.isin(splits.SEEN).to_numpy()

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from thb import clip, faces
+from thb import clip, clip_store, code, faces, origin
 from thb.clip import Prepared, Row
-from thb.errors import CoverageError, ParamsError
+from thb.errors import CoverageError, ParamsError, printable
 from thb.journal import Journal
 from thb.params import Net, Params, Store
 from thb.paths import Paths
@@ -32,7 +32,6 @@ BATCH = 16           # clips after which all is on the disk, and an interrupted 
 NAMED = 20           # unlisted files named in meta.json
 FIRST_REASONS = 3
 JOURNAL, SPOOL = "journal.jsonl", "mel.spool"       # in the folder of a run that is not finished
-CODE = ("audio.py", "clip.py", "faces", "media.py", "sampling.py", "video.py")      # what decides on a clip's pixels
 
 
 @dataclass(frozen=True)
@@ -55,16 +54,19 @@ def run(paths: Paths, params: Params, source: str) -> None:
     if source in paths.shared:
         raise ParamsError(f"source {source!r} is read from the main corpus; prepare it without --variant")
     profile = params.active
+    origin.check_raw(paths, params)
     faces.finder(profile.finder, paths, params.nets)   # one that is unknown, or has no weights, is refused at once
     listed = _listed(paths, params, source)
-    unlisted = [clip.legible(name) for name in layout.unlisted(paths, source, params.source(source))]
+    unlisted = [printable(name) for name in layout.unlisted(paths, source, params.source(source))]
     jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
     with resuming(paths.clips(source)) as part:
         pace = Pace(profile.workers or cores())
         table = _fill(part, jobs, profile.store, pace, source)
         _refuse_too_many(table, source, profile.max_failed_share)
         require(table, CLIP_COLUMNS, "clips.parquet").to_parquet(part / "clips.parquet", index=False)
-        write_json(_meta(table, source, params, unlisted), part / "meta.json")
+        made = origin.record(origin.of_store(paths, params, source), part, clip_store.FILES,
+                             raw=clip_store.raw_digest(paths, params, source))
+        write_json(_meta(table, source, params, unlisted) | made, part / clip_store.META)
         for unfinished in (JOURNAL, SPOOL):
             (part / unfinished).unlink()
     _report(table, source, unlisted, pace)
@@ -177,10 +179,8 @@ def _write_mel(part: Path, table: pd.DataFrame) -> None:
 def _key(jobs: list[Job]) -> str:
     """What every clip rests on: settings, code and the libraries that decode and look."""
     first = [(job.finder, job.store.model_dump(), [str(net) for net in job.nets.items()]) for job in jobs[:1]]
-    home = Path(clip.__file__).parent
-    files = [file for name in CODE for file in sorted([home / name, *(home / name).glob("*.py")]) if file.is_file()]
-    code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    return _digest([first, code, av.__version__, av.library_versions, cv2.__version__, np.__version__])
+    versions = [av.__version__, av.library_versions, cv2.__version__, np.__version__]
+    return _digest([first, code.digest("stages.prepare"), *versions])
 
 
 def _stamp(job: Job) -> str:
@@ -227,7 +227,12 @@ def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -
     counts = _counts(table)
     print(f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
           f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing")
-    if faceless := int(((table["status"] == OK) & (table["face_share"] == 0)).sum()):
+    ok = table[table["status"] == OK]
+    if len(silent := ok[ok["mel_frames"] == 0]):
+        damaged = int(silent["reason"].str.contains(f"{clip.NO_SOUND}: ", regex=False).sum())
+        why = f", in {damaged} of them as it is damaged" if damaged else ""
+        print(f"{source}: {len(silent)} of the {len(ok)} clips that are ok have no usable sound{why}")
+    if faceless := int((ok["face_share"] == 0).sum()):
         print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from thb import leakage, protocols, splits
+from thb import clip_store, leakage, origin, protocols, splits
+from thb.clip_store import read_clips
 from thb.errors import ProtocolError
 from thb.params import Params
 from thb.paths import Paths
@@ -19,8 +20,9 @@ from thb.records import (
     MISSING,
     OK,
     SPLIT_COLUMNS,
-    read_clips,
+    TESTED_COLUMNS,
     read_csv,
+    read_json,
     write_atomic,
     write_csv,
     write_json,
@@ -35,7 +37,9 @@ SPLIT_ORDER = ["train", "val", "test", ""]   # '': a file that lies in none of t
 def run(paths: Paths, params: Params) -> None:
     """Write every fit's split, the leakage report, and the corpus as it was found."""
     sources = _sources(params, paths)
-    clips = pd.concat([read_clips(paths, source) for source in sources], ignore_index=True)
+    clips = pd.concat([read_clips(paths, params, source) for source in sources], ignore_index=True)
+    for record in (paths.splits_record, paths.tested_record):      # until all is written, nothing vouches for it
+        record.unlink(missing_ok=True)
     write_csv(_corpus(clips, {s: params.source(s).role for s in sources}), paths.corpus, CORPUS_COLUMNS)
     write_csv(clips[clips["status"] != OK], paths.coverage, COVERAGE_COLUMNS)
     _copy_curation(paths)
@@ -49,8 +53,22 @@ def run(paths: Paths, params: Params) -> None:
     _judge(found, params)
     for fit, split in assigned.items():
         write_csv(split, paths.split(fit), SPLIT_COLUMNS)
+    write_csv(usable, paths.tested, TESTED_COLUMNS)
     _say_absent(absent, paths)
+    _vouch(paths, params, sources, assigned)
     _report(assigned, found)
+
+
+def _vouch(paths: Paths, params: Params, sources: list[str], fits: Iterable[str]) -> None:
+    """Beside the splits, and beside the tables in results/, what made them; there, what made the clips as well."""
+    made_by = origin.of_splits(paths, params)
+    tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in sources}
+    write_json(origin.record(made_by, paths.splits, [paths.split(fit).name for fit in fits], clips=tables),
+               paths.splits_record)
+    before = {"fetch": read_json(paths.raw_record)["made_by"] if paths.raw_record.is_file() else None,
+              "prepare": {source: clip_store.checked(paths, params, source)["made_by"] for source in sources}}
+    written = [file.name for file in (paths.tested, paths.corpus, paths.coverage, paths.curation, paths.leakage)]
+    write_json(origin.record(made_by, paths.results, written, clips_made_by=before), paths.tested_record)
 
 
 def _sources(params: Params, paths: Paths) -> list[str]:

@@ -8,22 +8,25 @@ import platform
 import shutil
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from thb import detectors
+from thb import clip_store, detectors, origin, weights
+from thb.clip_store import open_clips
 from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
 from thb.pictures import seen
-from thb.records import open_clips, read_json, write_atomic, write_csv, write_json
+from thb.records import write_atomic, write_csv, write_json
 from thb.roster import labels_drawn, roster, soundless_marked, usable
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
-_PACKAGE = Path(__file__).resolve().parent.parent
+START = "ffpp"      # the fit that others may start from
 _VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
 
 
@@ -53,19 +56,35 @@ class Job:
     def partial(self) -> Path:
         return self.paths.partial(self.detector, self.fit, self.draw)
 
-    @property
+    @cached_property
     def start(self) -> Path | None:
         """The ffpp fit's weights, if this fit starts from them; that fit, and any on drawn labels, from scratch."""
-        if self.fit == "ffpp" or self.draw or getattr(self.config, "start_from", "scratch") == "scratch":
+        if self.fit == START or self.draw or getattr(self.config, "start_from", "scratch") == "scratch":
             return None
-        return self.paths.pretrained(self.detector) / "weights.safetensors"
+        main, file = Paths(self.paths.root), self.paths.pretrained(self.detector) / weights.FILE
+        if not file.is_file():
+            raise DataError(f"start_from is '{START}', but {self.detector}/{START} has no weights yet; "
+                            f"run `{weights.train_command(self.detector, START)}`, or set start_from: scratch")
+        weights.of_fit(main, self.params, self.detector, START)
+        return file
+
+    @cached_property
+    def made_by(self) -> origin.Origin:
+        return origin.of_fit(self.paths, self.params, self.detector)
+
+    @cached_property
+    def stores(self) -> dict[str, str]:
+        """A digest of each clip store that the fit reads."""
+        return {source: clip_store.digest(self.paths, self.params, source)
+                for source in sorted(set(self.rows["source"]))}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fit leaves: a detector that can `save`, its log, and what to say about the run."""
+    """What a fit leaves: a detector that can `save`, its scores of the validation clips, its log, what to say of it."""
 
     model: Any
+    validation: dict[str, Any]
     log: list[dict[str, float]]
     chosen: dict[str, float]
     about: dict[str, Any]
@@ -86,12 +105,13 @@ def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
 def _job(paths: Paths, params: Params, detector: str, fit: str) -> Job:
     config = detectors.configure(detector, params.detector(detector))
     hears = detectors.load(detector).Detector.hears
-    return Job(paths, params, detector, fit, config, soundless_marked(roster(paths, fit, ("train", "val")), hears))
+    rows = soundless_marked(roster(paths, params, fit, ("train", "val")), hears)
+    return Job(paths, params, detector, fit, config, rows)
 
 
 def _run(job: Job) -> None:
     module = detectors.load(job.detector)
-    key = _key(job, module)
+    key = _key(job)
     if _is_done(job, key):
         return print(f"{job.name} is kept: nothing it rests on has changed")
     fitted = _fit_network if module.Detector.reads == "frames" else _fit_at_once
@@ -103,8 +123,14 @@ def _run(job: Job) -> None:
 
 def _is_done(job: Job, key: str) -> bool:
     """Whether the fit's folder is whole and of this very key; run.json is written last."""
-    about = job.folder / "run.json"
-    return about.is_file() and (job.folder / "weights.safetensors").is_file() and read_json(about).get("key") == key
+    if not (job.folder / weights.RUN).is_file() or not (job.folder / weights.FILE).is_file():
+        return False
+    try:
+        found = weights.vouched(job.paths, job.folder, job.detector, job.fit)
+    except DataError as fault:
+        print(f"{job.name} is trained again: {fault}")
+        return False
+    return found.run.get("key") == key
 
 
 def _fit_at_once(job: Job, module: ModuleType, state: Path) -> Outcome:
@@ -113,12 +139,12 @@ def _fit_at_once(job: Job, module: ModuleType, state: Path) -> Outcome:
 
     begun = time.perf_counter()
     model = module.Detector(job.config)
-    train, val = (seen(job.paths, usable(job.rows, use), model) for use in ("train", "val"))
+    train, val = (seen(job.paths, job.params, usable(job.rows, use), model) for use in ("train", "val"))
     model.fit(train)
-    val_auc = auc(val["label"].to_numpy(), model.score(val))
+    scores, labels = model.score(val), val["label"].to_numpy()
     entry = dict.fromkeys(LOG_COLUMNS, float("nan")) | {
-        "epoch": 1, "val_auc": val_auc, "seconds": time.perf_counter() - begun}
-    return Outcome(model, [entry], entry, {"hardware": _cpu()})
+        "epoch": 1, "val_auc": auc(labels, scores), "seconds": time.perf_counter() - begun}
+    return Outcome(model, _validation(job, labels, scores), [entry], entry, {"hardware": _cpu()})
 
 
 def _fit_network(job: Job, module: ModuleType, state: Path) -> Outcome:
@@ -130,49 +156,35 @@ def _fit_network(job: Job, module: ModuleType, state: Path) -> Outcome:
     network = module.Detector(job.config)
     _start(network, job.start)
     train, val = usable(job.rows, "train"), usable(job.rows, "val")
-    store = open_clips(job.paths, sorted({*train["source"], *val["source"]}))
+    store = open_clips(job.paths, job.params, sorted({*train["source"], *val["source"]}))
     feeds = Feed(store, train, device, network), Feed(store, val, device, network)
     done = loop.train(network, feeds, seed, state, f"train {job.name}")
     network.load_state_dict(done.best)
-    return Outcome(network, done.log, done.chosen, {"hardware": _hardware(device), **_sizes(network)})
+    scores = _validation(job, val["label"].to_numpy(), done.validation.numpy())
+    return Outcome(network, scores, done.log, done.chosen, {"hardware": _hardware(device), **_sizes(network)})
 
 
-def _start(network: Any, weights: Path | None) -> None:
+def _validation(job: Job, labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
+    return weights.validation(job.made_by.corpus, labels, scores)
+
+
+def _start(network: Any, file: Path | None) -> None:
     """From the ffpp fit, or from what the detector itself names."""
-    if weights is None:
+    if file is None:
         return network.warm_start()
-    if not weights.is_file():
-        raise DataError(f"start_from is 'ffpp', but {weights.parent.parent.name}/ffpp has no weights yet; "
-                        "train that fit first, or set start_from: scratch")
     from safetensors.torch import load_file
 
-    network.take_weights(load_file(weights), weights)
+    network.take_weights(load_file(file), file)
 
 
 # ── What a fit hangs on ──────────────────────────────────────────────────────────────────────────
 
 
-def _key(job: Job, module: ModuleType) -> str:
+def _key(job: Job) -> str:
     """Names a fit: it is kept, or taken up where it stopped, only by the very same settings, clips, start and code."""
-    parts = [repr(job.config), str(job.params.active.seed), *map(_version, _VERSIONS),
-             job.rows.to_csv(index=False), _sha256(job.start) if job.start and job.start.is_file() else ""]
-    stored = [job.paths.clips(source) / f"{kept}.npy" for source in sorted(set(job.rows["source"]))
-              for kept in ("frames", "mel")]
-    parts += [f"{f.stat().st_size} {f.stat().st_mtime_ns}" for f in stored]
-    parts += [_sha256(file) for file in _code(module)]
+    parts = [repr(job.config), origin.digest(asdict(job.made_by)), *map(_version, _VERSIONS),
+             job.rows.to_csv(index=False), origin.sha256(job.start) if job.start else "", origin.digest(job.stores)]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
-
-
-def _code(module: ModuleType) -> list[Path]:
-    """The files that decide what a fit becomes."""
-    shared = [Path(__file__), *(_PACKAGE / name for name in ("loop.py", "feed.py", "pictures.py", "roster.py",
-                                                              "torch_compat.py"))]
-    own = [Path(str(module.__file__)), _PACKAGE / "detectors" / "base.py", *(_PACKAGE / "detectors/parts").glob("*.py")]
-    return [*shared, *sorted(own)]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 # ── What a run says about itself ─────────────────────────────────────────────────────────────────
@@ -180,24 +192,24 @@ def _sha256(path: Path) -> str:
 
 def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
-    (job.folder / "run.json").unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
-    about = detectors.describe(job.detector, job.config)
-    write_atomic(job.folder / "weights.safetensors", lambda part: outcome.model.save(part, about))
+    (job.folder / weights.RUN).unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
+    about = detectors.describe(job.detector, job.config, fit=job.fit, draw=job.draw, made_by=asdict(job.made_by),
+                               reads=weights.reads(job.params.active), validation=outcome.validation)
+    write_atomic(job.folder / weights.FILE, lambda part: outcome.model.save(part, about))
     write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
-    write_json({**_origin(job), **outcome.about, "key": key, "seconds": round(seconds, 1),
-                "best_epoch": int(outcome.chosen["epoch"]), "val_auc": outcome.chosen["val_auc"]},
-               job.folder / "run.json")
+    said = {**_said(job), **outcome.about, "key": key, "seconds": round(seconds, 1),
+            "best_epoch": int(outcome.chosen["epoch"]), "val_auc": outcome.chosen["val_auc"]}
+    write_json(origin.record(job.made_by, job.folder, [weights.FILE], **said), job.folder / weights.RUN)
 
 
-def _origin(job: Job) -> dict[str, Any]:
+def _said(job: Job) -> dict[str, Any]:
     ok = job.rows["status"] == "ok"
     return {
         "detector": job.detector, "fit": job.fit, "draw": job.draw,
         "profile": job.params.profile, "seed": job.params.active.seed,
         "settings": asdict(job.config),
-        "params_sha256": hashlib.sha256(job.params.model_dump_json().encode()).hexdigest(),
-        "split_sha256": _sha256(job.paths.split(job.fit)),
-        "start_sha256": _sha256(job.start) if job.start else None,
+        "split_sha256": origin.sha256(job.paths.split(job.fit)), "stores": job.stores,
+        "start_sha256": origin.sha256(job.start) if job.start else None,
         "clips": {use: int((ok & (job.rows["use"] == use)).sum()) for use in ("train", "val")},
         "clips_unusable": int((~ok).sum()),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _VERSIONS}},

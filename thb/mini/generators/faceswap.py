@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 
 from thb.mini.generator import Format, Generator
-from thb.mini.renderer import FACE, render
+from thb.mini.renderer import render
+from thb.mini.truth import FACE
 from thb.mini.warps import face_oval, mix, near
 
 INNER = 0.80                     # of the face's oval: what is swapped

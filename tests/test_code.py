@@ -1,0 +1,71 @@
+"""What code a result rests on is found by reading imports, and its digest counts what Python does alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from thb import code
+
+ROOTS = {"stages.train": ("loop.py", "feed.py", "metrics.py", "records.py", "params.py", "roster.py"),
+         "stages.evaluate": ("metrics.py", "protocols.py", "published.py", "score_files.py"),
+         "stages.fetch": ("mini/renderer.py", "mini/generators/hallo.py", "sources/release.py"),
+         "detectors.caddm": ("detectors/parts/caddm_swap.py", "detectors/base.py")}
+
+
+def relative(*modules: str) -> list[str]:
+    return [path.relative_to(code.HOME).as_posix() for path in code.files_of(*modules)]
+
+
+@pytest.mark.parametrize("module", ROOTS)
+def test_a_module_rests_on_what_it_imports_through_others_too(module):
+    assert set(ROOTS[module]) <= set(relative(module))
+
+
+def test_it_rests_on_nothing_else():
+    assert "report/tables.py" not in relative("stages.train")
+    assert "detectors/parts/caddm_swap.py" not in relative("stages.train", "detectors.tall")
+
+
+@pytest.mark.parametrize("module", ["stages.evaluate", "stages.split", "stages.train", "stages.prepare"])
+def test_what_python_really_loads_is_among_them(module):
+    script = (f"import sys, thb.{module}; "
+              "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.startswith('thb.')))")
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    found = {str(path) for path in code.files_of(module)}
+    assert loaded
+    assert set(loaded) <= found
+
+
+def home(tmp_path, monkeypatch, **files: str):
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    monkeypatch.setattr(code, "HOME", tmp_path)
+    for kept in (code.digest, code._tree, code._meaning, code._imported):
+        kept.cache_clear()
+
+
+@pytest.mark.parametrize(("text", "same"), [
+    ('"""Other words."""\n\n\ndef f():\n    # why\n    return 1\n', True),
+    ("def f():\n    return (\n        1\n    )\n", True),
+    ("def f():\n    return 2\n", False),
+    ("def f():\n    return 1\n\n\nX = 1\n", False),
+])
+def test_only_what_python_does_counts(tmp_path, monkeypatch, text, same):
+    home(tmp_path, monkeypatch, a="from thb.b import f\n", b='def f():\n    """Says."""\n    return 1\n')
+    before = code.digest("a")
+    home(tmp_path, monkeypatch, b=text)
+    assert (code.digest("a") == before) == same
+
+
+def test_an_import_in_a_function_counts_and_one_for_type_checkers_does_not(tmp_path, monkeypatch):
+    home(tmp_path, monkeypatch, b="", c="", a="from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
+         "    import thb.b\n\n\ndef f():\n    from thb import c\n")
+    assert [path.name for path in code.files_of("a")] == ["a.py", "c.py"]
+
+
+def test_an_unknown_module_is_named():
+    with pytest.raises(ValueError, match="thb has no module 'stages.trian'"):
+        code.files_of("stages.trian")

@@ -1,0 +1,224 @@
+"""Comparisons: paired, over the same cells on both sides, each question answered once, and the means agree."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+import vouching
+from test_evaluate import all_clips, score_rows
+
+from thb import comparisons
+from thb.comparisons import ABOVE, BELOW, DETECTOR, GENERATOR, LEVEL, MEAN, OPEN, PROTOCOL, SHIFTS, Question
+from thb.errors import DataError
+from thb.measure import measure, nothing
+from thb.params import load
+from thb.paths import Paths
+from thb.protocols import trials
+from thb.records import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.report.results import Results, open_results
+from thb.report.verdicts import Told, Verdicts
+from thb.stages import evaluate
+
+AT = ["question", "protocol", "detector", "generator", "metric", "first", "second"]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, repo) -> Paths:
+    """A clone after `evaluate`, of invented scores and a short bootstrap."""
+    paths = Paths(tmp_path_factory.mktemp("compared"))
+    paths.params.write_text((repo / "params.yaml").read_text().replace("bootstrap: 1000", "bootstrap: 40"))
+    (paths.root / "paper").symlink_to(repo / "paper")
+    params = load(paths.params)
+    clips = all_clips(params)
+    for d, detector in enumerate(params.detectors):
+        for f, fit in enumerate(params.fits):
+            write_csv(score_rows(clips, fit, 100 * d + f), paths.scores(detector, fit), SCORE_COLUMNS)
+    vouching.for_tables(paths, params, clips)
+    vouching.for_scores(paths, params)
+    evaluate.run(paths, params)
+    return paths
+
+
+@pytest.fixture
+def compared(evaluated) -> Results:
+    return open_results(evaluated.root)
+
+
+def drawn(results: Results, protocol: str, detector: str, generator: str, metric: str) -> np.ndarray:
+    """One cell's replicates, from its score files."""
+    (trial,) = (t for t in trials(results.params, [protocol]) if t.generator == generator)
+    tables = [read_csv(results.paths.scores(detector, fit), SCORE_COLUMNS) for fit in trial.fits]
+    return measure(results.params, trial, tables)["replicates"][metric]
+
+
+def is_that(told: Told, first: np.ndarray, second: np.ndarray) -> None:
+    """The two sides' values, and the middle 95 % of the differences draw by draw."""
+    ends = np.quantile((first - second)[1:], [0.025, 0.975])
+    assert [told.first_value, told.second_value] == pytest.approx([first[0], second[0]])
+    assert [told.difference, told.lo, told.hi] == pytest.approx([first[0] - second[0], *ends])
+
+
+# ---- what is asked ------------------------------------------------------------------------------------
+
+
+def test_every_question_is_asked_once_whichever_side_is_named_first(params):
+    asked = [(q.kind, q.metric, q.protocol, q.detector, q.generator, *sorted((q.first, q.second)))
+             for q in comparisons.questions(params)]
+    assert len(asked) == len(set(asked))
+
+
+def test_every_shift_rank_and_order_is_asked(params):
+    asked = set(comparisons.questions(params))
+    names, generators = [*params.detectors, MEAN], [*params.generators, MEAN]
+    for metric in ("AUC", "T1", "T0.1", "Brier", "EER"):
+        for one, other in combinations(SHIFTS, 2):
+            assert all(Question(PROTOCOL, metric, one, other, detector=d, generator=g) in asked
+                       for d in names for g in generators)
+        for protocol in (*SHIFTS, MEAN):
+            assert all(Question(DETECTOR, metric, *pair, protocol=protocol, generator=g) in asked
+                       for pair in combinations(params.detectors, 2) for g in generators)
+            assert all(Question(GENERATOR, metric, *pair, protocol=protocol, detector=d) in asked
+                       for pair in combinations(params.generators, 2) for d in names)
+
+
+# ---- what is answered ---------------------------------------------------------------------------------
+
+
+def test_a_fall_of_a_mean_is_taken_draw_by_draw_over_the_papers_detectors_and_generators(compared):
+    params = compared.params
+    assert comparisons.averaged(params) == ["caddm", "tall", "lipfd", "df_adapter"]
+    sides = [np.mean([drawn(compared, p, d, g, "T1") for d in comparisons.averaged(params)
+                      for g in params.generators], axis=0) for p in ("P1", "P3")]
+    is_that(compared.verdicts.falls("T1", "P1", "P3"), *sides)
+
+
+def test_a_generator_a_rank_two_cells_and_two_rates_are_compared_alike(compared):
+    ask = compared.verdicts
+    is_that(ask.easier("AUC", "hallo2", "hallo", "P2", "tall"),
+            *(drawn(compared, "P2", "tall", g, "AUC") for g in ("hallo2", "hallo")))
+    ranks = [np.mean([drawn(compared, p, d, g, "T1") for p in SHIFTS for g in compared.params.generators], axis=0)
+             for d in ("container", "tall")]
+    is_that(ask.better("T1", "container", "tall"), *ranks)
+    is_that(ask.ask(comparisons.CELL, "P3 hallo", "P1 hallo2", detector="tall", metric="T1"),
+            drawn(compared, "P3", "tall", "hallo", "T1"), drawn(compared, "P1", "tall", "hallo2", "T1"))
+    is_that(ask.easier("AUC", "swap", "generator", "ffpp", "tall"), drawn(compared, "ffpp", "tall", "faceswap", "AUC"),
+            np.mean([drawn(compared, "ffpp", "tall", g, "AUC") for g in compared.params.generators], axis=0))
+
+
+def test_the_opposite_question_has_the_opposite_answer(compared):
+    one, other = (compared.verdicts.falls("AUC", *pair, "tall") for pair in (("P1", "P3"), ("P3", "P1")))
+    assert (other.difference, other.lo, other.hi) == (-one.difference, -one.hi, -one.lo)
+    assert (other.first_value, other.second_value) == (one.second_value, one.first_value)
+    assert {one.verdict, other.verdict} in ({ABOVE, BELOW}, {OPEN})
+    assert one.plainly() == other.plainly()
+
+
+def test_means_are_those_of_metrics_json_with_their_intervals(compared):
+    means = read_json(compared.paths.metrics)["means"]
+    for protocol, of in means.items():
+        for detector, metrics in of.items():
+            for metric in ("AUC", "T1", "EER"):
+                told = compared.verdicts.level(metric, protocol, detector)
+                assert [told.difference, told.lo, told.hi] == [metrics[metric][k] for k in ("value", "lo", "hi")]
+    for detector in compared.params.detectors:
+        told = compared.verdicts.falls("AUC", "P1", "P2", detector)
+        assert [told.first_value, told.second_value] == [means[p][detector]["AUC"]["value"] for p in ("P1", "P2")]
+
+
+@pytest.mark.parametrize(("lo", "hi", "verdict"), [(0.01, 0.2, ABOVE), (-0.2, -0.01, BELOW), (-0.1, 0.2, OPEN),
+                                                   (0.0, 0.2, OPEN), (-0.2, 0.0, OPEN), (math.nan, math.nan, OPEN)])
+def test_only_an_interval_without_zero_tells(lo, hi, verdict):
+    assert comparisons.judge(lo, hi) == verdict
+
+
+def test_two_sides_that_move_together_are_told_apart_by_little():
+    """Their own intervals overlap widely; drawn alike, one lies above the other in every draw."""
+    shared = np.r_[0.5, np.linspace(0.1, 0.9, 100)]
+    assert comparisons.compare(shared + 0.01, shared, 0.95).verdict == ABOVE
+    assert comparisons.compare(shared + 0.01, shared[::-1], 0.95).verdict == OPEN
+
+
+def test_a_rate_that_too_few_reals_can_tell_is_left_open_without_a_number(compared):
+    told = compared.verdicts.falls("T0.1", "P1", "P3", "tall")
+    assert told.verdict == OPEN
+    assert not told.known
+    assert told.left_out == ""
+
+
+def test_a_question_that_the_file_does_not_answer_is_refused(compared):
+    with pytest.raises(DataError, match=r"does not compare P1 with P9 by protocol, tall, mean, T1; run `dvc"):
+        compared.verdicts.falls("T1", "P1", "P9", "tall")
+
+
+# ---- what is absent -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured(evaluated) -> list[tuple]:
+    """What evaluate measured of every trial and detector."""
+    params = load(evaluated.params)
+    scores = {(d, fit): read_csv(evaluated.scores(d, fit), SCORE_COLUMNS)
+              for d in params.detectors for fit in params.fits}
+    return [(trial, d, measure(params, trial, [scores[d, fit] for fit in trial.fits]))
+            for trial in trials(params, [*SHIFTS]) for d in params.detectors]
+
+
+def without(results: Results, measured: list[tuple], gone) -> Verdicts:
+    """The answers, had nothing been scored of the cells for which `gone` says so."""
+    left = [(t, d, nothing(results.params) if gone(t, d) else one) for t, d, one in measured]
+    return Verdicts(comparisons.table(results.params, left), {"tall": "TALL", "lipfd": "LipFD", "hallo": "Hallo"})
+
+
+def test_a_generator_that_one_side_lacks_is_left_out_of_both_and_named(compared, measured):
+    found = without(compared, measured, lambda t, d: (t.protocol, d, t.generator) == ("P3", "tall", "hallo"))
+    told, five = found.falls("T1", "P1", "P3", "tall"), [g for g in compared.params.generators if g != "hallo"]
+    is_that(told, *(np.mean([drawn(compared, p, "tall", g, "T1") for g in five], axis=0) for p in ("P1", "P3")))
+    assert told.left_out == "Hallo"
+    assert found.falls("T1", "P1", "P3").left_out == "TALL Hallo"
+    assert found.falls("T1", "P1", "P3", "tall", "hallo").verdict == OPEN
+    assert not found.falls("T1", "P1", "P3", "tall", "hallo").known
+
+
+def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(compared, measured):
+    found = without(compared, measured, lambda t, d: d == "lipfd")
+    told = found.falls("AUC", "P1", "P2")
+    others = [d for d in comparisons.averaged(compared.params) if d != "lipfd"]
+    is_that(told, *(np.mean([drawn(compared, p, d, g, "AUC") for d in others for g in compared.params.generators],
+                            axis=0) for p in ("P1", "P2")))
+    assert told.left_out == "LipFD"
+    assert told.without == ", without LipFD"
+    assert found.falls("AUC", "P1", "P2", "lipfd").verdict == OPEN
+
+
+def test_a_mean_counts_each_detector_once_however_many_generators_it_has(params):
+    cells = {("P1", "tall", g): np.array([1.0, 1.0]) for g in params.generators}
+    cells |= {("P1", "caddm", "hallo"): np.array([0.0, 0.0])}
+    found, left_out = comparisons.answer(params, Question(LEVEL, "AUC", "", "", "P1", MEAN, MEAN), cells, cells)
+    assert found.difference == 0.5
+    assert left_out.startswith("lipfd; df_adapter; caddm hallo2")
+
+
+# ---- the file -----------------------------------------------------------------------------------------
+
+
+def test_same_scores_same_bytes_and_no_other_file_of_a_variant(evaluated, params):
+    first = evaluated.comparisons.read_bytes()
+    evaluate.run(evaluated, load(evaluated.params))
+    assert evaluated.comparisons.read_bytes() == first
+    table = pd.read_csv(evaluated.comparisons)
+    assert list(table.columns) == COMPARISON_COLUMNS
+    assert not table.duplicated(AT).any()
+
+
+def test_answers_that_evaluate_did_not_write_are_refused(evaluated, tmp_path):
+    shutil.copytree(evaluated.root, tmp_path, dirs_exist_ok=True, symlinks=True)
+    paths = Paths(tmp_path)
+    table = read_csv(paths.comparisons, COMPARISON_COLUMNS)
+    write_csv(table.assign(verdict=OPEN), paths.comparisons, COMPARISON_COLUMNS)
+    with pytest.raises(DataError, match=r"comparisons.csv is not the file that was written there"):
+        _ = open_results(tmp_path).verdicts

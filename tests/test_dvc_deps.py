@@ -1,0 +1,98 @@
+"""dvc.yaml lists what each stage rests on, code, data and settings, and nothing else; a struck out line is seen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import dvc_deps
+import pytest
+
+from thb import code
+from thb.paths import Paths
+from thb.stages import code as lists
+
+PLUGIN = "report.sphinx_ext"        # which the book's own settings name
+
+
+@pytest.fixture(scope="module")
+def stages(repo, tmp_path_factory):
+    return dvc_deps.stages(dvc_deps.with_every_stage(repo, tmp_path_factory.mktemp("every")))
+
+
+@pytest.fixture(scope="module")
+def listed(repo) -> dict[str, tuple[str, ...]]:
+    """Name of a list of code -> the modules that it is of."""
+    return dict(lists._lists(Paths(repo)))
+
+
+def test_every_stage_lists_what_it_reads_and_nothing_else(stages, params):
+    assert {stage.kind for stage in stages} == set(dvc_deps.READS)
+    assert [fault for stage in stages for fault in dvc_deps.faults(stage, params)] == []
+
+
+def test_whatever_is_struck_out_is_missed(stages, params):
+    struck = [(stage.name, line, dvc_deps.faults(poorer, params))
+              for stage in stages for line, poorer in dvc_deps.without(stage)]
+    assert len(struck) > 500
+    assert [(name, line) for name, line, found in struck if not found] == []
+
+
+def test_whatever_is_too_much_is_named(stages, params):
+    train = next(stage for stage in stages if stage.name == "train@tall")
+    for change in ({"deps": train.deps | {"results/scores"}}, {"deps": train.deps | {"thb/loop.py"}},
+                   {"params": train.params | {"metrics"}}):
+        assert any("does not need" in fault for fault in dvc_deps.faults(replace(train, **change), params))
+
+
+def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
+    """From the imports of thb.cli's own function on, the detector's or the notebook's module beside them."""
+    for name, modules in listed.items():
+        command, _, of = name.partition("-")
+        roots = {*dvc_deps.modules_of(command), *([PLUGIN] if command == "book" else [])}
+        if command in dvc_deps.OF_DETECTOR:
+            roots.add(f"detectors.{of}")
+        if command == "exhibit":
+            cells = json.loads((repo / "notebooks" / f"{of}.ipynb").read_text())["cells"]
+            roots |= {f"report.{line.split()[-1]}" for cell in cells for line in "".join(cell["source"]).splitlines()
+                      if line.startswith("from thb.report import ")}
+            assert len(roots) > len(dvc_deps.modules_of(command)), name
+        assert set(code.files_of(*modules)) == set(code.files_of(*roots)), name
+
+
+@pytest.mark.parametrize(("name", "file"), [
+    ("train-tall", "loop.py"), ("train-tall", "metrics.py"), ("train-tall", "feed.py"), ("evaluate", "metrics.py"),
+    ("evaluate", "published.py"), ("split", "leakage.py"), ("train-caddm", "detectors/parts/caddm_swap.py"),
+    ("exhibit-radar", "report/radar.py"), ("fetch", "mini/generators/hallo.py"), ("prepare", "faces/haar.py")])
+def test_code_that_was_once_forgotten_is_listed(listed, name, file):
+    assert code.HOME / file in code.files_of(*listed[name])
+
+
+@pytest.mark.parametrize(("name", "file"), [
+    ("train-tall", "detectors/parts/caddm_swap.py"), ("train-tall", "detectors/caddm.py"), ("evaluate", "loop.py"),
+    ("exhibit-radar", "report/hard_table.py"), ("contact", "detectors/tall.py")])
+def test_code_of_others_is_not(listed, name, file):
+    assert (code.HOME / file).is_file()
+    assert code.HOME / file not in code.files_of(*listed[name])
+
+
+def test_the_lists_are_written_and_stay_what_they_are(project, params, repo, listed):
+    (project.root / "notebooks").symlink_to(repo / "notebooks")
+    lists.run(project, params)
+    first = {file.name: file.read_bytes() for file in (project.root / "data" / "code").iterdir()}
+    assert set(first) == {f"{name}.txt" for name in listed}
+    assert b"\nloop.py " in first["train-tall.txt"]
+    lists.run(project, params)
+    assert first == {file.name: file.read_bytes() for file in (project.root / "data" / "code").iterdir()}
+
+
+def test_every_notebook_and_detector_of_params_has_its_list(listed, params):
+    assert {f"exhibit-{entry['notebook']}" for entry in params.exhibits.values()} <= set(listed)
+    assert {f"{command}-{name}" for command in dvc_deps.OF_DETECTOR for name in params.detectors} <= set(listed)
+
+
+def test_settings_are_followed_to_where_they_are_read():
+    """The numbers of the paper are found by a source's printed name, three calls below the command."""
+    assert {"sources", "detectors", "metrics", "protocols"} <= dvc_deps.keys_of("evaluate")
+    assert "profiles.reals" in dvc_deps.keys_of("prepare")
+    assert "profiles.revision" not in dvc_deps.keys_of("prepare")

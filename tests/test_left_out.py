@@ -1,0 +1,102 @@
+"""A detector or a generator without a score is left out of every mean and named; no page turns into dashes."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pages_made
+import pandas as pd
+import pytest
+
+from thb.params import load
+from thb.paths import Paths
+from thb.records import MISSING, SCORE_COLUMNS, read_csv, write_csv, write_json
+from thb.report import findings, protocol_means
+from thb.report.results import Results
+from thb.report.shifts import OPEN
+
+
+def lose(paths: Paths, detector: str, fit: str) -> None:
+    """What `score` leaves of a fit that there is not."""
+    write_csv(pd.DataFrame(columns=SCORE_COLUMNS), paths.scores(detector, fit), SCORE_COLUMNS)
+    about = {"detector": detector, "fit": fit, "absent": pages_made.ABSENT}
+    write_json(about, paths.scores(detector, fit).with_suffix(".json"))
+
+
+def without_tall(paths: Paths) -> None:
+    """The first after CADDM; what else there was of it is empty too."""
+    for fit in load(paths.params).fits:
+        lose(paths, "tall", fit)
+
+
+def without_caddm(paths: Paths) -> None:
+    """The first of all: a leading NaN."""
+    for fit in load(paths.params).fits:
+        lose(paths, "caddm", fit)
+
+
+def without_emoportraits(paths: Paths) -> None:
+    """One of the paper's two hardest: no clip of it, so no fit without it either."""
+    params = load(paths.params)
+    for detector in params.detectors:
+        lose(paths, detector, "no-emoportraits")
+        for path in (*(paths.scores(detector, fit) for fit in params.fits), paths.shuffled(detector, "all")):
+            table = read_csv(path, SCORE_COLUMNS) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
+            if len(table):
+                gone = table["source"] == "emoportraits"
+                write_csv(table.assign(status=table["status"].where(~gone, MISSING),
+                                       score=table["score"].where(~gone)), path, SCORE_COLUMNS)
+
+
+CASES = {"CADDM": without_caddm, "TALL": without_tall, "EMOPortraits": without_emoportraits}
+
+
+@pytest.fixture(scope="module", params=CASES)
+def lacking(request, repo, tmp_path_factory) -> tuple[str, Results]:
+    results = pages_made.clone(repo, tmp_path_factory.mktemp("lacking"), 20, CASES[request.param])
+    return request.param, results
+
+
+@pytest.fixture(scope="module")
+def book(lacking) -> dict[str, str]:
+    return pages_made.pages(lacking[1])
+
+
+def words(printed: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", " ", printed))
+
+
+def test_no_page_says_nan_or_compares_dashes(book):
+    for place, printed in book.items():
+        assert not re.search(r"\bnan\b|— to —|— against|\(—", words(printed)), place
+
+
+def test_every_mean_over_what_is_left_names_what_it_leaves_out(lacking, book):
+    name, _ = lacking
+    for place in ("page said_about_means", "page found", "exhibit fig2a", "exhibit fig2c", "exhibit findings",
+                  "exhibit claims"):
+        assert re.search(rf"(without|Left out of the means[^.]*)[^.]*{name}", words(book[place])), place
+
+
+def test_means_over_the_others_are_told_all_the_same(lacking):
+    _, results = lacking
+    found = {f.finding: f for f in findings.findings(results, ["AUC"])}
+    fall = found["Mean AUC over detectors is lower in P3 than in P1"]
+    assert re.match(r"0\.\d\d to 0\.\d\d, a fall of", fall.here)
+    control = next(f for finding, f in found.items() if finding.startswith("The control image_stats"))
+    assert re.match(r"0\.\d\d against 0\.\d\d", control.here)
+    rows = protocol_means.by_protocol(results, ["P1", "P2", "P3"], "AUC").set_index(["detector", "protocol"])
+    assert rows.loc[protocol_means.ALL, "value"].between(0, 1).all()
+
+
+def test_of_what_is_absent_nothing_is_told(lacking):
+    name, results = lacking
+    hardest = findings._hardest(results, "AUC")
+    if name == "EMOPortraits":
+        assert results.verdicts.falls("AUC", "P1", "P3", generator="emoportraits").verdict == OPEN
+        assert name not in hardest.here
+    else:
+        key = next(e.key for e in results.entrants if e.label == name)
+        assert results.verdicts.falls("AUC", "P1", "P3", key).verdict == OPEN
+        assert hardest.here.count(",") == 1
