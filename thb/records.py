@@ -73,8 +73,8 @@ DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]      # and a score fo
 CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
                 "n_real", "n_fake", "resolvable", "printed"]
 # Whether `first` lies above `second`, both of what `question` names; its own column is empty, and `mean` is over all.
-COMPARISON_COLUMNS = ["corpus", "profile", "question", "protocol", "detector", "generator", "metric", "first", "second",
-                      "first_value", "second_value", "difference", "lo", "hi", "left_out", "verdict"]
+COMPARISON_COLUMNS = ["question", "protocol", "detector", "generator", "metric", "first", "second", "first_value",
+                      "difference", "lo", "hi", "left_out", "verdict"]
 
 
 TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")     # ids stay text
@@ -105,10 +105,10 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     return require(table, columns, f"{path.parent.name}/{path.name}")
 
 
-def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
-    """Write whole or not at all; floats with ten significant digits, so that reruns are byte-identical."""
+def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str], digits: int = 10) -> None:
+    """Write whole or not at all; floats with so many significant digits, so that reruns are byte-identical."""
     frame = require(frame, columns, path.name)
-    write_atomic(path, lambda part: frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n"))
+    write_atomic(path, lambda part: frame.to_csv(part, index=False, float_format=f"%.{digits}g", lineterminator="\n"))
 
 
 def write_rows(rows: Iterable[Sequence[object]], path: Path, columns: Sequence[str]) -> None:
