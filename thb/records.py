@@ -102,6 +102,10 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             c: [""] for c in columns if c not in text})
     except (ValueError, pd.errors.ParserError) as e:        # bad text, no columns, numbers that are none
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
+    if twice := [c for c in columns if f"{c}.1" in table]:      # pandas' name of the second one
+        raise DataError(f"{path.parent.name}/{path.name} has column {twice[0]!r} twice")
+    if not isinstance(table.index, pd.RangeIndex):      # pandas takes the first of too many values for an index
+        raise DataError(f"{path.parent.name}/{path.name} is not CSV: its rows have more values than its head has names")
     return require(table, columns, f"{path.parent.name}/{path.name}")
 
 
@@ -124,9 +128,16 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != tuple(columns):
-            raise DataError(f"{path.name} has the columns {reader.fieldnames}; it needs {', '.join(columns)}")
-        return list(reader)
+        try:
+            names, rows = tuple(reader.fieldnames or ()), list(reader)
+        except (ValueError, csv.Error) as e:        # not UTF-8, or no CSV
+            raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
+    if names != tuple(columns):
+        raise DataError(f"{path.name} has the columns {list(names)}; it needs {', '.join(columns)}")
+    if odd := [row for row in rows if None in row or None in row.values()]:
+        raise DataError(f"{path.parent.name}/{path.name} is cut, or was changed: {len(odd)} of {len(rows)} rows have "
+                        f"more or fewer values than {len(columns)}")
+    return rows
 
 
 def write_json(value: Any, path: Path) -> None:

@@ -63,7 +63,7 @@ def _check_made(paths: Paths, params: Params, found: Trained, what: str, detecto
     origin.check(found.about.get("made_by"), origin.of_fit(paths, params, detector), what, mend)
     if found.run.get("split_sha256") != origin.sha256(paths.split(fit)):
         raise DataError(f"{what} was trained on another split than {paths.relative(paths.split(fit))}; run `{mend}`")
-    for source, digest in found.run.get("stores", {}).items():
+    for source, digest in origin.part(found.run, "stores", what, mend).items():
         if digest != clip_store.digest(paths, params, source):
             raise DataError(f"{what} was trained on other clips of {source!r} than are prepared; run `{mend}`")
 
