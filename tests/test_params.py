@@ -288,6 +288,11 @@ def test_a_first_line_of_another_kind_is_left(repo, tmp_path, first):
     assert [p.name for p in tmp_path.iterdir()] == ["params.yaml"]
 
 
+def test_nothing_is_put_in_place_that_does_not_read_as_the_profile(repo, tmp_path):
+    with pytest.raises(ParamsError, match="does not set the profile; write `profile: smoke`"):
+        P._put_checked(tmp_path / "params.yaml.part", (repo / "params.yaml").read_bytes(), "smoke")
+
+
 # ── What the paper prints, and what a detector needs ─────────────────────────────────────────────
 
 
