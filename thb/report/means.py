@@ -79,8 +79,10 @@ def over(results: Results, rows: pd.DataFrame) -> dict:
 
 
 def drawn_together(results: Results, metric: str, protocols: Sequence[str], detector: str, generator: str) -> dict:
-    """Value and interval of a mean, as evaluate drew it; no interval where it has no such mean."""
+    """Value and interval of a mean, as evaluate drew it; no interval where it has no such mean. A cell has its own."""
     protocol = pooled(protocols)
+    if protocol and MEAN not in (protocol, detector, generator):
+        return {}
     told = results.verdicts.level(metric, protocol, detector, generator) if protocol else None
     if not told or not told.known:
         return {"lo": float("nan"), "hi": float("nan")}
