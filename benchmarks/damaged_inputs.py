@@ -23,11 +23,13 @@ import numpy as np
 import pandas as pd
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+import vouching
 from clips_made import STORE, tone, with_profile, write_truth, write_video, write_wav
 
+from thb.clip_store import read_clips
 from thb.params import Params, load
 from thb.paths import Paths, find_root
-from thb.records import OK, read_clips
+from thb.records import OK
 from thb.stages import prepare
 
 FOLDER = "fake/Hallo/test"
@@ -166,8 +168,10 @@ def survive(paths: Paths, params: Params, inputs: int, seed: int) -> tuple[Count
     """Prepare them all: the kinds that were made, and the rows that came back."""
     counts = lay_out(paths.raw, inputs, seed)
     _know_faces(paths)
-    prepare.run(paths, with_profile(params, store=STORE, finder="truth", max_failed_share=1.0), "hallo")
-    return counts, read_clips(paths, "hallo")
+    settings = with_profile(params, store=STORE, finder="truth", max_failed_share=1.0)
+    vouching.for_raw(paths, settings)
+    prepare.run(paths, settings, "hallo")
+    return counts, read_clips(paths, settings, "hallo")
 
 
 def _know_faces(paths: Paths) -> None:

@@ -18,8 +18,10 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
+from thb import origin
 from thb.params import Params, load
 from thb.paths import Paths, find_root
+from thb.records import write_json
 from thb.stages import prepare
 
 SOURCE = "hallo"
@@ -70,8 +72,10 @@ def _prepare(root: Path, params: Params, workers: int) -> None:
     sys.stdout = sys.stderr = open(os.devnull, "w")     # noqa: SIM115 - for the whole life of this process
     changed = {"corpus": "hub", "store": params.profiles["paper"].store, "finder": "haar", "workers": workers}
     profile = params.active.model_copy(update=changed)
-    prepare.run(Paths(root), params.model_copy(update={"profiles": {**params.profiles, params.profile: profile}}),
-                SOURCE)
+    paths = Paths(root)
+    settings = params.model_copy(update={"profiles": {**params.profiles, params.profile: profile}})
+    write_json(origin.record(origin.of_raw(paths, settings), paths.raw, []), paths.raw_record)   # as they are
+    prepare.run(paths, settings, SOURCE)
 
 
 def _children(process: int) -> list[int]:

@@ -21,11 +21,12 @@ import av
 import numpy as np
 import pandas as pd
 
-from thb import audio, faces, leakage, video
+from thb import audio, faces, leakage, origin, video
+from thb.clip_store import open_clips, read_clips
 from thb.errors import ThbError
 from thb.params import Params, load
 from thb.paths import Paths, find_root
-from thb.records import OK, open_clips, read_clips, read_csv
+from thb.records import OK, read_csv, write_json
 from thb.sampling import kept_frames
 from thb.sources import layout
 from thb.stages import prepare
@@ -63,9 +64,10 @@ def check(paths: Paths, params: Params, finders: list[str]) -> pd.DataFrame:
     profile = params.active.model_copy(update=changed)
     params = params.model_copy(update={"profiles": {**params.profiles, params.profile: profile}})
     tables = []
+    write_json(origin.record(origin.of_raw(paths, params), paths.raw, []), paths.raw_record)
     for source in _present(paths, params):
         prepare.run(paths, params, source)
-        tables.append(read_clips(paths, source))
+        tables.append(read_clips(paths, params, source))
     rows = pd.concat(tables, ignore_index=True)
     known = read_csv(Paths(find_root()).known_drivers, ["clip", "generator", "seen"])
     print("reals that drive a fake:", "; ".join(leakage.reals_that_drive(rows, known)) or "none")
@@ -142,7 +144,7 @@ def _faces(paths: Paths, params: Params, row: dict, name: str, finder: faces.Fac
 def _sound(paths: Paths, params: Params, row: dict, known: Decoded) -> dict:
     """Lags in hops, and how well the curves fit at that lag."""
     sound = params.active.store.sound
-    clips = open_clips(paths, [row["source"]])
+    clips = open_clips(paths, params, [row["source"]])
     mel = clips.mel[row["source"]][row["row"], :row["mel_frames"]].astype(float)
     ours = (10 ** mel).sum(axis=1)
     lag, fit = _lag(ours, known.loudness)

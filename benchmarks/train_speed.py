@@ -20,11 +20,11 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from thb import detectors, loop
+from thb.clip_store import open_clips
 from thb.detectors.base import Network, spans
 from thb.feed import Feed
 from thb.params import Params, load
 from thb.paths import Paths, find_root
-from thb.records import open_clips
 from thb.roster import roster, soundless_marked, usable
 
 WARM = 2        # steps that are not timed: memory is found, kernels are chosen
@@ -68,15 +68,15 @@ def _networks() -> list[str]:
 
 def measure(paths: Paths, params: Params, name: str, steps: int, changes: dict, device: torch.device) -> Speed:
     """Train `steps` steps of one detector at its published size."""
-    store = open_clips(paths, list(params.sources))
+    store = open_clips(paths, params, list(params.sources))
     fitting = {"test_units": 1, "train_units": min(store.windows, params.detectors[name].defaults["train_units"])}
     alone = {"start_from": "scratch", "init_weights": "none"}
     settings = {**params.detectors[name].defaults, **alone, **fitting, **changes}
     network = detectors.load(name).Detector(detectors.configure(name, settings)).to(device).train()
     network.config = replace(network.config, lr_every="batch")
-    rows = usable(soundless_marked(roster(paths, "all", ("train",)), network.hears), "train")
+    rows = usable(soundless_marked(roster(paths, params, "all", ("train",)), network.hears), "train")
     feed = Feed(store, rows, device, network)
-    fit = loop.Fit(network, network.optimiser(), [], {})
+    fit = loop.Fit(network, network.optimiser(), [], {}, torch.empty(0))
     for group in fit.optimiser.param_groups:
         group["lr"] = network.config.lr
     rng = torch.Generator().manual_seed(params.active.seed)

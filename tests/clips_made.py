@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import wave
@@ -28,6 +29,15 @@ SAMPLES = Path(os.environ.get("THB_SAMPLES", BESIDE / "shared" / "samples" / "th
 needs_samples = pytest.mark.skipif(
     not SAMPLES.is_dir(), reason=f"no sample clips at {SAMPLES} (set THB_SAMPLES)"
 )
+YUNET = Path(os.environ.get("THB_YUNET", BESIDE / "shared" / "models" / "face_detection_yunet_2026may.onnx"))
+needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason=f"no weights of YuNet at {YUNET} (set THB_YUNET)")
+
+
+def with_yunet(params: Params) -> Params:
+    """With the hash of the weights that are at hand, as a user names it for a file of his own."""
+    net = params.nets["yunet"].model_copy(update={"sha256": hashlib.sha256(YUNET.read_bytes()).hexdigest(),
+                                                  "path": str(YUNET)})
+    return params.model_copy(update={"nets": {**params.nets, "yunet": net}})
 
 
 def with_profile(params: Params, **changes: object) -> Params:

@@ -31,6 +31,7 @@ from thb.records import (
     write_csv,
     write_json,
 )
+from thb.report import getting_data
 
 PROFILE = "mini"
 REALS, FAKES, DRAWS = 210, 28, 60
@@ -65,6 +66,8 @@ def clone(repo: Path, root: Path) -> Paths:
     """Everything but results copied from the repository."""
     shutil.copy(repo / "params.yaml", root)
     shutil.copy(repo / "CITATION.cff", root)
+    (root / getting_data.FACES).parent.mkdir()
+    shutil.copy(repo / getting_data.FACES, root / getting_data.FACES)
     shutil.copytree(repo / "paper", root / "paper")
     shutil.copytree(repo / "notebooks", root / "notebooks")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))

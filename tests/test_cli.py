@@ -11,6 +11,7 @@ import pytest
 
 from thb import cli, context
 from thb.cli import app
+from thb.errors import ParamsError
 
 COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands)
 
@@ -74,3 +75,26 @@ def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
         cli.main()
     assert end.value.code == 130
     assert capsys.readouterr().err == "thb: interrupted; run the same command again to go on\n"
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    (["x=["], "--set x is not YAML"), (["x"], "'x' is not KEY=VALUE"), (["=1"], "'=1' is not KEY=VALUE"),
+    (["x=1e3"], "--set x line 1: '1e3'"), (["x=1", "x=2"], "'x' twice"), (["x=!!set {}"], "tag"),
+])
+def test_a_setting_on_the_command_line_that_cannot_be_read_is_one_line(given, says):
+    with pytest.raises(ParamsError) as error:
+        cli._changes(given)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_settings_on_the_command_line_are_read_as_params_yaml_is():
+    assert cli._changes(["a=1", "b=0.5", "c=[1, 2]", "d=none", "e=true"]) == {
+        "a": 1, "b": 0.5, "c": [1, 2], "d": "none", "e": True}
+
+
+@pytest.mark.parametrize(("jobs", "says"), [("-1", "equal to 0"), ("100000", "equal to 1024"), ("two", "integer")])
+def test_jobs_have_bounds(jobs, says):
+    done = thb("reproduce", "--jobs", jobs)
+    assert done.returncode == 2
+    assert says in done.stderr

@@ -124,10 +124,12 @@ def test_means_are_those_of_metrics_json_with_their_intervals(compared):
         for detector, metrics in of.items():
             for metric in ("AUC", "T1", "EER"):
                 told = compared.verdicts.level(metric, protocol, detector)
-                assert [told.difference, told.lo, told.hi] == [metrics[metric][k] for k in ("value", "lo", "hi")]
+                assert [told.difference, told.lo, told.hi] == pytest.approx(
+                    [metrics[metric][k] for k in ("value", "lo", "hi")], abs=1e-6)
     for detector in compared.params.detectors:
         told = compared.verdicts.falls("AUC", "P1", "P2", detector)
-        assert [told.first_value, told.second_value] == [means[p][detector]["AUC"]["value"] for p in ("P1", "P2")]
+        wanted = [means[p][detector]["AUC"]["value"] for p in ("P1", "P2")]
+        assert [told.first_value, told.second_value] == pytest.approx(wanted, abs=1e-6)
 
 
 @pytest.mark.parametrize(("lo", "hi", "verdict"), [(0.01, 0.2, ABOVE), (-0.2, -0.01, BELOW), (-0.1, 0.2, OPEN),

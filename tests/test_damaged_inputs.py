@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import vouching
 
 from thb.errors import DataError
 from thb.params import Params
@@ -45,5 +46,6 @@ def test_a_list_that_names_files_elsewhere_is_refused(project: Paths, params: Pa
     real.parent.mkdir(parents=True)
     for stem in ("../../etc/passwd_1", "/etc/passwd_1", "a/../b_1", "a\x00b_1"):
         real.write_text(json.dumps({"Train": {"CelebV-HQ": [f"{stem}.mp4"]}}))
+        vouching.for_raw(project, params)
         with pytest.raises(DataError, match="real_dataset_split.json"):
             prepare.run(project, params, "celebvhq")

@@ -9,6 +9,7 @@ import pytest
 from clips_made import with_profile, write_list
 from test_cli import thb
 from test_layout import touch
+from vouching import for_raw
 
 from thb.records import ERROR
 from thb.sources import census, local
@@ -65,10 +66,11 @@ def test_listed_found_missing_and_unlisted_are_counted_by_split(release, hub, tm
 
 def test_what_prepare_could_not_read_is_damaged(release, hub):
     small = with_profile(hub, finder="haar", workers=1, max_failed_share=1.0)
+    for_raw(release, small)
     prepare.run(release, small, "hallo")        # empty files
-    assert counts(release, hub)["hallo", "test"] == {
+    assert counts(release, small)["hallo", "test"] == {
         "listed": 1, "found": 1, "missing": 0, "unlisted": 0, "damaged": 1}
-    clips, _ = census.rows(release, hub)
+    clips, _ = census.rows(release, small)
     assert (clips.loc[clips["source"] == "hallo", "status"] == ERROR).all()
 
 

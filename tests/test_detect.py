@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from clips_made import SAMPLES, needs_samples, tone, with_profile, write_video
+from clips_made import SAMPLES, needs_samples, needs_yunet, tone, with_profile, with_yunet, write_video
 from stores import random_clips, smoke, write_store
+from vouching import for_raw
 from weights_made import IMPORTED, VALIDATION, build, untrained, write_weights
 
-from thb import cli, clip, detectors, faces, judges, loop, origin
+from thb import cli, clip, detectors, faces, judges, loop
 from thb.clip_store import open_clips
 from thb.errors import DataError, ParamsError
 from thb.feed import Feed
@@ -25,7 +26,7 @@ from thb.mini.portraits import draw_portrait
 from thb.mini.renderer import render
 from thb.params import switch_profile
 from thb.pictures import seen
-from thb.records import read_json, write_json
+from thb.records import read_json
 from thb.report import heat_strip, style
 from thb.roster import roster, usable
 from thb.stages import detect, prepare
@@ -136,7 +137,7 @@ def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head)
     file = write_video(project.raw / source.folder / "test" / f"{stem}.mp4", 30, size=(300, 256),
                        picture=np.pad(head, ((0, 0), (22, 22), (0, 0)), mode="edge"))
     one = with_profile(small, finder="haar", workers=1)
-    write_json(origin.record(origin.of_raw(project, one), project.raw, []), project.raw_record)
+    for_raw(project, one)
     prepare.run(project, one, "hallo")
     store = open_clips(project, one, ["hallo"])
     expected = loop.score(network, Feed(store, store.rows, torch.device("cpu"), network))
@@ -609,3 +610,14 @@ def test_real_clips_are_scored_alike_under_every_profile(project, params, small)
     under = [scores(project, params.model_copy(update={"profile": name}), *files) for name in params.profiles]
     assert under[0] == under[1] == under[2]
     assert len(under[0]) >= 2
+
+
+@needs_samples
+@needs_yunet
+def test_yunet_finds_the_faces_of_real_clips_where_it_found_them_in_training(project, small, capsys):
+    build(project, small, "tall", finder="yunet")
+    files = [next(SAMPLES.rglob(f"*{kind}.mp4")) for kind in ("--Hallo2", "spzZdVYB5X0_6")]
+    detect.run(project, with_yunet(small), ask(*files, to="-"))
+    findings = told(capsys.readouterr().out)
+    assert [r["finder"] for r in findings["results"]] == ["yunet", "yunet"]
+    assert not any("in training" in caveat for caveat in findings["detectors"]["tall"]["caveats"])

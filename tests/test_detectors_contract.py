@@ -87,6 +87,67 @@ def test_an_unknown_a_missing_and_a_wrong_setting_are_named(params, name):
 
 
 @pytest.mark.parametrize("name", detectors.names())
+def test_settings_are_taken_as_they_stand(params, name):
+    """A check refuses or lets through; it never makes another value of one."""
+    for profile in params.profiles:
+        settings = params.model_copy(update={"profile": profile}).detector(name)
+        config = detectors.configure(name, settings)
+        assert {f.name: tupled(getattr(config, f.name)) for f in fields(config)} == {
+            key: tupled(value) for key, value in settings.items()}
+
+
+def tupled(value):
+    return tuple(map(tupled, value)) if isinstance(value, (list, tuple)) else value
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_no_number_of_a_detector_may_be_negative_infinite_huge_or_of_another_kind(params, name):
+    settings = params.detector(name)
+    for key, value in settings.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        for bad in (-1, float("nan"), float("inf"), 10**15, True, "3", None, [3]):
+            with pytest.raises(ParamsError, match=f"^detectors.{name}") as error:
+                detectors.configure(name, {**settings, key: bad})
+            assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "changes", "says"), [
+    ("tall", {"dim": 23}, "1 x dim 23 is no multiple of heads.0.: 4"),
+    ("tall", {"heads": [4, 8]}, "lists of one length"),
+    ("tall", {"depths": [], "heads": []}, "lists of one length"),
+    ("tall", {"patch": 5}, "thumbnail 224 is no multiple of 2 x patch: 10"),
+    ("tall", {"cutout": 113}, "cutout 113 is more than size: 112"),
+    ("tall", {"scales": []}, "scales is empty"),
+    ("tall", {"stem": "highpass"}, "stem_width 0 must be positive"),
+    ("tall", {"stem": "highpass", "stem_width": 4, "patch": 7}, "a power of 2"),
+    ("tall", {"stem": "highpass", "stem_width": 4, "size": 96}, "thumbnail 224 must be 2 x size, 192"),
+    ("tall", {"warmup_epochs": 61}, "warmup_epochs 61 is more than epochs: 60"),
+    ("tall", {"lr_delay": 61}, "lr_delay 61"),
+    ("tall", {"min_lr": 1}, "min_lr 1 is more than lr"),
+    ("tall", {"lr_steps": [[4, 0.1], [4, 0.2]]}, "begin after the one before"),
+    ("tall", {"lr_steps": [[4]]}, "lr_steps.0.1"),
+    ("tall", {"init_weights": "timm/swin"}, "'timm/swin'; known: none"),
+    ("df_adapter", {"size": 100}, "size 100 is no multiple of patch: 16"),
+    ("df_adapter", {"heads": 7}, "dim 768 is no multiple of heads: 7"),
+    ("df_adapter", {"cross_heads": 7}, "dim 768 is no multiple of cross_heads: 7"),
+    ("df_adapter", {"interactions": 5}, "depth 12"),
+    ("df_adapter", {"readout": "cls", "depth": 1, "interactions": 1}, "at least 2"),
+    ("caddm", {"swaps": [0.5, 0.5, 0.5, 0]}, "add up to 1.5"),
+    ("caddm", {"size": 256}, "must leave 7"),
+    ("caddm", {"widths": [8, 16]}, "the small backbone's"),
+    ("caddm", {"backbone": "small"}, "the small backbone's"),
+    ("lipfd", {"heads": 15}, "dim 1024 is no multiple of heads: 15"),
+    ("lipfd", {"layers": [3, 4, 6]}, "4 stages"),
+    ("lipfd", {"encoder": "small"}, "width above 0"),
+    ("lipfd", {"encoder": "small", "width": 4, "lips": 30, "measures": 4}, "lips 30 is no multiple of .*: 8"),
+])
+def test_settings_that_do_not_fit_together_are_one_line(params, name, changes, says):
+    with pytest.raises(ParamsError, match=f"^detectors.{name}.*{says}"):
+        detectors.configure(name, {**params.detectors[name].defaults, **changes})
+
+
+@pytest.mark.parametrize("name", detectors.names())
 def test_a_published_detector_has_its_printed_name_and_a_control_says_so(params, name):
     entry = params.detectors[name]
     assert entry.control is (entry.printed is None)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx_made
 import pytest
-from clips_made import SAMPLES, needs_samples
+from clips_made import SAMPLES, needs_samples, needs_yunet, with_yunet
 
 from thb import faces, video
 from thb.errors import DataError
@@ -177,16 +177,36 @@ def test_a_mirrored_cascade_gives_the_mirrored_face():
     assert (turned.landmarks[[1, 4], 0] > turned.landmarks[[0, 3], 0]).all()
 
 
+def test_others_that_stay_are_counted_and_what_lies_in_the_head_is_not_one():
+    """A mouth, a pattern on the brow, a face in one frame of eight, and one that stays in three."""
+    own, mouth, brow = [0.3, 0.4, 0.6, 0.8], [0.4, 0.6, 0.5, 0.7], [0.35, 0.2, 0.5, 0.35]
+    beside, once = [0.7, 0.4, 0.9, 0.6], [0.0, 0.4, 0.2, 0.6]
+    seen = [sights(own, mouth, brow, beside)] * 3 + [sights(own, once)] + [sights(own, mouth, brow)] * 4
+    chosen, others = track.tracked(lambda frame: frame, seen)
+    assert np.array_equal(chosen[:, :4], [own] * 8)
+    assert others == 1
+    assert track.tracked(lambda frame: frame, [sights(own, mouth, brow)] * 8)[1] == 0
+    assert track.tracked(lambda frame: frame, [sights()] * 8)[1] == 0
+    assert track.as_face(chosen, others).others == 1
+
+
+def test_haar_counts_the_second_of_two_heads(haar, heads):
+    pair = np.concatenate([heads[0][0], heads[1][0]], axis=2)
+    assert find(haar, pair).others == 1
+    assert find(haar, heads[0][0]).others == 0
+
+
 def test_overlap_is_shared_area_over_joint_area():
     others = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], float)
     assert faces.overlap(np.array([0.0, 0, 2, 2]), others) == pytest.approx([1, 1 / 3, 0])
 
 
-# ---- YuNet, of which only a stand-in can be made here ------------------------------------------------
+# ---- YuNet: a stand-in made here, and the network itself where it is at hand ------------------------
 
 @pytest.fixture
-def stand_in(tmp_path) -> tuple[Path, dict[str, Net]]:
+def stand_in(tmp_path, monkeypatch) -> tuple[Path, dict[str, Net]]:
     """A network that sees a face in a bright blue cell of 32 px, and what params.yaml would say of it."""
+    monkeypatch.delenv("THB_YUNET", raising=False)
     file = onnx_made.write_yunet(tmp_path / "yunet.onnx")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     return file, {"yunet": Net(repo="some/one", revision="0" * 40, file=file.name, sha256=sha256, path=str(file))}
@@ -233,3 +253,15 @@ def test_every_real_sample_has_a_face(haar):
         face = haar.find({}, footage.frames, footage.kept)
         assert face.share >= 0.5, file.name
         assert 0.25 < face.box[3] - face.box[1] < 0.8, file.name
+
+
+@needs_samples
+@needs_yunet
+@pytest.mark.parametrize("kind", ["--Hallo2", "--LivePortrait", "spzZdVYB5X0_6"])
+def test_yunet_itself_finds_one_face_in_every_frame_and_where_haar_finds_it(haar, params, tmp_path, kind):
+    yunet = faces.finder("yunet", Paths(tmp_path), with_yunet(params).nets)
+    footage = video.read(next(SAMPLES.rglob(f"*{kind}.mp4")), partial(kept_frames, windows=4, run=1), 256)
+    face = yunet.find({}, footage.frames, footage.kept)
+    assert (face.share, face.others) == (1, 0)
+    assert faces.overlap(face.box, haar.find({}, footage.frames, footage.kept).box[None])[0] > 0.4
+    assert ((face.landmarks > face.box[:2]) & (face.landmarks < face.box[2:])).all()

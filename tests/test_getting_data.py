@@ -34,7 +34,7 @@ def test_a_bar_in_a_cell_does_not_make_another(made):
 def test_the_page_gets_them(made, repo):
     known = numbers._to_get(open_results())
     asked = set(re.findall(r"\{\{ (\w+) \}\}", (repo / "book/here/data.md").read_text()))
-    assert asked == {*known, "data_parts", "data_counts"}
+    assert asked == {*known, "data_parts", "data_counts", "data_finders"}
     assert known["data_revision"].shown == open_results().params.profiles["paper"].revision
 
 
@@ -43,3 +43,23 @@ def test_a_source_that_nobody_counted_is_an_error(made):
     path.write_text("\n".join(line for line in path.read_text().splitlines() if not line.startswith("Hallo3")))
     with pytest.raises((DataError, KeyError), match="Hallo3"):
         getting_data.numbers(open_results())
+
+
+def test_the_finders_figures_are_those_that_were_measured(made, repo):
+    """The page shows the file that the benchmark wrote, and the benchmark's own page the same figures."""
+    table = getting_data.finders(open_results())
+    measured = (repo / "benchmarks/faces.md").read_text()
+    for row in (repo / getting_data.FACES).read_text().splitlines()[1:]:
+        *_, haar, yunet = row.split(",")
+        assert f"| {haar} | {yunet} |" in table
+        assert f"| {haar} | {yunet} |" in measured
+    assert "| 20 of 20 | 20 of 20 |" in table
+
+
+def test_a_new_measurement_is_on_the_page_at_once(made):
+    """What is remembered of the numbers hangs on this file too."""
+    before = numbers.all_numbers(open_results())["data_finders"].shown
+    file = made.root / getting_data.FACES
+    file.write_text(file.read_text().replace("20 of 20,20 of 20", "19 of 20,20 of 20"))
+    assert numbers.all_numbers(open_results())["data_finders"].shown == before.replace(
+        "| 20 of 20 | 20 of 20 |", "| 19 of 20 | 20 of 20 |")

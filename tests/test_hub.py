@@ -75,7 +75,8 @@ def wanted(server: Server) -> dict[str, bytes]:
 
 def there(paths: Paths) -> dict[str, bytes]:
     """Every visible file of data/raw but those that fetch itself writes."""
-    files = [f for f in paths.raw.rglob("*") if f.is_file() and f not in (paths.manifest, paths.listed_reals)]
+    ours = (paths.manifest, paths.listed_reals, paths.raw_record)
+    files = [f for f in paths.raw.rglob("*") if f.is_file() and f not in ours]
     names = {f.relative_to(paths.raw).as_posix(): f for f in files}
     return {name: f.read_bytes() for name, f in names.items() if not name.startswith(".")}
 

@@ -176,7 +176,7 @@ NO_NAMES = ["", ".", "..", "../x", "../../../../x", "/tmp/x", "a/b", "a\\b", ".h
 @pytest.mark.parametrize("fit", NO_NAMES, ids=range(len(NO_NAMES)))
 def test_a_name_that_could_lead_elsewhere_is_refused_before_anything_is_read(tmp_path, params, fit):
     for refuse in (lambda: import_weights.run(Paths(tmp_path / "clone"), params, "tall", tmp_path / "gone", fit, {}),
-                   lambda: judges.appoint(Paths(tmp_path / "clone"), params, ["tall"], fit)):
+                   lambda: judges.appoint(Paths(tmp_path / "clone"), ["tall"], fit, "", params.metrics)):
         with pytest.raises(ParamsError, match=r"^fit '.*is no name: it takes 1 to 64 of") as refused:
             refuse()
         assert len(printable(refused.value)) < 300

@@ -60,6 +60,14 @@ def test_without_the_hub_one_line_says_what_to_do(monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+def test_without_yunet_the_finder_that_needs_no_download_is_offered(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    offer = r"THB_YUNET; or take `finder: haar` \(`--finder haar` of thb detect\)"
+    with pytest.raises(DataError, match=offer) as caught:
+        faces.finder("yunet", Paths(Path()), known())
+    assert "\n" not in str(caught.value)
+
+
 def test_what_the_hub_gave_is_checked_too(tmp_path, monkeypatch):
     asked = []
 

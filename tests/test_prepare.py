@@ -29,7 +29,7 @@ from clips_made import (
     write_wav,
 )
 
-from thb import audio, faces
+from thb import audio, code, faces
 from thb.clip_store import open_clips, read_clips
 from thb.errors import CoverageError, DataError, DiskError, ParamsError
 from thb.params import Params
@@ -273,12 +273,15 @@ def test_a_generator_that_a_part_of_the_release_lacks_is_an_empty_store(project,
     """A rendered corpus is made whole, and there it stays an error."""
     if folder:
         (project.raw / GENERATOR / folder).mkdir(parents=True)
-    prepare.run(project, with_profile(small, corpus="hub", finder="haar"), "hallo")
-    table, frames, mel, _ = store_of(project, small)
+    hub = with_profile(small, corpus="hub", finder="haar")
+    vouching.for_raw(project, hub)
+    prepare.run(project, hub, "hallo")
+    table, frames, mel, _ = store_of(project, hub)
     assert (len(table), len(frames), len(mel)) == (0, 0, 0)
     why = "holds no file" if folder else "does not exist"
     assert f"hallo: data/raw/{GENERATOR} {why}; its store is empty" in capsys.readouterr().out
     if not folder:
+        vouching.for_raw(project, small)
         with pytest.raises(DataError, match="data/raw/fake/Hallo does not exist; run `thb fetch`"):
             prepare.run(project, small, "hallo")
 
@@ -347,12 +350,12 @@ def test_too_many_failures_stop_the_run_and_leave_no_store(project, small, capsy
     assert store_of(project, small)[0]["status"].tolist() == ["ok", "error", "error"]
 
 
-def test_listed_but_absent_clips_are_missing_not_failed(project, params):
+def test_listed_but_absent_clips_are_missing_not_failed(project, small):
     write_list(project.raw, {}, {"test": ["aaaaaaaaaaa_1", "bbbbbbbbbbb_1", "ccccccccccc_1"]})
     write_truth(project.truth / "celebvhq" / "aaaaaaaaaaa_1.npz", 10)
     write_video(project.raw / "real/celebvhq/aaaaaaaaaaa_1.mp4", 10)
     write_video(project.raw / "real/celebvhq/stranger.mp4", 10)
-    prepare.run(project, with_profile(params, store=STORE, workers=1, max_failed_share=0.0), "celebvhq")
+    prepare.run(project, with_profile(small, max_failed_share=0.0), "celebvhq")
     assert store_of(project, small, "celebvhq")[0]["status"].tolist() == ["ok", "missing", "missing"]
     assert read_json(project.clips("celebvhq") / "meta.json")["unlisted"] == {
         "count": 1,
@@ -509,7 +512,8 @@ def test_what_an_interrupted_run_rests_on_is_looked_at_again(project, small, mon
         journal = project.clips("hallo").parent / ".hallo.part" / prepare.JOURNAL
         journal.write_bytes(journal.read_bytes()[:-9])
     if change == "code":
-        monkeypatch.setattr(prepare, "CODE", ("audio.py",))
+        monkeypatch.setattr(code, "digest", lambda *modules: f"other code of {modules}")
+        vouching.for_raw(project, small)
     prepare.run(project, small, "hallo")
     kept = {"settings": 0, "first clip": 0, "third clip": 2, "new clip": 0, "torn journal": 2, "code": 0}
     assert finished_before(capsys) == kept[change]
@@ -518,9 +522,8 @@ def test_what_an_interrupted_run_rests_on_is_looked_at_again(project, small, mon
     assert contents(project.clips("hallo")) == resumed
 
 
-def test_a_second_run_beside_the_first_is_refused(project, small, monkeypatch):
+def test_a_second_run_beside_the_first_is_refused(project, small):
     hallo(project)
-    monkeypatch.setattr("thb.store.WAITS", (0,))
     with resuming(project.clips("hallo")), pytest.raises(DataError, match="another process is making hallo"):
         prepare.run(project, small, "hallo")
     prepare.run(project, small, "hallo")
@@ -544,6 +547,7 @@ def test_a_control_corpus_leaves_the_reals_to_the_main_one(project, small):
     with pytest.raises(ParamsError, match="read from the main corpus"):
         prepare.run(variant, small, "ffpp")
     hallo(variant)
+    vouching.for_raw(variant, small)
     prepare.run(variant, small, "hallo")
     assert (project.root / "data/variants/no_artefacts/clips/hallo/meta.json").is_file()
 

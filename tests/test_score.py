@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import vouching
 from stores import smoke, write_split, write_store
 
 from thb import detectors
@@ -77,6 +78,7 @@ def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector):
     whole = scored(fitted, tiny, detector).set_index("clip")["score"]
     split = read_csv(fitted.split("all"), SPLIT_COLUMNS).sample(frac=0.5, random_state=0)
     write_split(fitted, tiny, split.assign(split=split["use"]), "all")
+    vouching.for_run(fitted, detector, "all")
     half = scored(fitted, tiny, detector).set_index("clip")["score"]
     assert 0 < len(half) < len(whole)
     assert half.equals(whole[half.index])
@@ -103,10 +105,13 @@ def test_missing_broken_and_foreign_weights_are_named(fitted, tiny, detector, tm
     with pytest.raises(DataError, match=f"weights of '{detector}', not of '{other}'"):
         detectors.restore(file, other)
     file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(DataError, match="is not the file that was written there"):
+        score.run(fitted, tiny, detector, "all")
+    vouching.for_run(fitted, detector, "all")
     with pytest.raises(DataError, match="not a whole safetensors file"):
         score.run(fitted, tiny, detector, "all")
     file.unlink()
-    with pytest.raises(DataError, match=f"missing weights.safetensors of {detector}/all"):
+    with pytest.raises(DataError, match=f"missing runs/{detector}/all/weights.safetensors; run `thb train"):
         score.run(fitted, tiny, detector, "all")
 
 
@@ -143,6 +148,7 @@ def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):
     split = read_csv(fitted.split("all"), SPLIT_COLUMNS)
     extra = split.tail(1).assign(clip="ffpp-999")
     write_split(fitted, tiny, pd.concat([split, extra]).assign(split=lambda t: t["use"]), "all")
+    vouching.for_run(fitted, detector, "all")
     with pytest.raises(DataError, match="clip 'ffpp-999' of split 'all' is not among the prepared"):
         score.run(fitted, tiny, detector, "all")
 

@@ -130,7 +130,7 @@ def test_every_fit_is_written_with_every_clip(project, params):
     write_corpus(project, params)
     split.run(project, params)
     clips = sum(len(table(params, source)) for source in params.sources)
-    assert sorted(f.stem for f in project.splits.iterdir()) == sorted(params.fits)
+    assert sorted(f.stem for f in project.splits.glob("*.csv")) == sorted(params.fits)
     for fit in params.fits:
         rows = read_split(project, fit)
         assert len(rows) == clips
@@ -210,8 +210,9 @@ def test_a_broken_promise_stops_a_rendered_corpus(project, params, kind, column,
 
 
 def test_the_published_corpus_is_reported_and_taken_as_it_is(project, params):
-    write_corpus(project, params, setting("driver", "real_00020_1", "hallo", "train"))
-    split.run(project, with_profile(params, corpus="hub"))
+    hub = with_profile(params, corpus="hub")
+    write_corpus(project, hub, setting("driver", "real_00020_1", "hallo", "train"))
+    split.run(project, hub)
     found = read_json(project.leakage)
     assert found["corpus"] == "hub"
     assert found["whole"]["reals_that_drive"]["examples"] == [
@@ -221,8 +222,9 @@ def test_the_published_corpus_is_reported_and_taken_as_it_is(project, params):
 
 
 def test_overlaps_of_the_published_corpus_are_counted(project, params):
-    write_corpus(project, params, setting("portrait", "00000", "hallo"))
-    split.run(project, with_profile(params, corpus="hub"))
+    hub = with_profile(params, corpus="hub")
+    write_corpus(project, hub, setting("portrait", "00000", "hallo"))
+    split.run(project, hub)
     found = read_json(project.leakage)["protocols"]
     assert found["P1"]["identity"] == {"promised": True, "count": 1, "examples": ["00000"]}
     assert found["P3"]["identity"]["count"] == 1
@@ -254,7 +256,7 @@ def test_a_protocol_that_tests_on_training_clips_is_refused(project, params):
 
 
 def test_a_clip_that_is_there_twice_is_refused(project, params):
-    write_corpus(project, params, setting("clip", "hallo/00000--drive00000_1", "hallo"))
+    write_corpus(project, params, setting("clip", "hallo/00000--drive00000_1", "hallo2"))
     with pytest.raises(ProtocolError, match="'hallo/00000--drive00000_1' is in the corpus twice"):
         split.run(project, params)
 
@@ -341,6 +343,9 @@ def test_files_that_are_alike_are_found_by_their_hashes(project, params):
     hashes = ["a" * 64, "a" * 64, "b" * 64]
     listed = pd.DataFrame({"path": paths, "bytes": 1, "sha256": hashes, "revision": "r1"})
     write_csv(listed, project.manifest, list(listed))
+    vouching.for_raw(project, params)
+    for source in params.sources:
+        vouching.for_store(project, params, source)
     split.run(project, params)
     assert read_json(project.leakage)["whole"]["same_files"] == {
         "count": 1,
@@ -364,7 +369,7 @@ def test_a_control_corpus_has_one_fit_and_the_main_one_s_reals(project, params):
     for source in params.generators:
         write_table(variant, params, source, table(params, source))
     split.run(variant, params)
-    assert [f.name for f in variant.splits.iterdir()] == ["all.csv"]
+    assert [f.name for f in variant.splits.glob("*.csv")] == ["all.csv"]
     assert set(read_split(variant, "all")["source"]) == {*params.generators, *params.of_role("real")}
     assert list(read_json(variant.leakage)["protocols"]) == ["P1"]
     assert not project.corpus.exists()

@@ -75,6 +75,13 @@ def write_weights(paths: Paths, params: Params, model: Any, detector: str, fit: 
     return folder
 
 
+def for_run(paths: Paths, detector: str, fit: str) -> None:
+    """A run.json that fits the weights and the split as they are now, whatever clips those were trained on."""
+    run = paths.run(detector, fit) / weights.RUN
+    _add(run, {"files": {weights.FILE: origin.sha256(run.with_name(weights.FILE))}, "stores": {},
+               "split_sha256": origin.sha256(paths.split(fit))})
+
+
 def for_tables(paths: Paths, params: Params, clips: pd.DataFrame | None = None) -> None:
     """clips.csv, of the clips that are given or that have scores, and the tables beside it."""
     if clips is None:

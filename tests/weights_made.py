@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -22,7 +23,9 @@ def write_weights(paths: Paths, params: Params, name: str, model: Any, fit: str 
                   run: Mapping[str, Any] | None = None, **changed: Any) -> None:
     """A model's weights as train leaves them, of a profile's store; `changed` stands in their own words as it is."""
     folder, config = paths.run(name, fit), detectors.configure(name, params.detector(name))
-    made_by = {"stage": "train", "corpus": corpus, "profile": profile, "seed": 1, "settings": "", "code": ""}
+    active = params.model_copy(update={"profile": profile})
+    made = origin.of_import(active, name, asdict(config)) if run else origin.of_fit(paths, active, name)
+    made_by = {**asdict(made), "corpus": corpus}
     about = {"fit": fit, "made_by": made_by, "validation": validation,
              "reads": {"store": params.profiles[profile].store.model_dump(), "finder": finder}}
     folder.mkdir(parents=True)

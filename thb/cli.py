@@ -160,10 +160,9 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
     from thb import plain_yaml
 
     changes: dict[str, object] = {}
-    for word in given:
-        key, equals, value = word.partition("=")
+    for key, equals, value in (word.partition("=") for word in given):
         if not key or not equals:
-            raise ParamsError(f"--set {word!r} is not KEY=VALUE")
+            raise ParamsError(f"--set {key + equals + value!r} is not KEY=VALUE")
         if key in changes:
             raise ParamsError(f"--set gives {key!r} twice; keep one of them")
         changes[key] = plain_yaml.parse(value, f"--set {key}")

@@ -17,6 +17,7 @@ from thb.records import BOX_COLUMNS, CLIP_COLUMNS, MANIFEST_COLUMNS, OK, STATUSE
 
 META, TABLE = "meta.json", "clips.parquet"
 ARRAYS = ("frames", "times", "mel")
+SPLITS = ("train", "val", "test", "")       # '' is a clip that no list puts into one
 FILES = (TABLE, *(f"{name}.npy" for name in ARRAYS))        # whose hashes meta.json keeps
 
 
@@ -59,7 +60,7 @@ def read_clips(paths: Paths, params: Params, source: str) -> pd.DataFrame:
     file = paths.clips(source) / TABLE
     try:
         table = pd.read_parquet(file)
-    except (OSError, ValueError) as e:      # pyarrow's own errors are of these kinds
+    except (OSError, ValueError, NotImplementedError, TypeError) as e:      # pyarrow's own errors are of these kinds
         raise DataError(f"{paths.relative(file)} is no parquet file: {' '.join(str(e).split())}") from e
     table = require(table, CLIP_COLUMNS, paths.relative(file))
     if fault := _fault(table, params, source):
@@ -107,9 +108,13 @@ def _array(paths: Paths, params: Params, source: str, name: str, clips: int) -> 
     origin.check_files(paths, folder, read_json(folder / META), [file.name], mend(source))
     try:
         array = np.load(file, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as e:
+        if not isinstance(array, np.ndarray):
+            raise ValueError("several arrays in one file")
+    except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError) as e:
         raise DataError(f"{paths.relative(file)} is no array: {' '.join(str(e).split())}; "
                         f"run `{mend(source)}`") from e
+    if array.dtype.kind != ("u" if name == "frames" else "f"):
+        raise DataError(f"{paths.relative(file)} holds {array.dtype}; run `{mend(source)}`")
     store = params.active.store
     wanted = {"frames": (clips, store.frames, store.size, store.size, 3), "times": (clips, store.frames),
               "mel": (clips, *array.shape[1:2], store.sound.mels)}[name]
@@ -129,6 +134,12 @@ def _fault(table: pd.DataFrame, params: Params, source: str) -> str:
         return f"clip {odd['clip'].iloc[0]!r} has status {odd['status'].iloc[0]!r}; known: {', '.join(STATUSES)}"
     if (odd := table[table["clip"].duplicated()]).size:
         return f"clip {odd['clip'].iloc[0]!r} stands twice"
+    if len(odd := usable[~usable["split"].isin(SPLITS)]):
+        return f"clip {odd['clip'].iloc[0]!r} is of split {str(odd['split'].iloc[0])!r}; known: {', '.join(SPLITS)}"
+    if not all(pd.api.types.is_numeric_dtype(usable[column]) for column in ("row", "mel_frames", *BOX_COLUMNS)):
+        return "its rows, boxes or lengths of sound are no numbers"
+    if len(odd := usable[~(usable["mel_frames"] >= 0)]):
+        return f"clip {odd['clip'].iloc[0]!r} has {odd['mel_frames'].iloc[0]} frames of sound"
     if sorted(usable["row"]) != list(range(len(usable))):
         return f"its {len(usable)} usable clips do not have the rows 0 to {len(usable) - 1}"
     boxes = usable[BOX_COLUMNS].to_numpy(float)

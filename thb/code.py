@@ -57,18 +57,19 @@ def _file(module: str) -> Path:
 
 @cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def _meaning(path: Path) -> str:
-    """A hash of what a file says to Python."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))      # a copy of its own: docstrings are taken out
+    """What a file says to Python: without docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) \
                 and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:]
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return tree
+
+
+@cache
+def _meaning(path: Path) -> str:
+    """A hash of it."""
+    return hashlib.sha256(ast.dump(_tree(path)).encode()).hexdigest()
 
 
 @cache

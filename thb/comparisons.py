@@ -267,8 +267,7 @@ def table(params: Params, evaluated: Iterable[tuple[Trial, str, dict]]) -> pd.Da
 def _row(params: Params, asked: Question, first: Drawn, second: Drawn) -> dict:
     compared, left_out = answer(params, asked, first, second)
     names = {key: value for key, value in vars(asked).items() if key != "kind"}
-    return {"corpus": params.active.corpus, "profile": params.profile, "question": asked.kind, **names,
-            **vars(compared), "left_out": left_out}
+    return {"question": asked.kind, **names, **vars(compared), "left_out": left_out}
 
 
 def _metrics(asked: Question) -> tuple[str, str]:

@@ -6,13 +6,13 @@ one folder: each is a file that reads well and gives wrong numbers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from thb.blocks import Counts, DetectorEntry, Exhibit, Identity, Metrics, Net, Protocol, Render, Source, Store
 from thb.errors import ParamsError, unknown
-from thb.ranges import NAME_RULE, is_name, shown
+from thb.ranges import shown
 
 # The roles that each kind of fit leaves for testing, and of which splits; all else it has seen, or has no scores of.
 TESTS = {"all": (("generator", "unseen"), ("test",)), "no-generator": (("generator",), ("train", "val", "test")),
@@ -27,13 +27,6 @@ FFPP, FFPP_VIDEOS = "original_sequences", 1000      # part of their folder's nam
 OTHER_METRICS = ("AUC", "Brier", "EER")
 HEADLINE = "T1"                                     # every page's first rate
 ROLES = ("generator", "unseen", "real", "swap")
-
-
-def names(kind: str, given: Iterable[str]) -> None:
-    """Each becomes the name of a file, of a folder or of a DVC stage."""
-    for name in given:
-        if not is_name(name):
-            raise ParamsError(f"{kind} {shown(name)} is no name; one is {NAME_RULE}")
 
 
 def once(where: str, given: Sequence[Any]) -> None:

@@ -200,6 +200,14 @@ def _fetch(paths: Paths) -> str:
     return "thb fetch" + (f" --variant {paths.variant}" if paths.variant else "")
 
 
+def part(record: Mapping[str, Any], key: str, what: str, mend: str) -> Mapping[str, Any]:
+    """A mapping that a record holds; one that was lost or is none is refused, for what it vouches for is unchecked."""
+    found = record.get(key)
+    if not isinstance(found, Mapping):
+        raise DataError(f"the record of {what} has no mapping {key!r}; run `{mend}`")
+    return found
+
+
 def write_maps(paths: Paths, params: Params, detector: str, names: Iterable[str], **more: Any) -> None:
     """The records of results/cams/<detector>, whose files are `names`, and of results/pools/<detector>.csv."""
     made_by, folder, pools = of_maps(paths, params, detector), paths.cams(detector), paths.pools(detector)
@@ -225,6 +233,8 @@ def _plain(value: Any) -> Any:
 
 def sha256(path: Path) -> str:
     """Of a file's bytes; a file that stays what it was is read once a process."""
+    if not path.is_file():
+        raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
     about = path.stat()
     return _hashed(path, about.st_size, about.st_mtime_ns, about.st_ino)
 

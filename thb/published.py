@@ -37,11 +37,11 @@ def printed_value(cells: dict, params: Params, protocol: str, detector: str, gen
 
 def check_printed(folder: Path, params: Params) -> None:
     """Refuse a name that is said to be printed and is not; face swaps are no row of the paper's, and go by any name."""
-    protocols, detectors, generators = (
-        list(dict.fromkeys(name for table in (CELLS, LATER) for name in _column(folder, table, axis)))
-        for axis in ("protocol", "detector", "generator"))
-    fakes = {*generators, *_column(folder, FAKES, "generator")}
-    sources = _column(folder, SOURCES, "source")
+    axes = ["protocol", "detector", "generator"]
+    cells = pd.concat(read_csv(folder / name, axes) for name in (CELLS, LATER))
+    protocols, detectors, generators = (list(cells[axis].unique()) for axis in axes)
+    fakes = {*generators, *read_csv(folder / FAKES, ["generator"])["generator"]}
+    sources = list(read_csv(folder / SOURCES, ["source"])["source"])
     known = {"real": [s for s in sources if s not in fakes]}
     for name, source in params.sources.items():
         if source.role != "swap":
@@ -56,6 +56,3 @@ def _one_of(where: str, printed: str | None, known: list[str]) -> None:
     if printed is not None and printed not in known:
         raise ParamsError(unknown(f"name in {where}.printed", printed, known))
 
-
-def _column(folder: Path, name: str, column: str) -> list[str]:
-    return list(read_csv(folder / name, [column])[column])

@@ -5,7 +5,6 @@ A yes is no 1, a text is no number, 2.0 is no count: who writes one for the othe
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, Strict
@@ -55,7 +54,3 @@ def shown(value: object) -> str:
     """A bad value as an error shows it: on one line, cut where it is long."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN - 1]}…"
-
-
-def is_name(word: str) -> bool:
-    return re.fullmatch(NAME, word) is not None

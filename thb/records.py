@@ -73,8 +73,8 @@ DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]      # and a score fo
 CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
                 "n_real", "n_fake", "resolvable", "printed"]
 # Whether `first` lies above `second`, both of what `question` names; its own column is empty, and `mean` is over all.
-COMPARISON_COLUMNS = ["corpus", "profile", "question", "protocol", "detector", "generator", "metric", "first", "second",
-                      "first_value", "second_value", "difference", "lo", "hi", "left_out", "verdict"]
+COMPARISON_COLUMNS = ["question", "protocol", "detector", "generator", "metric", "first", "second", "first_value",
+                      "difference", "lo", "hi", "left_out", "verdict"]
 
 
 TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")     # ids stay text
@@ -102,13 +102,17 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
             c: [""] for c in columns if c not in text})
     except (ValueError, pd.errors.ParserError) as e:        # bad text, no columns, numbers that are none
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
+    if twice := [c for c in columns if f"{c}.1" in table]:      # pandas' name of the second one
+        raise DataError(f"{path.parent.name}/{path.name} has column {twice[0]!r} twice")
+    if not isinstance(table.index, pd.RangeIndex):      # pandas takes the first of too many values for an index
+        raise DataError(f"{path.parent.name}/{path.name} is not CSV: its rows have more values than its head has names")
     return require(table, columns, f"{path.parent.name}/{path.name}")
 
 
-def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
-    """Write whole or not at all; floats with ten significant digits, so that reruns are byte-identical."""
+def write_csv(frame: pd.DataFrame, path: Path, columns: Sequence[str], digits: int = 10) -> None:
+    """Write whole or not at all; floats with so many significant digits, so that reruns are byte-identical."""
     frame = require(frame, columns, path.name)
-    write_atomic(path, lambda part: frame.to_csv(part, index=False, float_format="%.10g", lineterminator="\n"))
+    write_atomic(path, lambda part: frame.to_csv(part, index=False, float_format=f"%.{digits}g", lineterminator="\n"))
 
 
 def write_rows(rows: Iterable[Sequence[object]], path: Path, columns: Sequence[str]) -> None:
@@ -124,9 +128,16 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != tuple(columns):
-            raise DataError(f"{path.name} has the columns {reader.fieldnames}; it needs {', '.join(columns)}")
-        return list(reader)
+        try:
+            names, rows = tuple(reader.fieldnames or ()), list(reader)
+        except (ValueError, csv.Error) as e:        # not UTF-8, or no CSV
+            raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
+    if names != tuple(columns):
+        raise DataError(f"{path.name} has the columns {list(names)}; it needs {', '.join(columns)}")
+    if odd := [row for row in rows if None in row or None in row.values()]:
+        raise DataError(f"{path.parent.name}/{path.name} is cut, or was changed: {len(odd)} of {len(rows)} rows have "
+                        f"more or fewer values than {len(columns)}")
+    return rows
 
 
 def write_json(value: Any, path: Path) -> None:

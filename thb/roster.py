@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from thb import origin
+from thb import origin, splits
 from thb.clip_store import TABLE, read_clips
 from thb.errors import DataError
 from thb.params import Params
@@ -35,10 +35,25 @@ def read_split(paths: Paths, params: Params, fit: str) -> pd.DataFrame:
     mend = "thb split" + (f" --variant {paths.variant}" if paths.variant else "")
     record = origin.read(paths.splits_record, origin.of_splits(paths, params), paths, mend, paths.split(fit))
     origin.check_files(paths, paths.splits, record, [paths.split(fit).name], mend)
-    for source, table in record.get("clips", {}).items():
+    for source, table in origin.part(record, "clips", paths.relative(paths.split(fit)), mend).items():
         if table != origin.sha256(paths.clips(source) / TABLE):
             raise DataError(f"{paths.relative(paths.split(fit))} was made from other clips of {source!r}; run `{mend}`")
-    return read_csv(paths.split(fit), SPLIT_COLUMNS)
+    table = read_csv(paths.split(fit), SPLIT_COLUMNS)
+    if fault := _fault(table):
+        raise DataError(f"{paths.relative(paths.split(fit))}: {fault}; run `{mend}`")
+    return table
+
+
+def _fault(split: pd.DataFrame) -> str:
+    """What no split has ('' if nothing): a clip twice, a use that is none, one that the clip's own split forbids."""
+    learnt = split["use"].isin(splits.SEEN)
+    for odd, words in ((split["clip"].duplicated(), "stands twice"),
+                       (~split["use"].isin(splits.USES), "has no use that is known"),
+                       (learnt & (split["use"] != split["split"]), "is learnt from, but its own split is another"),
+                       (~split["label"].isin([0, 1]), "is neither real nor fake")):
+        if odd.any():
+            return f"clip {split['clip'][odd].iloc[0]!r} {words} ({int(odd.sum())} in all)"
+    return ""
 
 
 def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:

@@ -61,6 +61,11 @@ class ScoreFile:
         return [*DRAWN_COLUMNS, *drawn_columns(self.params.label_check(self.detector))]
 
     @property
+    def scored(self) -> list[str]:
+        """The columns that hold scores."""
+        return [name for name in self.columns if name not in DRAWN_COLUMNS]
+
+    @property
     def uses(self) -> tuple[str, ...]:
         """How the fit uses the clips that are scored."""
         return (splits.TEST,) if self.kind == SHUFFLED_LABELS else (splits.VAL, splits.TEST)
@@ -125,7 +130,9 @@ def _check_weights(file: ScoreFile, found: Mapping[str, Any]) -> None:
                      f"the fit behind {file}", f"{command}` and `{file.mend}")
     run = file.paths.run(file.detector, file.fit) / weights.RUN
     if file.kind != SHUFFLED_LABELS and run.is_file():
-        here = read_json(run).get("files", {}).get(weights.FILE)
+        said = read_json(run)
+        files = said.get("files") if isinstance(said, Mapping) else None
+        here = files.get(weights.FILE) if isinstance(files, Mapping) else None
         if found.get("weights_sha256") != [here]:
             raise DataError(f"{file} is of other weights than {file.paths.relative(run.parent)} holds; "
                             f"run `{file.mend}`")
@@ -135,20 +142,23 @@ def absent(file: ScoreFile) -> str:
     """Why there are no scores, as `leave_out` wrote ('' if there are, or no file is)."""
     if not file.path.is_file() or not file.beside.is_file():
         return ""
-    return str(about(file).get("absent", ""))
+    why = str(about(file).get("absent", ""))
+    if why and len(read_csv(file.path, file.columns)):
+        raise DataError(f"{file} has scores, but its record says that there are none ({why[:80]!r}); run `{file.mend}`")
+    return why
 
 
 def read(file: ScoreFile) -> pd.DataFrame:
     """The scores; refused unless what made them is what would make them now."""
     about(file)
-    return read_csv(file.path, file.columns)
+    table = read_csv(file.path, file.columns)
+    schemas.check_scores(file.path, file.scored)
+    return table
 
 
 def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
     """The scores, every value checked, and held against the corpus's clips (TESTED_COLUMNS)."""
     table = read(file)
-    if file.kind != SHUFFLED_LABELS:
-        schemas.check_scores(file.path)
     wanted = clips.assign(use=splits.uses(clips, file.fit))
     wanted = wanted[wanted["use"].isin(file.uses)].set_index("clip")
     own = table.set_index("clip")
@@ -171,13 +181,14 @@ def read_tested(paths: Paths, params: Params) -> pd.DataFrame:
     """TESTED_COLUMNS of the corpus at hand, as `split` left them: made by the code and settings of today, and whole."""
     mend = "thb split" + (f" --variant {paths.variant}" if paths.variant else "")
     record = origin.read(paths.tested_record, origin.of_splits(paths, params), paths, mend, paths.tested)
-    names = [name for name in record.get("files", {}) if (paths.results / name).name == name]
+    what = paths.relative(paths.tested)
+    names = [name for name in origin.part(record, "files", what, mend) if (paths.results / name).name == name]
     origin.check_files(paths, paths.results, record, {paths.tested.name, *names}, mend)
-    made_by = record.get("clips_made_by", {})
+    made_by = origin.part(record, "clips_made_by", what, mend)
     if made_by.get("fetch"):
         origin.check(made_by["fetch"], origin.of_raw(paths, params),
-                     f"the corpus behind {paths.relative(paths.tested)}", "dvc repro")
-    for source, found in made_by.get("prepare", {}).items():
+                     f"the corpus behind {what}", "dvc repro")
+    for source, found in (origin.part(made_by, "prepare", what, mend) if made_by else {}).items():
         origin.check(found, origin.of_store(paths, params, source),
-                     f"the store of {source!r} behind {paths.relative(paths.tested)}", "dvc repro")
+                     f"the store of {source!r} behind {what}", "dvc repro")
     return read_csv(paths.tested, TESTED_COLUMNS)

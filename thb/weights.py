@@ -27,9 +27,9 @@ class Trained:
     run: dict[str, Any]         # run.json: how it was trained, on what, and a hash of the weights file
 
 
-def vouched(paths: Paths, folder: Path, detector: str, fit: str) -> Trained:
+def vouched(paths: Paths, folder: Path, detector: str, fit: str, draw: int = 0) -> Trained:
     """The weights in a folder, wherever they were made; refused if they are not those that its run.json vouches for."""
-    file, mend = folder / FILE, train_command(detector, fit)
+    file, mend = folder / FILE, train_command(detector, fit, paths.variant, draw)
     if not file.is_file():
         raise DataError(f"missing {paths.relative(file)}; run `{mend}`")
     run = read_json(folder / RUN)
@@ -37,7 +37,7 @@ def vouched(paths: Paths, folder: Path, detector: str, fit: str) -> Trained:
         raise DataError(f"{paths.relative(folder / RUN)} is no record of a fit; run `{mend}`")
     origin.check_files(paths, folder, run, [FILE], mend)
     about = detectors.about(file)
-    if (of := (about.get("detector"), about.get("fit"))) != (detector, fit):
+    if (of := (about.get("detector"), about.get("fit"))) != (detector, fit) or about.get("draw") != draw:
         raise DataError(f"{paths.relative(file)} holds weights of {of[0]}/{of[1]}, not of {detector}/{fit}; "
                         f"run `{mend}`")
     stage, again = ("import_weights", f"thb import-weights {detector} FILE --fit {fit}") if is_imported(run) else (
@@ -52,18 +52,18 @@ def of_fit(paths: Paths, params: Params, detector: str, fit: str, draw: int = 0)
     Imported ones, which stand in for a fit that cannot be made, are held against nothing but their hash.
     """
     folder = paths.run_on_drawn(detector, fit, draw) if draw else paths.run(detector, fit)
-    found = vouched(paths, folder, detector, fit)
+    found = vouched(paths, folder, detector, fit, draw)
     if not is_imported(found.run):
-        _check_made(paths, params, found, folder, detector, fit)
+        mend = train_command(detector, fit, paths.variant, draw)
+        _check_made(paths, params, found, paths.relative(folder / FILE), detector, fit, mend)
     return found
 
 
-def _check_made(paths: Paths, params: Params, found: Trained, folder: Path, detector: str, fit: str) -> None:
-    what, mend = paths.relative(folder / FILE), train_command(detector, fit, paths.variant)
+def _check_made(paths: Paths, params: Params, found: Trained, what: str, detector: str, fit: str, mend: str) -> None:
     origin.check(found.about.get("made_by"), origin.of_fit(paths, params, detector), what, mend)
     if found.run.get("split_sha256") != origin.sha256(paths.split(fit)):
         raise DataError(f"{what} was trained on another split than {paths.relative(paths.split(fit))}; run `{mend}`")
-    for source, digest in found.run.get("stores", {}).items():
+    for source, digest in origin.part(found.run, "stores", what, mend).items():
         if digest != clip_store.digest(paths, params, source):
             raise DataError(f"{what} was trained on other clips of {source!r} than are prepared; run `{mend}`")
 
@@ -73,9 +73,10 @@ def is_imported(run: Mapping[str, Any]) -> bool:
     return "imported_from" in run
 
 
-def train_command(detector: str, fit: str, variant: str = "") -> str:
+def train_command(detector: str, fit: str, variant: str = "", draw: int = 0) -> str:
     """The command that makes a fit's weights anew."""
-    return f"thb train {detector} {fit}" + (f" --variant {variant}" if variant else "")
+    option = f" --variant {variant}" if variant else " --shuffle-labels" if draw else ""
+    return f"thb train {detector} {fit}{option}"
 
 
 def reads(profile: Profile) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from thb.report.results import Results
 from thb.report.tables import NONE, text
 
 SOURCES, COUNTS = "paper/published/getting_data.csv", "paper/published/release_counts.csv"
+FACES = "benchmarks/faces.csv"      # which benchmarks/faces_compared.py writes
+FACE_COLUMNS = {"what": "On the same frames", "haar": "Haar's cascades", "yunet": "YuNet"}
 COLUMNS = {"what": "What", "where": "From where", "gate": "Asked for", "size": "Size", "licence": "Licence",
            "state": "Today"}
 COUNT_COLUMNS = ["source", "clips", "when", "from"]
@@ -29,6 +31,12 @@ def counts(results: Results) -> str:
     rows = [[name, *printed.get(name, [NONE, NONE]), f"{row['clips']:,}", row["from"]]
             for name, row in released.iterrows()]
     return _markdown(COUNT_HEADS, rows)
+
+
+def finders(results: Results) -> str:
+    """The Markdown table of what the two face finders made of the same frames."""
+    table = read_csv(results.paths.root / FACES, list(FACE_COLUMNS))
+    return _markdown(list(FACE_COLUMNS.values()), table.to_numpy().tolist())
 
 
 def numbers(results: Results) -> dict[str, str]:

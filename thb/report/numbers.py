@@ -69,7 +69,8 @@ def _fingerprint(results: Results) -> str:
     """A hash of everything that values are read from, wherever the clone lies."""
     root, found = results.paths.root, hashlib.sha256(results.params.model_dump_json().encode())
     below = [file for name in ("paper", "results") for file in sorted((root / name).rglob("*"))]
-    for file in (f for f in (results.paths.params, results.paths.citation, *below) if f.is_file()):
+    single = (results.paths.params, results.paths.citation, root / getting_data.FACES)
+    for file in (f for f in (*single, *below) if f.is_file()):
         found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
     return found.hexdigest()
 
@@ -158,6 +159,7 @@ def _sentences(results: Results) -> dict[str, Number]:
         "printed_in_short": (home.printed_in_short, PRINTED),
         "trust_in_short": (home.trust_in_short, f"{CELLS}, {LEAKAGE}, {ABLATED}"),
         "data_parts": (getting_data.parts, getting_data.SOURCES),
+        "data_finders": (getting_data.finders, getting_data.FACES),
         "data_counts": (getting_data.counts, f"{getting_data.COUNTS}, {TABLE4}"),
         "model_cards": (cards.models, f"{PARAMS}, {METRICS}, {SCORES}"),
         **quoted.makers(),

@@ -108,6 +108,8 @@ class Verdicts:
     def __init__(self, rows: pd.DataFrame, labels: Mapping[str, str]) -> None:
         text = [c for c in rows.columns if rows[c].dtype == object or c in (*KEYS, "left_out", "question")]
         rows = rows.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
+        other = (rows["first_value"] - rows["difference"]).where(rows["question"] != LEVEL)     # which has no second
+        rows = rows.assign(second_value=other)
         self._rows = {(row["question"], *(row[key] for key in KEYS)): row for row in rows.to_dict("records")}
         self._labels = labels
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -38,8 +38,8 @@ CURATION = {"source": NAME, "made": COUNT, "removed": COUNT, "kept": COUNT,
             "ratio_removed": Rule("a share from 0 to 1", between=(0, 1))}
 SCORES = {"clip": NAME, "source": NAME, "role": Rule("generator, unseen, real or swap", "generator|unseen|real|swap"),
           "label": Rule("0 (real) or 1 (fake)", "[01]"), "split": SPLIT,
-          "use": Rule("val or test", "val|test"), "status": Rule(" or ".join(STATUSES), "|".join(STATUSES)),
-          "score": Rule("a probability from 0 to 1", between=(0, 1), empty=True)}
+          "use": Rule("val or test", "val|test"), "status": Rule(" or ".join(STATUSES), "|".join(STATUSES))}
+SCORE = Rule("a probability from 0 to 1", between=(0, 1), empty=True)
 
 
 def check(path: Path, rules: Mapping[str, Rule]) -> pd.DataFrame:
@@ -63,12 +63,13 @@ def check_curation(path: Path) -> None:
     check(path, CURATION)
 
 
-def check_scores(path: Path) -> None:
-    """Anybody's scores: one for each clip that is ok, and each clip once."""
-    table = check(path, SCORES)
+def check_scores(path: Path, columns: Sequence[str] = ("score",)) -> None:
+    """Anybody's scores: one in each of the columns for each clip that is ok, and each clip once."""
+    table = check(path, {**SCORES, **dict.fromkeys(columns, SCORE)})
     _refuse_first(path, "clip", table["clip"], ~table["clip"].duplicated(), "listed once")
-    scored = (table["score"] != "") | (table["status"] != OK)
-    _refuse_first(path, "score", table["score"], scored, f"a number, as its clip's status is {OK}")
+    for column in columns:
+        scored = (table[column] != "") | (table["status"] != OK)
+        _refuse_first(path, column, table[column], scored, f"a number, as its clip's status is {OK}")
 
 
 def _read(path: Path) -> pd.DataFrame:

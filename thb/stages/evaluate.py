@@ -17,6 +17,8 @@ from thb.published import printed_cells, printed_value
 from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, write_json
 from thb.score_files import ScoreFile
 
+DIGITS = 7      # of what is compared: enough for any page, and the file stays small
+
 
 def run(paths: Paths, params: Params) -> None:
     """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
@@ -32,7 +34,7 @@ def run(paths: Paths, params: Params) -> None:
     write_csv(cells, paths.cells, CELL_COLUMNS)
     written = [paths.cells.name]
     if not paths.variant:
-        write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS)
+        write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS, DIGITS)
         written.append(paths.comparisons.name)
     read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
     made_by = origin.of_cells(paths, params)

@@ -126,7 +126,7 @@ def _is_done(job: Job, key: str) -> bool:
     if not (job.folder / weights.RUN).is_file() or not (job.folder / weights.FILE).is_file():
         return False
     try:
-        found = weights.vouched(job.paths, job.folder, job.detector, job.fit)
+        found = weights.vouched(job.paths, job.folder, job.detector, job.fit, job.draw)
     except DataError as fault:
         print(f"{job.name} is trained again: {fault}")
         return False
