@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import json
 import re
@@ -15,7 +16,7 @@ import pytest
 from thb.comparisons import ABOVE, OPEN
 from thb.params import load
 from thb.paths import Paths
-from thb.records import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.records import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import hard_table, home, protocol_means, sentences, shifts, verdicts
 from thb.report.results import Results
 
@@ -86,7 +87,8 @@ def test_every_question_has_one_verdict_and_one_interval_in_the_whole_book(book)
 
 
 def test_what_is_printed_is_what_the_file_says(book, results):
-    rows = read_csv(results.paths.comparisons, COMPARISON_COLUMNS).fillna("").to_dict("records")
+    with results.paths.comparisons.open(newline="") as file:
+        rows = list(csv.DictReader(file))
     keys = ("question", "protocol", "detector", "generator", "metric", "first", "second")
     filed = {" · ".join(filter(None, (row[k] for k in keys))): row for row in rows}
     for printed in book.values():
