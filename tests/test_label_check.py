@@ -153,7 +153,7 @@ def test_a_detector_without_a_label_check_is_named_with_those_that_have_one(stor
     for stage in (train, score):
         with pytest.raises(ParamsError, match="unknown detector under label_checks 'tall'; known: container"):
             stage.run_on_drawn(store, two, "tall", "all")
-    with pytest.raises(DataError, match=r"missing container/all-1/weights.safetensors; run `.* --shuffle-labels"):
+    with pytest.raises(DataError, match=r"missing runs/shuffled_labels/container/all-1/weights.safetensors; run"):
         score.run_on_drawn(store, two, "container", "all")
 
 
