@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import results_made
+import vouching
 import yaml
 
 from thb.errors import DataError
@@ -88,16 +89,13 @@ def test_a_detector_that_does_not_fall_is_not_said_to(tmp_path):
     assert "<td>yes</td>" not in home.found_in_short(open_results(paths.root))
 
 
-def test_a_broken_promise_is_told_on_the_first_page(results):
-    before = read_json(results.paths.leakage)
-    assert "every promise of separation is kept" in home.trust_in_short(results)
-    spoilt = yaml.safe_load(yaml.safe_dump(before))
+def test_a_broken_promise_is_told_on_the_first_page(made):
+    assert "every promise of separation is kept" in home.trust_in_short(open_results(made.root))
+    spoilt = read_json(made.leakage)
     spoilt["protocols"]["P1"]["identity"] |= {"promised": True, "count": 3}
-    try:
-        write_json(spoilt, results.paths.leakage)
-        assert "3 shared things break a promise" in home.trust_in_short(results)
-    finally:
-        write_json(before, results.paths.leakage)
+    write_json(spoilt, made.leakage)
+    vouching.vouch(made)
+    assert "3 shared things break a promise" in home.trust_in_short(open_results(made.root))
 
 
 # ---- how to cite --------------------------------------------------------------------------------------

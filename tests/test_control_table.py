@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import vouching
 from results_made import edit_cells
 
 from thb.errors import DataError, ParamsError
@@ -93,6 +94,7 @@ def test_what_was_not_run_is_said(made):
 def test_fewer_drawings_than_asked_for_are_refused(made):
     rows = read_csv(made.drawn("container", "all"), [*DRAWN_COLUMNS, "score_1"])
     write_csv(rows, made.drawn("container", "all"), list(rows.columns))
+    vouching.vouch(made)
     with pytest.raises(DataError, match="all.csv lacks column 'score_2'"):
         control_table.build()
 

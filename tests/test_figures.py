@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import results_made
+import vouching
 from results_made import edit_cells
 from sklearn.metrics import roc_curve
 
@@ -190,6 +191,7 @@ def test_fewer_reals_tell_less(made):
     table = read_csv(made.scores("tall", "all"), SCORE_COLUMNS)
     few = table[(table["role"] != "real") | (table["video"].str[-2:] < "20")]
     write_csv(few, made.scores("tall", "all"), SCORE_COLUMNS)
+    vouching.vouch(made)
     rows = tpr_curve.build(["tall"], ["P1"]).rows
     reals = int(((few["role"] == "real") & (few["split"] == "test")).sum())
     assert rows["n_real"].unique().tolist() == [reals]
@@ -201,6 +203,7 @@ def test_a_detector_without_a_scored_clip_has_no_curve_and_all_such_are_refused(
     path = made.scores("lipfd", "all")
     table = read_csv(path, SCORE_COLUMNS)
     write_csv(table.assign(status=table["status"].where(table["label"] == 0, "no_audio")), path, SCORE_COLUMNS)
+    vouching.vouch(made)
     assert set(tpr_curve.build(["tall", "lipfd"], ["P1"]).rows["detector"]) == {"TALL"}
     with pytest.raises(DataError, match="none of lipfd has a score under P1"):
         tpr_curve.build(["lipfd"], ["P1"])

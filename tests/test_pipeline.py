@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from thb.errors import DataError, ParamsError
@@ -59,6 +60,7 @@ def test_the_drawing_says_what_the_rows_say(made):
     assert f"here {kept['here']:,.0f}" in words(exhibit)
     assert f"printed {kept['printed']:,.0f}" in words(exhibit)
     made.corpus.write_text(made.corpus.read_text().replace("ffpp,real,train,6", "ffpp,real,train,106"))
+    vouching.vouch(made)
     assert f"here {kept['here'] + 100:,.0f}" in words(pipeline.build())
 
 
@@ -106,12 +108,14 @@ def test_a_real_corpus_has_boxes_and_no_frame(made):
 
 def test_frames_of_real_clips_are_refused(made):
     made.params.write_text(made.params.read_text().replace("profile: mini", "profile: paper", 1))
+    vouching.vouch(made)
     with pytest.raises(DataError, match="holds frames of real clips"):
         pipeline.build()
 
 
 def test_what_nobody_counted_is_a_dash(made):
     write_csv(pd.DataFrame(columns=CURATION_COLUMNS), made.curation, CURATION_COLUMNS)
+    vouching.vouch(made)
     exhibit = pipeline.build()
     rows = exhibit.rows.set_index(["step", "what"])
     assert np.isnan(rows.loc[(MADE, FAKES), "here"])
