@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 import pytest
 import typer
+import vouching
 from clips_made import with_profile
-from test_evaluate import score_rows
+from test_evaluate import all_clips
+from test_evaluate import score_rows as rows_of
 from test_split import setting, write_corpus
 
-from thb import cli, clip, context, showcase
-from thb.absence import (
-    DRAWN,
-    NO_VARIANTS,
-    SHUFFLED,
-    Fit,
-    absent_fits,
-    left_out,
-    skips_explaining,
-    skips_variant,
-)
+from thb import cli, clip, context, origin, score_files, showcase
+from thb.absence import NO_VARIANTS, Fit, absent_fits, skips_explaining, skips_variant
 from thb.paths import Paths
 from thb.records import (
     CELL_COLUMNS,
@@ -28,10 +23,13 @@ from thb.records import (
     CURATION_COLUMNS,
     POOL_COLUMNS,
     SCORE_COLUMNS,
+    TESTED_COLUMNS,
     read_csv,
     read_json,
     write_csv,
+    write_json,
 )
+from thb.score_files import ScoreFile
 from thb.stages import evaluate, split
 
 WHY = "no usable real clip of use 'train'"
@@ -50,8 +48,22 @@ def lose(*roles: str):
     return change
 
 
-def empty_store(paths, source: str) -> None:
+def empty_store(paths, params, source: str) -> None:
     clip.table([]).to_parquet(paths.clips(source) / "clips.parquet", index=False)
+    vouching.for_store(paths, params, source)
+
+
+def given(paths, params, detector: str, fit: str, seed: int = 1, of=lambda rows: rows) -> None:
+    """Scores of all clips that a fit is tested on, missing ones too, as somebody else would give them."""
+    clips = read_csv(paths.tested, TESTED_COLUMNS)
+    path = paths.scores(detector, fit)
+    write_csv(of(rows_of(clips, fit, seed)), path, SCORE_COLUMNS)
+    write_json({"given_by": "a test", "detector": detector, "fit": fit, "corpus": params.active.corpus,
+                "profile": params.profile, "files": {path.name: origin.sha256(path)}}, path.with_suffix(".json"))
+
+
+def why_left_out(paths, params, detector: str, fit: str) -> str:
+    return score_files.absent(ScoreFile(paths, params, detector, fit))
 
 
 @pytest.fixture
@@ -96,8 +108,7 @@ def test_without_swaps_only_what_needs_them_is_absent(project, hub):
 
 def test_with_reals_again_nothing_is_absent(no_reals, hub):
     for source in hub.sources:
-        (no_reals.clips(source) / "clips.parquet").unlink()
-        no_reals.clips(source).rmdir()
+        shutil.rmtree(no_reals.clips(source))
     write_corpus(no_reals, hub)
     split.run(no_reals, hub)
     assert absent_fits(no_reals) == {}
@@ -107,15 +118,14 @@ def test_with_reals_again_nothing_is_absent(no_reals, hub):
 def test_without_a_generator_what_needs_it_is_left_out_and_the_rest_goes_on(project, hub):
     """Its store is empty, as `prepare` leaves it; the fit without it still has unseen generators to be tested on."""
     write_corpus(project, hub)
-    empty_store(project, "hallo")
+    empty_store(project, hub, "hallo")
     split.run(project, hub)
     assert absent_fits(project) == {}
     corpus = read_csv(project.corpus, CORPUS_COLUMNS)
     assert corpus.loc[corpus["source"] == "hallo", "clips"].tolist() == [0]
     for detector in hub.detectors:
         for fit in hub.fits:
-            scores = score_rows(hub, fit, 1)
-            write_csv(scores[scores["source"] != "hallo"], project.scores(detector, fit), SCORE_COLUMNS)
+            given(project, hub, detector, fit)
     evaluate.run(project, hub)
     cells = read_csv(project.cells, CELL_COLUMNS)
     assert set(cells.loc[cells["n_fake"] == 0, "generator"]) == {"hallo"}
@@ -126,7 +136,7 @@ def test_without_a_generator_what_needs_it_is_left_out_and_the_rest_goes_on(proj
 def test_without_any_generator_to_be_tested_on_its_fit_is_absent(project, hub):
     write_corpus(project, hub)
     for source in ("hallo", *hub.of_role("unseen")):
-        empty_store(project, source)
+        empty_store(project, hub, source)
     split.run(project, hub)
     assert absent_fits(project) == {"no-hallo": "no usable fake clip of use 'test'"}
 
@@ -171,22 +181,21 @@ def test_the_command_line_asks_before_it_trains(no_reals, hub, monkeypatch, caps
     cli.train("container")
     cli.score("container")
     assert capsys.readouterr().out.count(WHY) == 2 * len(hub.fits)
-    assert left_out(no_reals.scores("container", "no-hallo")) == WHY
+    assert why_left_out(no_reals, hub, "container", "no-hallo") == WHY
 
 
 def test_old_scores_are_not_taken_for_new_ones(no_reals, hub):
     old = no_reals.scores("tall", "all")
-    write_csv(score_rows(hub, "all", 1), old, SCORE_COLUMNS)
+    given(no_reals, hub, "tall", "all")
     assert Fit(no_reals, hub, "tall", "all").skips_scoring()
     assert read_csv(old, SCORE_COLUMNS).empty
-    assert left_out(old) == WHY
+    assert why_left_out(no_reals, hub, "tall", "all") == WHY
 
 
 def test_scores_given_in_the_place_of_none_are_taken(no_reals, hub):
-    scores = no_reals.scores("tall", "all")
     assert Fit(no_reals, hub, "tall", "all").skips_scoring()
-    write_csv(score_rows(hub, "all", 1), scores, SCORE_COLUMNS)
-    assert left_out(scores) == ""
+    given(no_reals, hub, "tall", "all")
+    assert why_left_out(no_reals, hub, "tall", "all") == ""
 
 
 def test_weights_that_are_there_still_score(no_reals, hub, capsys):
@@ -199,8 +208,8 @@ def test_weights_that_are_there_still_score(no_reals, hub, capsys):
 
 
 def test_checks_leave_an_empty_table(no_reals, hub):
-    assert Fit(no_reals, hub, "lipfd", "all").skips_scoring(SHUFFLED)
-    assert Fit(no_reals, hub, "container", "all", drawn=True).skips_scoring(DRAWN)
+    assert Fit(no_reals, hub, "lipfd", "all").skips_scoring(score_files.SHUFFLED_SOUND)
+    assert Fit(no_reals, hub, "container", "all", drawn=True).skips_scoring(score_files.SHUFFLED_LABELS)
     assert read_csv(no_reals.shuffled("lipfd", "all"), SCORE_COLUMNS).empty
     assert "score_10" in pd.read_csv(no_reals.drawn("container", "all"))
 
@@ -211,15 +220,15 @@ def test_what_has_no_scores_is_not_explained(no_reals, hub, capsys):
     (no_reals.cams("tall") / "old").mkdir(parents=True)
     assert skips_explaining(no_reals, hub, "tall")
     assert f"tall is not explained, as all has no scores: {WHY}\n" in capsys.readouterr().out
-    assert list(no_reals.cams("tall").iterdir()) == []
+    assert [file.name for file in no_reals.cams("tall").iterdir()] == ["made_by.json"]
     assert read_csv(no_reals.pools("tall"), POOL_COLUMNS).empty
     for fit in hub.fits:
-        write_csv(score_rows(hub, fit, 1), no_reals.scores("tall", fit), SCORE_COLUMNS)
+        given(no_reals, hub, "tall", fit)
     assert not skips_explaining(no_reals, hub, "tall")
 
 
 def test_a_reference_without_scores_leaves_a_network_its_own_clips(hub):
-    own = {fit: score_rows(hub, fit, 1) for fit in hub.fits if fit != "ffpp"}
+    own = {fit: rows_of(all_clips(hub), fit, 1) for fit in hub.fits if fit != "ffpp"}
     none = {fit: table[:0] for fit, table in own.items()}
     assert set(showcase.choose(hub, "lipfd", own, none)["chosen_by"]) == {"lipfd"}
 
@@ -244,9 +253,8 @@ def test_given_scores_make_numbers_beside_absent_fits(no_reals, hub):
     for detector in hub.detectors:
         for fit in hub.fits:
             Fit(no_reals, hub, detector, fit).skips_scoring()
-    write_csv(score_rows(hub, "all", 1), no_reals.scores("tall", "all"), SCORE_COLUMNS)
-    fakes = score_rows(hub, "all", 2)
-    write_csv(fakes[fakes["role"] != "real"], no_reals.scores("lipfd", "all"), SCORE_COLUMNS)
+    given(no_reals, hub, "tall", "all")
+    given(no_reals, hub, "lipfd", "all", 2, lambda rows: rows[rows["role"] != "real"])
     evaluate.run(no_reals, hub)
     cells = read_csv(no_reals.cells, CELL_COLUMNS)
     assert set(cells.loc[cells["value"].notna(), "detector"]) == {"tall"}

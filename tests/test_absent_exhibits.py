@@ -9,7 +9,7 @@ import pytest
 from test_absence import WHY, lose
 from test_split import write_corpus
 
-from thb.absence import SHUFFLED, Fit
+from thb.absence import Fit
 from thb.params import load
 from thb.report import (
     getting_data,
@@ -24,6 +24,7 @@ from thb.report import (
     transitions,
 )
 from thb.report.results import open_results
+from thb.score_files import SHUFFLED_SOUND
 from thb.stages import evaluate, split
 
 BUILDS = {
@@ -47,7 +48,7 @@ def absent(tmp_path_factory, repo):
     for detector in params.detectors:
         for fit in params.fits:
             Fit(paths, params, detector, fit).skips_scoring()
-    Fit(paths, params, "lipfd", "all").skips_scoring(SHUFFLED)
+    Fit(paths, params, "lipfd", "all").skips_scoring(SHUFFLED_SOUND)
     evaluate.run(paths, params)
     return paths
 

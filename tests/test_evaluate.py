@@ -11,10 +11,20 @@ import pytest
 import vouching
 from vouching import with_seed
 
-from thb import code, metrics, protocols, splits
+from thb import code, metrics, origin, protocols, splits
 from thb.errors import DataError
 from thb.paths import Paths
-from thb.records import CELL_COLUMNS, NO_AUDIO, OK, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.records import (
+    CELL_COLUMNS,
+    NO_AUDIO,
+    OK,
+    SCORE_COLUMNS,
+    TESTED_COLUMNS,
+    read_csv,
+    read_json,
+    write_csv,
+    write_json,
+)
 from thb.score_files import ScoreFile
 from thb.stages import evaluate
 
@@ -28,7 +38,7 @@ def all_clips(params) -> pd.DataFrame:
         for split in ("train", "val", "test") if source.role != "unseen" else ("test",):
             for i in range(N_REAL // 2 if source.role == "real" else N_FAKE):
                 rows.append({"clip": f"{name}/{split}{i:03d}", "source": name, "role": source.role,
-                             "label": source.label, "split": split, "driver": "",
+                             "label": source.label, "split": split, "driver": "", "status": OK,
                              "portrait": f"{i:05d}" if source.label else "", "video": f"{name}{split}{i}"})
     return pd.DataFrame(rows)
 
@@ -234,3 +244,46 @@ def test_a_broken_file_is_one_line_that_names_it(scored, quick, name, content, w
     with pytest.raises(DataError, match=words) as fault:
         evaluate.run(scored, quick)
     assert "\n" not in str(fault.value)
+
+
+# ── Scores that were computed elsewhere ──────────────────────────────────────────────────────────
+
+
+def give(paths, edit=lambda table: table, **changed) -> None:
+    """TALL's scores of fit `all`, with the small JSON that somebody else would write."""
+    path = paths.scores("tall", "all")
+    write_csv(edit(read_csv(path, SCORE_COLUMNS)), path, SCORE_COLUMNS)
+    write_json({"given_by": "somebody", "detector": "tall", "fit": "all", "corpus": "mini", "profile": "mini",
+                "files": {"all.csv": origin.sha256(path)}, **changed}, path.with_suffix(".json"))
+
+
+def test_given_scores_are_taken_and_held_against_the_clips(scored, quick):
+    give(scored, lambda table: table.assign(score=0.5))
+    evaluate.run(scored, quick)
+    cells = read_csv(scored.cells, CELL_COLUMNS)
+    of = cells[(cells["detector"] == "tall") & (cells["protocol"] == "P1") & (cells["metric"] == "AUC")]
+    assert (of["value"] == 0.5).all()
+
+
+@pytest.mark.parametrize(("edit", "changed", "words"), [
+    (lambda t: t, {"profile": "paper"}, "is given for corpus mini, profile paper, but params.yaml asks for"),
+    (lambda t: t, {"detector": "caddm"}, "holds the scores of caddm/all"),
+    (lambda t: t, {"files": {"all.csv": "0" * 64}}, "is not the file that was written there"),
+    (lambda t: t.assign(label=1 - t["label"]), {}, "has label '0', but the split of fit 'all' says '1'"),
+    (lambda t: t.iloc[:-1], {}, "lacks clip"),
+])
+def test_given_scores_of_something_else_are_refused(scored, quick, edit, changed, words):
+    give(scored, edit, **changed)
+    with pytest.raises(DataError, match=words):
+        evaluate.run(scored, quick)
+
+
+def test_a_clip_that_is_missing_here_may_have_been_scored_elsewhere(scored, quick):
+    clips = read_csv(scored.tested, TESTED_COLUMNS)
+    missing = clips["clip"] == "ffpp/test000"
+    vouching.for_tables(scored, quick, clips.assign(status=clips["status"].mask(missing, "missing")))
+    evaluate.run(scored, quick)
+    for detector in quick.detectors:
+        for fit in quick.fits:
+            change(scored, quick, detector, fit, lambda table: table[table["clip"] != "ffpp/test000"])
+    evaluate.run(scored, quick)

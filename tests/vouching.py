@@ -86,7 +86,7 @@ def for_tables(paths: Paths, params: Params, clips: pd.DataFrame | None = None) 
     """clips.csv, of the clips that are given or that have scores, and the tables beside it."""
     if clips is None:
         tables = [read_csv(file, SCORE_COLUMNS) for file in sorted((paths.results / "scores").glob("*/*.csv"))]
-        clips = pd.concat(tables).drop_duplicates("clip").assign(driver="") if tables else None
+        clips = pd.concat(tables).drop_duplicates("clip").assign(driver="", status="ok") if tables else None
     if clips is not None:
         write_csv(clips, paths.tested, TESTED_COLUMNS)
     written = [file.name for file in (paths.tested, paths.corpus, paths.coverage, paths.curation, paths.leakage)

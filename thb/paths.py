@@ -233,7 +233,7 @@ class Paths:
 
     @property
     def tested(self) -> Path:
-        """Every usable clip of the corpus, by name and split: what score files are held against."""
+        """Every clip of the corpus, by name and split: what score files are held against."""
         return self.results / "clips.csv"
 
     @property

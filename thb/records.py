@@ -47,8 +47,8 @@ RENDERED, LOCAL = "mini-", "local"      # how the revision of a rendered corpus 
 # use: train | val | test | unused, as this fit sees the clip.
 SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
 
-# A row per usable clip of the corpus: which of them a fit is tested on follows from its columns alone (splits.uses).
-TESTED_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video"]
+# A row per clip of the corpus, usable or listed and missing: which a fit is tested on follows from it (splits.uses).
+TESTED_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "status"]
 
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
 SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use",

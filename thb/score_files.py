@@ -20,6 +20,7 @@ from thb.params import Params
 from thb.paths import Paths
 from thb.records import (
     DRAWN_COLUMNS,
+    OK,
     SCORE_COLUMNS,
     TESTED_COLUMNS,
     drawn_columns,
@@ -31,6 +32,7 @@ from thb.records import (
 from thb.sources import schemas
 
 SCORES, SHUFFLED_SOUND, SHUFFLED_LABELS = "scores", "scores of shuffled sound", "scores of shuffled labels"
+GIVEN = "given_by"      # in the JSON of scores that were computed elsewhere: by whom, or by what
 COMPARED = ["source", "role", "label", "split", "portrait", "video", "use"]     # what a row must say of its clip
 
 
@@ -110,16 +112,28 @@ def _record(file: ScoreFile, about: Mapping[str, Any]) -> None:
 # ---- reading ----------------------------------------------------------------------------------------
 
 def about(file: ScoreFile) -> dict[str, Any]:
-    """What the JSON beside the scores says, if the active profile would make the very same."""
+    """What the JSON beside the scores says, if the active profile would make the very same, or somebody gave them."""
     if not file.path.is_file():
         raise DataError(f"missing {file}; run `dvc repro`, or `{file.mend}`")
-    found = origin.read(file.beside, file.made_by, file.paths, file.mend, file.path)
+    found = read_json(file.beside) if file.beside.is_file() else {}
+    given = isinstance(found, Mapping) and GIVEN in found
+    found = _given(file, found) if given else origin.read(file.beside, file.made_by, file.paths, file.mend, file.path)
     if (of := (found.get("kind"), found.get("detector"), found.get("fit"))) != (file.kind, file.detector, file.fit):
         raise DataError(f"{file} holds the {of[0]} of {of[1]}/{of[2]}; run `{file.mend}`")
     origin.check_files(file.paths, file.path.parent, found, [file.path.name], file.mend)
-    if "absent" not in found:
+    if not given and "absent" not in found:
         _check_weights(file, found)
     return found
+
+
+def _given(file: ScoreFile, found: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores that were computed elsewhere; whoever gives them says for which corpus and profile they are."""
+    wanted = {"corpus": file.params.active.corpus, "profile": file.params.profile}
+    said = {key: found.get(key) for key in wanted}
+    if said != wanted:
+        raise DataError(f"{file} is given for corpus {said['corpus']}, profile {said['profile']}, but params.yaml asks "
+                        f"for corpus {wanted['corpus']}, profile {wanted['profile']}; run `thb profile`, or remove it")
+    return {"kind": SCORES, **found}
 
 
 def _check_weights(file: ScoreFile, found: Mapping[str, Any]) -> None:
@@ -159,19 +173,20 @@ def read(file: ScoreFile) -> pd.DataFrame:
 def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
     """The scores, every value checked, and held against the corpus's clips (TESTED_COLUMNS)."""
     table = read(file)
-    wanted = clips.assign(use=splits.uses(clips, file.fit))
-    wanted = wanted[wanted["use"].isin(file.uses)].set_index("clip")
-    own = table.set_index("clip")
-    for name, odd in (("lacks", wanted.index.difference(own.index)), ("has", own.index.difference(wanted.index))):
+    listed = clips.assign(use=splits.uses(clips, file.fit))
+    listed = listed[listed["use"].isin(file.uses)].set_index("clip")
+    usable, own = listed.index[listed["status"] == OK], table.set_index("clip")
+    # a clip that is missing here may have been scored elsewhere
+    for name, odd in (("lacks", usable.difference(own.index)), ("has", own.index.difference(listed.index))):
         if len(odd):
             raise DataError(f"{file} {name} clip {odd[0]!r} ({len(odd)} in all), which the split of fit {file.fit!r} "
                             f"{'has' if name == 'lacks' else 'lacks'}; run `{file.mend}`")
     for column in COMPARED:
-        differs = own[column] != wanted[column].reindex(own.index)
+        differs = own[column] != listed[column].reindex(own.index)
         if differs.any():
             clip = own.index[differs][0]
             raise DataError(f"{file}: clip {clip!r} has {column} {str(own.loc[clip, column])!r}, but the split of fit "
-                            f"{file.fit!r} says {str(wanted.loc[clip, column])!r}; run `{file.mend}`")
+                            f"{file.fit!r} says {str(listed.loc[clip, column])!r}; run `{file.mend}`")
     return table
 
 

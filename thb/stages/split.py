@@ -53,7 +53,7 @@ def run(paths: Paths, params: Params) -> None:
     _judge(found, params)
     for fit, split in assigned.items():
         write_csv(split, paths.split(fit), SPLIT_COLUMNS)
-    write_csv(usable, paths.tested, TESTED_COLUMNS)
+    write_csv(named, paths.tested, TESTED_COLUMNS)
     _say_absent(absent, paths)
     _vouch(paths, params, sources, assigned)
     _report(assigned, found)
