@@ -115,7 +115,7 @@ def load(tree: Path) -> None:
         importlib.import_module(name)
     from thb import code, detectors
 
-    assert code.HOME == tree.resolve() / "thb", code.HOME
+    assert tree.resolve() / "thb" == code.HOME, code.HOME
     for name in detectors.names():
         code.digest("stages.train", f"detectors.{name}")
         code.digest("stages.score", f"detectors.{name}")

@@ -16,7 +16,7 @@ from thb.clip_store import ClipStore
 from thb.errors import DataError
 from thb.paths import Paths
 from thb.protocols import Trial
-from thb.records import ERROR, MANIFEST_COLUMNS, OK, write_csv
+from thb.records import BOX_COLUMNS, ERROR, MANIFEST_COLUMNS, OK, write_csv
 from thb.score_files import COMPARED, ScoreFile, about, read_tested
 from thb.stages import evaluate
 
@@ -73,7 +73,8 @@ def test_which_fits_and_clips_a_protocol_tests(params):
 
 
 def corpus() -> pd.DataFrame:
-    rows = [("hallo", "generator"), ("hallo2", "generator"), ("magi1", "unseen"), ("ffpp", "real"), ("faceswap", "swap")]
+    rows = [("hallo", "generator"), ("hallo2", "generator"), ("magi1", "unseen"), ("ffpp", "real"),
+            ("faceswap", "swap")]
     return pd.DataFrame([(f"{s}/{t}", s, r, t) for s, r in rows for t in ("train", "val", "test")],
                         columns=["clip", "source", "role", "split"])
 
@@ -100,8 +101,8 @@ def test_to_choose_a_checkpoint_is_to_see():
 def test_no_part_of_a_fit_may_lack_a_class(use, label, kind):
     whole = pd.DataFrame([(u, i) for u in ("train", "val", "test") for i in (0, 1)], columns=["use", "label"])
     assert splits.lacking(whole) == ""
-    assert splits.lacking(whole[(whole["use"] != use) | (whole["label"] != label)]) == f"no usable {kind} clip of use " \
-                                                                                       f"{use!r}"
+    poorer = whole[(whole["use"] != use) | (whole["label"] != label)]
+    assert splits.lacking(poorer) == f"no usable {kind} clip of use {use!r}"
 
 
 def test_overlaps_are_told_for_what_they_are():
@@ -121,10 +122,11 @@ def test_overlaps_are_told_for_what_they_are():
 def scores(n: int = 12) -> pd.DataFrame:
     """Test clips of hallo and of reals, who bear the same names, and one that could not be scored."""
     rng = np.random.default_rng(4)
-    rows = [(f"{s}{i}", s, role, label, "test", f"{i:03d}" if label else "", "" if label else f"{i:03d}", OK, rng.random())
+    rows = [(f"{s}{i}", s, role, label, "test", *((f"{i:03d}", "") if label else ("", f"{i:03d}")), OK, rng.random())
             for s, role, label in (("hallo", "generator", 1), ("ffpp", "real", 0)) for i in range(n)]
     rows.append(("hallo99", "hallo", "generator", 1, "test", "099", "", ERROR, np.nan))
-    return pd.DataFrame(rows, columns=["clip", "source", "role", "label", "split", "portrait", "video", "status", "score"])
+    return pd.DataFrame(rows, columns=["clip", "source", "role", "label", "split", "portrait", "video", "status",
+                                       "score"])
 
 
 def test_reals_and_fakes_are_drawn_apart(params):
@@ -155,11 +157,11 @@ def test_without_fakes_or_reals_there_is_no_number_and_none_to_tell(params):
 def evaluated(params, n_fake: int = 3) -> list:
     """Two of P1's trials of one detector, of which the second has this many clips; draws far from the value."""
     names = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
-    one = {"n_real": 9, "n_fake": 3, "replicates": {m: np.r_[0.123456789, 0.9, 0.9, 0.9] for m in names},
+    one = {"n_real": 9, "n_fake": 3, "replicates": dict.fromkeys(names, np.r_[0.123456789, 0.9, 0.9, 0.9]),
            "per_fit": {m: [0.1] for m in names}}
     two = {**one, "n_fake": n_fake}
     if not n_fake:
-        two["replicates"] = {m: np.full(4, np.nan) for m in names}
+        two["replicates"] = dict.fromkeys(names, np.full(4, np.nan))
     return [(Trial("P1", "hallo", ("all",)), "tall", one), (Trial("P1", "hallo2", ("all",)), "tall", two)]
 
 
@@ -190,6 +192,20 @@ def test_only_published_clips_may_lack_their_reals(params):
         measure.tested(fakes["tall", "all"], params.protocols["P1"], "hallo")
 
 
+def test_until_all_is_written_nothing_vouches_for_the_cells(project, params, monkeypatch):
+    def stopped(*_):
+        raise DataError("stopped")
+
+    project.metrics.parent.mkdir(parents=True, exist_ok=True)
+    project.metrics.write_text("{}")
+    monkeypatch.setattr(evaluate.score_files, "absent", lambda file: "left out")
+    monkeypatch.setattr(evaluate.comparisons, "table", stopped)
+    with pytest.raises(DataError, match="stopped"):
+        evaluate.run(project, with_bootstrap(params, 2))
+    assert project.cells.is_file()
+    assert not project.metrics.exists()
+
+
 # ---- comparisons --------------------------------------------------------------------------------------
 
 
@@ -210,6 +226,14 @@ def test_what_one_side_lacks_is_left_out_of_both(params):
     found, left_out = comparisons.answer(params, asked, cells, cells)
     assert (found.first_value, found.second_value, found.verdict) == (0.9, 0.5, comparisons.ABOVE)
     assert left_out == "; ".join(g for g in params.generators if g != "hallo")
+
+
+def test_what_some_detectors_of_a_mean_lack_is_named_with_them(params):
+    asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="mean", generator="mean")
+    cells = {(p, d, g): np.full(3, 0.5) for p in ("P1", "P3")
+             for d, g in (("tall", "hallo"), ("tall", "hallo2"), ("caddm", "hallo"))}
+    _, left_out = comparisons.answer(params, asked, cells, cells)
+    assert left_out == "; ".join(["lipfd", "df_adapter", "caddm hallo2", *list(params.generators)[2:]])
 
 
 def test_the_sides_exchanged_give_the_negative(params):
@@ -235,6 +259,23 @@ def test_another_fits_scores_in_a_fits_place_are_named(project, params):
     one.beside.write_text(json.dumps({**record, "files": {one.path.name: origin.sha256(one.path)}}))
     with pytest.raises(DataError, match=r"scores/tall/all.csv holds the scores of tall/ffpp; run `thb score tall all`"):
         about(one)
+
+
+def test_a_score_file_says_which_clips_and_which_fit_it_is_of(project, params):
+    file = ScoreFile(project, params, "tall", "all")
+    assert file.uses == ("val", "test")
+    file.path.parent.mkdir(parents=True)
+    file.path.write_text("clip\n")
+    vouching.for_score_file(file, fit_made_by=None)
+    with pytest.raises(DataError, match="the fit behind results/scores/tall/all.csv does not say what made it"):
+        about(file)
+    vouching.for_score_file(file, fit_made_by=None, absent="why")
+    assert about(file)["absent"] == "why"
+
+
+def test_a_control_corpus_shares_the_stores_of_the_main_ones_reals(project, params):
+    variant = Paths(project.root, "no_artefacts", frozenset({"ffpp"}))
+    assert [origin.of_store(variant, params, s).corpus for s in ("ffpp", "hallo")] == ["mini", "mini/no_artefacts"]
 
 
 def test_a_record_that_lists_no_hash_vouches_for_nothing(project):
@@ -293,6 +334,14 @@ def test_a_clip_comes_as_its_windows_of_consecutive_frames():
     assert store.clip(0)[:, :, 0, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
+def test_a_clip_whose_box_has_a_side_that_is_no_number_has_no_face_box(params):
+    table = pd.DataFrame({"source": "hallo", "role": "generator", "label": 1, "status": OK, "clip": ["a", "b"],
+                          "row": [0, 1], **dict.fromkeys(BOX_COLUMNS, 0.5)})
+    assert clip_store._fault(table, params, "hallo") == ""
+    table.loc[1, BOX_COLUMNS[0]] = np.nan
+    assert clip_store._fault(table, params, "hallo") == "clip 'b' has no face box"
+
+
 def test_a_store_hangs_on_its_own_part_of_the_manifest_alone(project, params):
     def digests(*rows) -> list[str]:
         write_csv(pd.DataFrame([(path, 1, sha, "r") for path, sha in rows], columns=MANIFEST_COLUMNS),
@@ -315,7 +364,8 @@ def test_only_who_hears_misses_a_sound():
 
 
 def test_what_is_usable_can_be_read_and_has_that_use():
-    rows = pd.DataFrame({"use": ["train", "train", "train", "val"], "status": [OK, OK, ERROR, OK], "label": [0, 1, 1, 1]})
+    rows = pd.DataFrame({"use": ["train", "train", "train", "val"], "status": [OK, OK, ERROR, OK],
+                         "label": [0, 1, 1, 1]})
     assert len(roster.usable(rows, "train")) == 2
     with pytest.raises(DataError, match="no usable fake clip with use 'train'"):
         roster.usable(rows.drop(index=1), "train")
@@ -337,7 +387,7 @@ def test_validation_scores_travel_under_the_name_of_their_class():
 class Small(torch.nn.Module):
     """A network of one number, that notes at which rates and on which clips it was trained."""
 
-    length = 1
+    length, momentum = 1, 0.0
 
     def __init__(self, repeats: int = 1, batch: int = 4, clip_grad: float = 0.0):
         super().__init__()
@@ -346,7 +396,7 @@ class Small(torch.nn.Module):
                                       test_units=1, lr=1.0)
 
     def optimiser(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=1.0)
+        return torch.optim.SGD(self.parameters(), lr=1.0, momentum=self.momentum)
 
     def rate(self, epoch: float) -> float:
         self.rates.append(epoch)
@@ -407,3 +457,13 @@ def test_the_loop_keeps_the_first_of_equal_epochs(tmp_path):
     assert fit.chosen["epoch"] == 1
     assert float(fit.best["weight"]) == -30
     assert float(fit.network.weight) == -60
+
+
+def test_the_loop_goes_on_where_it_stopped_with_what_the_optimiser_had_gathered(tmp_path, monkeypatch):
+    monkeypatch.setattr(Small, "momentum", 0.5)
+    whole, first, second = trained(tmp_path, Small()), Small(), Small()
+    first.config.epochs = 1
+    for part in (first, second):
+        loop.train(part, (Ten(), Ten()), 1, tmp_path / "parts.pt", "small")
+    assert first.seen + second.seen == whole.seen
+    assert float(second.weight) == float(whole.weight)
