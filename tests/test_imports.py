@@ -32,11 +32,11 @@ FLOORS = [
 # On the floor of detectors these may lean on a neighbour; everything else there stands alone.
 NEIGHBOURS = {
     ("faces", "mini"): "the truth finder reads what the embedded corpus wrote",
-    ("audio", "video"): "a sound track starts where its pictures do",
     ("loop", "feed"): "the loop draws its batches from a feed",
 }
-TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop", "heatmaps", "stages.detect",
-                 "stages.prepare", "stages.train", "stages.score", "stages.explain", "stages.import_weights"}
+TORCH = {"torch", "torchvision", "timm"}
+TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop", "heatmaps", "stages.detect", "stages.train",
+                 "stages.explain", "stages.import_weights"}
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -89,8 +89,17 @@ def test_no_stage_imports_another(name, path):
 def test_torch_is_imported_only_where_it_is_needed(name, path):
     if name in TORCH_ALLOWED or group(name) in TORCH_ALLOWED:
         return
-    heavy = {i for i in imported(path) if i.split(".")[0] in ("torch", "torchvision", "timm")}
+    heavy = {i for i in imported(path) if i.split(".")[0] in TORCH}
     assert not heavy, f"thb.{name} imports {heavy}"
+
+
+def test_every_exception_is_needed():
+    """An entry that no import needs any more would let one in unseen."""
+    needed = {(group(name), group(other)) for name, path in modules() for other in own(path)}
+    assert set(NEIGHBOURS) <= needed
+    heavy = [name for name, path in modules() if {i.split(".")[0] for i in imported(path)} & TORCH]
+    assert set(TORCH_ALLOWED) <= {part for name in heavy for part in (name, group(name))}
+    assert {name for floor in FLOORS for name in floor} == {group(name) for name, _ in modules()} - {"__init__"}
 
 
 @pytest.mark.parametrize("name", [m[0] for m in modules() if m[0].startswith("detectors.")])

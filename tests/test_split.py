@@ -267,9 +267,12 @@ def test_a_part_without_reals_is_refused(project, params, part):
         clips.loc[(clips["role"] == "real") & (clips["split"] == part), "status"] = "missing"
 
     write_corpus(project, params, lose_reals)
+    project.tested_record.parent.mkdir(parents=True, exist_ok=True)
+    project.tested_record.write_text("{}")
     with pytest.raises(ProtocolError, match=rf"has no usable real clip of use '{part}'.*coverage\.csv"):
         split.run(project, params)
-    assert (read_csv(project.coverage, COVERAGE_COLUMNS)["status"] == "missing").all()
+    assert set(read_csv(project.coverage, COVERAGE_COLUMNS)["status"]) == {"missing"}
+    assert not project.tested_record.exists()       # of what is only half written, nothing is vouched for
 
 
 def test_a_generator_without_test_clips_is_refused(project, params):
@@ -298,7 +301,7 @@ def test_the_corpus_is_counted_by_source_and_split(project, params):
     hallo = rows[rows["source"] == "hallo"].set_index("split")
     assert hallo.loc["train"].drop(["source", "role"]).tolist() == [3, 3, 0, 0, 6.0, 25, "128x128"]
     celebvhq = rows[(rows["source"] == "celebvhq") & (rows["split"] == "test")].iloc[0]
-    assert (celebvhq["clips"], celebvhq["ok"], celebvhq["missing"]) == (2, 1, 1)
+    assert (celebvhq["clips"], celebvhq["ok"], celebvhq["missing"], celebvhq["seconds"]) == (2, 1, 1, 2.0)
 
 
 def test_mixed_rates_and_sizes_are_listed(project, params):
