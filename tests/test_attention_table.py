@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import vouching
 
 from thb.errors import ParamsError
 from thb.records import CAM_COLUMNS, REGIONS, read_csv, read_json, write_csv, write_json
@@ -23,6 +24,7 @@ def made(few_draws):
 def edit(paths, change, detector=NETWORK) -> None:
     path = paths.cams(detector) / "clips.csv"
     write_csv(change(read_csv(path, CAM_COLUMNS)), path, CAM_COLUMNS)
+    vouching.vouch(paths)
 
 
 def heat(rows, mass, area=(0.2, 0.2, 0.2, 0.2, 0.2), jitter=0.0):
@@ -130,6 +132,7 @@ def test_how_regions_are_known_is_said(made):
     for detector in open_results().params.explained:
         path = made.cams(detector) / "regions.json"
         write_json({**read_json(path), "regions": "estimated", "agreement": None}, path)
+        vouching.vouch(made)
     html = attention_table.build().html
     assert "estimated from the face box" in html
     assert "known exactly" not in html

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from thb.errors import DataError, ParamsError
@@ -29,6 +30,7 @@ def edit(paths, change, detector=NETWORK) -> None:
     path = paths.cams(detector) / "panels.csv"
     rows = read_csv(path, PANEL_COLUMNS)
     write_csv(change(rows), path, PANEL_COLUMNS)
+    vouching.vouch(paths)
 
 
 def set_maps(paths, value, detector=NETWORK) -> None:
@@ -36,6 +38,7 @@ def set_maps(paths, value, detector=NETWORK) -> None:
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
     np.savez(path, **{**arrays, "maps": np.full_like(arrays["maps"], value)})
+    vouching.vouch(paths)
 
 
 # ---- which clips ------------------------------------------------------------------------------------------
@@ -125,6 +128,7 @@ def test_too_few_reals_give_no_threshold_and_no_verdict(made):
 def test_heat_on_the_background_is_set_against_its_area(made, mass, said, count):
     path = made.cams(NETWORK) / "clips.csv"
     write_csv(read_csv(path, CAM_COLUMNS).assign(mass_background=mass, area_background=0.4), path, CAM_COLUMNS)
+    vouching.vouch(made)
     exhibit = cam_panel.build(NETWORK, ["P1"])
     assert said in exhibit.alt
     own = [line for line in cam_panel.sentences(open_results()) if "TALL" in line]

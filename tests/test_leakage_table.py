@@ -6,6 +6,7 @@ import re
 
 import pytest
 import results_made
+import vouching
 
 from thb import leakage
 from thb.errors import DataError, ParamsError
@@ -25,6 +26,7 @@ def change(paths, edit) -> None:
     found = read_json(paths.leakage)
     edit(found)
     write_json(found, paths.leakage)
+    vouching.vouch(paths)
 
 
 def trust(paths) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import vouching
 
 from thb.errors import ParamsError
 from thb.records import CAM_COLUMNS, SANITY_COLUMNS, read_csv, write_csv
@@ -35,11 +36,13 @@ def point(paths, **values) -> None:
     path = paths.cams(NETWORK) / "clips.csv"
     rows = read_csv(path, CAM_COLUMNS)
     write_csv(rows.assign(**{k: np.where(rows["label"] == 1, v, np.nan) for k, v in values.items()}), path, CAM_COLUMNS)
+    vouching.vouch(paths)
 
 
 def alike(paths, value, empty=0) -> None:
     path = paths.cams(NETWORK) / "sanity.csv"
     write_csv(read_csv(path, SANITY_COLUMNS).assign(rank_correlation=value, empty=empty), path, SANITY_COLUMNS)
+    vouching.vouch(paths)
 
 
 def row(measure, generator=MEAN, protocol="P1"):
@@ -100,6 +103,7 @@ def test_without_any_truth_there_is_a_sentence_and_no_number(made):
     for detector in open_results().params.explained:
         path = made.cams(detector) / "clips.csv"
         write_csv(read_csv(path, CAM_COLUMNS).assign(**dict.fromkeys(CAM_COLUMNS[-5:], np.nan)), path, CAM_COLUMNS)
+        vouching.vouch(made)
     exhibit = pointing_table.build()
     assert NO_TRUTH in exhibit.html
     assert "Points at a fault" not in exhibit.html

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import results_made
+import vouching
 import yaml
 from sklearn.metrics import roc_auc_score
 
@@ -156,6 +157,7 @@ def test_pooling_unequal_generators_is_not_their_mean(own):
     gone = (table["source"] == "hallo") & (table.index % 4 > 0)
     table.loc[table["source"] == "hallo", "score"] /= 10
     write_csv(table[~gone], own.scores("tall", "all"), SCORE_COLUMNS)
+    vouching.vouch(own)
     results = open_results(own.root)
     row = of(effects.effects(results, "AUC", ["tall"], ["average"]), "average", "each fake, all pooled", "AUC", "P1")
     fakes = pd.concat([fakes_of(table[~gone], g, "test") for g in results.params.generators])
@@ -180,6 +182,7 @@ def test_lines_between_the_points_of_the_roc_matter_only_with_ties(own):
         table = read_csv(path, SCORE_COLUMNS)
         table["score"] = (table["score"] / step).round() * step if step else table["score"]
         write_csv(table, path, SCORE_COLUMNS)
+        vouching.vouch(own)
         found = effects.effects(open_results(own.root), "T1", ["tall"], ["roc"])
         assert (of(found, "roc", "along straight lines", "T1", "P1")["difference"] > 0) == differs
 
@@ -204,6 +207,7 @@ def test_a_choice_moves_a_number_only_if_the_clips_differ(own):
             table.loc[val, "score"] = np.quantile(table.loc[(table["role"] == "real") & (table["split"] == "test"),
                                                             "score"], np.linspace(0, 1, val.sum())) * factor
             write_csv(table, own.scores(name, "all"), SCORE_COLUMNS)
+            vouching.vouch(own)
         found = effects.effects(open_results(own.root), "AUC", ["tall"], ["reals"])
         return of(found, "reals", "validation and test reals", "AUC", "P1")["verdict"]
 

@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import pytest
 import results_made
+import vouching
 from scipy.stats import binomtest
 
 from thb import metrics
@@ -20,6 +21,7 @@ from thb.report.results import MEAN, open_results
 def edit(made, detector: str, fit: str, change) -> None:
     path = made.scores(detector, fit)
     write_csv(change(read_csv(path, SCORE_COLUMNS)), path, SCORE_COLUMNS)
+    vouching.vouch(made)
 
 
 def give(made, fit: str, generator: str, scores: list[float], detector: str = "tall") -> None:
