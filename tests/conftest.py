@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import results_made
+import vouching
 
 from thb import detectors
 from thb.params import Params, load
@@ -64,6 +65,7 @@ def results(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 def few_draws(made: Paths) -> Paths:
     """The same with few resamples, for tests that draw much."""
     made.params.write_text(made.params.read_text().replace("bootstrap: 1000", "bootstrap: 100"))
+    vouching.vouch(made)
     return made
 
 
