@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from vouching import vouch
 
-from thb import comparisons, leakage, metrics, origin, protocols
+from thb import comparisons, leakage, metrics, origin, protocols, splits
 from thb.params import Params, load, switch_profile
 from thb.paths import Paths
 from thb.published import printed_cells, printed_value
@@ -135,7 +135,8 @@ def _every_score(paths: Paths, params: Params) -> None:
     for detector in params.detectors:
         for fit in params.fits:
             score = 1 / (1 + np.exp(-rng.normal(2.5 * clips["label"], 1)))
-            write_csv(clips.assign(score=score), paths.scores(detector, fit), SCORE_COLUMNS)
+            rows = clips.assign(score=score, use=splits.uses(clips, fit))
+            write_csv(rows[rows["use"].isin(["val", "test"])], paths.scores(detector, fit), SCORE_COLUMNS)
 
 
 def _clips(role: str) -> dict[str, int]:

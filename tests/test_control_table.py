@@ -20,6 +20,7 @@ from thb.report.results import MEAN, open_results
 def edit_drawn(paths, detector: str, change) -> None:
     columns = [*DRAWN_COLUMNS, *drawn_columns(load(paths.params).label_check(detector))]
     write_csv(change(read_csv(paths.drawn(detector, "all"), columns)), paths.drawn(detector, "all"), columns)
+    vouching.vouch(paths)
 
 
 def leaked(rows):

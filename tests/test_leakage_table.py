@@ -19,6 +19,7 @@ from thb.report.results import open_results
 @pytest.fixture
 def made(project):
     results_made._leakage(project, open_results(project.root).params)
+    vouching.vouch(project)
     return project
 
 

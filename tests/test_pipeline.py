@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from itertools import combinations
 
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from thb import origin
 from thb.errors import DataError, ParamsError
+from thb.params import load
 from thb.records import CURATION_COLUMNS, write_csv
 from thb.report import contact_sheet, pipeline, pipeline_boxes, style
 from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
@@ -28,7 +32,9 @@ def pictures(exhibit) -> int:
 
 
 def empty_contact(paths) -> None:
-    np.savez_compressed(paths.contact, frames=np.zeros((0, 3, 2, 16, 16, 3), np.uint8), sources=[], clips=[])
+    made_by = json.dumps(asdict(origin.of_contact(paths, load(paths.params))))
+    np.savez_compressed(paths.contact, frames=np.zeros((0, 3, 2, 16, 16, 3), np.uint8), sources=[], clips=[],
+                        made_by=made_by)
 
 
 def test_counts_add_up_from_made_to_split(made):

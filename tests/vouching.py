@@ -27,7 +27,7 @@ def vouch(paths: Paths, params: Params | None = None) -> None:
     """For all that lies in results/ of a clone, its control corpora too."""
     params = params or load(paths.params)
     for_scores(paths, params)
-    if paths.corpus.is_file():
+    if paths.corpus.is_file() or paths.leakage.is_file():
         for_tables(paths, params)
     for_cells(paths, params)
     for name in params.ablations:
