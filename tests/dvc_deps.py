@@ -44,7 +44,7 @@ READS = {
     "contact": ["data/clips"],
     "exhibit": ["notebooks/{notebook}.ipynb", "params.yaml", "paper", "results", "data/contact.npz"],
     "book": ["book/_config.yml", "book/_toc.yml", "book/_static", "book/index.md", "book/paper", "book/questions",
-             "book/here", "book/_executed", "CITATION.cff", "paper", "results", "params.yaml"],
+             "book/here", "book/_executed", "CITATION.cff", "paper", "results", "params.yaml", "benchmarks/faces.csv"],
 }
 WHOLE = ("exhibit", "book")         # which depend on params.yaml itself
 
