@@ -37,13 +37,17 @@ def vouched(paths: Paths, folder: Path, detector: str, fit: str, draw: int = 0) 
         raise DataError(f"{paths.relative(folder / RUN)} is no record of a fit; run `{mend}`")
     origin.check_files(paths, folder, run, [FILE], mend)
     about = detectors.about(file)
-    if (of := (about.get("detector"), about.get("fit"))) != (detector, fit) or about.get("draw") != draw:
-        raise DataError(f"{paths.relative(file)} holds weights of {of[0]}/{of[1]}, not of {detector}/{fit}; "
-                        f"run `{mend}`")
+    of = f"{about.get('detector')}/{about.get('fit')}" + _on(about.get("draw", 0))
+    if of != (wanted := f"{detector}/{fit}" + _on(draw)):
+        raise DataError(f"{paths.relative(file)} holds weights of {of}, not of {wanted}; run `{mend}`")
     stage, again = ("import_weights", f"thb import-weights {detector} FILE --fit {fit}") if is_imported(run) else (
         "train", mend)
     origin.check_code(about.get("made_by"), paths.relative(file), again, f"stages.{stage}", f"detectors.{detector}")
     return Trained(detectors.restore(file, detector), about, dict(run))
+
+
+def _on(draw: object) -> str:
+    return f" on shuffled labels, {draw}" if draw else ""
 
 
 def of_fit(paths: Paths, params: Params, detector: str, fit: str, draw: int = 0) -> Trained:
