@@ -16,7 +16,7 @@ from thb.clip_store import ClipStore
 from thb.errors import DataError
 from thb.paths import Paths
 from thb.protocols import Trial
-from thb.records import BOX_COLUMNS, ERROR, MANIFEST_COLUMNS, OK, write_csv
+from thb.records import BOX_COLUMNS, ERROR, MANIFEST_COLUMNS, OK, TESTED_COLUMNS, write_csv
 from thb.score_files import COMPARED, ScoreFile, about, read_tested
 from thb.stages import evaluate
 
@@ -288,8 +288,7 @@ def test_a_record_that_lists_no_hash_vouches_for_nothing(project):
 @pytest.mark.parametrize(("stage", "words"), [("fetch", "the corpus behind results/clips.csv"),
                                               ("prepare", "the store of 'hallo' behind results/clips.csv")])
 def test_the_list_of_clips_is_believed_only_if_what_made_the_clips_still_holds(project, params, stage, words):
-    write_csv(pd.DataFrame(columns=["clip", "source", "role", "label", "split", "portrait", "driver", "video"]),
-              project.tested, ["clip", "source", "role", "label", "split", "portrait", "driver", "video"])
+    write_csv(pd.DataFrame(columns=TESTED_COLUMNS), project.tested, TESTED_COLUMNS)
     vouching.for_tables(project, params)
     made = {"fetch": vars(origin.of_raw(project, params)),
             "prepare": {"hallo": vars(origin.of_store(project, params, "hallo"))}}
@@ -336,7 +335,7 @@ def test_a_clip_comes_as_its_windows_of_consecutive_frames():
 
 def test_a_clip_whose_box_has_a_side_that_is_no_number_has_no_face_box(params):
     table = pd.DataFrame({"source": "hallo", "role": "generator", "label": 1, "status": OK, "clip": ["a", "b"],
-                          "row": [0, 1], **dict.fromkeys(BOX_COLUMNS, 0.5)})
+                          "row": [0, 1], "split": "test", "mel_frames": 0, **dict.fromkeys(BOX_COLUMNS, 0.5)})
     assert clip_store._fault(table, params, "hallo") == ""
     table.loc[1, BOX_COLUMNS[0]] = np.nan
     assert clip_store._fault(table, params, "hallo") == "clip 'b' has no face box"
