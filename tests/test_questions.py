@@ -87,9 +87,10 @@ def test_the_words_follow_the_scores(fewer, blind, gained):
     """A fit on swaps that is blind to heads, and one that knows them as well as the fit on heads does."""
     params = load(fewer.params)
     for detector in params.detectors:
-        same = read_csv(fewer.scores(detector, "all"), SCORE_COLUMNS)
-        seen = same["score"].where(~(blind & (same["role"] == "generator")), 0.01)
-        write_csv(same.assign(score=seen), fewer.scores(detector, "ffpp"), SCORE_COLUMNS)
+        same = read_csv(fewer.scores(detector, "all"), SCORE_COLUMNS).set_index("clip")["score"]
+        rows = read_csv(fewer.scores(detector, "ffpp"), SCORE_COLUMNS)
+        seen = rows["clip"].map(same).fillna(rows["score"]).mask(blind & (rows["role"] == "generator"), 0.01)
+        write_csv(rows.assign(score=seen), fewer.scores(detector, "ffpp"), SCORE_COLUMNS)
     said = swap_table.sentences(again(fewer))
     assert gained in said[1]
 

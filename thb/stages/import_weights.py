@@ -224,7 +224,7 @@ def _shaped(given: Any, own: Any, name: str, file: Path) -> Any:
     if given.is_floating_point() != own.is_floating_point():
         raise DataError(f"{file.name} does not fit: {name!r} is of {_kind(given)} there, of {_kind(own)} here")
     taken = given.reshape(own.shape).to(own.dtype)
-    if taken.is_floating_point() and not (taken.isfinite() | ~own.isfinite()).all():
+    if taken.is_floating_point() and not taken.is_meta and not (taken.isfinite() | ~own.isfinite()).all():
         raise DataError(f"{file.name} cannot be used: {name!r} holds numbers that are none (NaN or infinite)")
     return taken
 
