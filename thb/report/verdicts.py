@@ -13,7 +13,7 @@ import pandas as pd
 from thb import comparisons
 from thb.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
 from thb.errors import DataError
-from thb.report.tables import decimal
+from thb.report.tables import NONE, decimal
 
 HOLDS, FAILS = "holds", "does not hold"     # of a finding or a claim; both words stand beside OPEN
 Truth = bool | None                         # None: cannot be told
@@ -50,8 +50,8 @@ class Told:
 
     @property
     def interval(self) -> str:
-        """'0.02 to 0.10'."""
-        return f"{signed(self.lo)} to {signed(self.hi)}"
+        """'0.02 to 0.10', a dash where there is none."""
+        return f"{signed(self.lo)} to {signed(self.hi)}" if self.known else NONE
 
     @property
     def shown(self) -> str:
