@@ -137,7 +137,7 @@ class Writer:
     def clip(self, name: str) -> str:
         if name in self.clips.values():
             return name
-        return self.clips.setdefault(name, as_text(f"{name} {next(self.names)}"))
+        return self.clips.setdefault(name, as_text(f"{name} {next(self.names)}").replace("\n", " "))     # else refused
 
     def csv(self, frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
         if "clip" in frame:
