@@ -24,7 +24,7 @@ import time
 import traceback
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -326,6 +326,17 @@ def scores_are_lawful(clone: Clone) -> bool:
                for d in clone.params.detectors for f in clone.params.fits)
 
 
+def _tables(was: bytes, now: bytes, columns: Sequence[str]) -> tuple[list[dict], list[dict]] | None:
+    """The rows of a CSV before and after; None if it has become no table with each of these columns once."""
+    try:
+        before, after = (list(csv.DictReader(io.StringIO(content.decode()), strict=True)) for content in (was, now))
+        head = next(csv.reader(io.StringIO(now.decode())))
+    except (UnicodeDecodeError, csv.Error, StopIteration):
+        return None
+    whole = all(head.count(column) == 1 for column in columns) and not any(None in row for row in after)
+    return (before, after) if whole else None
+
+
 def _same_but_scores(clone: Clone, file: ScoreFile) -> bool:
     was, now = clone.original(file.path), file.path.read_bytes()
     if not _record_holds(clone, file.beside, file.path, ("kind", "detector", "fit", "made_by", "fit_made_by",
@@ -333,13 +344,9 @@ def _same_but_scores(clone: Clone, file: ScoreFile) -> bool:
         return False
     if was == now:
         return True
-    try:
-        before, after = (list(csv.DictReader(io.StringIO(content.decode()), strict=True)) for content in (was, now))
-        head = next(csv.reader(io.StringIO(now.decode())))
-    except (UnicodeDecodeError, csv.Error, StopIteration):
+    if (tables := _tables(was, now, SCORE_COLUMNS)) is None:
         return False
-    if any(head.count(column) != 1 for column in SCORE_COLUMNS) or any(None in row for row in after):
-        return False
+    before, after = tables
     kept = [column for column in SCORE_COLUMNS if column not in ("score", "status", "reason")]
     if sorted(tuple(row[c] for c in kept) for row in before) != sorted(tuple(row[c] for c in kept) for row in after):
         return False
@@ -564,13 +571,9 @@ def splits_are_lawful(clone: Clone) -> bool:
     was, now = clone.original(file), file.read_bytes()
     if was == now:
         return True
-    try:
-        before, after = (list(csv.DictReader(io.StringIO(content.decode()), strict=True)) for content in (was, now))
-        head = next(csv.reader(io.StringIO(now.decode())))
-    except (UnicodeDecodeError, csv.Error, StopIteration):
+    if (tables := _tables(was, now, SPLIT_COLUMNS)) is None:
         return False
-    if any(head.count(column) != 1 for column in SPLIT_COLUMNS) or any(None in row for row in after):
-        return False
+    before, after = tables
     return sorted([row[c] for c in SPLIT_COLUMNS] for row in before) \
         == sorted([row[c] or "" for c in SPLIT_COLUMNS] for row in after)
 

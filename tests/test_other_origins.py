@@ -208,6 +208,14 @@ def test_a_split_with_a_row_twice_or_changed_is_refused(fitted, params):
         roster(fitted, small(params), "all", ("train",))
 
 
+def test_a_split_that_was_cut_is_refused_though_its_hash_was_changed_to_match(fitted, params):
+    file = fitted.split("all")
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
+    stores.vouch_for_splits(fitted, small(params))
+    with pytest.raises(DataError, match=r"data/splits/all.csv lacks clip 'ffpp-\d+' \(\d in all\), which is prepared"):
+        roster(fitted, small(params), "all", ("train",))
+
+
 # ---- weights that were changed ----------------------------------------------------------------------
 
 @pytest.mark.parametrize("harm", [cut, flip, lambda f: f.write_bytes(b"")], ids=["cut", "flipped", "empty"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from thb import origin, score_files
+from thb import origin, score_files, weights
 from thb.params import Params
 from thb.paths import Paths
 from thb.records import (
@@ -52,7 +52,7 @@ class Fit:
     def _starts_from_ffpp(self) -> bool:
         settings, given = self.params.detector(self.detector), self.paths.pretrained(self.detector)
         asked = settings.get("start_from") == "ffpp" and self.name != "ffpp" and not self.drawn
-        return asked and not (given / "weights.safetensors").is_file()
+        return asked and not (given / weights.FILE).is_file()
 
     @property
     def _folder(self) -> Path:
@@ -71,7 +71,7 @@ class Fit:
         """Whether there is nothing to score with, which is said, and written where the scores would be."""
         if not self.why:
             return False
-        if (self._folder / "weights.safetensors").is_file():
+        if (self._folder / weights.FILE).is_file():
             print(f"{self.detector}/{self.name} is scored by the weights that are there; untrainable here: {self.why}")
             return False
         print(f"{self.detector}/{self.name} has no {what}: {self.why}")

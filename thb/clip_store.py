@@ -12,8 +12,8 @@ import pandas as pd
 from thb import origin
 from thb.errors import DataError
 from thb.params import Params
-from thb.paths import Paths
-from thb.records import BOX_COLUMNS, CLIP_COLUMNS, MANIFEST_COLUMNS, OK, STATUSES, read_json, read_rows, require
+from thb.paths import Paths, variant_option
+from thb.records import BOX_COLUMNS, CLIP_COLUMNS, MANIFEST_COLUMNS, OK, STATUSES, read_rows, require
 
 META, TABLE = "meta.json", "clips.parquet"
 ARRAYS = ("frames", "times", "mel")
@@ -44,10 +44,11 @@ def open_clips(paths: Paths, params: Params, sources: Sequence[str]) -> ClipStor
     """The store of these sources, frames as memory maps."""
     tables, arrays = [], {name: {} for name in ARRAYS}
     for source in sources:
-        table = read_clips(paths, params, source)
+        record = checked(paths, params, source)
+        table = _table(paths, params, source, record)
         tables.append(table[table["status"] == OK])
         for name, held in arrays.items():
-            held[source] = _array(paths, params, source, name, len(tables[-1]))
+            held[source] = _array(paths, params, source, record, name, len(tables[-1]))
     store = params.active.store
     return ClipStore(pd.concat(tables, ignore_index=True), **arrays, mel_hop=store.sound.hop_seconds,
                      windows=store.windows, run=store.run)
@@ -55,8 +56,12 @@ def open_clips(paths: Paths, params: Params, sources: Sequence[str]) -> ClipStor
 
 def read_clips(paths: Paths, params: Params, source: str) -> pd.DataFrame:
     """clips.parquet of one source, every row, whatever its status."""
-    record = checked(paths, params, source)
-    origin.check_files(paths, paths.clips(source), record, [TABLE], mend(source))
+    return _table(paths, params, source, checked(paths, params, source))
+
+
+def _table(paths: Paths, params: Params, source: str, record: Mapping[str, Any]) -> pd.DataFrame:
+    """The table that a store's record vouches for."""
+    origin.check_files(paths, paths.clips(source), record, [TABLE], mend(paths, source))
     file = paths.clips(source) / TABLE
     try:
         table = pd.read_parquet(file)
@@ -64,7 +69,7 @@ def read_clips(paths: Paths, params: Params, source: str) -> pd.DataFrame:
         raise DataError(f"{paths.relative(file)} is no parquet file: {' '.join(str(e).split())}") from e
     table = require(table, CLIP_COLUMNS, paths.relative(file))
     if fault := _fault(table, params, source):
-        raise DataError(f"{paths.relative(file)}: {fault}; run `{mend(source)}`")
+        raise DataError(f"{paths.relative(file)}: {fault}; run `{mend(paths, source)}`")
     return table
 
 
@@ -72,14 +77,15 @@ def checked(paths: Paths, params: Params, source: str) -> dict[str, Any]:
     """meta.json of a store that is of the active profile, and of the clips that are in data/raw."""
     file = paths.clips(source) / META
     if not file.is_file():
-        raise DataError(f"source {source!r} is not prepared ({paths.relative(file)} is missing); run `{mend(source)}`")
-    found = origin.read(file, origin.of_store(paths, params, source), paths, mend(source), file.parent)
+        raise DataError(f"source {source!r} is not prepared ({paths.relative(file)} is missing); "
+                        f"run `{mend(paths, source)}`")
+    found = origin.read(file, origin.of_store(paths, params, source), paths, mend(paths, source), file.parent)
     of_clips = Paths(paths.root) if source in paths.shared else paths
     if of_clips.manifest.is_file():     # who has prepared all clips may remove them
         origin.check_raw(of_clips, params)
     if (now := raw_digest(of_clips, params, source)) and found.get("raw") != now:
         raise DataError(f"{paths.relative(file.parent)} was made from other clips than are in "
-                        f"{paths.relative(of_clips.raw)} now; run `{mend(source)}`")
+                        f"{paths.relative(of_clips.raw)} now; run `{mend(paths, source)}`")
     return found
 
 
@@ -97,30 +103,30 @@ def digest(paths: Paths, params: Params, source: str) -> str:
     return origin.digest(checked(paths, params, source).get("files"))
 
 
-def mend(source: str) -> str:
+def mend(paths: Paths, source: str) -> str:
     """The command that makes a store anew."""
-    return f"thb prepare {source}"
+    return f"thb prepare {source}{variant_option('' if source in paths.shared else paths.variant)}"
 
 
-def _array(paths: Paths, params: Params, source: str, name: str, clips: int) -> np.ndarray:
+def _array(paths: Paths, params: Params, source: str, record: Mapping[str, Any], name: str, clips: int) -> np.ndarray:
     """One of the store's arrays, of the shape that the profile asks for."""
     folder, file = paths.clips(source), paths.clips(source) / f"{name}.npy"
-    origin.check_files(paths, folder, read_json(folder / META), [file.name], mend(source))
+    origin.check_files(paths, folder, record, [file.name], mend(paths, source))
     try:
         array = np.load(file, mmap_mode="r")
         if not isinstance(array, np.ndarray):
             raise ValueError("several arrays in one file")
     except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError) as e:
         raise DataError(f"{paths.relative(file)} is no array: {' '.join(str(e).split())}; "
-                        f"run `{mend(source)}`") from e
+                        f"run `{mend(paths, source)}`") from e
     if array.dtype.kind != ("u" if name == "frames" else "f"):
-        raise DataError(f"{paths.relative(file)} holds {array.dtype}; run `{mend(source)}`")
+        raise DataError(f"{paths.relative(file)} holds {array.dtype}; run `{mend(paths, source)}`")
     store = params.active.store
     wanted = {"frames": (clips, store.frames, store.size, store.size, 3), "times": (clips, store.frames),
               "mel": (clips, *array.shape[1:2], store.sound.mels)}[name]
     if array.shape != wanted:
         raise DataError(f"{paths.relative(file)} has shape {array.shape}, but its clips and the profile ask for "
-                        f"{wanted}; run `{mend(source)}`")
+                        f"{wanted}; run `{mend(paths, source)}`")
     return array
 
 

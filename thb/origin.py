@@ -18,7 +18,7 @@ from typing import Any
 from thb import code
 from thb.errors import DataError
 from thb.params import Params
-from thb.paths import RECORD, Paths
+from thb.paths import RECORD, Paths, variant_option
 from thb.records import read_json, write_json
 
 _SHORT = 16                 # hex digits of a digest of settings
@@ -83,8 +83,8 @@ def of_scores(paths: Paths, params: Params, detector: str) -> Origin:
 
 def of_cells(paths: Paths, params: Params) -> Origin:
     """Of cells.csv and what goes with it, as `evaluate` would make them."""
-    printed = {name: entry.printed for name, entry in params.detectors.items()}
-    settings = [_dumped(params.sources), _dumped(params.protocols), params.metrics.model_dump(), printed,
+    compared = {name: [entry.printed, entry.control] for name, entry in params.detectors.items()}
+    settings = [_dumped(params.sources), _dumped(params.protocols), params.metrics.model_dump(), compared,
                 params.ablated]
     return _origin(params, paths.variant, "evaluate", settings, "stages.evaluate")
 
@@ -197,7 +197,12 @@ def check_raw(paths: Paths, params: Params) -> None:
 
 
 def _fetch(paths: Paths) -> str:
-    return "thb fetch" + (f" --variant {paths.variant}" if paths.variant else "")
+    return f"thb fetch{variant_option(paths.variant)}"
+
+
+def split_command(paths: Paths) -> str:
+    """The command that makes the splits, and the tables of the corpus, anew."""
+    return f"thb split{variant_option(paths.variant)}"
 
 
 def part(record: Mapping[str, Any], key: str, what: str, mend: str) -> Mapping[str, Any]:

@@ -36,6 +36,11 @@ def check_name(kind: str, word: str) -> str:
     return word
 
 
+def variant_option(variant: str) -> str:
+    """How a command is told which control corpus is meant ('' for the main one)."""
+    return f" --variant {variant}" if variant else ""
+
+
 @dataclass(frozen=True)
 class Paths:
     """All inputs and outputs below one root.

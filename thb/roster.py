@@ -17,11 +17,14 @@ from thb.records import NO_AUDIO, OK, SPLIT_COLUMNS, read_csv
 
 def roster(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
     """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
-    split = read_split(paths, params, fit)
-    split = split[split["use"].isin(uses)][["clip", "source", "use"]]
+    whole = read_split(paths, params, fit)
+    split = whole[whole["use"].isin(uses)][["clip", "source", "use"]]
     if not len(split):
         raise DataError(f"{paths.split(fit).name} has no clip for {' or '.join(uses)}")
     clips = pd.concat([read_clips(paths, params, source) for source in split["source"].unique()])
+    if len(gone := clips[(clips["status"] == OK) & ~clips["clip"].isin(whole["clip"])]):
+        raise DataError(f"{paths.relative(paths.split(fit))} lacks clip {gone['clip'].iloc[0]!r} ({len(gone)} in all), "
+                        f"which is prepared; run `{origin.split_command(paths)}`")
     rows = split.merge(clips, on=["source", "clip"], how="left", validate="one_to_one", indicator=True)
     if len(strangers := rows[rows["_merge"] != "both"]):
         first = strangers.iloc[0]
@@ -32,7 +35,7 @@ def roster(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.Da
 
 def read_split(paths: Paths, params: Params, fit: str) -> pd.DataFrame:
     """SPLIT_COLUMNS of one fit, as `split` made them for the active profile, from the stores that are there."""
-    mend = "thb split" + (f" --variant {paths.variant}" if paths.variant else "")
+    mend = origin.split_command(paths)
     record = origin.read(paths.splits_record, origin.of_splits(paths, params), paths, mend, paths.split(fit))
     origin.check_files(paths, paths.splits, record, [paths.split(fit).name], mend)
     for source, table in origin.part(record, "clips", paths.relative(paths.split(fit)), mend).items():

@@ -17,7 +17,7 @@ import pandas as pd
 from thb import origin, splits, weights
 from thb.errors import DataError
 from thb.params import Params
-from thb.paths import Paths
+from thb.paths import Paths, variant_option
 from thb.records import (
     DRAWN_COLUMNS,
     OK,
@@ -76,8 +76,7 @@ class ScoreFile:
     def mend(self) -> str:
         """The command that makes them anew."""
         option = {SCORES: "", SHUFFLED_SOUND: " --shuffle-sound", SHUFFLED_LABELS: " --shuffle-labels"}[self.kind]
-        variant = f" --variant {self.paths.variant}" if self.paths.variant else ""
-        return f"thb score {self.detector} {self.fit}{option}{variant}"
+        return f"thb score {self.detector} {self.fit}{option}{variant_option(self.paths.variant)}"
 
     @property
     def made_by(self) -> origin.Origin:
@@ -194,15 +193,14 @@ def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
 
 def read_tested(paths: Paths, params: Params) -> pd.DataFrame:
     """TESTED_COLUMNS of the corpus at hand, as `split` left them: made by the code and settings of today, and whole."""
-    mend = "thb split" + (f" --variant {paths.variant}" if paths.variant else "")
+    mend = origin.split_command(paths)
     record = origin.read(paths.tested_record, origin.of_splits(paths, params), paths, mend, paths.tested)
     what = paths.relative(paths.tested)
     names = [name for name in origin.part(record, "files", what, mend) if (paths.results / name).name == name]
     origin.check_files(paths, paths.results, record, {paths.tested.name, *names}, mend)
     made_by = origin.part(record, "clips_made_by", what, mend)
     if made_by.get("fetch"):
-        origin.check(made_by["fetch"], origin.of_raw(paths, params),
-                     f"the corpus behind {what}", "dvc repro")
+        origin.check(made_by["fetch"], origin.of_raw(paths, params), f"the corpus behind {what}", "dvc repro")
     for source, found in (origin.part(made_by, "prepare", what, mend) if made_by else {}).items():
         origin.check(found, origin.of_store(paths, params, source),
                      f"the store of {source!r} behind {what}", "dvc repro")

@@ -12,7 +12,7 @@ import numpy as np
 from thb import clip_store, detectors, metrics, origin
 from thb.errors import DataError
 from thb.params import Params, Profile
-from thb.paths import Paths
+from thb.paths import Paths, variant_option
 from thb.records import read_json
 
 FILE, RUN = "weights.safetensors", "run.json"
@@ -79,8 +79,7 @@ def is_imported(run: Mapping[str, Any]) -> bool:
 
 def train_command(detector: str, fit: str, variant: str = "", draw: int = 0) -> str:
     """The command that makes a fit's weights anew."""
-    option = f" --variant {variant}" if variant else " --shuffle-labels" if draw else ""
-    return f"thb train {detector} {fit}{option}"
+    return f"thb train {detector} {fit}{variant_option(variant)}{' --shuffle-labels' if draw else ''}"
 
 
 def reads(profile: Profile) -> dict[str, Any]:

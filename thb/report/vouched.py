@@ -11,22 +11,24 @@ import pandas as pd
 from thb import origin, score_files
 from thb.errors import DataError
 from thb.params import Params
-from thb.paths import RECORD, Paths
+from thb.paths import RECORD, Paths, variant_option
 from thb.records import POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json
 from thb.score_files import ScoreFile
-
-EVALUATE = "thb evaluate"
 
 
 def cells(paths: Paths, params: Params, path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A table that `evaluate` wrote."""
-    origin.check_files(paths, paths.results, metrics(paths, params), [path.name], EVALUATE)
+    origin.check_files(paths, paths.results, metrics(paths, params), [path.name], _evaluate(paths))
     return read_csv(path, columns)
 
 
 def metrics(paths: Paths, params: Params) -> dict[str, Any]:
     """metrics.json, which vouches for cells.csv as well."""
-    return origin.read(paths.metrics, origin.of_cells(paths, params), paths, EVALUATE)
+    return origin.read(paths.metrics, origin.of_cells(paths, params), paths, _evaluate(paths))
+
+
+def _evaluate(paths: Paths) -> str:
+    return f"thb evaluate{variant_option(paths.variant)}"
 
 
 def corpus(paths: Paths, params: Params, path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -42,8 +44,9 @@ def leakage(paths: Paths, params: Params) -> dict[str, Any]:
 
 
 def _of_splits(paths: Paths, params: Params, path: Path) -> None:
-    record = origin.read(paths.tested_record, origin.of_splits(paths, params), paths, "thb split", path)
-    origin.check_files(paths, paths.results, record, [path.name], "thb split")
+    mend = origin.split_command(paths)
+    record = origin.read(paths.tested_record, origin.of_splits(paths, params), paths, mend, path)
+    origin.check_files(paths, paths.results, record, [path.name], mend)
 
 
 def scores(paths: Paths, params: Params, detector: str, fit: str) -> pd.DataFrame:
@@ -51,7 +54,7 @@ def scores(paths: Paths, params: Params, detector: str, fit: str) -> pd.DataFram
     path, name = paths.scores(detector, fit), f"{detector}/{fit}"
     if not path.is_file() or metrics(paths, params).get("scores", {}).get(name) != origin.sha256(path):
         raise DataError(f"{paths.relative(path)} is not what {paths.relative(paths.cells)} was computed from; "
-                        f"run `{EVALUATE}`")
+                        f"run `{_evaluate(paths)}`")
     return read_csv(path, SCORE_COLUMNS)
 
 

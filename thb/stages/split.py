@@ -31,7 +31,6 @@ from thb.sources import schemas
 from thb.sources.lists import list_name, official_ffpp
 
 EXAMPLES = 5
-SPLIT_ORDER = ["train", "val", "test", ""]   # '': a file that lies in none of them
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -181,7 +180,7 @@ def _corpus(clips: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
     rows += [{"source": source, "role": role, "split": ""} | _facts(clips[:0])
              for source, role in roles.items() if source not in set(clips["source"])]
     sources = list(roles)
-    rows.sort(key=lambda row: (sources.index(row["source"]), SPLIT_ORDER.index(row["split"])))
+    rows.sort(key=lambda row: (sources.index(row["source"]), clip_store.SPLITS.index(row["split"])))
     return pd.DataFrame(rows, columns=CORPUS_COLUMNS)
 
 
