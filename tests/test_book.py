@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 import results_made
 import yaml
+from vouching import vouch
 
 from thb.errors import DataError
 from thb.params import load
@@ -217,6 +218,7 @@ def test_values_follow_the_files(built, tmp_path):
     moved.corpus.write_text(
         moved.corpus.read_text().replace("hallo,generator,train,6", "hallo,generator,train,106")
     )
+    vouch(moved)
     before, after = (numbers.clips(open_results(p.root))["n_clips"].shown for p in (built, moved))
     assert int(after) == int(before) + 100
 

@@ -292,5 +292,8 @@ class Paths:
         return self.book / "_build" / "html"
 
     def relative(self, path: Path) -> str:
-        """A path as a reader writes it: below the root, with forward slashes."""
-        return path.resolve().relative_to(self.root.resolve()).as_posix()
+        """A path as a reader writes it, with forward slashes: from the root where it lies below it, else whole."""
+        for below, root in ((path, self.root), (path.resolve(), self.root.resolve())):
+            if below.is_relative_to(root):
+                return below.relative_to(root).as_posix()
+        return path.as_posix()

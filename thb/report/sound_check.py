@@ -61,8 +61,9 @@ def _measured(params: Params, own: pd.DataFrame, other: pd.DataFrame, generator:
     if fakes.empty:
         return None
     rows, weights = pd.concat([reals, fakes]), measure.draws(params.metrics, reals, fakes)
-    values = [metrics.auc_of(metrics.count(rows["label"].to_numpy(), t.loc[rows.index, "score"].to_numpy(), weights))
-              for t in (own, other)]
+    labels = rows["label"].to_numpy()
+    values = [metrics.auc_of(metrics.count(labels, table.set_index("clip")["score"].loc[rows["clip"]], weights))
+              for table in (own, other)]
     return {"replicates": np.stack(values), "n_real": len(reals), "n_fake": len(fakes)}
 
 
