@@ -158,7 +158,8 @@ def _is_one_line(said: str) -> bool:
 
 def _is_usage(said: str) -> bool:
     """As typer says that an option or a command is none: three lines at most, nothing of Python."""
-    return said.startswith("Usage: ") and "Error: " in said and 'File "' not in said
+    return said.startswith(("Usage: ", "Error: ")) and len(said.splitlines()) <= 3 and "Error: " in said \
+        and 'File "' not in said
 
 
 def table(found: Sequence[tuple[Line, str, str]]) -> str:

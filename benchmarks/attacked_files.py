@@ -139,7 +139,7 @@ def _into(odd: bytes) -> Callable[[bytes, random.Random], bytes]:
 
 BYTES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "cut": lambda b, rng: b[:rng.randrange(len(b))],
-    "cut at a line's end": lambda b, rng: b"".join(b.splitlines(True)[:rng.randrange(1, b.count(b"\n") or 2)]),
+    "cut at a line's end": lambda b, rng: b"".join(b.splitlines(True)[:rng.randrange(1, max(2, b.count(b"\n")))]),
     "a bit flipped": _flipped,
     "bytes added at the end": lambda b, rng: b + rng.randbytes(rng.randrange(1, 40)),
     "emptied": lambda b, rng: b"",
@@ -526,7 +526,8 @@ def weights_are_lawful(clone: Clone, by: str) -> bool:
                                             for content in (clone.original(file), file.read_bytes()))
         except Exception:       # whatever safetensors says: no weights
             return False
-        free = {"reads", "validation"} if by == "score" else {"validation"}
+        # detect takes whoever's weights with whichever settings they bring, if they are some that can be
+        free = {"reads", "validation"} if by == "score" else {"validation", "settings"}
         words = [{key: v for key, v in json.loads(s["thb"]).items() if key not in free} if "thb" in s else None
                  for s in (said, says or {})]
         if words[0] != words[1] or {k: v.shape for k, v in was.items()} != {k: v.shape for k, v in now.items()}:
@@ -539,7 +540,8 @@ def store_is_lawful(clone: Clone) -> bool:
     for source in stores.SOURCES:
         folder = clone.paths.clips(source)
         for name in clip_store.FILES:
-            if not _record_holds(clone, folder / clip_store.META, folder / name, ("made_by", "raw")):
+            # `raw` is held against the raw clips, and this clone has none any more
+            if not _record_holds(clone, folder / clip_store.META, folder / name, ("made_by",)):
                 return False
             was, now = clone.original(folder / name), (folder / name).read_bytes()
             if was != now and not (_same_table if name == clip_store.TABLE else _same_shape)(was, now):

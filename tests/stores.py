@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 import vouching
 
-from thb import clip_store, origin
+from thb import clip_store, origin, splits
 from thb.blocks import Store
+from thb.clip_store import read_clips
 from thb.detectors.base import Clips
 from thb.params import Params
 from thb.paths import Paths
@@ -29,47 +30,59 @@ from thb.records import (
 WINDOWS, RUN, SIDE = 2, 5, 64
 SECONDS, MELS, HOP = 1.6, 80, 0.01
 SOURCES = {"hallo": ("generator", 1), "ffpp": ("real", 0)}
+SWAPS = {"faceswap": ("swap", 1)}       # what fit `ffpp` learns from
 
 
 def write_store(root: Path, params: Params, clips: int = 24, fit: str = "all", broken: int = 1) -> Paths:
     """Write two sources of `clips` clips each, the last `broken` ones unusable, and the split of one fit."""
     paths = Paths(root)
-    tables = [_write_source(paths, params, source, clips, broken) for source in SOURCES]
-    write_split(paths, params, pd.concat(tables, ignore_index=True), fit)
+    for source, (role, label) in SOURCES.items():
+        _write_source(paths, params, source, role, label, clips, broken)
+    write_split(paths, params, fit)
     return paths
 
 
-def write_split(paths: Paths, params: Params, clips: pd.DataFrame, fit: str) -> None:
-    """Every clip is used as its split says."""
-    write_csv(clips.assign(use=clips["split"]), paths.split(fit), SPLIT_COLUMNS)
+def write_split_of_swaps(paths: Paths, params: Params) -> None:
+    """A third source, of face swaps, and the splits of both fits anew."""
+    for source, (role, label) in SWAPS.items():
+        _write_source(paths, params, source, role, label, 24, 1)
+    for fit in ("ffpp", "all"):
+        write_split(paths, params, fit)
+
+
+def write_split(paths: Paths, params: Params, fit: str) -> None:
+    """As `split` would of the stores that are there; clips that cannot be used are in it too."""
+    clips = pd.concat([read_clips(paths, params, source) for source in prepared(paths)], ignore_index=True)
+    write_csv(clips.assign(use=splits.uses(clips, fit)), paths.split(fit), SPLIT_COLUMNS)
     vouch_for_splits(paths, params)
+
+
+def prepared(paths: Paths) -> list[str]:
+    return [source for source in (*SOURCES, *SWAPS) if paths.clips(source).is_dir()]
 
 
 def vouch_for_splits(paths: Paths, params: Params) -> None:
     """As `split` would, whoever wrote them."""
     names = [file.name for file in sorted(paths.splits.glob("*.csv"))]
-    tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in SOURCES}
+    tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in prepared(paths)}
     write_json(origin.record(origin.of_splits(paths, params), paths.splits, names, clips=tables), paths.splits_record)
 
 
 def vouch(paths: Paths, params: Params) -> None:
     """For the stores and splits that are there, as if this profile and code had made them."""
-    for source in SOURCES:
+    for source in prepared(paths):
         vouching.for_store(paths, params, source)
     vouch_for_splits(paths, params)
 
 
-def _write_source(paths: Paths, params: Params, source: str, clips: int, broken: int) -> pd.DataFrame:
-    folder = paths.clips(source)
+def _write_source(paths: Paths, params: Params, source: str, role: str, label: int, clips: int, broken: int) -> None:
+    folder, store = paths.clips(source), params.active.store
     folder.mkdir(parents=True)
-    label, store = SOURCES[source][1], params.active.store
     np.save(folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, store, label))
     np.save(folder / "times.npy", np.tile(frame_times(store.windows), (clips - broken, 1)))
     np.save(folder / "mel.npy", _mel(np.random.default_rng(label), clips - broken))
-    table = _rows(source, clips, clips - broken)
-    table.to_parquet(folder / clip_store.TABLE)
+    _rows(source, role, label, clips, clips - broken).to_parquet(folder / clip_store.TABLE)
     vouching.for_store(paths, params, source)
-    return table
 
 
 def _frames(rng: np.random.Generator, clips: int, store: Store, label: int) -> np.ndarray:
@@ -93,8 +106,7 @@ def _mel(rng: np.random.Generator, clips: int) -> np.ndarray:
     return (rng.normal(-4, 1, shape) - np.linspace(0, 2, MELS)).astype(np.float16)
 
 
-def _rows(source: str, clips: int, usable: int) -> pd.DataFrame:
-    role, label = SOURCES[source]
+def _rows(source: str, role: str, label: int, clips: int, usable: int) -> pd.DataFrame:
     number = np.arange(clips)
     split = np.where(number % 4 < 2, "train", np.where(number % 4 == 2, "val", "test"))
     facts = {"fps": 25.0, "width": 256 if label else 320, "height": 256, "n_frames": 40, "seconds": SECONDS,

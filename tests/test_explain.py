@@ -15,12 +15,11 @@ from stores import (
     WINDOWS,
     random_clips,
     smoke,
-    vouch_for_splits,
     write_split,
     write_store,
 )
 
-from thb import detectors, heatmaps, showcase, splits
+from thb import detectors, heatmaps, showcase
 from thb.clip_store import read_clips
 from thb.detectors.base import fake_probability
 from thb.errors import ParamsError
@@ -78,10 +77,7 @@ def build(root, params, name):
     clips = pd.concat([read_clips(paths, params, source) for source in params.sources])
     write_truth(paths, clips)
     for fit in ("all", "no-hallo"):
-        write_split(paths, params, clips.assign(split=clips["split"]), fit)
-        uses = pd.read_csv(paths.split(fit), keep_default_na=False)
-        uses.assign(use=splits.uses(uses, fit)).to_csv(paths.split(fit), index=False)
-        vouch_for_splits(paths, params)
+        write_split(paths, params, fit)
         config = detectors.configure(name, params.detector(name))
         torch.manual_seed(len(fit))
         vouching.write_weights(paths, params, detectors.load(name).Detector(config), name, fit)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from stores import SOURCES, smoke, write_split, write_store
+from stores import smoke, write_split_of_swaps, write_store
 
 from thb import cli, loop
-from thb.clip_store import read_clips
 from thb.errors import DataError, ParamsError
 from thb.metrics import auc
 from thb.params import parse
@@ -119,7 +118,7 @@ def test_it_is_chosen_and_trained_on_drawn_labels_alone(store, tiny, monkeypatch
 
 def test_it_never_starts_from_the_ffpp_fit(store, params, tiny):
     """Weights that saw true labels would carry them in."""
-    write_split(store, tiny, pd.concat([read_clips(store, tiny, source) for source in SOURCES]), "ffpp")
+    write_split_of_swaps(store, tiny)
     from_ffpp = smoke(params, tall={**TINY, "start_from": "ffpp"}).model_copy(update={"label_checks": {"tall": 2}})
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, from_ffpp, "tall", "all")

@@ -212,7 +212,7 @@ def test_a_split_that_was_cut_is_refused_though_its_hash_was_changed_to_match(fi
     file = fitted.split("all")
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
     stores.vouch_for_splits(fitted, small(params))
-    with pytest.raises(DataError, match=r"data/splits/all.csv lacks clip 'ffpp-\d+' \(\d in all\), which is prepared"):
+    with pytest.raises(DataError, match=r"data/splits/all.csv: clip 'ffpp-\d+' is usable and not in it \(2 in all\)"):
         roster(fitted, small(params), "all", ("train",))
 
 

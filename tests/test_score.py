@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import vouching
-from stores import smoke, write_split, write_store
+from stores import smoke, vouch_for_splits, write_store
 
 from thb import detectors
 from thb.errors import DataError, ParamsError
-from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json
+from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
+from thb.roster import roster
 from thb.stages import score, train
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
@@ -74,12 +75,9 @@ def test_scoring_twice_gives_the_same_bytes(fitted, tiny, detector):
     assert fitted.scores(detector, "all").read_bytes() == first
 
 
-def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector):
+def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector, monkeypatch):
     whole = scored(fitted, tiny, detector).set_index("clip")["score"]
-    split = read_csv(fitted.split("all"), SPLIT_COLUMNS)
-    half = split["clip"].isin(split["clip"].sample(frac=0.5, random_state=0))
-    write_split(fitted, tiny, split.assign(split=split["use"].where(half, "unused")), "all")
-    vouching.for_run(fitted, detector, "all")
+    monkeypatch.setattr(score, "roster", lambda *asked: roster(*asked).sample(frac=0.5, random_state=0))
     half = scored(fitted, tiny, detector).set_index("clip")["score"]
     assert 0 < len(half) < len(whole)
     assert half.equals(whole[half.index])
@@ -108,7 +106,7 @@ def test_missing_broken_and_foreign_weights_are_named(fitted, tiny, detector, tm
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(DataError, match="is not the file that was written there"):
         score.run(fitted, tiny, detector, "all")
-    vouching.for_run(fitted, detector, "all")
+    vouching.for_run(fitted, tiny, detector, "all")
     with pytest.raises(DataError, match="not a whole safetensors file"):
         score.run(fitted, tiny, detector, "all")
     file.unlink()
@@ -147,10 +145,10 @@ def test_everyone_is_heard_with_somebody_elses_sound_of_the_same_source():
 
 def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):
     split = read_csv(fitted.split("all"), SPLIT_COLUMNS)
-    extra = split.tail(1).assign(clip="ffpp-999")
-    write_split(fitted, tiny, pd.concat([split, extra]).assign(split=lambda t: t["use"]), "all")
-    vouching.for_run(fitted, detector, "all")
-    with pytest.raises(DataError, match="clip 'ffpp-999' of split 'all' is not among the prepared"):
+    write_csv(pd.concat([split, split.tail(1).assign(clip="ffpp-999")]), fitted.split("all"), SPLIT_COLUMNS)
+    vouch_for_splits(fitted, tiny)
+    vouching.for_run(fitted, tiny, detector, "all")
+    with pytest.raises(DataError, match="all.csv: clip 'ffpp-999' is in it and in no store"):
         score.run(fitted, tiny, detector, "all")
 
 

@@ -15,15 +15,15 @@ import pandas as pd
 import pytest
 import torch
 import vouching
-from stores import SOURCES, smoke, vouch, write_split, write_store
+from stores import smoke, vouch, write_split_of_swaps, write_store
 
 from thb import code, detectors, loop
-from thb.clip_store import open_clips, read_clips
+from thb.clip_store import open_clips
 from thb.detectors import base
 from thb.detectors.base import Network
 from thb.errors import DataError, ParamsError
 from thb.feed import Feed
-from thb.records import SPLIT_COLUMNS, read_csv, read_json
+from thb.records import read_json
 from thb.roster import roster, usable
 from thb.stages import train
 
@@ -262,7 +262,7 @@ def test_the_synthetic_weave_is_learnt(store, params):
 def test_a_fit_starts_from_the_ffpp_fit(store, params):
     settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 1e-30, "min_lr": 0.0,
                                    "warmup_lr": 0.0, "weight_decay": 0.0})
-    write_split(store, settings, pd.concat([read_clips(store, settings, source) for source in SOURCES]), "ffpp")
+    write_split_of_swaps(store, settings)
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, settings, "tall", "all")
     train.run(store, smoke(params, tall={**TINY, "start_from": "ffpp"}), "tall", "ffpp")
@@ -291,10 +291,10 @@ def test_unknown_names_and_settings_are_refused(store, tiny, params):
 @pytest.mark.parametrize(("use", "label", "named"), [("train", 1, "no usable fake clip with use 'train'"),
                                                      ("val", 0, "no usable real clip with use 'val'")])
 @pytest.mark.parametrize("detector", detectors.names())
-def test_a_set_without_both_classes_is_refused(store, tiny, detector, use, label, named):
-    split = read_csv(store.split("all"), SPLIT_COLUMNS)
-    gone = (split["use"] == use) & (split["label"] == label)
-    write_split(store, tiny, split.assign(split=split["split"].mask(gone, "unused")), "all")
+def test_a_set_without_both_classes_is_refused(store, tiny, detector, use, label, named, monkeypatch):
+    rows = roster(store, tiny, "all", ("train", "val"))
+    left = rows[(rows["use"] != use) | (rows["label"] != label)]
+    monkeypatch.setattr(train, "roster", lambda *asked: left)
     with pytest.raises(DataError, match=named):
         train.run(store, tiny, detector, "all")
     assert not store.run(detector, "all").exists()

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from thb import clip_store, detectors, origin, weights
+from thb import clip_store, detectors, origin, splits, weights
 from thb.params import Params, load
 from thb.paths import RECORD, Paths
-from thb.records import SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
+from thb.records import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
 from thb.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND, ScoreFile
 
 
@@ -69,17 +69,25 @@ def write_weights(paths: Paths, params: Params, model: Any, detector: str, fit: 
     folder.mkdir(parents=True, exist_ok=True)
     said = {"fit": fit, "draw": 0, "made_by": asdict(made_by), "reads": weights.reads(params.active), **about}
     model.save(folder / weights.FILE, detectors.describe(detector, model.config, **said))
-    split = origin.sha256(paths.split(fit)) if paths.split(fit).is_file() else None
-    write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit, split_sha256=split,
-                             stores={}), folder / weights.RUN)
+    write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit,
+                             **_learnt_from(paths, params, fit)), folder / weights.RUN)
     return folder
 
 
-def for_run(paths: Paths, detector: str, fit: str) -> None:
-    """A run.json that fits the weights and the split as they are now, whatever clips those were trained on."""
+def for_run(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """A run.json that fits the weights, the split and the stores as they are now."""
     run = paths.run(detector, fit) / weights.RUN
-    _add(run, {"files": {weights.FILE: origin.sha256(run.with_name(weights.FILE))}, "stores": {},
-               "split_sha256": origin.sha256(paths.split(fit))})
+    _add(run, {"files": {weights.FILE: origin.sha256(run.with_name(weights.FILE))}, **_learnt_from(paths, params, fit)})
+
+
+def _learnt_from(paths: Paths, params: Params, fit: str) -> dict[str, Any]:
+    """Where there is a split: which, and which clips it names."""
+    if not paths.split(fit).is_file():
+        return {"split_sha256": None, "stores": {}}
+    split = read_csv(paths.split(fit), SPLIT_COLUMNS)
+    sources = split["source"][split["use"].isin(splits.SEEN)].unique()
+    return {"split_sha256": origin.sha256(paths.split(fit)),
+            "stores": {source: clip_store.digest(paths, params, source) for source in sources}}
 
 
 def for_tables(paths: Paths, params: Params, clips: pd.DataFrame | None = None) -> None:

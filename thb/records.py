@@ -96,9 +96,11 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """A CSV that must exist and hold these columns."""
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    text = {c: str for c in columns if c in TEXT_COLUMNS}
+    text, content = {c: str for c in columns if c in TEXT_COLUMNS}, path.read_bytes()
+    if b"\0" in content:        # where pandas would end a value, and say nothing
+        raise DataError(f"{path.parent.name}/{path.name} is not CSV: it holds a NUL byte")
     try:
-        table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={
+        table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False, na_values={
             c: [""] for c in columns if c not in text})
     except (ValueError, pd.errors.ParserError) as e:        # bad text, no columns, numbers that are none
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e

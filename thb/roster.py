@@ -12,50 +12,56 @@ from thb.clip_store import TABLE, read_clips
 from thb.errors import DataError
 from thb.params import Params
 from thb.paths import Paths
-from thb.records import NO_AUDIO, OK, SPLIT_COLUMNS, read_csv
+from thb.records import CLIP_COLUMNS, NO_AUDIO, OK, SPLIT_COLUMNS, read_csv
 
 
 def roster(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
     """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
-    whole = read_split(paths, params, fit)
-    split = whole[whole["use"].isin(uses)][["clip", "source", "use"]]
+    split, clips = _split_and_clips(paths, params, fit)
+    split = split[split["use"].isin(uses)][["clip", "use"]]
     if not len(split):
         raise DataError(f"{paths.split(fit).name} has no clip for {' or '.join(uses)}")
-    clips = pd.concat([read_clips(paths, params, source) for source in split["source"].unique()])
-    if len(gone := clips[(clips["status"] == OK) & ~clips["clip"].isin(whole["clip"])]):
-        raise DataError(f"{paths.relative(paths.split(fit))} lacks clip {gone['clip'].iloc[0]!r} ({len(gone)} in all), "
-                        f"which is prepared; run `{origin.split_command(paths)}`")
-    rows = split.merge(clips, on=["source", "clip"], how="left", validate="one_to_one", indicator=True)
-    if len(strangers := rows[rows["_merge"] != "both"]):
-        first = strangers.iloc[0]
-        raise DataError(f"clip {first['clip']!r} of split {fit!r} is not among the prepared clips of "
-                        f"{first['source']!r}; rerun split")
-    return rows.drop(columns="_merge")
+    return split.merge(clips, on="clip", validate="one_to_one")
 
 
 def read_split(paths: Paths, params: Params, fit: str) -> pd.DataFrame:
-    """SPLIT_COLUMNS of one fit, as `split` made them for the active profile, from the stores that are there."""
-    mend = origin.split_command(paths)
-    record = origin.read(paths.splits_record, origin.of_splits(paths, params), paths, mend, paths.split(fit))
-    origin.check_files(paths, paths.splits, record, [paths.split(fit).name], mend)
-    for source, table in origin.part(record, "clips", paths.relative(paths.split(fit)), mend).items():
+    """SPLIT_COLUMNS of one fit, as `split` would make them for the active profile from the stores that are there."""
+    return _split_and_clips(paths, params, fit)[0]
+
+
+def _split_and_clips(paths: Paths, params: Params, fit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The split, and CLIP_COLUMNS of every prepared clip."""
+    file, mend = paths.split(fit), origin.split_command(paths)
+    what = paths.relative(file)
+    record = origin.read(paths.splits_record, origin.of_splits(paths, params), paths, mend, file)
+    origin.check_files(paths, paths.splits, record, [file.name], mend)
+    made_of = origin.part(record, "clips", what, mend)
+    for source, table in made_of.items():
         if table != origin.sha256(paths.clips(source) / TABLE):
-            raise DataError(f"{paths.relative(paths.split(fit))} was made from other clips of {source!r}; run `{mend}`")
-    table = read_csv(paths.split(fit), SPLIT_COLUMNS)
-    if fault := _fault(table):
-        raise DataError(f"{paths.relative(paths.split(fit))}: {fault}; run `{mend}`")
-    return table
+            raise DataError(f"{what} was made from other clips of {source!r}; run `{mend}`")
+    split = read_csv(file, SPLIT_COLUMNS)
+    clips = pd.concat([read_clips(paths, params, source) for source in made_of]) if made_of else _NOBODY
+    if fault := _fault(split.set_index("clip"), clips.assign(use=splits.uses(clips, fit)).set_index("clip")):
+        raise DataError(f"{what}: {fault}; run `{mend}`")
+    return split, clips
 
 
-def _fault(split: pd.DataFrame) -> str:
-    """What no split has ('' if nothing): a clip twice, a use that is none, one that the clip's own split forbids."""
-    learnt = split["use"].isin(splits.SEEN)
-    for odd, words in ((split["clip"].duplicated(), "stands twice"),
-                       (~split["use"].isin(splits.USES), "has no use that is known"),
-                       (learnt & (split["use"] != split["split"]), "is learnt from, but its own split is another"),
-                       (~split["label"].isin([0, 1]), "is neither real nor fake")):
-        if odd.any():
-            return f"clip {split['clip'][odd].iloc[0]!r} {words} ({int(odd.sum())} in all)"
+_NOBODY = pd.DataFrame(columns=CLIP_COLUMNS)
+
+
+def _fault(split: pd.DataFrame, due: pd.DataFrame) -> str:
+    """Where a split is not what the prepared clips make of it ('' if it is), whatever the order of its rows."""
+    for odd, words in ((split.index[split.index.duplicated()], "stands twice"),
+                       (due.index[due["status"] == OK].difference(split.index), "is usable and not in it"),
+                       (split.index.difference(due.index), "is in it and in no store")):
+        if len(odd):
+            return f"clip {odd[0]!r} {words} ({len(odd)} in all)"
+    for column in SPLIT_COLUMNS[1:]:
+        differs = split[column] != due[column].reindex(split.index)
+        if differs.any():
+            clip = split.index[differs][0]
+            return (f"clip {clip!r} has {column} {str(split.loc[clip, column])!r}, "
+                    f"and it should be {str(due.loc[clip, column])!r}")
     return ""
 
 

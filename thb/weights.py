@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from thb import clip_store, detectors, metrics, origin
+from thb import clip_store, detectors, metrics, origin, splits
 from thb.errors import DataError
 from thb.params import Params, Profile
 from thb.paths import Paths, variant_option
-from thb.records import read_json
+from thb.records import SPLIT_COLUMNS, read_csv, read_json
 
 FILE, RUN = "weights.safetensors", "run.json"
 
@@ -67,7 +67,12 @@ def _check_made(paths: Paths, params: Params, found: Trained, what: str, detecto
     origin.check(found.about.get("made_by"), origin.of_fit(paths, params, detector), what, mend)
     if found.run.get("split_sha256") != origin.sha256(paths.split(fit)):
         raise DataError(f"{what} was trained on another split than {paths.relative(paths.split(fit))}; run `{mend}`")
-    for source, digest in origin.part(found.run, "stores", what, mend).items():
+    if found.model.config != detectors.configure(detector, params.detector(detector)):
+        raise DataError(f"{what} says that it was trained with other settings than its record; run `{mend}`")
+    stores, split = origin.part(found.run, "stores", what, mend), read_csv(paths.split(fit), SPLIT_COLUMNS)
+    if odd := sorted(set(stores) ^ set(split["source"][split["use"].isin(splits.SEEN)])):
+        raise DataError(f"the record of {what} names other sources than its split, {odd[0]!r} for one; run `{mend}`")
+    for source, digest in stores.items():
         if digest != clip_store.digest(paths, params, source):
             raise DataError(f"{what} was trained on other clips of {source!r} than are prepared; run `{mend}`")
 

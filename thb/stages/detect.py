@@ -49,10 +49,19 @@ class Findings:
     results: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
     finished: bool = False          # whether every file had its turn
+    told: bool = False              # whether what is skipped is told at once; until then it waits
 
     def skip(self, file: Path, reason: str, detector: str | None = None) -> None:
         self.skipped.append({"file": str(file), "detector": detector, "reason": reason})
-        _warn(file, f"{f'{detector}: ' if detector else ''}{reason}")
+        if self.told:
+            _say(_skipped(self.skipped[-1]))
+
+    def tell(self) -> None:
+        """From now on, and what has waited."""
+        if not self.told:
+            self.told = True
+            for one in self.skipped:
+                _say(_skipped(one))
 
 
 def run(paths: Paths, params: Params, request: Request) -> None:
@@ -64,6 +73,8 @@ def run(paths: Paths, params: Params, request: Request) -> None:
     judges = appoint(paths, request.detectors, request.fit, request.finder, params.metrics)
     finders = {judge.finder: faces.finder(judge.finder, paths, params.nets) for judge in judges}
     files = own_videos.listed(request.videos, found.skip)
+    if len(files) > 1 or len(request.videos) > 1:       # what keeps a lone one from being scored is the error itself
+        found.tell()
     own_videos.check_targets(request.cam, request.json, files)
     ends = {judge.name: f"--{judge.name}-{request.fit}.png" for judge in judges}
     names = own_videos.strip_names(files, max(ends.values(), key=len))
@@ -73,9 +84,11 @@ def run(paths: Paths, params: Params, request: Request) -> None:
             _examine(file, judges, finders, request.fit, strips, found)
         found.finished = True
     finally:
+        if found.results:
+            found.tell()
         _tell(judges, request, found)
     if not found.results:
-        raise DataError("nothing could be scored")
+        raise DataError("nothing could be scored" if found.told else "; ".join(map(_skipped, found.skipped)))
 
 
 # ---- one clip ---------------------------------------------------------------------------------------
@@ -123,7 +136,7 @@ def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path 
             _draw(judge, feed, strip, file, f"{judge.name}/{fit}   score {score:.4f}")
             result["cam"] = str(strip)
         except ThbError as e:
-            _warn(file, f"{judge.name}: no heat map: {e}")
+            _say(f"{printable(file)}: {judge.name}: no heat map: {printable(str(e))}")
 
 
 def _store(done: clip.Prepared, store: Store) -> ClipStore:
@@ -190,8 +203,13 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
 
 # ---- what is said -----------------------------------------------------------------------------------
 
-def _warn(file: Path, words: str) -> None:
-    tqdm.write(f"thb: {printable(file)}: {printable(words)}", file=sys.stderr)
+def _skipped(one: Mapping[str, Any]) -> str:
+    whose = f"{one['detector']}: " if one["detector"] else ""
+    return f"{printable(one['file'])}: {whose}{printable(one['reason'])}"
+
+
+def _say(words: str) -> None:
+    tqdm.write(f"thb: {words}", file=sys.stderr)
 
 
 def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
