@@ -223,6 +223,8 @@ def repainted(paths, name, params, where):
         frames[:, :, *(slice(2 * s.start, 2 * s.stop) for s in where)] = 255
         np.save(paths.clips(source) / "frames.npy", frames)
         vouching.for_store(paths, params, source)
+    for fit in ("all", "no-hallo"):
+        vouching.for_run(paths, params, name, fit)
     explain.run(paths, params, name)
     return read_csv(paths.cams(name) / "clips.csv", CAM_COLUMNS)
 
