@@ -67,7 +67,7 @@ def _stored(tree: Tree) -> None:
 def _trained(detector: str) -> Callable[[Tree], None]:
     def edit(tree: Tree) -> None:
         own = active(tree)["detectors"].setdefault(detector, {})
-        own["C" if detector == "container" else "epochs"] = own.get("epochs", 1) + 1
+        own["epochs"] = own.get("epochs", 1) + 1
     return edit
 
 

@@ -49,12 +49,18 @@ def main() -> None:
     params = load(find_root() / "params.yaml")
     with tempfile.TemporaryDirectory() as made:
         paths = Paths(Path(made))
-        paths.data.mkdir()
-        paths.raw.symlink_to(wanted.folder.resolve(), target_is_directory=True)
+        link(paths, wanted.folder)
         table = check(paths, params, wanted.finders)
     print(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
     print(f"{len(table)} clips, {(table['status'] == OK).sum()} ok, "
           f"{table['agrees'].sum()} with PyAV's number of frames, rate and size")
+
+
+def link(paths: Paths, folder: Path) -> None:
+    """What is in a release's folder as data/raw; what is written beside it stays out of that folder."""
+    paths.raw.mkdir(parents=True)
+    for part in folder.resolve().iterdir():
+        (paths.raw / part.name).symlink_to(part)
 
 
 def check(paths: Paths, params: Params, finders: list[str]) -> pd.DataFrame:

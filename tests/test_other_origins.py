@@ -9,7 +9,9 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
+import safetensors.numpy
 import stores
 import vouching
 
@@ -216,6 +218,18 @@ def test_a_split_that_was_cut_is_refused_though_its_hash_was_changed_to_match(fi
         roster(fitted, small(params), "all", ("train",))
 
 
+@pytest.mark.parametrize(("column", "value"),
+                         [("use", "unused"), ("label", "1"), ("portrait", "0"), ("source", "hallo")])
+def test_a_split_that_matches_no_store_is_refused_though_its_hash_was_changed_to_match(fitted, params, column, value):
+    file = fitted.split("all")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False)
+    table.loc[table.index[-1], column] = value
+    table.to_csv(file, index=False)
+    stores.vouch_for_splits(fitted, small(params))
+    with pytest.raises(DataError, match=rf"all.csv: clip 'ffpp-\d+' has {column} '{value}', and it should be '"):
+        roster(fitted, small(params), "all", ("train",))
+
+
 # ---- weights that were changed ----------------------------------------------------------------------
 
 @pytest.mark.parametrize("harm", [cut, flip, lambda f: f.write_bytes(b"")], ids=["cut", "flipped", "empty"])
@@ -248,6 +262,27 @@ def test_weights_trained_on_other_clips_or_another_split_are_not_scored(fitted, 
     run.write_text(json.dumps({**said, "split_sha256": "0"}))
     with pytest.raises(DataError, match="was trained on another split than data/splits/all.csv"):
         score.run(fitted, own, "tall", "all")
+
+
+def test_weights_that_say_other_settings_are_not_scored(fitted, params):
+    own, run = small(params), fitted.run("container", "all")
+    train.run(fitted, own, "container", "all")
+    about = weights.vouched(fitted, run, "container", "all").about
+    tensors = safetensors.numpy.load_file(run / weights.FILE)
+    changed = {**about, "settings": {**about["settings"], "iterations": 7}}
+    safetensors.numpy.save_file(tensors, run / weights.FILE, {"thb": json.dumps(changed)})
+    vouching.for_run(fitted, own, "container", "all")
+    with pytest.raises(DataError, match="says that it was trained with other settings than its record; run `thb train"):
+        weights.of_fit(fitted, own, "container", "all")
+
+
+def test_weights_whose_record_names_no_clips_of_a_source_are_not_scored(fitted, params):
+    run = fitted.run("tall", "all") / weights.RUN
+    said = json.loads(run.read_text())
+    said["stores"].pop("hallo")
+    run.write_text(json.dumps(said))
+    with pytest.raises(DataError, match="names other sources than its split, 'hallo' for one; run `thb train tall all"):
+        score.run(fitted, small(params), "tall", "all")
 
 
 # ---- what the report reads --------------------------------------------------------------------------

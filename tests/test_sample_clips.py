@@ -29,8 +29,7 @@ def only(params: Params, *sources: str) -> Params:
 @pytest.mark.parametrize("source", ["hallo2", "liveportrait", "celebvhq"])
 def test_a_source_of_the_samples_is_read_as_it_is(project: Paths, params: Params, source: str):
     """Counts, rates and sizes are PyAV's, a face is in most frames, and sound is where it was."""
-    project.data.mkdir()
-    project.raw.symlink_to(SAMPLES.resolve(), target_is_directory=True)
+    sample_clips.link(project, SAMPLES)
     table = sample_clips.check(project, only(params, source), ["haar"])
     assert table["agrees"].all(), table
     seen = table["haar"].str.split("/", expand=True).astype(int)
