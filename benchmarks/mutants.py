@@ -25,6 +25,7 @@ import sys
 import tarfile
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,6 +170,9 @@ def _become(tree: Path, words: list[str], output: int, mutant: Mutant | None, te
             put(sys.modules[mutant.module], compile(text, str(tree / mutant.file), "exec"))
         signal.alarm(SECONDS)
         code = int(pytest.main([*words, "-x", "-q", "-p", "no:xdist", "-p", "no:cacheprovider"]))
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         sys.stdout.flush()
         os._exit(code)
@@ -177,6 +181,7 @@ def _become(tree: Path, words: list[str], output: int, mutant: Mutant | None, te
 def put(module: ModuleType, changed: Any) -> None:
     """The changed functions and constants in the place of the loaded ones, whoever has imported those."""
     fresh = ModuleType(module.__name__)
+    fresh.__file__ = module.__file__
     sys.modules[module.__name__] = fresh        # dataclasses look there for what their annotations name
     exec(changed, vars(fresh))
     sys.modules[module.__name__] = module
