@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -57,10 +58,15 @@ def main() -> None:
 
 
 def link(paths: Paths, folder: Path) -> None:
-    """What is in a release's folder as data/raw; what is written beside it stays out of that folder."""
-    paths.raw.mkdir(parents=True)
-    for part in folder.resolve().iterdir():
-        (paths.raw / part.name).symlink_to(part)
+    """A release's files as data/raw, without their bytes where the disk can: none is a link that leads out."""
+    shutil.copytree(folder.resolve(), paths.raw, copy_function=_hard_link)
+
+
+def _hard_link(file: str, target: str) -> None:
+    try:
+        os.link(file, target)
+    except OSError:         # another disk, or one that knows no such links
+        shutil.copyfile(file, target)
 
 
 def check(paths: Paths, params: Params, finders: list[str]) -> pd.DataFrame:

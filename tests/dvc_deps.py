@@ -83,6 +83,7 @@ CARRIED = [
     ("evaluate", "ablated", "of --variant alone"),
     ("identity", "identity_checks", "of a call without names"),
     ("explain", "explained", "the stages are as many as it has names"),
+    ("explain", "profiles.detectors", "of weights that are refused unless made with it; other ones are new data"),
 ]
 
 

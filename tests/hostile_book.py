@@ -21,6 +21,7 @@ from thb.records import write_csv, write_json
 from thb.stages import book, exhibit
 
 ROOT = Path(__file__).resolve().parent.parent
+READABLE = [word for word in [*WORDS, *UNSEEN, *LONG] if "\0" not in word]     # in a CSV; others are refused
 LAWFUL = [word for word in WORDS if word.isprintable()]     # in params.yaml
 SHORT = [word for word in LAWFUL if len(word) < 60]
 
@@ -34,7 +35,7 @@ class Field:
     """Words for fields: hostile ones, each with its own number, so that it can be found again."""
 
     def __init__(self) -> None:
-        self.words, self.any = cycle(SHORT), cycle([*WORDS, *UNSEEN, *LONG])
+        self.words, self.any = cycle(SHORT), cycle(READABLE)
         self.given: dict[str, str] = {}      # where -> what
 
     def name(self, where: str, plain: str) -> str:
@@ -132,7 +133,7 @@ class Writer:
     """Writes results as they are written, clips under hostile names: the same in all files that know a clip."""
 
     def __init__(self, field: Field) -> None:
-        self.field, self.names, self.clips = field, cycle([*WORDS, *UNSEEN, *LONG]), {}
+        self.field, self.names, self.clips = field, cycle(READABLE), {}
 
     def clip(self, name: str) -> str:
         if name in self.clips.values():
