@@ -8,7 +8,7 @@ from dataclasses import replace
 import dvc_deps
 import pytest
 
-from thb import code
+from thb import code, origin
 from thb.paths import Paths
 from thb.stages import code as lists
 
@@ -61,11 +61,27 @@ def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
 
 
 @pytest.mark.parametrize(("name", "file"), [
+    ("train-tall", "stages/train.py"), ("score-tall", "stages/score.py"), ("explain-tall", "stages/explain.py"),
     ("train-tall", "loop.py"), ("train-tall", "metrics.py"), ("train-tall", "feed.py"), ("evaluate", "metrics.py"),
     ("evaluate", "published.py"), ("split", "leakage.py"), ("train-caddm", "detectors/parts/caddm_swap.py"),
     ("exhibit-radar", "report/radar.py"), ("fetch", "mini/generators/hallo.py"), ("prepare", "faces/haar.py")])
 def test_code_that_was_once_forgotten_is_listed(listed, name, file):
     assert code.HOME / file in code.files_of(*listed[name])
+
+
+@pytest.mark.parametrize(("stage", "of"), [
+    ("fetch", ()), ("prepare", ("hallo",)), ("split", ()), ("train", ("tall",)), ("score", ("tall",)),
+    ("explain", ("tall",)), ("evaluate", ()), ("contact", ())])
+def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stage, of, monkeypatch):
+    """What a result's origin is a digest of: the list that DVC looks at, but for what reads params.yaml alone."""
+    asked = []
+    monkeypatch.setattr(code, "digest", lambda *modules: asked.append(modules) or "")
+    getattr(origin, dvc_deps.MAKER[stage])(project, params, *of)
+    (modules,), name = asked, f"{stage}-{of[0]}" if stage in dvc_deps.OF_DETECTOR else stage
+    first = code.HOME / "stages" / f"{stage}.py"
+    assert first in code.files_of(*modules)
+    assert set(code.files_of(*modules)) <= set(code.files_of(*listed[name]))
+    assert set(code.files_of(*listed[name])) - set(code.files_of(*modules)) <= set(code.files_of(*lists.OF_CLIPS["split"]))
 
 
 @pytest.mark.parametrize(("name", "file"), [

@@ -189,11 +189,30 @@ def test_frames_of_another_size_or_number_are_refused(fitted, params, shape):
         clip_store.open_clips(fitted, small(params), ["hallo"])
 
 
-def test_clips_that_were_fetched_again_are_not_those_of_the_store(fitted, params):
+def listed_as(paths: Paths, sha256: str) -> None:
+    """A manifest of one clip in data/raw."""
+    paths.manifest.write_text(f"path,bytes,sha256,revision\nfake/Hallo/test/x.mp4,1,{sha256},mini-1\n")
+
+
+@pytest.mark.parametrize("before", ["", "1" * 64], ids=["no clips", "others"])
+def test_clips_that_were_fetched_again_are_not_those_of_the_store(fitted, params, before):
     own = small(params)
-    fitted.manifest.write_text("path,bytes,sha256,revision\n"
-                               f"fake/Hallo/test/x.mp4,1,{'0' * 64},mini-1\n")
+    if before:
+        listed_as(fitted, before)
+        vouching.for_store(fitted, own, "hallo")
+        clip_store.open_clips(fitted, own, ["hallo"])
+    listed_as(fitted, "0" * 64)
     with pytest.raises(DataError, match="data/clips/hallo was made from other clips than are in data/raw now"):
+        clip_store.open_clips(fitted, own, ["hallo"])
+
+
+def test_a_store_beside_clips_of_another_seed_is_refused(fitted, params):
+    own = small(params)
+    listed_as(fitted, "0" * 64)
+    vouching.for_store(fitted, own, "hallo")
+    clip_store.open_clips(fitted, own, ["hallo"])
+    vouching.for_raw(fitted, vouching.with_seed(own, 1))
+    with pytest.raises(DataError, match=r"data/raw is of .* seed 1, but .* seed 20250524; run `thb fetch`"):
         clip_store.open_clips(fitted, own, ["hallo"])
 
 
