@@ -157,9 +157,9 @@ def _is_one_line(said: str) -> bool:
 
 
 def _is_usage(said: str) -> bool:
-    """As typer says that an option or a command is none: three lines at most, nothing of Python."""
-    return said.startswith(("Usage: ", "Error: ")) and len(said.splitlines()) <= 3 and "Error: " in said \
-        and 'File "' not in said
+    """As typer says that an option or a command is none: three lines of words at most, nothing of Python."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return said.startswith(("Usage: ", "Error: ")) and len(lines) <= 3 and "Error: " in said and 'File "' not in said
 
 
 def table(found: Sequence[tuple[Line, str, str]]) -> str:

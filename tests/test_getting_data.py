@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from thb.errors import DataError
 from thb.report import getting_data, numbers
@@ -29,6 +30,15 @@ def test_a_bar_in_a_cell_does_not_make_another(made):
     path = made.root / getting_data.SOURCES
     path.write_text(path.read_text().replace("research only", "research | only"))
     assert len({line.count("|") for line in getting_data.parts(open_results()).splitlines()}) == 1
+
+
+@pytest.mark.parametrize("name", ["parts", "counts", "finders"])
+def test_the_book_reads_them_as_tables(made, name):
+    """Read by what MyST reads with; a rule whose dashes are escaped would be a paragraph of bars."""
+    source = getattr(getting_data, name)(open_results())
+    html = MarkdownIt("commonmark").enable("table").render(source)
+    assert (html.count("<table>"), html.count("<p>")) == (1, 0)
+    assert html.count("<tr>") == len(source.splitlines()) - 1
 
 
 def test_the_page_gets_them(made, repo):

@@ -58,8 +58,8 @@ def _printed(results: Results) -> dict[str, list[int]]:
 
 
 def _markdown(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    head, *below = (f"| {' | '.join(map(_cell, line))} |" for line in [heads, *rows])
+    return "\n".join([head, "|---" * len(heads) + "|", *below])
 
 
 def _cell(value: object) -> str:
