@@ -81,7 +81,8 @@ def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stag
     first = code.HOME / "stages" / f"{stage}.py"
     assert first in code.files_of(*modules)
     assert set(code.files_of(*modules)) <= set(code.files_of(*listed[name]))
-    assert set(code.files_of(*listed[name])) - set(code.files_of(*modules)) <= set(code.files_of(*lists.OF_CLIPS["split"]))
+    plain = set(code.files_of(*lists.OF_CLIPS["split"]))
+    assert set(code.files_of(*listed[name])) - set(code.files_of(*modules)) <= plain
 
 
 @pytest.mark.parametrize(("name", "file"), [
