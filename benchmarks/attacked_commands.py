@@ -23,9 +23,9 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 import weights_made
 
-from thb import params
-from thb.errors import printable
-from thb.paths import Paths
+from thb.core import params
+from thb.core.errors import printable
+from thb.core.paths import Paths
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "traceback")
@@ -138,7 +138,7 @@ def outcome(line: Line, outside: Path, root: Path) -> tuple[str, str]:
     environment = {**os.environ, "HOME": str(outside / "home"), "PYTHONPATH": str(ROOT), "COLUMNS": "200",
                    "HF_HUB_OFFLINE": "1"}
     try:
-        done = subprocess.run([sys.executable, "-m", "thb.cli", *line.words], cwd=root, capture_output=True,
+        done = subprocess.run([sys.executable, "-m", "thb", *line.words], cwd=root, capture_output=True,
                               env=environment, stdin=subprocess.DEVNULL, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return OUTCOMES[3], f"no end after {SECONDS} s"

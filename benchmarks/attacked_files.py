@@ -40,14 +40,18 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 import stores
 import vouching
 
-from thb import clip_store, judges, params, splits, weights
-from thb.blocks import Explained
-from thb.errors import ThbError
-from thb.paths import RECORD, Paths
-from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, write_csv
-from thb.roster import roster
-from thb.score_files import ScoreFile
-from thb.stages import evaluate, score, train
+from thb.cells import evaluate
+from thb.clips import clip_store
+from thb.core import params
+from thb.core.errors import ThbError
+from thb.core.params_schema import Explained
+from thb.core.paths import RECORD, Paths
+from thb.core.tables import OK, SCORE_COLUMNS, SPLIT_COLUMNS, write_csv
+from thb.detect import verdicts
+from thb.fits import score, train, weights
+from thb.fits.score_files import ScoreFile
+from thb.splits import assignment
+from thb.splits.clips_of_fit import roster
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "traceback")
@@ -100,7 +104,7 @@ def finished(root: Path) -> Clone:
     stores.vouch(paths, own)
     clips = pd.concat([clip_store.read_clips(paths, own, source) for source in stores.SOURCES], ignore_index=True)
     for fit in own.fits:
-        write_csv(clips.assign(use=splits.uses(clips, fit)), paths.split(fit), SPLIT_COLUMNS)
+        write_csv(clips.assign(use=assignment.uses(clips, fit)), paths.split(fit), SPLIT_COLUMNS)
     stores.vouch_for_splits(paths, own)
     vouching.for_tables(paths, own, clips)
     for number, (detector, fit) in enumerate((d, f) for d in own.detectors for f in own.fits):
@@ -109,7 +113,7 @@ def finished(root: Path) -> Clone:
             train.run(paths, own, detector, fit)
             score.run(paths, own, detector, fit)
             continue
-        rows = clips.assign(use=splits.uses(clips, fit), status=OK, reason="",
+        rows = clips.assign(use=assignment.uses(clips, fit), status=OK, reason="",
                             score=np.random.default_rng(number).uniform(size=len(clips)))
         write_csv(rows[rows["use"].isin(["val", "test"])], file.path, SCORE_COLUMNS)
         vouching.for_score_file(file)
@@ -591,7 +595,7 @@ def _of_weights(clone: Clone) -> None:
 READERS: dict[str, dict[str, tuple[Callable[[Clone], Any], Callable[[Clone], bool]]]] = {
     "scores": {"evaluate": (lambda c: evaluate.run(c.paths, c.params), scores_are_lawful)},
     "weights": {"score": (_of_weights, lambda c: weights_are_lawful(c, "score")),
-                "detect": (lambda c: judges.appoint(c.paths, ["tall", "container"], "all", "", c.params.metrics),
+                "detect": (lambda c: verdicts.appoint(c.paths, ["tall", "container"], "all", "", c.params.metrics),
                            lambda c: weights_are_lawful(c, "detect"))},
     "store": {"train, score, explain, contact": (
         lambda c: clip_store.open_clips(c.paths, c.params, list(stores.SOURCES)), store_is_lawful)},

@@ -26,11 +26,11 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 import vouching
 from clips_made import STORE, tone, with_profile, write_truth, write_video, write_wav
 
-from thb.clip_store import read_clips
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.records import OK
-from thb.stages import prepare
+from thb.clips import prepare
+from thb.clips.clip_store import read_clips
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
+from thb.core.tables import OK
 
 FOLDER = "fake/Hallo/test"
 Rng = np.random.Generator

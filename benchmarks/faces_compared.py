@@ -24,16 +24,17 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from thb import clip, faces, nets, video
-from thb.faces.track import looked_at
-from thb.mini.motion import draw_motion
-from thb.mini.portraits import draw_portrait
-from thb.mini.renderer import render
-from thb.mini.strengths import CALIBRATION_SEEDS
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.records import OK, write_atomic, write_csv
-from thb.sampling import kept_frames
+from thb.clips import clip, faces, video
+from thb.clips.faces.track import looked_at
+from thb.clips.sampling import kept_frames
+from thb.core import model_files
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
+from thb.core.tables import OK, write_atomic, write_csv
+from thb.rendered.fakes.strengths import CALIBRATION_SEEDS
+from thb.rendered.heads.motion import draw_motion
+from thb.rendered.heads.portraits import draw_portrait
+from thb.rendered.heads.renderer import render
 
 NAMES = ("haar", "yunet")
 HEADS, FRAMES, SIDE = 40, 8, 256        # rendered heads of each seed, their frames, and these frames' side
@@ -62,7 +63,7 @@ def main() -> None:
     table = pd.DataFrame([*real(params, finders, files, wanted.rounds), *rendered(finders)], columns=["what", *NAMES])
     home = find_root() / "benchmarks"
     write_csv(table, home / "faces.csv", ["what", *NAMES])
-    text = page(table, len(files), nets.weights("yunet", params.nets).name, wanted.rounds)
+    text = page(table, len(files), model_files.weights("yunet", params.nets).name, wanted.rounds)
     write_atomic(home / "faces.md", lambda part: part.write_text(text, encoding="utf-8"))
     print(text)
 

@@ -21,10 +21,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 import hub_server  # noqa: E402
 from huggingface_hub import constants  # noqa: E402
 
-from thb.errors import DataError  # noqa: E402
-from thb.params import Params, load  # noqa: E402
-from thb.paths import Paths  # noqa: E402
-from thb.stages import fetch  # noqa: E402
+from thb.core.errors import DataError  # noqa: E402
+from thb.core.params import Params, load  # noqa: E402
+from thb.core.paths import Paths  # noqa: E402
+from thb.corpus import fetch  # noqa: E402
 
 RERUNS = 3
 KINDS: dict[str, Callable[[random.Random], dict]] = {

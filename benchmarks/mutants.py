@@ -114,12 +114,13 @@ def load(tree: Path) -> None:
     os.chdir(tree)
     for name in (*dict.fromkeys(Mutant(*entry).module for entry in MUTANTS), *LOADED):
         importlib.import_module(name)
-    from thb import code, detectors
+    from thb import detectors
+    from thb.core import code
 
     assert tree.resolve() / "thb" == code.HOME, code.HOME
     for name in detectors.names():
-        code.digest("stages.train", f"detectors.{name}")
-        code.digest("stages.score", f"detectors.{name}")
+        code.digest(code.DOORS["train"], f"detectors.{name}")
+        code.digest(code.DOORS["score"], f"detectors.{name}")
 
 
 # ---- each mutant ------------------------------------------------------------------------------------

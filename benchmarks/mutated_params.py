@@ -3,7 +3,7 @@
     python benchmarks/mutated_params.py                 # 600 of them, some minutes
     python benchmarks/mutated_params.py --mutations 150 --seed 3
 
-Each mutation is written to a file and read as every command reads it (thb.params, then thb.context's checks of printed
+Each mutation is written to a file and read as every command reads it (thb.core.params, then thb.cli.context's checks of printed
 names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of that
 code: `lawful_params.py` beside this file holds the documented ranges and what must go together, written apart. Accepted
 settings must also be the same to DVC's reader. The table goes to mutated_params.md; the exit status is 1 unless nothing
@@ -31,11 +31,13 @@ from dvc.utils.serialize import YAMLFileCorruptedError, parse_yaml
 sys.path.append(str(Path(__file__).resolve().parent))
 from lawful_params import fault
 
-from thb import context, detectors, params, plain_yaml
-from thb.errors import ThbError
-from thb.paths import Paths, find_root
-from thb.published import check_printed
-from thb.report import provenance
+from thb import detectors
+from thb.book import provenance
+from thb.cells.printed import check_printed
+from thb.cli import context
+from thb.core import params, plain_yaml
+from thb.core.errors import ThbError
+from thb.core.paths import Paths, find_root
 
 ROOT = find_root(Path(__file__))
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "refused though lawful", "traceback")
@@ -360,7 +362,7 @@ def check(given: params.Params, where: str) -> None:
     for name in given.detectors:
         context.check_detector(given, name)
     for name in given.exhibits if where.startswith("exhibits") else ():
-        from thb.stages import exhibit
+        from thb.book import exhibit
 
         entry = provenance.entry(given, name)
         exhibit._check(paths.notebooks / f"{entry['notebook']}.ipynb", name, provenance.arguments(given, name))

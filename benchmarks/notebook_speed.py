@@ -19,8 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from thb.errors import ParamsError, unknown
-from thb.paths import find_root
+from thb.core.errors import ParamsError, unknown
+from thb.core.paths import find_root
 
 # Of each kind, parameters unlike those of any exhibit; a kind without parameters is run as it is.
 CHANGED = {

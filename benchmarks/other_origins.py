@@ -4,7 +4,7 @@
     python benchmarks/other_origins.py ~/finished/thb --video clip.mp4 --into /tmp/table.md
 
 The clone is copied; each command runs in a copy whose params.yaml names another profile, another seed or another
-setting, or where one line was added to thb/records.py, on which all stages rest. It must refuse in one line and exit
+setting, or where one line was added to thb/core/tables.py, on which all stages rest. It must refuse in one line and exit
 code 2. `data status` tells instead, and `detect` gives the very same scores, because all that it needs travels with
 the weights (only other code is refused). The exit status is 1 if anything else happened.
 """
@@ -52,7 +52,7 @@ def _profile(tree: Tree) -> None:
 
 
 def _code(root: Path) -> None:
-    with (root / "thb" / "records.py").open("a", encoding="utf-8") as file:
+    with (root / "thb" / "core" / "tables.py").open("a", encoding="utf-8") as file:
         file.write("\n_ADDED = 1\n")
 
 
@@ -142,7 +142,7 @@ def copied(clone: Path, root: Path) -> None:
 def called(root: Path, words: tuple[str, ...]) -> tuple[int, str, str]:
     """Exit code, what was printed, what was complained of; by the code of the clone itself."""
     environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "200"}
-    done = subprocess.run([sys.executable, "-m", "thb.cli", *words], cwd=root, capture_output=True, text=True,
+    done = subprocess.run([sys.executable, "-m", "thb", *words], cwd=root, capture_output=True, text=True,
                           env=environment, stdin=subprocess.DEVNULL, timeout=SECONDS)
     return done.returncode, done.stdout, done.stderr.strip()
 
@@ -189,7 +189,7 @@ def tried(clone: Path, chosen: list[Command], folder: Path) -> list[tuple[Comman
             if not root.exists():
                 copied(clone, root)
             shutil.copy(clone / "params.yaml", root)
-            shutil.copy(clone / "thb" / "records.py", root / "thb")
+            shutil.copy(clone / "thb" / "core" / "tables.py", root / "thb" / "core")
             if command.before:
                 settings(command.before)(root)
             edits: dict[str, Change] = {
@@ -231,7 +231,7 @@ def main() -> None:
 HEAD = """# Every command, given what another profile, seed, setting or state of the code made
 
 Printed by `python benchmarks/other_origins.py CLONE --video CLIP`, in copies of a finished clone. "Another
-setting" is one that decides on what the command reads; "other code" is one line more in thb/records.py.
+setting" is one that decides on what the command reads; "other code" is one line more in thb/core/tables.py.
 
 """
 

@@ -18,11 +18,11 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
-from thb import origin
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.records import write_json
-from thb.stages import prepare
+from thb.clips import prepare
+from thb.core import origin
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
+from thb.core.tables import write_json
 
 SOURCE = "hallo"
 EVERY = 0.2         # seconds between looks at the processes

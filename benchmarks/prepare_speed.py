@@ -28,14 +28,14 @@ import numpy as np
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 from clips_made import write_video
 
-from thb import audio, clip, faces, video
-from thb.mini.motion import draw_motion
-from thb.mini.portraits import draw_portrait
-from thb.mini.renderer import render
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.records import OK
-from thb.sampling import kept_frames
+from thb.clips import audio, clip, faces, video
+from thb.clips.sampling import kept_frames
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
+from thb.core.tables import OK
+from thb.rendered.heads.motion import draw_motion
+from thb.rendered.heads.portraits import draw_portrait
+from thb.rendered.heads.renderer import render
 
 AIM = 0.7
 

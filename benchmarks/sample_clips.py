@@ -22,15 +22,16 @@ import av
 import numpy as np
 import pandas as pd
 
-from thb import audio, faces, leakage, origin, video
-from thb.clip_store import open_clips, read_clips
-from thb.errors import ThbError
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.records import OK, read_csv, write_json
-from thb.sampling import kept_frames
-from thb.sources import layout
-from thb.stages import prepare
+from thb.clips import audio, faces, prepare, video
+from thb.clips.clip_store import open_clips, read_clips
+from thb.clips.sampling import kept_frames
+from thb.core import origin
+from thb.core.errors import ThbError
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
+from thb.core.tables import OK, read_csv, write_json
+from thb.corpus import layout
+from thb.splits import leakage
 
 SHIFTS = 25         # hops either way in which the best fit of two loudness curves is looked for
 

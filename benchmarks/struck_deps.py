@@ -24,10 +24,10 @@ sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 import dvc_deps
 from dvc_deps import Stage
 
-from thb import code
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.stages import code as lists
+from thb.cli import code_lists as lists
+from thb.core import code
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
 
 HOOK = """
 import os, sys
@@ -118,7 +118,7 @@ def _opened(stage: Stage, clone: Path) -> set[Path]:
         environment = {**os.environ, "THB_OPENED": str(log), "THB_ROOT": str(clone),
                        "PYTHONPATH": os.pathsep.join([scratch, str(clone)])}
         for words in stage.commands:
-            subprocess.run([sys.executable, "-m", "thb.cli", *words], cwd=clone, env=environment, check=True,
+            subprocess.run([sys.executable, "-m", "thb", *words], cwd=clone, env=environment, check=True,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return {Path(line) for line in log.read_text(encoding="utf-8").splitlines()}
 

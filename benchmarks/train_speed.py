@@ -19,13 +19,14 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from thb import detectors, loop
-from thb.clip_store import open_clips
+from thb import detectors
+from thb.clips.clip_store import open_clips
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
 from thb.detectors.base import Network, spans
-from thb.feed import Feed
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.roster import roster, soundless_marked, usable
+from thb.fits import loop
+from thb.fits.feed import Feed
+from thb.splits.clips_of_fit import roster, soundless_marked, usable
 
 WARM = 2        # steps that are not timed: memory is found, kernels are chosen
 

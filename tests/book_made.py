@@ -15,8 +15,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from papermill.parameterize import parameterize_notebook
 
-from thb.paths import Paths
-from thb.stages import book, exhibit
+from thb.book import book, exhibit
+from thb.core.paths import Paths
 
 ROOT = Path(__file__).resolve().parent.parent
 

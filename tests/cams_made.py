@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thb.params import Params
-from thb.paths import Paths
-from thb.records import (
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import (
     CAM_COLUMNS,
     PANEL_COLUMNS,
     POOL_COLUMNS,

@@ -14,9 +14,9 @@ import av
 import numpy as np
 import pytest
 
-from thb.blocks import Sound
-from thb.mini.truth import Truth, pack
-from thb.params import Params, Store
+from thb.core.params import Params, Store
+from thb.core.params_schema import Sound
+from thb.rendered.truth import Truth, pack
 
 RATE = 16_000
 SOUND = Sound(rate=RATE, fft=400, hop=160, mels=80)

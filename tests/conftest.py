@@ -12,8 +12,8 @@ import results_made
 import vouching
 
 from thb import detectors
-from thb.params import Params, load
-from thb.paths import Paths
+from thb.core.params import Params, load
+from thb.core.paths import Paths
 from thb.report.results import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,6 +1,6 @@
 """What each stage of dvc.yaml should depend on, found by reading the code, and what it lacks or has too much.
 
-Code: the modules that answer a stage's commands, from thb.cli's own imports on. Settings: every key of params.yaml
+Code: the modules that answer a stage's commands, from thb.cli.main's own imports on. Settings: every key of params.yaml
 that code reads which a command can reach, followed from function to function by name. Data: declared once, in READS.
 """
 
@@ -13,15 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from thb import code
-from thb.params import Params, Profile
+from thb.core import code
+from thb.core.params import Params, Profile
 
-CLI, CONTEXT = code.HOME / "cli.py", code.HOME / "context.py"
+CLI, CONTEXT = code.HOME / "cli" / "main.py", code.HOME / "cli" / "context.py"
 CHECKS = {"check_printed", "check_detector"}        # functions that refuse params.yaml or do nothing
-CHECKED = {"detectors", "published"}                # modules that thb.context asks for that alone
+CHECKED = {"detectors", "cells", "cells.printed"}   # modules that thb.cli.context asks for that alone
 OF_DETECTOR = ("train", "score", "explain")
 MAKER = {"fetch": "of_raw", "prepare": "of_store", "split": "of_splits", "train": "of_fit", "score": "of_scores",
-         "evaluate": "of_cells", "explain": "of_maps", "contact": "of_contact"}     # in thb.origin
+         "evaluate": "of_cells", "explain": "of_maps", "contact": "of_contact"}     # in thb.core.origin
 
 SCORING = ["data/clips", "data/splits"]
 # What each kind of stage reads besides code and params.yaml. {x} stands for the stage's own; the book reads everything.
@@ -166,8 +166,8 @@ def _list(words: tuple[str, ...], params: Params) -> str:
 
 
 def modules_of(command: str) -> set[str]:
-    """The modules that answer a command: what its function in thb.cli imports, and what thb.context does for it."""
-    return _modules(CLI, command) - {"context"}
+    """The modules that answer a command: what its function in thb.cli.main imports, and what context does for it."""
+    return _modules(CLI, command) - {"cli.context"}
 
 
 @cache
@@ -224,12 +224,12 @@ def _of(table: list[tuple[str, str, Any]], stage: Stage, key: str) -> Any:
 @cache
 def keys_of(command: str, detector: str = "") -> frozenset[str]:
     """Keys of params.yaml that code reads which the command can reach."""
-    roots = (*modules_of(command), "context", *([f"detectors.{detector}"] if detector else []))
+    roots = (*modules_of(command), "cli.context", *([f"detectors.{detector}"] if detector else []))
     return frozenset(Reach({*code.files_of(*roots), CLI}, command).keys)
 
 
 class Reach:
-    """What code can be reached from a function of thb.cli: names as they are imported, methods by their name alone."""
+    """What code a function of thb.cli.main can reach: names as they are imported, methods by their name alone."""
 
     def __init__(self, files: set[Path], command: str) -> None:
         self.modules = {path: Module.of(path) for path in files}
@@ -241,7 +241,7 @@ class Reach:
         for path, module in self.modules.items():
             if path != CLI:
                 self._waiting += [(path, node) for node in module.always]
-            if path.parent.name in ("detectors", "generators"):     # whose classes are had by name
+            if {"detectors", "generators"} & set(path.parts):     # whose classes are had by name
                 self._waiting += [(path, node) for node in (*module.functions.values(), *module.classes.values())]
         while self._waiting:
             self._follow(*self._waiting.pop())

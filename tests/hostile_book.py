@@ -16,9 +16,9 @@ import yaml
 from hostile import LONG, UNSEEN, WORDS
 from ruamel.yaml import YAML
 
-from thb.paths import Paths
-from thb.records import write_csv, write_json
-from thb.stages import book, exhibit
+from thb.book import book, exhibit
+from thb.core.paths import Paths
+from thb.core.tables import write_csv, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 READABLE = [word for word in [*WORDS, *UNSEEN, *LONG] if "\0" not in word]     # in a CSV; others are refused

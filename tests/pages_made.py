@@ -12,13 +12,12 @@ import pytest
 import results_made
 import vouching
 
-from thb import comparisons
-from thb.params import Params, load
-from thb.paths import Paths
-from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
-from thb.report.numbers import all_numbers
+from thb.book.numbers import all_numbers
+from thb.cells import comparisons, evaluate
+from thb.core.params import Params, load
+from thb.core.paths import Paths
+from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
 from thb.report.results import Results, open_results
-from thb.stages import evaluate
 
 ABSENT = "its clips are not at hand"
 MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}     # notebook -> module, where they differ

@@ -22,9 +22,9 @@ from pathlib import Path
 import yaml
 from hub_server import PINNED, Fault, serving
 
-from thb.params import load
-from thb.paths import Paths
-from thb.records import CELL_COLUMNS, CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
+from thb.core.params import load
+from thb.core.paths import Paths
+from thb.core.tables import CELL_COLUMNS, CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE, RENDERED_BY = "fixture", "smoke"
@@ -61,7 +61,7 @@ def render(target: Path) -> Path:
         shutil.rmtree(maker, ignore_errors=True)
         clone(maker)
         for command in (["profile", RENDERED_BY], ["fetch"]):
-            run(maker, ["-m", "thb.cli", *command])
+            run(maker, ["-m", "thb", *command])
         (maker / "rendered").touch()
     return maker / "data" / "raw"
 
@@ -127,7 +127,7 @@ def go(target: Path, with_reals: bool) -> None:
         hub.faults += [Fault("drop", "Hallo", after=3000, times=3), Fault("status", "", status=503, times=2)]
         environment = {"HF_ENDPOINT": hub.url} | (own_reals(raw, target) if with_reals else {})
         run(here, ["-m", "dvc", "repro"], environment)
-        run(here, ["-m", "thb.cli", "data", "status"], environment)
+        run(here, ["-m", "thb", "data", "status"], environment)
         run(here, ["-m", "dvc", "status", "--quiet"], environment)
     check(here, with_reals)
     print(f"{len(hub.files_asked())} requests for files, {sum(hub.tried.values())} of them answered wrongly; the book: "

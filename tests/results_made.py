@@ -14,11 +14,13 @@ import numpy as np
 import pandas as pd
 from vouching import vouch
 
-from thb import comparisons, leakage, metrics, origin, protocols, splits
-from thb.params import Params, load, switch_profile
-from thb.paths import Paths
-from thb.published import printed_cells, printed_value
-from thb.records import (
+from thb.book import getting_data
+from thb.cells import comparisons
+from thb.cells.printed import printed_cells, printed_value
+from thb.core import metrics, origin
+from thb.core.params import Params, load, switch_profile
+from thb.core.paths import Paths
+from thb.core.tables import (
     CELL_COLUMNS,
     COMPARISON_COLUMNS,
     CORPUS_COLUMNS,
@@ -31,7 +33,7 @@ from thb.records import (
     write_csv,
     write_json,
 )
-from thb.report import getting_data
+from thb.splits import assignment, leakage, protocols
 
 PROFILE = "mini"
 REALS, FAKES, DRAWS = 210, 28, 60
@@ -135,7 +137,7 @@ def _every_score(paths: Paths, params: Params) -> None:
     for detector in params.detectors:
         for fit in params.fits:
             score = 1 / (1 + np.exp(-rng.normal(2.5 * clips["label"], 1)))
-            rows = clips.assign(score=score, use=splits.uses(clips, fit))
+            rows = clips.assign(score=score, use=assignment.uses(clips, fit))
             write_csv(rows[rows["use"].isin(["val", "test"])], paths.scores(detector, fit), SCORE_COLUMNS)
 
 
@@ -241,7 +243,7 @@ def _leakage(paths: Paths, params: Params) -> None:
 def _corpus(paths: Paths, params: Params) -> None:
     rows, made = [], []
     for source, entry in params.sources.items():
-        splits = {"test": 4} if entry.role == "unseen" else {"train": 6, "val": 2, "test": 4}
+        uses = {"test": 4} if entry.role == "unseen" else {"train": 6, "val": 2, "test": 4}
         rows += [
             {
                 "source": source,
@@ -255,9 +257,9 @@ def _corpus(paths: Paths, params: Params) -> None:
                 "fps": "23.976; 25",
                 "size": "128x128",
             }
-            for split, n in splits.items()
+            for split, n in uses.items()
         ]
-        kept = sum(splits.values())
+        kept = sum(uses.values())
         if entry.role in ("generator", "unseen"):
             made.append(
                 {"source": source, "made": 2 * kept, "removed": kept, "kept": kept, "ratio_removed": 0.5}

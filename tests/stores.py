@@ -10,22 +10,15 @@ import pandas as pd
 import torch
 import vouching
 
-from thb import clip_store, origin, splits
-from thb.blocks import Store
-from thb.clip_store import read_clips
+from thb.clips import clip_store
+from thb.clips.clip_store import read_clips
+from thb.core import origin
+from thb.core.params import Params
+from thb.core.params_schema import Store
+from thb.core.paths import Paths
+from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS, OK, SPLIT_COLUMNS, write_csv, write_json
 from thb.detectors.base import Clips
-from thb.params import Params
-from thb.paths import Paths
-from thb.records import (
-    BOX_COLUMNS,
-    CLIP_COLUMNS,
-    ERROR,
-    LANDMARK_COLUMNS,
-    OK,
-    SPLIT_COLUMNS,
-    write_csv,
-    write_json,
-)
+from thb.splits import assignment
 
 WINDOWS, RUN, SIDE = 2, 5, 64
 SECONDS, MELS, HOP = 1.6, 80, 0.01
@@ -53,7 +46,7 @@ def write_split_of_swaps(paths: Paths, params: Params) -> None:
 def write_split(paths: Paths, params: Params, fit: str) -> None:
     """As `split` would of the stores that are there; clips that cannot be used are in it too."""
     clips = pd.concat([read_clips(paths, params, source) for source in prepared(paths)], ignore_index=True)
-    write_csv(clips.assign(use=splits.uses(clips, fit)), paths.split(fit), SPLIT_COLUMNS)
+    write_csv(clips.assign(use=assignment.uses(clips, fit)), paths.split(fit), SPLIT_COLUMNS)
     vouch_for_splits(paths, params)
 
 

@@ -13,10 +13,13 @@ from test_evaluate import all_clips
 from test_evaluate import score_rows as rows_of
 from test_split import setting, write_corpus
 
-from thb import cli, clip, context, origin, score_files, showcase
-from thb.absence import NO_VARIANTS, Fit, absent_fits, skips_explaining, skips_variant
-from thb.paths import Paths
-from thb.records import (
+from thb.cams import choice
+from thb.cells import evaluate
+from thb.cli import context, main
+from thb.clips import clip
+from thb.core import origin
+from thb.core.paths import Paths
+from thb.core.tables import (
     CELL_COLUMNS,
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
@@ -29,8 +32,10 @@ from thb.records import (
     write_csv,
     write_json,
 )
-from thb.score_files import ScoreFile
-from thb.stages import evaluate, split
+from thb.fits import score_files
+from thb.fits.absent import NO_VARIANTS, Fit, absent_fits, skips_explaining, skips_variant
+from thb.fits.score_files import ScoreFile
+from thb.splits import split
 
 WHY = "no usable real clip of use 'train'"
 
@@ -147,7 +152,7 @@ def test_without_any_generator_to_be_tested_on_its_fit_is_absent(project, hub):
 def test_a_control_corpus_of_published_clips_is_left_out_and_the_graph_goes_on(project, hub, monkeypatch, capsys):
     variant = Paths(project.root, "no_artefacts")
     monkeypatch.setattr(context, "of_clone", lambda *_: (variant, hub))
-    for stage in (cli.fetch, cli.prepare, cli.split):
+    for stage in (main.fetch, main.prepare, main.split):
         with pytest.raises(typer.Exit):
             stage()
     assert capsys.readouterr().out == f"no_artefacts is not made: {NO_VARIANTS}\n" * 3
@@ -178,8 +183,8 @@ def test_training_says_one_line_and_leaves_nothing(no_reals, hub, capsys):
 
 def test_the_command_line_asks_before_it_trains(no_reals, hub, monkeypatch, capsys):
     monkeypatch.setattr(context, "of_clone", lambda *_: (no_reals, hub))
-    cli.train("container")
-    cli.score("container")
+    main.train("container")
+    main.score("container")
     assert capsys.readouterr().out.count(WHY) == 2 * len(hub.fits)
     assert why_left_out(no_reals, hub, "container", "no-hallo") == WHY
 
@@ -230,7 +235,7 @@ def test_what_has_no_scores_is_not_explained(no_reals, hub, capsys):
 def test_a_reference_without_scores_leaves_a_network_its_own_clips(hub):
     own = {fit: rows_of(all_clips(hub), fit, 1) for fit in hub.fits if fit != "ffpp"}
     none = {fit: table[:0] for fit, table in own.items()}
-    assert set(showcase.choose(hub, "lipfd", own, none)["chosen_by"]) == {"lipfd"}
+    assert set(choice.choose(hub, "lipfd", own, none)["chosen_by"]) == {"lipfd"}
 
 
 # ---- evaluate ---------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ import pytest
 from test_absence import WHY, lose
 from test_split import write_corpus
 
-from thb.absence import Fit
-from thb.params import load
+from thb.book import getting_data
+from thb.cells import evaluate
+from thb.core.params import load
+from thb.fits.absent import Fit
+from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import (
-    getting_data,
     hard_table,
     protocol_means,
     protocol_table,
@@ -24,8 +26,7 @@ from thb.report import (
     transitions,
 )
 from thb.report.results import open_results
-from thb.score_files import SHUFFLED_SOUND
-from thb.stages import evaluate, split
+from thb.splits import split
 
 BUILDS = {
     "P1": lambda: protocol_table.build("P1"), "unseen": lambda: protocol_table.build("unseen_P3"),

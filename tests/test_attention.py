@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thb.attention import distinct, overlap, pointing, rank_correlation, shares
+from thb.cams.shares import distinct, overlap, pointing, rank_correlation, shares
 
 MOUTH = np.zeros((6, 8), bool)
 MOUTH[4, 2:5] = True

@@ -14,12 +14,11 @@ import results_made
 import yaml
 from vouching import vouch
 
-from thb.errors import DataError
-from thb.params import load
-from thb.paths import Paths
-from thb.report import numbers, page, provenance
+from thb.book import book, numbers, page, provenance
+from thb.core.errors import DataError
+from thb.core.params import load
+from thb.core.paths import Paths
 from thb.report.results import open_results
-from thb.stages import book
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"

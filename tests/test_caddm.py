@@ -14,10 +14,11 @@ from stores import random_clips, rng
 from torch import nn
 
 from thb import detectors
-from thb.detectors.parts import augment, caddm_boxes, caddm_swap, placement
-from thb.detectors.parts.caddm_names import published as published_name
-from thb.errors import ParamsError
-from thb.torch_compat import backbone
+from thb.core.errors import ParamsError
+from thb.detectors.caddm import augment, placement, swap
+from thb.detectors.caddm import boxes as caddm_boxes
+from thb.detectors.caddm.names import published as published_name
+from thb.detectors.parts.torch_ready import backbone
 
 DETECTOR = "caddm"       # whose settings the fixtures `published` and `small` give
 caddm = detectors.load(DETECTOR)
@@ -432,14 +433,14 @@ FACE = torch.tensor([[[0.4, 0.4], [0.6, 0.4], [0.5, 0.5], [0.4, 0.6], [0.6, 0.6]
 
 def swapped(kind: int, official: bool = False, poisson: float = 0.0, side: int = 64):
     fake, real = torch.full((1, 3, side, side), 200.0), torch.full((1, 3, side, side), 50.0)
-    frames, kinds, _ = caddm_swap.swap(fake, real, MIDDLE, FACE, torch.tensor([kind]), poisson, 0.0, official, rng())
+    frames, kinds, _ = swap.swap(fake, real, MIDDLE, FACE, torch.tensor([kind]), poisson, 0.0, official, rng())
     return frames[0, 0], int(kinds[0])
 
 
 def test_faces_are_pasted_as_their_kind_says():
-    into_fake, _ = swapped(caddm_swap.REAL_FACE)
-    into_real, _ = swapped(caddm_swap.FAKE_FACE)
-    untouched, _ = swapped(caddm_swap.UNTOUCHED)
+    into_fake, _ = swapped(swap.REAL_FACE)
+    into_real, _ = swapped(swap.FAKE_FACE)
+    untouched, _ = swapped(swap.UNTOUCHED)
     assert (into_fake[32, 32], into_fake[2, 2]) == (50, 200)
     assert (into_real[32, 32], into_real[2, 2]) == (200, 50)
     assert (untouched == 200).all()
@@ -451,17 +452,17 @@ def test_a_tilted_face_has_a_tilted_mask():
     eyes = FACE.clone()
     eyes[0, :2] = torch.tensor([[0.4, 0.4], [0.5, 0.5]])       # 45 degrees
     narrow = torch.tensor([[0.4, 0.2, 0.6, 0.8]])
-    upright, tilted = (caddm_swap.face_masks(narrow, marks, 64, 0.0, rng())[0, 0] for marks in (FACE, eyes))
+    upright, tilted = (swap.face_masks(narrow, marks, 64, 0.0, rng())[0, 0] for marks in (FACE, eyes))
     assert upright[20, 32] == 1
     assert tilted[20, 32] == 0
     assert tilted[20, 44] == 1
-    missing = caddm_swap.face_masks(narrow, FACE * torch.nan, 64, 0.0, rng())[0, 0]
+    missing = swap.face_masks(narrow, FACE * torch.nan, 64, 0.0, rng())[0, 0]
     assert torch.equal(missing, upright)
 
 
 def test_bent_outlines_are_near_the_straight_ones():
-    straight = caddm_swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 0.0, rng())
-    bent = caddm_swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 1.0, rng())
+    straight = swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 0.0, rng())
+    bent = swap.face_masks(MIDDLE.expand(20, 4), FACE.expand(20, 5, 2), 96, 1.0, rng())
     differ = (straight != bent).float().mean(dim=(1, 2, 3))
     assert (differ > 0.003).all()
     assert (differ < 0.2).all()
@@ -471,9 +472,9 @@ def test_official_misplaces_patches_by_the_margin():
     fake, real = torch.full((1, 3, 80, 80), 100.0), torch.full((1, 3, 80, 80), 100.0)
     fake[:, :, 16:23, 16:30] += torch.randn(3, 7, 14, generator=rng()) * 50
     box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])              # 20..60; with its margin 16..64
-    window = caddm_swap.WINDOWS[:1]
-    found, mask, corner = caddm_swap.patch_masks(fake, real, box, window, False)
-    _, wrong, _ = caddm_swap.patch_masks(fake, real, box, window, True)
+    window = swap.WINDOWS[:1]
+    found, mask, corner = swap.patch_masks(fake, real, box, window, False)
+    _, wrong, _ = swap.patch_masks(fake, real, box, window, True)
     assert found.tolist() == [True]
     assert corner.tolist() == [[16, 16]]
     assert mask[0, 0].nonzero()[[0, -1]].tolist() == [[16, 16], [24, 32]]
@@ -487,17 +488,17 @@ def test_poisson_is_opencvs_about_the_masks_centre_and_official_swaps_its_axes()
     mask[20:40, 60:84] = 255
     expected = cv2.seamlessClone(top, base, mask.copy(), (72, 30), cv2.NORMAL_CLONE)
     tensors = [torch.from_numpy(x).permute(2, 0, 1).float() for x in (top, base)]
-    blend = caddm_swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.zeros(2))
+    blend = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.zeros(2))
     assert np.array_equal(blend.permute(1, 2, 0).numpy(), expected)
     # (30, 72) lies below the picture: OpenCV throws, and alpha stands in
-    official = caddm_swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.zeros(2))
+    official = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.zeros(2))
     assert torch.equal(official[:, 30, 72], tensors[0][:, 30, 72])
     assert torch.equal(official[:, 5, 5], tensors[1][:, 5, 5])
 
 
 def test_kinds_are_drawn_by_their_shares():
     certain = torch.arange(4000) < 2000
-    kinds = caddm_swap.drawn_kinds(certain, (0.4, 0.2, 0.2, 0.2), rng())
+    kinds = swap.drawn_kinds(certain, (0.4, 0.2, 0.2, 0.2), rng())
     for half, wanted in ((kinds[2000:], (0.4, 0.2, 0.2, 0.2)), (kinds[:2000], (0.5, 0.25, 0, 0.25))):
         assert torch.allclose(torch.bincount(half, minlength=4) / 2000, torch.tensor(wanted), atol=0.04)
 
@@ -513,18 +514,18 @@ def test_dssim_is_half_of_what_ssim_lacks():
     cov = (w * a * b).sum() - mean_a * mean_b
     ssim = ((2 * mean_a * mean_b + 6.5025) * (2 * cov + 58.5225)
             / ((mean_a**2 + mean_b**2 + 6.5025) * (var_a + var_b + 58.5225)))
-    assert caddm_swap.dssim(one, other)[0, 1, 16, 14] == pytest.approx(abs((1 - float(ssim)) / 2), abs=1e-4)
-    assert caddm_swap.dssim(one, one).max() < 1e-5
+    assert swap.dssim(one, other)[0, 1, 16, 14] == pytest.approx(abs((1 - float(ssim)) / 2), abs=1e-4)
+    assert swap.dssim(one, one).max() < 1e-5
 
 
 def test_the_most_changed_window_stands_on_fifths_and_inside():
     change, area = torch.rand(1, 60, 60, generator=rng()), torch.tensor([[5.0, 10, 55, 60]])
-    for window in caddm_swap.WINDOWS:
+    for window in swap.WINDOWS:
         high, wide = (50 * window).round().int().tolist()
         starts = [(float(change[0, y:y + high, x:x + wide].sum()), x, y)
                   for y in range(10, 60, 10) for x in range(5, 55, 10) if y + high <= 60 and x + wide <= 55]
         _, x, y = max(starts)
-        assert caddm_swap.most_changed(change, area, window[None]).tolist() == [[x, y, x + wide, y + high]]
+        assert swap.most_changed(change, area, window[None]).tolist() == [[x, y, x + wide, y + high]]
 
 
 # ── Placement ────────────────────────────────────────────────────────────────────────────────────
@@ -607,7 +608,7 @@ def test_jitter_is_as_wide_as_published():
 
 @pytest.mark.parametrize("step", [step for _, step in augment.STEPS], ids=lambda step: step.__name__)
 def test_every_step_changes_pictures_and_follows_its_generator(step):
-    images = caddm_swap.blurred(torch.rand(6, 3, 32, 40, generator=rng()) * 200 + 20, 5, 1.0)
+    images = swap.blurred(torch.rand(6, 3, 32, 40, generator=rng()) * 200 + 20, 5, 1.0)
     one, again, other = (step(images, rng(s)) for s in (1, 1, 2))
     assert one.shape == images.shape
     assert torch.equal(one, again)

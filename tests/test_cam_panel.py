@@ -9,11 +9,11 @@ import pytest
 import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from thb.errors import DataError, ParamsError
-from thb.records import CAM_COLUMNS, PANEL_COLUMNS, read_csv, write_csv
+from thb.book.provenance import arguments
+from thb.core.errors import DataError, ParamsError
+from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, read_csv, write_csv
 from thb.report import cam_drawing, cam_panel, style
 from thb.report.cam_drawing import Block
-from thb.report.provenance import arguments
 from thb.report.results import open_results
 
 NETWORK = "tall"

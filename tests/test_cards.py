@@ -10,10 +10,10 @@ import results_made
 import vouching
 import yaml
 
-from thb.errors import DataError
-from thb.paths import Paths
-from thb.records import read_json, write_json
-from thb.report import cards, citation, home
+from thb.book import cards, citation, home
+from thb.core.errors import DataError
+from thb.core.paths import Paths
+from thb.core.tables import read_json, write_json
 from thb.report.results import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,17 +11,10 @@ import pytest
 import results_made
 import yaml
 
-from thb.errors import DataError, ParamsError
-from thb.published import CELLS, printed_cells
+from thb.cells.printed import CELLS, printed_cells
+from thb.core.errors import DataError, ParamsError
 from thb.report import claim_checks, claims, claims_ledger
-from thb.report.claim_cells import (
-    Cells,
-    Estimate,
-    exceeds,
-    most_of,
-    own_cells,
-    reaches,
-)
+from thb.report.claim_cells import Cells, Estimate, exceeds, most_of, own_cells, reaches
 from thb.report.claim_cells import printed_cells as cells_of
 from thb.report.claim_counts import Tables
 from thb.report.results import open_results

@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from thb import cli, context
-from thb.cli import app
-from thb.errors import ParamsError
+from thb.cli import context, main
+from thb.cli.main import app
+from thb.core.errors import ParamsError
 
 COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands)
 
 
 def thb(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, "-m", "thb.cli", *arguments], cwd=cwd, capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "thb", *arguments], cwd=cwd, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_has_an_example_and_loads_no_torch(command):
     code = ("import sys; sys.argv = ['thb', *sys.argv[1:]]\n"
-            "from thb.cli import main\n"
+            "from thb.cli.main import main\n"
             "try: main()\n"
             "except SystemExit as e: code = e.code\n"
             "heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'dvc'} & set(sys.modules)\n"
@@ -72,7 +72,7 @@ def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
     monkeypatch.setattr(context, "of_clone", interrupted)
     monkeypatch.setattr(sys, "argv", ["thb", "fetch"])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert end.value.code == 130
     assert capsys.readouterr().err == "thb: interrupted; run the same command again to go on\n"
 
@@ -83,13 +83,13 @@ def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
 ])
 def test_a_setting_on_the_command_line_that_cannot_be_read_is_one_line(given, says):
     with pytest.raises(ParamsError) as error:
-        cli._changes(given)
+        main._changes(given)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_settings_on_the_command_line_are_read_as_params_yaml_is():
-    assert cli._changes(["a=1", "b=0.5", "c=[1, 2]", "d=none", "e=true"]) == {
+    assert main._changes(["a=1", "b=0.5", "c=[1, 2]", "d=none", "e=true"]) == {
         "a": 1, "b": 0.5, "c": [1, 2], "d": "none", "e": True}
 
 

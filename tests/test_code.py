@@ -7,12 +7,14 @@ import sys
 
 import pytest
 
-from thb import code
+from thb.core import code
 
-ROOTS = {"stages.train": ("loop.py", "feed.py", "metrics.py", "records.py", "params.py", "roster.py"),
-         "stages.evaluate": ("metrics.py", "protocols.py", "published.py", "score_files.py"),
-         "stages.fetch": ("mini/renderer.py", "mini/generators/hallo.py", "sources/release.py"),
-         "detectors.caddm": ("detectors/parts/caddm_swap.py", "detectors/base.py")}
+ROOTS = {"fits.train": ("fits/loop.py", "fits/feed.py", "core/metrics.py", "core/tables.py", "core/params.py",
+                        "splits/clips_of_fit.py"),
+         "cells.evaluate": ("core/metrics.py", "splits/protocols.py", "cells/printed.py", "fits/score_files.py"),
+         "corpus.fetch": ("rendered/heads/renderer.py", "rendered/fakes/generators/hallo.py",
+                          "corpus/download/release.py"),
+         "detectors.caddm": ("detectors/caddm/swap.py", "detectors/base.py")}
 
 
 def relative(*modules: str) -> list[str]:
@@ -25,11 +27,11 @@ def test_a_module_rests_on_what_it_imports_through_others_too(module):
 
 
 def test_it_rests_on_nothing_else():
-    assert "report/tables.py" not in relative("stages.train")
-    assert "detectors/parts/caddm_swap.py" not in relative("stages.train", "detectors.tall")
+    assert "report/tables.py" not in relative("fits.train")
+    assert "detectors/caddm/swap.py" not in relative("fits.train", "detectors.tall")
 
 
-@pytest.mark.parametrize("module", ["stages.evaluate", "stages.split", "stages.train", "stages.prepare"])
+@pytest.mark.parametrize("module", [*code.DOORS.values()])
 def test_what_python_really_loads_is_among_them(module):
     script = (f"import sys, thb.{module}; "
               "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.startswith('thb.')))")
@@ -67,5 +69,5 @@ def test_an_import_in_a_function_counts_and_one_for_type_checkers_does_not(tmp_p
 
 
 def test_an_unknown_module_is_named():
-    with pytest.raises(ValueError, match="thb has no module 'stages.trian'"):
-        code.files_of("stages.trian")
+    with pytest.raises(ValueError, match="thb has no module 'fits.trian'"):
+        code.files_of("fits.trian")

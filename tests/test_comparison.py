@@ -10,8 +10,8 @@ import pytest
 import results_made
 from results_made import edit_cells
 
-from thb.errors import ParamsError
-from thb.published import LATER, printed_cells
+from thb.cells.printed import LATER, printed_cells
+from thb.core.errors import ParamsError
 from thb.report import comparison, tables
 from thb.report.comparison import ABSENT, ELSEWHERE, INSIDE, OUTSIDE, UNRESOLVED
 from thb.report.results import open_results

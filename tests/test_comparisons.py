@@ -12,17 +12,16 @@ import pytest
 import vouching
 from test_evaluate import all_clips, score_rows
 
-from thb import comparisons
-from thb.comparisons import ABOVE, BELOW, DETECTOR, GENERATOR, LEVEL, MEAN, OPEN, PROTOCOL, SHIFTS, Question
-from thb.errors import DataError
-from thb.measure import measure, nothing
-from thb.params import load
-from thb.paths import Paths
-from thb.protocols import trials
-from thb.records import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
+from thb.cells import comparisons, evaluate
+from thb.cells.comparisons import ABOVE, BELOW, DETECTOR, GENERATOR, LEVEL, MEAN, OPEN, PROTOCOL, SHIFTS, Question
+from thb.cells.trials import measure, nothing
+from thb.core.errors import DataError
+from thb.core.params import load
+from thb.core.paths import Paths
+from thb.core.tables import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
 from thb.report.results import Results, open_results
 from thb.report.verdicts import Told, Verdicts
-from thb.stages import evaluate
+from thb.splits.protocols import trials
 
 AT = ["question", "protocol", "detector", "generator", "metric", "first", "second"]
 

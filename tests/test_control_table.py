@@ -7,10 +7,10 @@ import pytest
 import vouching
 from results_made import edit_cells
 
-from thb.errors import DataError, ParamsError
-from thb.metrics import AUC
-from thb.params import load
-from thb.records import DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, write_csv
+from thb.core.errors import DataError, ParamsError
+from thb.core.metrics import AUC
+from thb.core.params import load
+from thb.core.tables import DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, write_csv
 from thb.report import control_table, label_checks, tables
 from thb.report.control_table import DRAWN, TRUE
 from thb.report.label_checks import IS_CHANCE, IS_NOT, Check

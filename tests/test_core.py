@@ -11,14 +11,17 @@ import pytest
 import torch
 import vouching
 
-from thb import clip_store, comparisons, leakage, loop, measure, metrics, origin, protocols, roster, splits, weights
-from thb.clip_store import ClipStore
-from thb.errors import DataError
-from thb.paths import Paths
-from thb.protocols import Trial
-from thb.records import BOX_COLUMNS, ERROR, MANIFEST_COLUMNS, OK, TESTED_COLUMNS, write_csv
-from thb.score_files import COMPARED, ScoreFile, about, read_tested
-from thb.stages import evaluate
+from thb.cells import comparisons, evaluate, trials
+from thb.clips import clip_store
+from thb.clips.clip_store import ClipStore
+from thb.core import metrics, origin
+from thb.core.errors import DataError
+from thb.core.paths import Paths
+from thb.core.tables import BOX_COLUMNS, ERROR, MANIFEST_COLUMNS, OK, TESTED_COLUMNS, write_csv
+from thb.fits import loop, weights
+from thb.fits.score_files import COMPARED, ScoreFile, about, read_tested
+from thb.splits import assignment, clips_of_fit, leakage, protocols
+from thb.splits.protocols import Trial
 
 
 def with_bootstrap(params, n: int):
@@ -88,21 +91,21 @@ def corpus() -> pd.DataFrame:
               "ffpp": "train val test", "faceswap": "train val test"})])
 def test_each_clip_has_the_use_that_the_fit_has_for_it(fit, expected):
     clips = corpus()
-    found = splits.uses(clips, fit).groupby(clips["source"]).agg(" ".join)
+    found = assignment.uses(clips, fit).groupby(clips["source"]).agg(" ".join)
     assert found.to_dict() == expected
 
 
 def test_to_choose_a_checkpoint_is_to_see():
-    assert set(splits.SEEN) == {"train", "val"}
+    assert set(assignment.SEEN) == {"train", "val"}
 
 
 @pytest.mark.parametrize("use", ["train", "val", "test"])
 @pytest.mark.parametrize(("label", "kind"), [(0, "real"), (1, "fake")])
 def test_no_part_of_a_fit_may_lack_a_class(use, label, kind):
     whole = pd.DataFrame([(u, i) for u in ("train", "val", "test") for i in (0, 1)], columns=["use", "label"])
-    assert splits.lacking(whole) == ""
+    assert assignment.lacking(whole) == ""
     poorer = whole[(whole["use"] != use) | (whole["label"] != label)]
-    assert splits.lacking(poorer) == f"no usable {kind} clip of use {use!r}"
+    assert assignment.lacking(poorer) == f"no usable {kind} clip of use {use!r}"
 
 
 def test_overlaps_are_told_for_what_they_are():
@@ -131,8 +134,8 @@ def scores(n: int = 12) -> pd.DataFrame:
 
 def test_reals_and_fakes_are_drawn_apart(params):
     own, table = with_bootstrap(params, 30), scores()
-    reals, fakes = measure.tested(table, params.protocols["P1"], "hallo")
-    drawn = measure.draws(own.metrics, reals, fakes)
+    reals, fakes = trials.tested(table, params.protocols["P1"], "hallo")
+    drawn = trials.draws(own.metrics, reals, fakes)
     assert drawn.shape == (31, 24)
     assert not (drawn[1:, :12] == drawn[1:, 12:]).all()
 
@@ -140,17 +143,17 @@ def test_reals_and_fakes_are_drawn_apart(params):
 def test_several_fits_are_averaged_and_each_is_kept(params):
     own, one = with_bootstrap(params, 10), scores()
     two = one.assign(score=1 - one["score"])
-    found = measure.measure(own, Trial("P1", "hallo", ("x", "y")), [one, two])
+    found = trials.measure(own, Trial("P1", "hallo", ("x", "y")), [one, two])
     assert (found["n_real"], found["n_fake"]) == (12, 12)
     assert found["replicates"]["AUC"] == pytest.approx(np.full(11, 0.5))
     assert sum(found["per_fit"]["AUC"]) == pytest.approx(1)
 
 
 def test_without_fakes_or_reals_there_is_no_number_and_none_to_tell(params):
-    own, (reals, fakes) = with_bootstrap(params, 5), measure.tested(scores(), params.protocols["P1"], "hallo")
+    own, (reals, fakes) = with_bootstrap(params, 5), trials.tested(scores(), params.protocols["P1"], "hallo")
     for sides in ((reals, fakes[:0]), (reals[:0], fakes)):
-        assert all(np.isnan(values).all() for values in measure.replicates(own, *sides).values())
-    assert [measure.resolvable(params, m, 210, n) for m, n in (("AUC", 1), ("AUC", 0), ("T1", 1), ("T0.1", 1))] == [
+        assert all(np.isnan(values).all() for values in trials.replicates(own, *sides).values())
+    assert [trials.resolvable(params, m, 210, n) for m, n in (("AUC", 1), ("AUC", 0), ("T1", 1), ("T0.1", 1))] == [
         True, False, True, False]
 
 
@@ -189,7 +192,7 @@ def test_only_published_clips_may_lack_their_reals(params):
     fakes = {("tall", "all"): scores().query("role != 'real'")}
     assert evaluate._without_reals(params, fakes) == {}
     with pytest.raises(DataError, match="no scored real clip in splits test"):
-        measure.tested(fakes["tall", "all"], params.protocols["P1"], "hallo")
+        trials.tested(fakes["tall", "all"], params.protocols["P1"], "hallo")
 
 
 def test_until_all_is_written_nothing_vouches_for_the_cells(project, params, monkeypatch):
@@ -355,7 +358,7 @@ def test_a_store_hangs_on_its_own_part_of_the_manifest_alone(project, params):
 
 def test_only_who_hears_misses_a_sound():
     rows = pd.DataFrame({"status": [OK, OK, ERROR], "mel_frames": [5, 0, 0], "reason": ["", "", "cut"]})
-    deaf, hearing = (roster.soundless_marked(rows, hears) for hears in (False, True))
+    deaf, hearing = (clips_of_fit.soundless_marked(rows, hears) for hears in (False, True))
     assert deaf["status"].tolist() == [OK, OK, ERROR]
     assert deaf["reason"].tolist() == ["", "", "cut"]
     assert hearing["status"].tolist() == [OK, "no_audio", ERROR]
@@ -365,9 +368,9 @@ def test_only_who_hears_misses_a_sound():
 def test_what_is_usable_can_be_read_and_has_that_use():
     rows = pd.DataFrame({"use": ["train", "train", "train", "val"], "status": [OK, OK, ERROR, OK],
                          "label": [0, 1, 1, 1]})
-    assert len(roster.usable(rows, "train")) == 2
+    assert len(clips_of_fit.usable(rows, "train")) == 2
     with pytest.raises(DataError, match="no usable fake clip with use 'train'"):
-        roster.usable(rows.drop(index=1), "train")
+        clips_of_fit.usable(rows.drop(index=1), "train")
 
 
 # ---- weights ------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import vouching
 
-from thb.errors import DataError
-from thb.params import Params
-from thb.paths import Paths
-from thb.stages import prepare
+from thb.clips import prepare
+from thb.core.errors import DataError
+from thb.core.params import Params
+from thb.core.paths import Paths
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import damaged_inputs
@@ -36,7 +36,7 @@ def test_no_damage_stops_a_run_and_each_is_counted_with_a_reason(project: Paths,
 
 def test_a_fault_of_our_own_is_not_swallowed(project: Paths, params: Params, monkeypatch: pytest.MonkeyPatch):
     """The run above would also pass if every error were caught; an error that no damage can cause is not."""
-    monkeypatch.setattr("thb.clip.kept_frames", lambda *_, **__: 1 // 0)
+    monkeypatch.setattr("thb.clips.clip.kept_frames", lambda *_, **__: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         damaged_inputs.survive(project, params, 12, seed=1)
 

@@ -11,9 +11,10 @@ from test_cli import thb
 from test_layout import touch
 from vouching import for_raw
 
-from thb.records import ERROR
-from thb.sources import census, local
-from thb.stages import data_status, prepare
+from thb.clips import prepare
+from thb.core.tables import ERROR
+from thb.corpus import own_reals
+from thb.status import census, data_status
 
 GENERATORS = {"fake/Hallo": "Hallo", "fake/Hallo2": "Hallo2", "fake/AniPortraitAudio": "AniPortraitAudio",
               "fake/AniPortraitVideo": "AniPortraitVideo", "fake/LivePortrait": "LivePortrait",
@@ -57,7 +58,7 @@ def with_reals(paths, root):
 
 
 def test_listed_found_missing_and_unlisted_are_counted_by_split(release, hub, tmp_path_factory):
-    own = local.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
+    own = own_reals.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
     found = counts(replace(release, own=own), hub)
     assert found["ffpp", "train"] == {"listed": 1, "found": 1, "missing": 0, "unlisted": 1, "damaged": 0}
     assert found["celebvhq", "test"] == {"listed": 1, "found": 0, "missing": 1, "unlisted": 0, "damaged": 0}
@@ -86,7 +87,7 @@ def test_without_reals_every_fit_says_what_it_lacks_and_the_rest_is_allowed(rele
 
 def test_with_reals_all_but_the_swaps_is_allowed(release, params, hub, tmp_path_factory):
     late = with_profile(hub, detectors={**params.active.detectors, "caddm": {"start_from": "ffpp"}})
-    own = local.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
+    own = own_reals.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
     said = allowed(replace(release, own=own), late)
     assert said["ffpp"].endswith("no usable fake clip of use 'train'")
     assert said["all"] == "yes, but not of caddm, which start from fit ffpp"
@@ -96,7 +97,7 @@ def test_with_reals_all_but_the_swaps_is_allowed(release, params, hub, tmp_path_
 
 def test_a_generator_that_is_not_there_keeps_only_its_own_trials(release, hub, tmp_path_factory):
     (release.raw / "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4").unlink()
-    own = local.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
+    own = own_reals.folders(hub, with_reals(release, tmp_path_factory.mktemp("ff")))
     said = allowed(replace(release, own=own), hub)
     assert said["unseen_P1"] == "not of hallo3: no hallo3 clip to test on"
 
@@ -180,20 +181,20 @@ def test_a_real_in_capitals_is_found_and_one_of_another_kind_is_named(release, h
     root = tmp_path_factory.mktemp("celeb")
     for name in ("ccccccccccc_1.MP4", "ddddddddddd_1.mkv", "eeeeeeeeeee_1.Mp4"):
         (root / name).touch()
-    paths = replace(release, own=local.folders(hub, {"THB_CELEBVHQ": str(root)}))
+    paths = replace(release, own=own_reals.folders(hub, {"THB_CELEBVHQ": str(root)}))
     found = counts(paths, hub)
     assert found["celebvhq", "train"] == {"listed": 1, "found": 1, "missing": 0, "unlisted": 1, "damaged": 0}
     assert found["celebvhq", "test"]["missing"] == 1
     clips = census.rows(paths, hub)[0].set_index("clip")
     assert clips.loc["celebvhq/ccccccccccc_1", "path"] == "real/celebvhq/ccccccccccc_1.MP4"
     assert clips.loc["celebvhq/ddddddddddd_1", "reason"] == "listed, but not in its folder, which has ddddddddddd_1.mkv"
-    local.note(paths, hub)
-    noted = (paths.raw / "real/celebvhq" / local.NOTE).read_text()
+    own_reals.note(paths, hub)
+    noted = (paths.raw / "real/celebvhq" / own_reals.NOTE).read_text()
     assert "ccccccccccc_1.MP4" in noted
 
 
 def test_a_folders_name_cannot_write_on_the_terminal(release, hub, tmp_path_factory, capsys):
     root = tmp_path_factory.mktemp("odd") / "a\x1b[31m\nb"
     root.mkdir()
-    data_status.run(replace(release, own=local.folders(hub, {"THB_CELEBVHQ": str(root)})), hub)
+    data_status.run(replace(release, own=own_reals.folders(hub, {"THB_CELEBVHQ": str(root)})), hub)
     assert "\x1b" not in capsys.readouterr().out

@@ -16,20 +16,23 @@ from stores import random_clips, smoke, write_store
 from vouching import for_raw
 from weights_made import IMPORTED, VALIDATION, build, untrained, write_weights
 
-from thb import cli, clip, detectors, faces, judges, loop
-from thb.clip_store import open_clips
-from thb.errors import DataError, ParamsError
-from thb.feed import Feed
-from thb.heatmaps import heat
-from thb.mini.motion import draw_motion
-from thb.mini.portraits import draw_portrait
-from thb.mini.renderer import render
-from thb.params import switch_profile
-from thb.pictures import seen
-from thb.records import read_json
+from thb import detectors
+from thb.cams.grad_cam import heat
+from thb.cli import main
+from thb.clips import clip, faces, prepare
+from thb.clips.clip_store import open_clips
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import switch_profile
+from thb.core.tables import read_json
+from thb.detect import detect, verdicts
+from thb.fits import loop
+from thb.fits.feed import Feed
+from thb.fits.picture_measures import seen
+from thb.rendered.heads.motion import draw_motion
+from thb.rendered.heads.portraits import draw_portrait
+from thb.rendered.heads.renderer import render
 from thb.report import heat_strip, style
-from thb.roster import roster, usable
-from thb.stages import detect, prepare
+from thb.splits.clips_of_fit import roster, usable
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
 SURE = 0.95
@@ -70,8 +73,8 @@ def ask(*videos, names=(), fit="all", finder="", cam=None, to="") -> detect.Requ
     return detect.Request(videos, names, fit, finder, cam, to)
 
 
-def appointed(paths, params, names=("tall",), fit="all", finder="") -> list[judges.Judge]:
-    return judges.appoint(paths, names, fit, finder, params.metrics)
+def appointed(paths, params, names=("tall",), fit="all", finder="") -> list[verdicts.Judge]:
+    return verdicts.appoint(paths, names, fit, finder, params.metrics)
 
 
 def lines_of(err: str) -> list[str]:
@@ -127,7 +130,7 @@ def test_every_network_takes_part_and_those_that_hear_name_silent_files(project,
     silent = [s for s in findings["skipped"] if s["file"].endswith("silent.MOV")]
     assert [(s["detector"], s["reason"]) for s in silent] == [(n, "no sound") for n in NETWORKS if n in hearing]
     assert len(list((project.root / "heat").glob("*.png"))) == len(scored)
-    assert {r["verdict"] for r in findings["results"]} == {judges.NO_THRESHOLD}
+    assert {r["verdict"] for r in findings["results"]} == {verdicts.NO_THRESHOLD}
 
 
 def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head):
@@ -184,7 +187,7 @@ def on_command_line(monkeypatch, *arguments: str) -> int:
     """The exit code of `thb detect …`."""
     monkeypatch.setattr("sys.argv", ["thb", "detect", *arguments])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     return end.value.code
 
 
@@ -399,7 +402,7 @@ def test_what_is_skipped_is_named_on_one_line(project, small, good, capsys):
 def test_wide_letters_do_not_shift_the_columns():
     rows = [{"file": name, "detector": "tall", "score": 0.5, "verdict": "x", "holds_for": "", "remark": ""}
             for name in ("abcd", CJK, "e\u0301bcd")]
-    judge = judges.Judge("tall", None, None, "haar", None, ())
+    judge = verdicts.Judge("tall", None, None, "haar", None, ())
     lines = list(detect._table([judge], "all", rows))
     assert [detect._width(line.split("tall/all")[0]) for line in lines[1:]] == [6, 6, 6]
 
@@ -473,16 +476,16 @@ def test_the_threshold_comes_with_the_weights(project, small):
     (judge,) = appointed(project, small)
     assert (reals >= judge.bar).sum() <= 2
     assert (reals >= judge.bar - 0.002).sum() > 2
-    assert judge.verdict(judge.bar) == judges.CALLED
-    assert judge.verdict(judge.bar - 1e-9) == judges.NOT_CALLED
+    assert judge.verdict(judge.bar) == verdicts.CALLED
+    assert judge.verdict(judge.bar - 1e-9) == verdicts.NOT_CALLED
     assert judge.caveats[0].startswith("2 of 200 rendered validation reals may be called fake")
 
 
 @pytest.mark.parametrize(("n", "bound"), [(50, "5.8%"), (99, "3.0%"), (300, "2.6%")])
 def test_the_bound_on_the_true_rate(n, bound):
     """Fifty reals without a false alarm allow 5.8%: 0.942 ** 50 = 0.05."""
-    threshold = judges.Threshold(0.5, 0.01, n, n // 100, "rendered")
-    assert f"up to {bound} (95% bound)" in judges._worth(threshold, SURE)[0]
+    threshold = verdicts.Threshold(0.5, 0.01, n, n // 100, "rendered")
+    assert f"up to {bound} (95% bound)" in verdicts._worth(threshold, SURE)[0]
 
 
 @pytest.mark.parametrize(("validation", "says"), [
@@ -491,7 +494,7 @@ def test_the_bound_on_the_true_rate(n, bound):
 def test_without_a_usable_threshold_there_is_no_verdict(project, small, validation, says):
     build(project, small, "tall", validation=validation)
     (judge,) = appointed(project, small)
-    assert (judge.bar, judge.verdict(0.99), judge.holds_for) == (None, judges.NO_THRESHOLD, "")
+    assert (judge.bar, judge.verdict(0.99), judge.holds_for) == (None, verdicts.NO_THRESHOLD, "")
     assert says in judge.caveats[0]
 
 

@@ -12,9 +12,9 @@ import torch
 from stores import SIDE, random_clips, smoke, write_store
 
 from thb import detectors
-from thb.errors import DataError, ParamsError
-from thb.pictures import seen
-from thb.roster import roster, usable
+from thb.core.errors import DataError, ParamsError
+from thb.fits.picture_measures import seen
+from thb.splits.clips_of_fit import roster, usable
 
 
 def kinds(*reads: str) -> list[str]:

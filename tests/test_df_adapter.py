@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from stores import random_clips, rng
 
 from thb import detectors
+from thb.core.errors import DataError, ParamsError
 from thb.detectors.parts import images as image_parts
-from thb.errors import DataError, ParamsError
 
 DETECTOR = "df_adapter"       # whose settings the fixtures `published` and `small` give
 adapter = detectors.load(DETECTOR)

@@ -8,11 +8,11 @@ from dataclasses import replace
 import dvc_deps
 import pytest
 
-from thb import code, origin
-from thb.paths import Paths
-from thb.stages import code as lists
+from thb.cli import code_lists as lists
+from thb.core import code, origin
+from thb.core.paths import Paths
 
-PLUGIN = "report.sphinx_ext"        # which the book's own settings name
+PLUGIN = "book.sphinx_ext"        # which the book's own settings name
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +40,13 @@ def test_whatever_is_struck_out_is_missed(stages, params):
 
 def test_whatever_is_too_much_is_named(stages, params):
     train = next(stage for stage in stages if stage.name == "train@tall")
-    for change in ({"deps": train.deps | {"results/scores"}}, {"deps": train.deps | {"thb/loop.py"}},
+    for change in ({"deps": train.deps | {"results/scores"}}, {"deps": train.deps | {"thb/fits/loop.py"}},
                    {"params": train.params | {"metrics"}}):
         assert any("does not need" in fault for fault in dvc_deps.faults(replace(train, **change), params))
 
 
 def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
-    """From the imports of thb.cli's own function on, the detector's or the notebook's module beside them."""
+    """From the imports of thb.cli.main's own function on, the detector's or the notebook's module beside them."""
     for name, modules in listed.items():
         command, _, of = name.partition("-")
         roots = {*dvc_deps.modules_of(command), *([PLUGIN] if command == "book" else [])}
@@ -61,10 +61,11 @@ def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
 
 
 @pytest.mark.parametrize(("name", "file"), [
-    ("train-tall", "stages/train.py"), ("score-tall", "stages/score.py"), ("explain-tall", "stages/explain.py"),
-    ("train-tall", "loop.py"), ("train-tall", "metrics.py"), ("train-tall", "feed.py"), ("evaluate", "metrics.py"),
-    ("evaluate", "published.py"), ("split", "leakage.py"), ("train-caddm", "detectors/parts/caddm_swap.py"),
-    ("exhibit-radar", "report/radar.py"), ("fetch", "mini/generators/hallo.py"), ("prepare", "faces/haar.py")])
+    ("train-tall", "fits/train.py"), ("score-tall", "fits/score.py"), ("explain-tall", "cams/explain.py"),
+    ("train-tall", "fits/loop.py"), ("train-tall", "core/metrics.py"), ("train-tall", "fits/feed.py"),
+    ("evaluate", "core/metrics.py"), ("evaluate", "cells/printed.py"), ("split", "splits/leakage.py"),
+    ("train-caddm", "detectors/caddm/swap.py"), ("exhibit-radar", "report/radar.py"),
+    ("fetch", "rendered/fakes/generators/hallo.py"), ("prepare", "clips/faces/haar.py")])
 def test_code_that_was_once_forgotten_is_listed(listed, name, file):
     assert code.HOME / file in code.files_of(*listed[name])
 
@@ -78,7 +79,7 @@ def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stag
     monkeypatch.setattr(code, "digest", lambda *modules: asked.append(modules) or "")
     getattr(origin, dvc_deps.MAKER[stage])(project, params, *of)
     (modules,), name = asked, f"{stage}-{of[0]}" if stage in dvc_deps.OF_DETECTOR else stage
-    first = code.HOME / "stages" / f"{stage}.py"
+    first = code._file(code.DOORS[stage])
     assert first in code.files_of(*modules)
     assert set(code.files_of(*modules)) <= set(code.files_of(*listed[name]))
     plain = set(code.files_of(*lists.OF_CLIPS["split"]))
@@ -86,7 +87,8 @@ def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stag
 
 
 @pytest.mark.parametrize(("name", "file"), [
-    ("train-tall", "detectors/parts/caddm_swap.py"), ("train-tall", "detectors/caddm.py"), ("evaluate", "loop.py"),
+    ("train-tall", "detectors/caddm/swap.py"), ("train-tall", "detectors/caddm/network.py"),
+    ("train-tall", "detectors/lipfd/__init__.py"), ("evaluate", "fits/loop.py"),
     ("exhibit-radar", "report/hard_table.py"), ("contact", "detectors/tall.py")])
 def test_code_of_others_is_not(listed, name, file):
     assert (code.HOME / file).is_file()
@@ -98,7 +100,7 @@ def test_the_lists_are_written_and_stay_what_they_are(project, params, repo, lis
     lists.run(project, params)
     first = {file.name: file.read_bytes() for file in (project.root / "data" / "code").iterdir()}
     assert set(first) == {f"{name}.txt" for name in listed}
-    assert b"\nloop.py " in first["train-tall.txt"]
+    assert b"\nfits/loop.py " in first["train-tall.txt"]
     lists.run(project, params)
     assert first == {file.name: file.read_bytes() for file in (project.root / "data" / "code").iterdir()}
 

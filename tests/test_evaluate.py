@@ -11,10 +11,11 @@ import pytest
 import vouching
 from vouching import with_seed
 
-from thb import code, metrics, origin, protocols, splits
-from thb.errors import DataError
-from thb.paths import Paths
-from thb.records import (
+from thb.cells import evaluate
+from thb.core import code, metrics, origin
+from thb.core.errors import DataError
+from thb.core.paths import Paths
+from thb.core.tables import (
     CELL_COLUMNS,
     NO_AUDIO,
     OK,
@@ -25,8 +26,8 @@ from thb.records import (
     write_csv,
     write_json,
 )
-from thb.score_files import ScoreFile
-from thb.stages import evaluate
+from thb.fits.score_files import ScoreFile
+from thb.splits import assignment, protocols
 
 N_REAL, N_FAKE = 120, 12
 
@@ -45,7 +46,7 @@ def all_clips(params) -> pd.DataFrame:
 
 def score_rows(clips: pd.DataFrame, fit: str, seed: int) -> pd.DataFrame:
     """Invented scores of one fit over the clips that it may be tested on: fakes a little above reals."""
-    rows = clips.assign(use=splits.uses(clips, fit), status=OK, reason="")
+    rows = clips.assign(use=assignment.uses(clips, fit), status=OK, reason="")
     rows = rows[rows["use"].isin(["val", "test"])]
     return rows.assign(score=np.random.default_rng(seed).beta(2 + 2 * rows["label"], 3))
 
@@ -215,7 +216,7 @@ def test_another_profiles_seeds_settings_or_codes_scores_are_refused(scored, qui
     other = quick.model_copy(update={"profiles": {**quick.profiles, "mini": active}})
     with pytest.raises(DataError, match=r"scores/tall/ffpp.csv was made with other settings of score"):
         evaluate.run(scored, other)
-    monkeypatch.setattr(code, "digest", lambda *modules: "other" if "stages.train" in modules else "0")
+    monkeypatch.setattr(code, "digest", lambda *modules: "other" if "fits.train" in modules else "0")
     with pytest.raises(DataError, match=r"was made by other code of"):
         evaluate.run(scored, quick)
     assert not scored.cells.exists()

@@ -14,10 +14,10 @@ import pytest
 import results_made
 from nbformat.v4 import new_code_cell
 
-from thb.errors import DataError, ParamsError
-from thb.params import load
-from thb.paths import Paths
-from thb.stages import exhibit
+from thb.book import exhibit
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import load
+from thb.core.paths import Paths
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

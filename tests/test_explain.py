@@ -19,14 +19,13 @@ from stores import (
     write_store,
 )
 
-from thb import detectors, heatmaps, showcase
-from thb.clip_store import read_clips
-from thb.detectors.base import fake_probability
-from thb.errors import ParamsError
-from thb.heatmaps import Heat, heat, masks, sound_heat
-from thb.mini import truth
-from thb.params import Explained
-from thb.records import (
+from thb import detectors
+from thb.cams import choice, explain, grad_cam
+from thb.cams.grad_cam import Heat, heat, masks, sound_heat
+from thb.clips.clip_store import read_clips
+from thb.core.errors import ParamsError
+from thb.core.params import Explained
+from thb.core.tables import (
     CAM_COLUMNS,
     OK,
     PANEL_COLUMNS,
@@ -36,8 +35,10 @@ from thb.records import (
     SCORE_COLUMNS,
     read_csv,
 )
-from thb.score_files import ScoreFile
-from thb.stages import explain, score
+from thb.detectors.base import fake_probability
+from thb.fits import score
+from thb.fits.score_files import ScoreFile
+from thb.rendered import truth
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
 SIDE, HALF, FRAMES = 128, 64, 40
@@ -341,7 +342,7 @@ def test_a_sound_map_is_gradient_times_activation(params):
 def test_enlarging_keeps_a_map_in_its_place():
     maps = np.zeros((2, 3, 4, 4), np.float32)
     maps[..., 1, 2] = 1
-    large = heatmaps.enlarged(maps, 32, 32)
+    large = grad_cam.enlarged(maps, 32, 32)
     assert large.shape == (2, 3, 32, 32)
     assert np.argwhere(large[1, 2] > 0.5).mean(axis=0) == pytest.approx([11.5, 19.5])
 
@@ -360,7 +361,7 @@ def scores(params, levels):
 
 
 def choose(params, levels, reference, detector="caddm"):
-    return showcase.choose(params, detector, scores(params, levels), scores(params, reference)).set_index(
+    return choice.choose(params, detector, scores(params, levels), scores(params, reference)).set_index(
         ["chosen_by", "protocol", "rule"])
 
 

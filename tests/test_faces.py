@@ -11,18 +11,18 @@ import onnx_made
 import pytest
 from clips_made import SAMPLES, needs_samples, needs_yunet, with_yunet
 
-from thb import faces, video
-from thb.errors import DataError
-from thb.faces import haar as haar_finder
-from thb.faces import track
-from thb.faces.haar import PROFILE, in_ours
-from thb.faces.yunet import YuNetFinder
-from thb.mini.motion import draw_motion
-from thb.mini.portraits import draw_portrait
-from thb.mini.renderer import render
-from thb.params import Net
-from thb.paths import Paths
-from thb.sampling import kept_frames
+from thb.clips import faces, video
+from thb.clips.faces import haar as haar_finder
+from thb.clips.faces import track
+from thb.clips.faces.haar import PROFILE, in_ours
+from thb.clips.faces.yunet import YuNetFinder
+from thb.clips.sampling import kept_frames
+from thb.core.errors import DataError
+from thb.core.params import Net
+from thb.core.paths import Paths
+from thb.rendered.heads.motion import draw_motion
+from thb.rendered.heads.portraits import draw_portrait
+from thb.rendered.heads.renderer import render
 
 HEADS, FRAMES = 12, 4
 

@@ -12,9 +12,9 @@ import vouching
 from results_made import edit_cells
 from sklearn.metrics import roc_curve
 
-from thb import metrics
-from thb.errors import DataError, ParamsError
-from thb.records import SCORE_COLUMNS, read_csv, write_csv
+from thb.core import metrics
+from thb.core.errors import DataError, ParamsError
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import dots, generator_means, means, protocol_means, radar, style, tpr_curve
 from thb.report.results import MEAN, open_results
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from markdown_it import MarkdownIt
 
-from thb.errors import DataError
-from thb.report import getting_data, numbers
+from thb.book import getting_data, numbers
+from thb.core.errors import DataError
 from thb.report.results import open_results
 
 

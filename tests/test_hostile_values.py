@@ -14,10 +14,11 @@ from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 
-from thb import cli
-from thb.errors import printable
-from thb.report import numbers, sphinx_ext, style
-from thb.report.numbers import Number
+from thb.book import numbers, sphinx_ext
+from thb.book.numbers import Number
+from thb.cli import main
+from thb.core.errors import printable
+from thb.report import style
 from thb.report.tables import text
 
 NAMES = [*WORDS, *UNSEEN, *LONG]
@@ -94,7 +95,7 @@ def test_a_value_that_looks_like_a_name_is_not_looked_up_again(monkeypatch):
 def test_an_error_stays_one_line_whatever_was_asked_for(project, monkeypatch, capsys, file):
     monkeypatch.setattr(sys, "argv", ["thb", "import-weights", "tall", file])
     with pytest.raises(SystemExit) as end:
-        cli.main()
+        main.main()
     assert end.value.code == 2
     told = capsys.readouterr().err
     assert told == f"thb: {printable(file)} is not a file\n"

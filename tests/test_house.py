@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import thb
-from thb.mini.strengths import CALIBRATION_SEEDS
+from thb.rendered.fakes.strengths import CALIBRATION_SEEDS
 
 PIN = re.compile(r"^[A-Za-z0-9._-]+==[A-Za-z0-9.!]+$")
 CONDA_SPEC = re.compile(r"^[a-z0-9._-]+(=[0-9][0-9a-z.*]*)?$")

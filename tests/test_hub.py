@@ -20,14 +20,14 @@ from clips_made import with_profile
 from hub_server import LIST, NEWER, PINNED, REPO, Fault, Server, serving
 from huggingface_hub import constants
 
-from thb.errors import DataError, DiskError, ParamsError
-from thb.params import Params
-from thb.paths import Paths
-from thb.sources import download, release
-from thb.sources.hub import Hub, HubFile
-from thb.sources.patience import Short, asked_for
-from thb.stages import fetch
-from thb.store import LOCK, alone
+from thb.core.errors import DataError, DiskError, ParamsError
+from thb.core.folders import LOCK, alone
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.corpus import fetch
+from thb.corpus.download import download, release
+from thb.corpus.download.hub import Hub, HubFile
+from thb.corpus.download.retry import Short, asked_for
 
 HALLO = "fake/Hallo/test/00103--m-cgkdATHUo_0_1--Hallo.mp4"
 TOKEN = "hf_thisMustNeverBeShown"
@@ -580,7 +580,7 @@ def command(project: Paths, url: str, *words: str, **environment: str) -> subpro
     text = project.params.read_text().replace("profile: mini", "profile: paper", 1)
     project.params.write_text(text.replace("  pause: 1 ", "  pause: 0.01 ").replace("  timeout: 30 ", "  timeout: 2 "))
     inherited = {key: value for key, value in os.environ.items() if key not in ("THB_RAW_DIR", "THB_ROOT")}
-    return subprocess.Popen([sys.executable, "-m", "thb.cli", "fetch", *words], cwd=project.root, text=True,
+    return subprocess.Popen([sys.executable, "-m", "thb", "fetch", *words], cwd=project.root, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
                             env=inherited | {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN,
                                              "PYTHONPATH": str(Path(fetch.__file__).parents[2])} | environment)

@@ -20,18 +20,17 @@ import yaml
 from clips_made import with_profile
 from test_split import write_corpus
 
-from thb import protocols
-from thb.clip_store import read_clips
-from thb.errors import DataError, ParamsError
-from thb.identity import pairs
-from thb.identity.align import SIDE, TEMPLATE, aligned, placement
-from thb.identity.embedder import Embedder
-from thb.params import Params, load, parse
-from thb.paths import Paths
-from thb.records import LANDMARK_COLUMNS, read_csv, read_json
+from thb.clips.clip_store import read_clips
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import Params, load, parse
+from thb.core.paths import Paths
+from thb.core.tables import LANDMARK_COLUMNS, read_csv, read_json
 from thb.report import identity_table, leakage_table
 from thb.report.results import open_results
-from thb.stages import identity, split
+from thb.splits import protocols, split
+from thb.splits.look_alikes import identity, pairs
+from thb.splits.look_alikes.align import SIDE, TEMPLATE, aligned, placement
+from thb.splits.look_alikes.embedder import Embedder
 
 KEPT, RUN = 4, 2    # frames of a clip, and of a run of them
 SEEN, TESTED, FACELESS = "ffpp/000", "hallo/00020--drive00020_1", "hallo2/00020--drive00020_1"
@@ -326,7 +325,7 @@ def test_it_is_off_unless_asked_for(project, params, capsys):
 def test_dvc_makes_a_stage_a_network_and_none_where_it_is_off(project, repo):
     from dvc.repo import Repo
 
-    from thb.reproduce import stage_graph
+    from thb.cli.reproduce import stage_graph
 
     with Repo.init(str(project.root), no_scm=True):
         shutil.copy(repo / "dvc.yaml", project.root)

@@ -12,11 +12,11 @@ import pytest
 import vouching
 from stores import RUN, WINDOWS, smoke, write_store
 
-from thb import detectors, pictures
-from thb.clip_store import open_clips
-from thb.records import read_json
-from thb.roster import roster, usable
-from thb.stages import score, train
+from thb import detectors
+from thb.clips.clip_store import open_clips
+from thb.core.tables import read_json
+from thb.fits import picture_measures, score, train
+from thb.splits.clips_of_fit import roster, usable
 
 DETECTOR = "image_stats"
 SIDE = 64
@@ -78,13 +78,13 @@ def test_a_clip_is_measured_once_a_process_until_its_file_changes(tmp_path, para
     rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
     measure = kind.measure
     monkeypatch.setattr(kind, "measure", lambda self, clip: calls.append(1) or measure(self, clip))
-    first = pictures.seen(paths, smoke(params), rows, kind(small))
-    assert pictures.seen(paths, smoke(params), rows, kind(small)).equals(first)
+    first = picture_measures.seen(paths, smoke(params), rows, kind(small))
+    assert picture_measures.seen(paths, smoke(params), rows, kind(small)).equals(first)
     assert len(calls) == len(rows)
     file = paths.clips("hallo") / "frames.npy"
     np.save(file, np.load(file) // 2)
     vouching.for_store(paths, smoke(params), "hallo")
-    again = pictures.seen(paths, smoke(params), rows, kind(small))
+    again = picture_measures.seen(paths, smoke(params), rows, kind(small))
     assert len(calls) == len(rows) + (rows["source"] == "hallo").sum()
     assert (again["red"] < first["red"])[rows["source"] == "hallo"].all()
 
@@ -94,14 +94,14 @@ def test_a_store_in_memory_is_measured_as_the_one_on_disk(tmp_path, params, smal
     rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
     store = open_clips(paths, smoke(params), sorted(set(rows["source"])))
     held = replace(store, frames={s: np.array(f) for s, f in store.frames.items()})
-    assert pictures.measured(held, rows, model).equals(pictures.seen(paths, smoke(params), rows, model))
+    assert picture_measures.measured(held, rows, model).equals(picture_measures.seen(paths, smoke(params), rows, model))
 
 
 def test_facts_are_left_as_they_are(tmp_path, params):
     paths = write_store(tmp_path, smoke(params))
     rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
     container = detectors.load("container").Detector(detectors.configure("container", params.detector("container")))
-    assert pictures.seen(paths, smoke(params), rows, container) is rows
+    assert picture_measures.seen(paths, smoke(params), rows, container) is rows
 
 
 def test_the_weave_of_the_made_fakes_is_found(tmp_path, params):
@@ -122,7 +122,7 @@ def test_noise_alone_is_not_found(tmp_path, params):
 
 def test_it_needs_no_torch(tmp_path, params):
     code = ("import sys; from pathlib import Path; from thb import params, paths;"
-            "from thb.stages import score, train; p = params.load(Path(sys.argv[2]));"
+            "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
             "root = paths.Paths(Path(sys.argv[1]));"
             "train.run(root, p, 'image_stats', 'all'); score.run(root, p, 'image_stats', 'all');"
             "sys.exit('torch' in sys.modules)")

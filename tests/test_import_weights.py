@@ -18,13 +18,14 @@ from safetensors.torch import save_file
 from stores import random_clips, smoke
 from typer.testing import CliRunner
 
-from thb import detectors, judges
-from thb.absence import Fit
-from thb.cli import app
-from thb.errors import DataError, ParamsError, printable
-from thb.paths import Paths
-from thb.records import write_json
-from thb.stages import import_weights
+from thb import detectors
+from thb.cli.main import app
+from thb.core.errors import DataError, ParamsError, printable
+from thb.core.paths import Paths
+from thb.core.tables import write_json
+from thb.detect import verdicts
+from thb.fits import import_weights
+from thb.fits.absent import Fit
 
 NETWORKS = import_weights.importable()
 
@@ -176,7 +177,7 @@ NO_NAMES = ["", ".", "..", "../x", "../../../../x", "/tmp/x", "a/b", "a\\b", ".h
 @pytest.mark.parametrize("fit", NO_NAMES, ids=range(len(NO_NAMES)))
 def test_a_name_that_could_lead_elsewhere_is_refused_before_anything_is_read(tmp_path, params, fit):
     for refuse in (lambda: import_weights.run(Paths(tmp_path / "clone"), params, "tall", tmp_path / "gone", fit, {}),
-                   lambda: judges.appoint(Paths(tmp_path / "clone"), ["tall"], fit, "", params.metrics)):
+                   lambda: verdicts.appoint(Paths(tmp_path / "clone"), ["tall"], fit, "", params.metrics)):
         with pytest.raises(ParamsError, match=r"^fit '.*is no name: it takes 1 to 64 of") as refused:
             refuse()
         assert len(printable(refused.value)) < 300

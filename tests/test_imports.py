@@ -9,34 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from thb.core import code
+
 ROOT = Path(__file__).resolve().parent.parent
 
-# A module may import those on lower floors; on one floor, only within its own group.
-FLOORS = [
-    {"errors", "ranges", "code", "leash", "torch_compat"},
-    {"paths", "blocks", "plain_yaml"},
-    {"cross_checks", "records", "media"},
-    {"params"},
-    {"nets", "store", "origin"},
-    {"clip_store", "protocols", "metrics", "published", "splits", "leakage", "sampling", "journal", "pool", "video",
-     "audio", "faces", "mini", "detectors", "attention", "identity",
-     "own_videos"},
-    {"roster", "pictures", "sources", "weights"},
-    {"measure", "score_files"},
-    {"absence", "comparisons"},
-    {"feed", "loop", "report", "clip", "judges", "heatmaps", "regions", "showcase"},
-    {"stages"},
-    {"reproduce", "context"},
-    {"cli"},
-]
-# On the floor of detectors these may lean on a neighbour; everything else there stands alone.
-NEIGHBOURS = {
-    ("faces", "mini"): "the truth finder reads what the embedded corpus wrote",
-    ("loop", "feed"): "the loop draws its batches from a feed",
-}
+# A room may import those on lower floors; on one floor, rooms do not know each other.
+FLOORS = [{"core"}, {"rendered", "detectors"}, {"corpus"}, {"clips"}, {"splits"}, {"fits"}, {"cams", "cells", "status"},
+          {"report"}, {"detect", "book"}, {"cli"}, {"__main__"}]
 TORCH = {"torch", "torchvision", "timm"}
-TORCH_ALLOWED = {"detectors", "torch_compat", "feed", "loop", "heatmaps", "stages.detect", "stages.train",
-                 "stages.explain", "stages.import_weights"}
+TORCH_ALLOWED = {"detectors", "fits.feed", "fits.loop", "fits.train", "fits.import_weights", "cams.grad_cam",
+                 "cams.explain", "detect.detect"}
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -73,16 +55,15 @@ def floor(name: str) -> int:
 @pytest.mark.parametrize(("name", "path"), [m for m in modules() if m[0] not in ("__init__",)], ids=lambda v: str(v))
 def test_imports_run_downward(name, path):
     for other in own(path):
-        if group(other) not in {g for f in FLOORS for g in f}:
-            continue                                    # a name inside a package, e.g. thb.__version__
-        same = group(other) == group(name) or (group(name), group(other)) in NEIGHBOURS
-        assert floor(other) < floor(name) or same, f"thb.{name} imports thb.{other}, which is not below it"
+        if other != "__version__":
+            below = floor(other) < floor(name) or group(other) == group(name)
+            assert below, f"thb.{name} imports thb.{other}, which is not below it"
 
 
-@pytest.mark.parametrize(("name", "path"), [m for m in modules() if m[0].startswith("stages.")], ids=lambda v: str(v))
-def test_no_stage_imports_another(name, path):
-    others = {o for o in own(path) if o.startswith("stages.")}
-    assert not others, f"thb.{name} imports {others}: stages speak through files"
+@pytest.mark.parametrize("door", code.DOORS.values())
+def test_no_stage_imports_another(door):
+    others = own(code._file(door)) & set(code.DOORS.values())
+    assert not others, f"thb.{door} imports {others}: stages speak through files"
 
 
 @pytest.mark.parametrize(("name", "path"), modules(), ids=lambda v: str(v))
@@ -95,8 +76,6 @@ def test_torch_is_imported_only_where_it_is_needed(name, path):
 
 def test_every_exception_is_needed():
     """An entry that no import needs any more would let one in unseen."""
-    needed = {(group(name), group(other)) for name, path in modules() for other in own(path)}
-    assert set(NEIGHBOURS) <= needed
     heavy = [name for name, path in modules() if {i.split(".")[0] for i in imported(path)} & TORCH]
     assert set(TORCH_ALLOWED) <= {part for name in heavy for part in (name, group(name))}
     assert {name for floor in FLOORS for name in floor} == {group(name) for name, _ in modules()} - {"__init__"}
@@ -104,18 +83,19 @@ def test_every_exception_is_needed():
 
 @pytest.mark.parametrize("name", [m[0] for m in modules() if m[0].startswith("detectors.")])
 def test_detectors_never_see_metrics_params_paths_or_each_other(name):
-    below = name.startswith("detectors.parts.") or name == "detectors.base"
+    below, folder = name.startswith("detectors.parts.") or name == "detectors.base", name.rpartition(".")[0]
     known = ("detectors.parts",) if below else ("detectors.base", "detectors.parts")
     path = ROOT / "thb" / (name.replace(".", "/") + ".py")
-    reached = {o for o in own(path) if group(o) in ("metrics", "params", "paths")}
-    siblings = {o for o in own(path) if o.startswith("detectors.") and not any(o.startswith(k) for k in known)}
+    reached = {o for o in own(path) if o.startswith(("core.metrics", "core.params", "core.paths"))}
+    inside = (folder,) if folder != "detectors" else ()     # a detector of several files
+    siblings = {o for o in own(path) if o.startswith("detectors.") and not o.startswith((*known, *inside))}
     assert not reached | siblings, f"thb.{name} imports {reached | siblings}"
 
 
 def test_report_needs_no_torch_and_no_stage():
     for name, path in modules():
         if group(name) == "report":
-            assert not {o for o in own(path) if group(o) in ("stages", "detectors", "mini")}, name
+            assert not {o for o in own(path) if o in code.DOORS.values() or group(o) in ("detectors", "rendered")}, name
 
 
 def test_there_is_no_cycle():
@@ -128,9 +108,9 @@ def test_there_is_no_cycle():
         edges = {n: o for n, o in edges.items() if n not in leaves}
 
 
-@pytest.mark.parametrize("module", ["thb.cli", "thb.stages.evaluate", "thb.stages.split", "thb.detectors",
+@pytest.mark.parametrize("module", ["thb.cli.main", "thb.cells.evaluate", "thb.splits.split", "thb.detectors",
                                     "thb.detectors.container",
-                                    "thb.detectors.image_stats", "thb.pictures", "thb.report"])
+                                    "thb.detectors.image_stats", "thb.fits.picture_measures", "thb.report"])
 def test_torch_is_not_loaded_by(module):
-    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+    script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

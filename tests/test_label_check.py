@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from stores import smoke, write_split_of_swaps, write_store
 
-from thb import cli, loop
-from thb.errors import DataError, ParamsError
-from thb.metrics import auc
-from thb.params import parse
-from thb.records import DRAWN_COLUMNS, ERROR, OK, drawn_columns, read_csv, read_json
-from thb.roster import labels_drawn, roster
-from thb.stages import score, train
+from thb.cli import main
+from thb.core.errors import DataError, ParamsError
+from thb.core.metrics import auc
+from thb.core.params import parse
+from thb.core.tables import DRAWN_COLUMNS, ERROR, OK, drawn_columns, read_csv, read_json
+from thb.fits import loop, score, train
+from thb.splits.clips_of_fit import labels_drawn, roster
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 DRAWS = 3
@@ -165,7 +165,7 @@ def test_params_refuse_an_unknown_detector_and_a_single_drawing(params, checks, 
 
 def test_on_the_command_line_it_takes_one_check_at_a_time_and_detectors_that_have_one(project):
     with pytest.raises(ParamsError, match="ask for one at a time"):
-        cli.score("container", "all", "", True, True)
-    for command in (cli.train, cli.score):
+        main.score("container", "all", "", True, True)
+    for command in (main.train, main.score):
         with pytest.raises(ParamsError, match="unknown detector under label_checks 'tall'; known: df_adapter"):
             command("tall", "all", shuffle_labels=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from clips_made import SAMPLES, needs_samples, write_list
 
-from thb.errors import DataError
-from thb.params import Params
-from thb.paths import Paths
-from thb.sources import layout, names
+from thb.core.errors import DataError
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.corpus import layout, names
 
 FOLDERS = {
     "hallo": "fake/Hallo",

@@ -8,12 +8,12 @@ import pytest
 import results_made
 import vouching
 
-from thb import leakage
-from thb.errors import DataError, ParamsError
-from thb.records import read_json, write_json
+from thb.core.errors import DataError, ParamsError
+from thb.core.tables import read_json, write_json
 from thb.report import leakage_table, tables
 from thb.report.leakage_table import ALLOWED, BROKEN, CLEAN, KEPT, LOOK, NOTHING, UNKNOWN, WHOLE
 from thb.report.results import open_results
+from thb.splits import leakage
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_every_entry_of_the_report_is_a_row(made):
 
 
 def test_the_rows_are_those_that_split_writes(repo):
-    written = (repo / "thb/stages/split.py").read_text(encoding="utf-8")
+    written = (repo / "thb/splits/split.py").read_text(encoding="utf-8")
     assert all(f'"{kind}"' in written for kind in leakage_table.WHOLE_KINDS)
     assert set(leakage_table.KINDS) == set(leakage_table.ONE) == set(leakage.KINDS)
 

@@ -16,9 +16,9 @@ from stores import random_clips, rng
 from torch import nn
 
 from thb import detectors
+from thb.core.errors import ParamsError
 from thb.detectors.base import Clips
-from thb.detectors.parts import lipfd_picture as picture
-from thb.errors import ParamsError
+from thb.detectors.lipfd import picture
 
 DETECTOR = "lipfd"       # whose settings the fixtures `published` and `small` give
 lipfd = detectors.load(DETECTOR)

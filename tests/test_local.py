@@ -8,13 +8,13 @@ import pytest
 import vouching
 from clips_made import with_profile, write_list, write_video
 
-from thb.blocks import Reals
-from thb.clip_store import read_clips
-from thb.errors import ParamsError
-from thb.paths import Paths
-from thb.records import ERROR, MISSING, OK
-from thb.sources import layout, local
-from thb.stages import prepare
+from thb.clips import prepare
+from thb.clips.clip_store import read_clips
+from thb.core.errors import ParamsError
+from thb.core.params_schema import Reals
+from thb.core.paths import Paths
+from thb.core.tables import ERROR, MISSING, OK
+from thb.corpus import layout, own_reals
 
 C23 = "original_sequences/youtube/c23/videos"
 
@@ -38,7 +38,7 @@ def kept(tmp_path_factory):
 
 def joined(project: Paths, params, **environment: object) -> Paths:
     write_list(project.raw, {"train": ["001"], "test": ["002"]}, {"train": ["aaaaaaaaaaa_1"], "val": ["bbbbbbbbbbb_1"]})
-    return replace(project, own=local.folders(params, {key: str(value) for key, value in environment.items()}))
+    return replace(project, own=own_reals.folders(params, {key: str(value) for key, value in environment.items()}))
 
 
 def statuses(paths: Paths, params, source: str) -> dict[str, str]:
@@ -74,14 +74,14 @@ def test_a_row_keeps_the_releases_path_and_prepare_opens_the_users_file(project,
 
 
 def test_a_rendered_corpus_ignores_them(params, kept):
-    assert local.folders(params, {"THB_FFPP": str(kept / "ff")}) == {}
+    assert own_reals.folders(params, {"THB_FFPP": str(kept / "ff")}) == {}
 
 
 def test_a_folder_that_is_none_is_named(hub, kept):
     with pytest.raises(ParamsError, match=r"THB_FFPP names '.*nowhere', which is no folder.*original_sequences"):
-        local.folders(hub, {"THB_FFPP": str(kept / "nowhere")})
+        own_reals.folders(hub, {"THB_FFPP": str(kept / "nowhere")})
     with pytest.raises(ParamsError, match=r"profiles\.mini\.reals\.celebvhq names"):
-        local.folders(with_profile(hub, reals=Reals(celebvhq=str(kept / "nowhere"))), {})
+        own_reals.folders(with_profile(hub, reals=Reals(celebvhq=str(kept / "nowhere"))), {})
 
 
 def test_a_link_that_leads_out_of_the_users_folder_is_one_bad_clip(project, hub, kept):
@@ -101,13 +101,13 @@ def test_the_folder_itself_may_be_a_link(project, hub, kept):
 
 def test_what_the_folder_holds_is_noted_where_dvc_sees_it(project, hub, kept):
     paths, folder = joined(project, hub, THB_CELEBVHQ=kept / "celeb"), "real/celebvhq"
-    local.note(paths, hub)
-    assert local.is_noted(paths, folder)
-    assert "aaaaaaaaaaa_1.mp4,0," in (project.raw / folder / local.NOTE).read_text()
+    own_reals.note(paths, hub)
+    assert own_reals.is_noted(paths, folder)
+    assert "aaaaaaaaaaa_1.mp4,0," in (project.raw / folder / own_reals.NOTE).read_text()
     assert (project.raw / hub.source("ffpp").folder).is_dir()       # nothing named: an empty folder, no note
     (kept / "celeb/bbbbbbbbbbb_1.mp4").write_bytes(b"new")
-    assert not local.is_noted(paths, folder)
-    local.note(paths, hub)
-    assert local.is_noted(paths, folder)
-    local.note(project, hub)                                        # the user names it no more
-    assert not (project.raw / folder / local.NOTE).exists()
+    assert not own_reals.is_noted(paths, folder)
+    own_reals.note(paths, hub)
+    assert own_reals.is_noted(paths, folder)
+    own_reals.note(project, hub)                                        # the user names it no more
+    assert not (project.raw / folder / own_reals.NOTE).exists()

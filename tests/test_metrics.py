@@ -8,8 +8,8 @@ from scipy.interpolate import interp1d
 from scipy.optimize import brentq
 from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
 
-from thb import metrics
-from thb.errors import DataError
+from thb.core import metrics
+from thb.core.errors import DataError
 
 ALPHAS = (0.001, 0.01, 0.1, 0.29, 0.5)
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import yaml
 
-from thb.errors import DataError, DiskError, ParamsError
-from thb.mini import clip, corpus, truth, video
-from thb.mini.names import driver_ids, ffpp_ids, portrait_ids, video_of
-from thb.mini.plan import SPLITS, plan
-from thb.mini.seeds import stream
-from thb.mini.voice import RATE, draw_timbre, speak
-from thb.paths import Paths
+from thb.core.errors import DataError, DiskError, ParamsError
+from thb.core.paths import Paths
+from thb.rendered import clip, corpus, encode, truth
+from thb.rendered.heads.voice import RATE, draw_timbre, speak
+from thb.rendered.names import driver_ids, ffpp_ids, portrait_ids, video_of
+from thb.rendered.plan import SPLITS, plan
+from thb.rendered.seeds import stream
 
 RENDER = {
     "size": 32,
@@ -336,5 +336,5 @@ def test_every_frame_size_encodes_to_the_same_bytes(side):
     clutter, made = [], set()
     for _ in range(8):
         clutter.append(rng.integers(0, 255, 200_000, dtype=np.uint8))
-        made.add(video.encode(frames, Fraction(25), 18.0, None, None))
+        made.add(encode.mp4(frames, Fraction(25), 18.0, None, None))
     assert len(made) == 1

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import yaml
 
-from thb.errors import ParamsError
-from thb.mini import generators
-from thb.mini.fingerprint import NO_TRACE, draw_camera, film, grid
-from thb.mini.generator import Faults, draw_faults
-from thb.mini.plan import plan
-from thb.mini.scene import compare, set_scene, shoot
-from thb.mini.seeds import stream
-from thb.mini.strengths import CALIBRATION_SEEDS, SEVERITY, TRACES
+from thb.core.errors import ParamsError
+from thb.rendered.fakes import generators
+from thb.rendered.fakes.fingerprint import NO_TRACE, draw_camera, film, grid
+from thb.rendered.fakes.generator import Faults, draw_faults
+from thb.rendered.fakes.strengths import CALIBRATION_SEEDS, SEVERITY, TRACES
+from thb.rendered.plan import plan
+from thb.rendered.scene import compare, set_scene, shoot
+from thb.rendered.seeds import stream
 
 SIDE = 48
 N_FRAMES = 9

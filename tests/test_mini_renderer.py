@@ -5,12 +5,12 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
-from thb.mini.hair_styles import STYLES
-from thb.mini.motion import Motion, draw_motion, lag, rest, still
-from thb.mini.palettes import BACKGROUNDS, CLOTHES
-from thb.mini.portraits import Portrait, draw_portrait
-from thb.mini.renderer import Look, render
-from thb.mini.truth import BACKGROUND, FACE, HAIR, MOUTH, NECK
+from thb.rendered.heads.hair_styles import STYLES
+from thb.rendered.heads.motion import Motion, draw_motion, lag, rest, still
+from thb.rendered.heads.palettes import BACKGROUNDS, CLOTHES
+from thb.rendered.heads.portraits import Portrait, draw_portrait
+from thb.rendered.heads.renderer import Look, render
+from thb.rendered.truth import BACKGROUND, FACE, HAIR, MOUTH, NECK
 
 SIZE = 80
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from thb import faces, nets
-from thb.errors import DataError, ParamsError
-from thb.params import Net
-from thb.paths import Paths
+from thb.clips import faces
+from thb.core import model_files
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import Net
+from thb.core.paths import Paths
 
 CONTENT = b"weights"
 
@@ -35,26 +36,26 @@ def own(folder: Path, content: bytes = CONTENT, name: str = "own.onnx") -> Path:
 
 
 def test_the_variable_comes_before_the_path(tmp_path, monkeypatch):
-    assert nets.weights("yunet", known(path=str(own(tmp_path)))) == tmp_path / "own.onnx"
+    assert model_files.weights("yunet", known(path=str(own(tmp_path)))) == tmp_path / "own.onnx"
     monkeypatch.setenv("THB_YUNET", str(own(tmp_path, name="other.onnx")))
-    assert nets.weights("yunet", known(path=str(tmp_path / "own.onnx"))) == tmp_path / "other.onnx"
+    assert model_files.weights("yunet", known(path=str(tmp_path / "own.onnx"))) == tmp_path / "other.onnx"
 
 
 def test_other_content_than_the_pinned_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"own.onnx has SHA-256 .*…, not .*nets.yunet.sha256 if you trust it"):
-        nets.weights("yunet", known(path=str(own(tmp_path, b"something else"))))
+        model_files.weights("yunet", known(path=str(own(tmp_path, b"something else"))))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"the weights of yunet: .*none.onnx is no file; get net.onnx of some/one"):
-        nets.weights("yunet", known(path=str(tmp_path / "none.onnx")))
+        model_files.weights("yunet", known(path=str(tmp_path / "none.onnx")))
 
 
 def test_without_the_hub_one_line_says_what_to_do(monkeypatch):
     """The real client library, told that there is no network: a refused connection it would try for long."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(DataError) as caught:
-        nets.weights("yunet", known())
+        model_files.weights("yunet", known())
     assert "cannot be had from some/one on the Hub" in str(caught.value)
     assert "name it in nets.yunet.path or THB_YUNET" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -77,13 +78,13 @@ def test_what_the_hub_gave_is_checked_too(tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", give)
     with pytest.raises(DataError, match="net.onnx has SHA-256"):
-        nets.weights("yunet", known())
+        model_files.weights("yunet", known())
     assert asked == [("some/one", "net.onnx", "0" * 40)]
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(ParamsError, match="unknown network under nets 'sface'; known: yunet"):
-        nets.weights("sface", known())
+        model_files.weights("sface", known())
 
 
 def test_params_yaml_names_the_network_of_every_finder_that_needs_one(params):

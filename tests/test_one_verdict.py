@@ -13,11 +13,12 @@ import numpy as np
 import pages_made
 import pytest
 
-from thb.comparisons import ABOVE, OPEN
-from thb.params import load
-from thb.paths import Paths
-from thb.records import SCORE_COLUMNS, read_csv, write_csv
-from thb.report import hard_table, home, protocol_means, sentences, shifts, verdicts
+from thb.book import home, sentences
+from thb.cells.comparisons import ABOVE, OPEN
+from thb.core.params import load
+from thb.core.paths import Paths
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
+from thb.report import hard_table, protocol_means, shifts, verdicts
 from thb.report.results import Results
 
 MARK = re.compile(r'<span class="thb-told" data-told="([^"]*)">(.*?)</span>', re.S)

@@ -15,14 +15,17 @@ import safetensors.numpy
 import stores
 import vouching
 
-from thb import clip_store, code, origin, score_files, weights
-from thb.errors import DataError
-from thb.params import Explained
-from thb.paths import Paths
+from thb.cams import explain
+from thb.clips import clip_store, contact, prepare
+from thb.core import code, origin
+from thb.core.errors import DataError
+from thb.core.params import Explained
+from thb.core.paths import Paths
+from thb.fits import score, score_files, train, weights
+from thb.fits.score_files import ScoreFile
 from thb.report import vouched
-from thb.roster import roster
-from thb.score_files import ScoreFile
-from thb.stages import contact, explain, prepare, score, split, train
+from thb.splits import split
+from thb.splits.clips_of_fit import roster
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 
@@ -74,8 +77,8 @@ READERS = {
 
 def with_code(monkeypatch) -> None:
     """As if a line of one file that all stages rest on had been changed."""
-    meaning = code._meaning
-    monkeypatch.setattr(code, "_meaning", lambda path: meaning(path) + "x" * (path.name == "records.py"))
+    meaning, changed = code._meaning, code.HOME / "core" / "tables.py"
+    monkeypatch.setattr(code, "_meaning", lambda path: meaning(path) + "x" * (path == changed))
     code.digest.cache_clear()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from thb import own_videos
+from thb.detect import own_videos
 
 END = "--tall-all.png"
 

@@ -8,9 +8,11 @@ import pytest
 import yaml
 from dvc.utils.serialize import parse_yaml
 
-from thb import context, plain_yaml, published
-from thb import params as P
-from thb.errors import ParamsError
+from thb.cells import printed
+from thb.cli import context
+from thb.core import params as P
+from thb.core import plain_yaml
+from thb.core.errors import ParamsError
 
 SAMPLE = 150    # of the mutations
 
@@ -303,13 +305,13 @@ def test_nothing_is_put_in_place_that_does_not_read_as_the_profile(repo, tmp_pat
 def test_a_name_that_the_paper_does_not_print_is_refused(repo, raw, path, value, lists):
     put(raw, path, value)
     with pytest.raises(ParamsError) as error:
-        published.check_printed(repo / "paper" / "published", P.parse(raw))
+        printed.check_printed(repo / "paper" / "published", P.parse(raw))
     assert f"printed {value!r}; known: " in str(error.value)
     assert lists in str(error.value)
 
 
 def test_every_shipped_name_is_printed(repo, params):
-    published.check_printed(repo / "paper" / "published", params)
+    printed.check_printed(repo / "paper" / "published", params)
 
 
 def test_a_command_refuses_what_is_not_printed_and_a_detector_that_is_not_there(project):

@@ -12,10 +12,10 @@ import pytest
 import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from thb import origin
-from thb.errors import DataError, ParamsError
-from thb.params import load
-from thb.records import CURATION_COLUMNS, write_csv
+from thb.core import origin
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import load
+from thb.core.tables import CURATION_COLUMNS, write_csv
 from thb.report import contact_sheet, pipeline, pipeline_boxes, style
 from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
 from thb.report.results import open_results

@@ -29,17 +29,17 @@ from clips_made import (
     write_wav,
 )
 
-from thb import audio, code, faces
-from thb.clip_store import open_clips, read_clips
-from thb.errors import CoverageError, DataError, DiskError, ParamsError
-from thb.params import Params
-from thb.paths import Paths
-from thb.pool import in_order
-from thb.records import CLIP_COLUMNS, read_json
-from thb.sampling import kept_frames
-from thb.sources import layout
-from thb.stages import prepare
-from thb.store import GrowingArray, resuming
+from thb.clips import audio, faces, prepare
+from thb.clips.clip_store import open_clips, read_clips
+from thb.clips.sampling import kept_frames
+from thb.core import code
+from thb.core.errors import CoverageError, DataError, DiskError, ParamsError
+from thb.core.folders import GrowingArray, resuming
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.processes import in_order
+from thb.core.tables import CLIP_COLUMNS, read_json
+from thb.corpus import layout
 
 GENERATOR = "fake/Hallo"
 STEMS = [f"0000{i}--aaaaaaaaaa{i}_1--Hallo" for i in range(6)]
@@ -54,7 +54,7 @@ import vouching
 from clips_made import STORE, with_profile
 from thb.params import load
 from thb.paths import Paths
-from thb.stages import prepare
+from thb.clips import prepare
 paths = Paths(Path(sys.argv[3]))
 prepare.write_json = lambda *_: os.kill(os.getpid(), 9)
 prepare.run(paths, with_profile(load(paths.params), store=STORE, workers=1), "hallo")

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from clips_made import RATE, SOUND, STORE, drawing, number_of, write_video
 
-from thb import clip, faces, video
-from thb.sampling import kept_frames
+from thb.clips import clip, faces, video
+from thb.clips.sampling import kept_frames
 
 three_by_two = partial(kept_frames, windows=3, run=2)
 BEEP = 0.4      # seconds of silence before the tone of `sounding`

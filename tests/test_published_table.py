@@ -8,8 +8,8 @@ import matplotlib.colors as mcolors
 import pandas as pd
 import pytest
 
-from thb.errors import ParamsError
-from thb.params import load
+from thb.core.errors import ParamsError
+from thb.core.params import load
 from thb.report import published_dots, published_notes, published_table, style
 from thb.report.results import open_results
 

@@ -10,9 +10,9 @@ import pytest
 from results_made import edit_cells
 from sklearn.metrics import roc_auc_score
 
-from thb.errors import DataError, ParamsError
-from thb.params import load
-from thb.records import SCORE_COLUMNS, read_csv, write_csv
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import load
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import classes, hard_cells, hard_table, means, swap_table
 from thb.report.hard_cells import UNTOLD
 from thb.report.results import MEAN, open_results

@@ -8,10 +8,10 @@ import os
 import pandas as pd
 import pytest
 
-from thb import protocols
-from thb.errors import DataError, DiskError
-from thb.paths import Paths, find_root
-from thb.records import read_csv, read_json, write_atomic, write_csv, write_json
+from thb.core.errors import DataError, DiskError
+from thb.core.paths import Paths, find_root
+from thb.core.tables import read_csv, read_json, write_atomic, write_csv, write_json
+from thb.splits import protocols
 
 COLUMNS = ["clip", "portrait", "score"]
 

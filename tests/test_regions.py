@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thb.errors import DataError
-from thb.mini import truth
-from thb.paths import Paths
-from thb.records import BOX_COLUMNS, LANDMARK_COLUMNS, REGIONS
-from thb.regions import GRID, LAYERS, Atlas, estimated, overlaps
+from thb.cams.regions import GRID, LAYERS, Atlas, estimated, overlaps
+from thb.core.errors import DataError
+from thb.core.paths import Paths
+from thb.core.tables import BOX_COLUMNS, LANDMARK_COLUMNS, REGIONS
+from thb.rendered import truth
 
 FRAMES, SIDE = 9, 32
 POINTS = (0.42, 0.4, 0.58, 0.4, 0.5, 0.5, 0.45, 0.6, 0.55, 0.6)

@@ -15,16 +15,15 @@ import results_made
 import vouching
 from results_made import edit_cells
 
-from thb.errors import DataError, ParamsError
-from thb.params import load, switch_profile
-from thb.records import CURATION_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.book import provenance, sentences
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import load, switch_profile
+from thb.core.tables import CURATION_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report import (
     ablation_table,
     classes,
     contact_sheet,
     findings,
-    provenance,
-    sentences,
     settings_table,
     shifts,
     sound_check,

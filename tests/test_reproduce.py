@@ -16,10 +16,10 @@ import pytest
 import yaml
 
 import thb
-from thb.errors import DataError
-from thb.leash import Leashes
-from thb.paths import Paths
-from thb.reproduce import repro, run, stage_graph, walk
+from thb.cli.leash import Leashes
+from thb.cli.reproduce import repro, run, stage_graph, walk
+from thb.core.errors import DataError
+from thb.core.paths import Paths
 
 POOL = "variant_clips@x"
 NEEDS = {"fetch": set(), "a": {"fetch"}, "b": {"fetch"}, "c": {"a", "b"}, POOL: {"a"}, "end": {"c", POOL},
@@ -139,7 +139,7 @@ def stages(clone: Path, **commands: str) -> None:
 
 def reproducing(clone: Path) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "THB_ROOT"}
-    return subprocess.Popen([sys.executable, "-m", "thb.cli", "reproduce", "--jobs", "2"], cwd=clone, text=True,
+    return subprocess.Popen([sys.executable, "-m", "thb", "reproduce", "--jobs", "2"], cwd=clone, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
                             env={**environment, "PYTHONPATH": str(Path(thb.__file__).parents[1])})
 
@@ -228,7 +228,7 @@ def test_a_stage_that_fails_is_named_with_its_last_words(small_clone, name, word
 ])
 def test_what_dvc_cannot_read_is_one_line(small_clone, params, file, text, said, monkeypatch):
     stages(small_clone, quick=f"{PYTHON} quick.py")
-    monkeypatch.setattr("thb.reproduce.clean", lambda leashes: False)
+    monkeypatch.setattr("thb.cli.reproduce.clean", lambda leashes: False)
     (small_clone / file).unlink() if text is None else (small_clone / file).write_text(text)
     with pytest.raises(DataError, match=said) as told:
         run(Paths(small_clone), params, 1)

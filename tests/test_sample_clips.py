@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from clips_made import SAMPLES, needs_samples, with_profile, write_list, write_video
 
-from thb import leakage
-from thb.params import Params
-from thb.paths import Paths
-from thb.records import read_csv
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import read_csv
+from thb.splits import leakage
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import sample_clips

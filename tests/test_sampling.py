@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from thb.sampling import kept_frames
+from thb.clips.sampling import kept_frames
 
 LENGTHS = [*range(1, 80), 97, 100, 251, 255, 1000, 7201]
 SHAPES = list(product((1, 2, 3, 4, 5, 8, 10), (1, 2, 4, 5, 7)))

@@ -13,10 +13,10 @@ import vouching
 from stores import smoke, vouch_for_splits, write_store
 
 from thb import detectors
-from thb.errors import DataError, ParamsError
-from thb.records import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
-from thb.roster import roster
-from thb.stages import score, train
+from thb.core.errors import DataError, ParamsError
+from thb.core.tables import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
+from thb.fits import score, train
+from thb.splits.clips_of_fit import roster
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 
@@ -155,7 +155,7 @@ def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):
 def test_container_needs_no_torch(tmp_path, params):
     """Trained and scored in a process of its own that never imports it."""
     code = ("import sys; from pathlib import Path; from thb import params, paths;"
-            "from thb.stages import score, train; p = params.load(Path(sys.argv[2]));"
+            "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
             "root = paths.Paths(Path(sys.argv[1]));"
             "train.run(root, p, 'container', 'all'); score.run(root, p, 'container', 'all');"
             "sys.exit('torch' in sys.modules)")

@@ -13,17 +13,17 @@ import vouching
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from thb import metrics
-from thb.errors import ParamsError
-from thb.params import load
-from thb.paths import Paths
-from thb.records import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.cells import evaluate
+from thb.core import metrics
+from thb.core.errors import ParamsError
+from thb.core.params import load
+from thb.core.paths import Paths
+from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report import choices, effects, sensitivity, tables
 from thb.report.bench import Bench
 from thb.report.choices import Choice
 from thb.report.effects import BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL
 from thb.report.results import MEAN, open_results
-from thb.stages import evaluate
 
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
 

@@ -10,11 +10,10 @@ import pytest
 import vouching
 from clips_made import with_profile
 
-from thb import leakage, splits
-from thb.errors import DataError, ProtocolError
-from thb.params import Params
-from thb.paths import Paths
-from thb.records import (
+from thb.core.errors import DataError, ProtocolError
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import (
     CLIP_COLUMNS,
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
@@ -24,7 +23,7 @@ from thb.records import (
     read_json,
     write_csv,
 )
-from thb.stages import split
+from thb.splits import assignment, leakage, split
 
 COUNTS = {"train": 3, "val": 2, "test": 2}
 NUMBERS = [
@@ -135,7 +134,7 @@ def test_every_fit_is_written_with_every_clip(project, params):
         rows = read_split(project, fit)
         assert len(rows) == clips
         assert rows["clip"].is_unique
-        assert set(rows["use"]) <= set(splits.USES)
+        assert set(rows["use"]) <= set(assignment.USES)
 
 
 def test_all_trains_on_every_generator(project, params):
@@ -171,7 +170,7 @@ def test_ffpp_trains_on_swaps_and_tests_on_everything_else(project, params):
 
 def test_no_tested_clip_is_ever_seen(project, params):
     """By the protocols' own words, on the files as written."""
-    from thb import protocols
+    from thb.splits import protocols
 
     write_corpus(project, params)
     split.run(project, params)
@@ -417,9 +416,9 @@ def test_uses_never_let_a_seen_clip_test(params, seed):
         }
     )
     for fit in params.fits:
-        use = splits.uses(clips, fit)
-        assert set(use) <= set(splits.USES)
-        seen = clips[use.isin(splits.SEEN)]
+        use = assignment.uses(clips, fit)
+        assert set(use) <= set(assignment.USES)
+        seen = clips[use.isin(assignment.SEEN)]
         assert (seen["split"] == use[seen.index]).all()
         assert not seen["source"].isin([fit.removeprefix("no-")] if fit.startswith("no-") else []).any()
         assert "unseen" not in set(seen["role"])

@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from stores import random_clips, rng
 
 from thb import detectors
+from thb.core.errors import DataError, ParamsError
 from thb.detectors import base
 from thb.detectors.parts import images as image_parts
 from thb.detectors.parts import weights as weight_parts
-from thb.errors import DataError, ParamsError
-from thb.stages import import_weights
+from thb.fits import import_weights
 
 DETECTOR = "tall"       # whose settings the fixtures `published` and `small` give
 tall = detectors.load(DETECTOR)

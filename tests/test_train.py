@@ -17,15 +17,16 @@ import torch
 import vouching
 from stores import smoke, vouch, write_split_of_swaps, write_store
 
-from thb import code, detectors, loop
-from thb.clip_store import open_clips
+from thb import detectors
+from thb.clips.clip_store import open_clips
+from thb.core import code
+from thb.core.errors import DataError, ParamsError
+from thb.core.tables import read_json
 from thb.detectors import base
 from thb.detectors.base import Network
-from thb.errors import DataError, ParamsError
-from thb.feed import Feed
-from thb.records import read_json
-from thb.roster import roster, usable
-from thb.stages import train
+from thb.fits import loop, train
+from thb.fits.feed import Feed
+from thb.splits.clips_of_fit import roster, usable
 
 TINY = {"epochs": 3, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 LONGER = {**TINY, "repeats": 10}
@@ -89,7 +90,7 @@ def test_a_fit_is_kept_until_something_that_it_rests_on_changes(store, tiny, det
 def test_a_fits_key_knows_all_code_that_it_rests_on(store, tiny, detector, monkeypatch):
     meaning, job = code._meaning, train._job(store, tiny, detector, "all")
     before = train._key(job)
-    for file in code.files_of("stages.train", f"detectors.{detector}"):
+    for file in code.files_of("fits.train", f"detectors.{detector}"):
         monkeypatch.setattr(code, "_meaning", lambda path, file=file: "other" if path == file else meaning(path))
         code.digest.cache_clear()
         changed = replace(job)
@@ -164,7 +165,7 @@ def _count_epochs(patch) -> list[int]:
 def test_a_killed_fit_ends_in_the_same_weights(store, params):
     """kill -9 after the first whole epoch of another process."""
     code = ("import sys; from pathlib import Path; from thb import params, paths;"
-            "from thb.stages import train; sys.path.insert(0, sys.argv[2]);"
+            "from thb.fits import train; sys.path.insert(0, sys.argv[2]);"
             "from stores import smoke; from test_train import LONGER;"
             "tiny = smoke(params.load(Path(sys.argv[3])), tall=LONGER);"
             "train.run(paths.Paths(Path(sys.argv[1])), tiny, 'tall', 'all')")

@@ -10,10 +10,10 @@ import results_made
 import vouching
 from scipy.stats import binomtest
 
-from thb import metrics
-from thb.errors import DataError, ParamsError
-from thb.params import load
-from thb.records import SCORE_COLUMNS, read_csv, write_csv
+from thb.core import metrics
+from thb.core.errors import DataError, ParamsError
+from thb.core.params import load
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import transition_counts, transitions
 from thb.report.results import MEAN, open_results
 

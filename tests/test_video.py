@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from clips_made import SAMPLES, needs_samples, number_of, tone, write_video, write_wav
 
-from thb import video
-from thb.errors import DataError
-from thb.sampling import kept_frames
+from thb.clips import video
+from thb.clips.sampling import kept_frames
+from thb.core.errors import DataError
 
 three_by_two = partial(kept_frames, windows=3, run=2)
 

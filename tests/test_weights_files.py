@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from stores import smoke
 
 from thb import detectors
-from thb.errors import DataError
+from thb.core.errors import DataError
 
 ODD = {
     "none": (None, "holds weights of None, not of"),

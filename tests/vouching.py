@@ -10,11 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from thb import clip_store, detectors, origin, splits, weights
-from thb.params import Params, load
-from thb.paths import RECORD, Paths
-from thb.records import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
-from thb.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND, ScoreFile
+from thb import detectors
+from thb.clips import clip_store
+from thb.core import origin
+from thb.core.params import Params, load
+from thb.core.paths import RECORD, Paths
+from thb.core.tables import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
+from thb.fits import weights
+from thb.fits.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND, ScoreFile
+from thb.splits import assignment
 
 
 def with_seed(params: Params, seed: int) -> Params:
@@ -85,7 +89,7 @@ def _learnt_from(paths: Paths, params: Params, fit: str) -> dict[str, Any]:
     if not paths.split(fit).is_file():
         return {"split_sha256": None, "stores": {}}
     split = read_csv(paths.split(fit), SPLIT_COLUMNS)
-    sources = split["source"][split["use"].isin(splits.SEEN)].unique()
+    sources = split["source"][split["use"].isin(assignment.SEEN)].unique()
     return {"split_sha256": origin.sha256(paths.split(fit)),
             "stores": {source: clip_store.digest(paths, params, source) for source in sources}}
 

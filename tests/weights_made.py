@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
-from thb import detectors, origin, weights
-from thb.params import Params
-from thb.paths import Paths
-from thb.records import write_json
+from thb import detectors
+from thb.core import origin
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import write_json
+from thb.fits import weights
 
 # Fifty reals up to .4, ten fakes from .5 on: at a rate of 1 % no real may be called fake, and the threshold is .5.
 VALIDATION = {"corpus": "mini", "real": [i / 125 for i in range(50)], "fake": [0.5] * 10}

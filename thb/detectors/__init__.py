@@ -1,7 +1,7 @@
-"""The detectors: one file each, found by listing this folder. Importing this module imports no torch.
+"""The detectors: a file or a folder each, found by listing this one. Importing this module imports no torch.
 
 A detector's file holds `Config` (a frozen dataclass whose fields are the keys of its `defaults` in
-params.yaml) and `Detector`, which `reads` "frames" (a network, trained by thb.loop), "facts" (of the container) or
+params.yaml) and `Detector`, which `reads` "frames" (a network, trained by thb.fits.loop), "facts" (of the container) or
 "pictures" (a few measures of its own of each clip's); what is no network is fitted at once.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from functools import cache
@@ -19,16 +20,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from thb.errors import DataError, ParamsError, unknown
-from thb.ranges import shown
+from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.ranges import shown
 
 _METADATA = "thb"   # one key, because safetensors writes several in no fixed order
 _AGAIN = "train or import it again"
 
 
 def names() -> list[str]:
-    """Every detector, by its file's name."""
-    return sorted(p.stem for p in Path(__file__).parent.glob("[a-z]*.py") if p.stem != "base")
+    """Every detector, by the name of its file or folder."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in ("base", "parts"))
 
 
 def load(name: str) -> ModuleType:

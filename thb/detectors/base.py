@@ -20,9 +20,9 @@ from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
 
+from thb.core.errors import DataError, ParamsError
+from thb.core.ranges import REPOSITORY, Amount, Count, Part, Positive, Strength, Whole, shown
 from thb.detectors.parts.images import native_fits
-from thb.errors import DataError, ParamsError
-from thb.ranges import REPOSITORY, Amount, Count, Part, Positive, Strength, Whole, shown
 
 ORIGIN = rf"none|[^\x00]+\.safetensors|hub:{REPOSITORY}(@[A-Za-z0-9][A-Za-z0-9._-]*)?"     # of `init_weights`
 

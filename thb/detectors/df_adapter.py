@@ -25,12 +25,12 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor, nn
 
+from thb.core.errors import ParamsError
+from thb.core.ranges import Count, Factor, Flag, Share, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square, square_around
+from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
-from thb.errors import ParamsError
-from thb.ranges import Count, Factor, Flag, Share, Side, Whole, Width
-from thb.torch_compat import backbone
 
 timm_vit = backbone("timm.models.vision_transformer")
 

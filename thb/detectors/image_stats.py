@@ -18,8 +18,8 @@ import pandas as pd
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from thb.core.ranges import Count
 from thb.detectors.parts.logistic import Logistic, fitted, probability
-from thb.ranges import Count
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BLOCK = 8           # pixels between the block edges of JPEG and of most video codecs

@@ -21,6 +21,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Generator, Tensor, nn
 
+from thb.core.errors import ParamsError
+from thb.core.ranges import Count, Factor, Part, Share, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts.images import (
     IMAGENET_MEAN,
@@ -32,10 +34,8 @@ from thb.detectors.parts.images import (
     pixel_square,
     square_around,
 )
+from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
-from thb.errors import ParamsError
-from thb.ranges import Count, Factor, Part, Share, Side, Whole, Width
-from thb.torch_compat import backbone
 
 SwinTransformer = backbone("timm.models.swin_transformer").SwinTransformer
 

@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.absence import NO_VARIANTS
-from thb.errors import DataError
-from thb.metrics import AUC
-from thb.paths import Paths
+from thb.core.errors import DataError
+from thb.core.metrics import AUC
+from thb.core.paths import Paths
+from thb.fits.absent import NO_VARIANTS
 from thb.report import classes, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MAIN, MEAN, MEASURED, Results, open_results

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thb.records import REGIONS
+from thb.core.tables import REGIONS
 from thb.report import cams, style
 from thb.report.results import MEAN, Results
 

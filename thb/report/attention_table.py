@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from thb import comparisons
-from thb.errors import ParamsError, unknown
-from thb.records import REGIONS
+from thb.cells import comparisons
+from thb.core.errors import ParamsError, unknown
+from thb.core.tables import REGIONS
 from thb.report import attention_dots, cams, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results

@@ -10,15 +10,16 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from thb import metrics, protocols
-from thb.blocks import Split
-from thb.measure import FAKE_SEED, REAL_SEED, resolvable
-from thb.metrics import AUC
-from thb.protocols import Trial
-from thb.records import OK
+from thb.cells.trials import FAKE_SEED, REAL_SEED, resolvable
+from thb.core import metrics
+from thb.core.metrics import AUC
+from thb.core.params_schema import Split
+from thb.core.tables import OK
 from thb.report import vouched
 from thb.report.choices import FAKES, HIGHEST, LOWEST, Choice
 from thb.report.results import Results
+from thb.splits import protocols
+from thb.splits.protocols import Trial
 
 STEP, LINEAR = "step", "linear"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from thb.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, unknown
 from thb.report import cam_drawing, cams
 from thb.report.cams import Panels
 from thb.report.results import Results

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from thb import metrics, protocols
-from thb.errors import DataError, ParamsError, unknown
-from thb.records import CAM_COLUMNS, PANEL_COLUMNS, REGIONS, SANITY_COLUMNS, read_csv, read_json
+from thb.core import metrics
+from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, REGIONS, SANITY_COLUMNS, read_csv, read_json
 from thb.report import vouched
 from thb.report.results import Results
+from thb.splits import protocols
 
 MASS, AREA = ([f"{kind}_{region}" for region in REGIONS] for kind in ("mass", "area"))
 ONE_FIT = ("all", "no-generator")       # protocols with one fit a generator; others are not explained

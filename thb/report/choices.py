@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import get_args
 
-from thb.blocks import Split
-from thb.metrics import AUC
-from thb.params import Params
-from thb.records import POOLS
+from thb.core.metrics import AUC
+from thb.core.params import Params
+from thb.core.params_schema import Split
+from thb.core.tables import POOLS
 
 MEAN_FIT, LOWEST, HIGHEST = "mean", "lowest", "highest"
 GENERATORS, FAKES = "generators", "fakes"

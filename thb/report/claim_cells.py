@@ -9,8 +9,8 @@ from itertools import product
 
 import numpy as np
 
-from thb.comparisons import MEAN, step
-from thb.errors import ParamsError, unknown
+from thb.cells.comparisons import MEAN, step
+from thb.core.errors import ParamsError, unknown
 from thb.report import verdicts
 from thb.report.results import Results
 from thb.report.tables import UNRESOLVABLE, decimal

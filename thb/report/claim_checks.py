@@ -6,17 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
-from thb.errors import ParamsError, unknown
-from thb.report.claim_cells import (
-    SLACK,
-    Cells,
-    Difference,
-    Estimate,
-    exceeds,
-    most_of,
-    negate,
-    reaches,
-)
+from thb.core.errors import ParamsError, unknown
+from thb.report.claim_cells import SLACK, Cells, Difference, Estimate, exceeds, most_of, negate, reaches
 from thb.report.classes import LEVELS
 from thb.report.verdicts import Told, Truth, all_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from thb.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, unknown
 from thb.report.claim_checks import HALF, Said
 from thb.report.statistics_table import TOTAL
 

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from thb.comparisons import OPEN
-from thb.errors import DataError, ParamsError, unknown
+from thb.cells.comparisons import OPEN
+from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import claim_checks, claim_counts
 from thb.report.claim_cells import AXES, Cells, own_cells, printed_cells
 from thb.report.comparison import ELSEWHERE

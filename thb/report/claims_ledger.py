@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.comparisons import OPEN, SHIFTS
-from thb.errors import ParamsError, unknown
+from thb.cells.comparisons import OPEN, SHIFTS
+from thb.core.errors import ParamsError, unknown
 from thb.report import means, style, tables
 from thb.report.claims import MARKS, SECTIONS, Judged, Ruling, rulings
 from thb.report.exhibit import Exhibit

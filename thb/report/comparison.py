@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
-from thb.errors import ParamsError, unknown
-from thb.metrics import AUC
-from thb.published import CELLS, LATER, printed_cells
+from thb.cells.printed import CELLS, LATER, printed_cells
+from thb.core.errors import ParamsError, unknown
+from thb.core.metrics import AUC
 from thb.report import dots, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thb import origin
-from thb.errors import DataError
+from thb.core import origin
+from thb.core.errors import DataError
 from thb.report import style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results

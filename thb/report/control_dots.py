@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thb.metrics import AUC
+from thb.core.metrics import AUC
 from thb.report import dots, style
 from thb.report.label_checks import PROTOCOL, Check
 from thb.report.results import MEAN, Entrant, Results

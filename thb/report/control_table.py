@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from thb.errors import ParamsError
-from thb.metrics import AUC
+from thb.core.errors import ParamsError
+from thb.core.metrics import AUC
 from thb.report import classes, control_dots, label_checks, means, protocol_table, shifts, tables
 from thb.report.exhibit import Exhibit
 from thb.report.label_checks import IS_CHANCE, Check

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from thb.comparisons import OPEN, Compared, compare
-from thb.errors import ParamsError, unknown
-from thb.metrics import AUC
+from thb.cells.comparisons import OPEN, Compared, compare
+from thb.core.errors import ParamsError, unknown
+from thb.core.metrics import AUC
 from thb.report import choices, classes
 from thb.report.bench import Bench, Measured
 from thb.report.choices import Choice, Question

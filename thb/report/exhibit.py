@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thb.records import write_atomic, write_csv
+from thb.core.tables import write_atomic, write_csv
 from thb.report import style
 from thb.report.css import CSS
 

@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.errors import DataError
-from thb.metrics import AUC
+from thb.core.errors import DataError
+from thb.core.metrics import AUC
 from thb.report import ablation_table, dots, generator_means, means, shifts, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results

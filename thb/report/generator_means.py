@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.comparisons import OPEN
+from thb.cells.comparisons import OPEN
 from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results

@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from thb.comparisons import OPEN
-from thb.errors import DataError, ParamsError, unknown
+from thb.cells.comparisons import OPEN
+from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import classes, means, tables
 from thb.report.classes import LEVELS
 from thb.report.results import MEAN, MEASURED, Results

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from thb.errors import printable
+from thb.core.errors import printable
 from thb.report.style import FONT, GREY
 
 COLUMN, BESIDE, ABOVE = 0.95, 1.2, 0.7      # inches

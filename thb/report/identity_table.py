@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from thb import origin
-from thb.records import read_json
+from thb.core import origin
+from thb.core.tables import read_json
 from thb.report import tables
 from thb.report.results import Results
 

@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from thb import metrics, protocols
-from thb.records import OK, drawn_columns
+from thb.core import metrics
+from thb.core.tables import OK, drawn_columns
+from thb.fits.score_files import SHUFFLED_LABELS
 from thb.report import vouched
 from thb.report.results import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.style import CHANCE
 from thb.report.tables import decimal, text
-from thb.score_files import SHUFFLED_LABELS
+from thb.splits import protocols
 
 PROTOCOL = "P1"     # fits on drawn labels are tested as P1 tests a fit on true ones
 IS_CHANCE, IS_NOT = "chance", "not chance"

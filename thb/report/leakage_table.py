@@ -11,11 +11,11 @@ from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from thb import leakage
-from thb.errors import DataError, unknown
+from thb.core.errors import DataError, unknown
 from thb.report import identity_table, style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
+from thb.splits import leakage
 
 COLUMNS = ["scope", "kind", "promised", "count", "examples", "trust"]
 WHOLE = "corpus"

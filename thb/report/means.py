@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from thb import metrics, protocols
-from thb.errors import ParamsError, unknown
-from thb.measure import measure, resolvable
+from thb.cells.trials import measure, resolvable
+from thb.core import metrics
+from thb.core.errors import ParamsError, unknown
 from thb.report import vouched
 from thb.report.results import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.tables import text
 from thb.report.verdicts import pooled
+from thb.splits import protocols
 
 NUMBERS = ["value", "lo", "hi"]
 TOGETHER = ("The interval of a mean over {over} is that of the mean itself, all of it drawn from the same resampled "

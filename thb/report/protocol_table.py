@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from thb.comparisons import ABOVE, BELOW, OPEN
-from thb.errors import DataError
-from thb.metrics import AUC
+from thb.cells.comparisons import ABOVE, BELOW, OPEN
+from thb.core.errors import DataError
+from thb.core.metrics import AUC
 from thb.report import classes, dots, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Entrant, Results, open_results

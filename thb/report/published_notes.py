@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 import pandas as pd
 
-from thb.published import LATER, printed_cells
-from thb.records import read_csv
+from thb.cells.printed import LATER, printed_cells
+from thb.core.tables import read_csv
 from thb.report.published_dots import count
 from thb.report.results import Results
 from thb.report.statistics_table import PRINTED_COLUMNS, TOTAL

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thb.errors import ParamsError, unknown
-from thb.records import read_csv
+from thb.core.errors import ParamsError, unknown
+from thb.core.tables import read_csv
 from thb.report import published_dots, published_notes, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results

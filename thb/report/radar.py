@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thb.comparisons import ABOVE, BELOW, OPEN
+from thb.cells.comparisons import ABOVE, BELOW, OPEN
 from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, MEASURED, Results, open_results

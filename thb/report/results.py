@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thb.comparisons import MEAN, averaged
-from thb.errors import DataError, ParamsError, unknown
-from thb.params import Params, load
-from thb.paths import Paths, find_root
-from thb.published import printed_cells
-from thb.records import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.cells.comparisons import MEAN, averaged
+from thb.cells.printed import printed_cells
+from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.params import Params, load
+from thb.core.paths import Paths, find_root
+from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.report import vouched
 from thb.report.tables import text
 from thb.report.verdicts import Verdicts

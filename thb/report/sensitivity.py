@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from thb import metrics as measures
+from thb.core import metrics as measures
 from thb.report import choices, sensitivity_figure, tables
 from thb.report.effects import (
     BOUND,

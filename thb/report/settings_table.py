@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from thb.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, unknown
 from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results

@@ -9,14 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb import measure, metrics
-from thb.comparisons import ABOVE, compare, judge
-from thb.errors import ParamsError, unknown
-from thb.params import Params
+from thb.cells import trials
+from thb.cells.comparisons import ABOVE, compare, judge
+from thb.core import metrics
+from thb.core.errors import ParamsError, unknown
+from thb.core.params import Params
+from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results
-from thb.score_files import SHUFFLED_SOUND
 
 COLUMNS = ["generator", "driven_by", "own", "own_lo", "own_hi", "shuffled", "shuffled_lo", "shuffled_hi",
            "fall", "fall_lo", "fall_hi", "n_real", "n_fake"]
@@ -57,10 +58,10 @@ def falls(results: Results, detector: str) -> pd.DataFrame:
 
 def _measured(params: Params, own: pd.DataFrame, other: pd.DataFrame, generator: str) -> dict | None:
     """Replicates of both AUCs over the same draws; nothing where no clip of the generator was scored."""
-    reals, fakes = measure.tested(own, params.protocols[PROTOCOL], generator)
+    reals, fakes = trials.tested(own, params.protocols[PROTOCOL], generator)
     if fakes.empty:
         return None
-    rows, weights = pd.concat([reals, fakes]), measure.draws(params.metrics, reals, fakes)
+    rows, weights = pd.concat([reals, fakes]), trials.draws(params.metrics, reals, fakes)
     labels = rows["label"].to_numpy()
     values = [metrics.auc_of(metrics.count(labels, table.set_index("clip")["score"].loc[rows["clip"]], weights))
               for table in (own, other)]

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.errors import DataError
-from thb.records import CORPUS_COLUMNS, CURATION_COLUMNS, read_csv
+from thb.core.errors import DataError
+from thb.core.tables import CORPUS_COLUMNS, CURATION_COLUMNS, read_csv
 from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results

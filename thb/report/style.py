@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from thb.errors import ParamsError, unknown
-from thb.metrics import AUC
+from thb.core.errors import ParamsError, unknown
+from thb.core.metrics import AUC
 
 # Colours that colour-blind readers can tell apart. Okabe and Ito's without its yellow, which is too pale on
 # white; two of Paul Tol's, each without its grey, for a reader who wants other contrasts.

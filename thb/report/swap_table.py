@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from thb.comparisons import OPEN
-from thb.errors import DataError
+from thb.cells.comparisons import OPEN
+from thb.core.errors import DataError
 from thb.report import findings, means, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.findings import SWAPS

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from thb.errors import printable
+from thb.core.errors import printable
 from thb.report.classes import level
 
 NONE, UNRESOLVABLE = "—", "⊘"

@@ -11,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thb import metrics, protocols
-from thb.errors import DataError, ParamsError, unknown
-from thb.measure import draws, tested
+from thb.cells.trials import draws, tested
+from thb.core import metrics
+from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import dots, means, style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 from thb.report.shifts import SHIFTS, Mean
 from thb.report.tables import decimal, text
+from thb.splits import protocols
 
 COLUMNS = ["detector", "fpr", "allowed", "n_real", "resolvable", "value", "lo", "hi", "printed"]
 LOWEST = 1e-5               # where the paper's axis ends

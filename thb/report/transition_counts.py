@@ -10,12 +10,13 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from thb import metrics, protocols
-from thb.errors import DataError, ParamsError, unknown
-from thb.measure import tested
-from thb.records import read_csv
+from thb.cells.trials import tested
+from thb.core import metrics
+from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.tables import read_csv
 from thb.report import vouched
 from thb.report.results import MEAN, Entrant, Results
+from thb.splits import protocols
 
 BEFORE, AFTER, SURE, THRESHOLD = "P1", "P3", 0.9, 0.5
 PRINTED = ("P1", "P3", 0.9)     # what the paper's table compares, and how sure; its own threshold it does not say

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from thb import comparisons
-from thb.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
-from thb.errors import DataError
+from thb.cells import comparisons
+from thb.cells.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
+from thb.core.errors import DataError
 from thb.report.tables import NONE, decimal
 
 HOLDS, FAILS = "holds", "does not hold"     # of a finding or a claim; both words stand beside OPEN

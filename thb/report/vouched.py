@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from thb import origin, score_files
-from thb.errors import DataError
-from thb.params import Params
-from thb.paths import RECORD, Paths, variant_option
-from thb.records import POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json
-from thb.score_files import ScoreFile
+from thb.core import origin
+from thb.core.errors import DataError
+from thb.core.params import Params
+from thb.core.paths import RECORD, Paths, variant_option
+from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json
+from thb.fits import score_files
+from thb.fits.score_files import ScoreFile
 
 
 def cells(paths: Paths, params: Params, path: Path, columns: Sequence[str]) -> pd.DataFrame:

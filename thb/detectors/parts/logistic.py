@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from thb.ranges import Flag, Positive
+from thb.core.ranges import Flag, Positive
 
 
 @dataclass(frozen=True)

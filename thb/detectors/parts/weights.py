@@ -9,7 +9,7 @@ from pathlib import Path
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from thb.errors import DataError
+from thb.core.errors import DataError
 
 Adapt = Callable[[Tensor, Tensor], Tensor]      # (given, wanted) -> the given one in the wanted one's shape
 

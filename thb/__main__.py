@@ -1,0 +1,5 @@
+"""`python -m thb` is `thb`."""
+
+from thb.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Running notebooks, and building the book from them."""

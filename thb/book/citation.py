@@ -1,0 +1,62 @@
+"""How to cite the paper and this package, read from paper/references.bib and CITATION.cff."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from thb.core.errors import DataError
+from thb.core.paths import Paths
+from thb.report.tables import text
+
+PAPER = "xiong2025"  # the key of TalkingHeadBench in references.bib
+
+
+def paper(paths: Paths) -> str:
+    """The BibTeX entry of the paper, as references.bib has it."""
+    found = re.search(rf"^@\w+\{{{PAPER},.*?^\}}", paths.references.read_text(encoding="utf-8"), re.S | re.M)
+    if found is None:
+        raise DataError(f"{paths.relative(paths.references)} has no entry {PAPER}")
+    return found.group(0)
+
+
+def package(paths: Paths) -> str:
+    """The BibTeX entry of this package, from what CITATION.cff says."""
+    facts = _facts(paths)
+    fields = {
+        "author": f"{{{facts['authors'][0]['name']}}}",
+        "title": f"{{{facts['title']}}}",
+        "version": facts["version"],
+        "note": f"{facts['license']} licence; reproduces {facts['preferred-citation']['url']}",
+    }
+    lines = [f"  {key:<7} = {{{value}}}," for key, value in fields.items()]
+    return "\n".join(["@software{thb,", *lines, "}"])
+
+
+def line(paths: Paths, page: str) -> str:
+    """HTML for the foot of every page; `page` is the link to the page that tells more."""
+    facts = _facts(paths)
+    origin = facts["preferred-citation"]
+    first = origin["authors"][0]["family-names"]
+    return (
+        f'<p class="thb-cite">Cite as: {text(first)} et al., <cite>{text(origin["title"])}</cite>, '
+        f"{_link(origin['url'])} ({text(origin['year'])}); "
+        f'recomputed with thb {text(facts["version"])} (<a href="{text(page)}">BibTeX</a>).</p>'
+    )
+
+
+def _link(url: str) -> str:
+    """A link to a page of the web, and to nothing else."""
+    shown = text(_short(url))
+    return f'<a href="{text(url)}">{shown}</a>' if re.match("https?://", url) else shown
+
+
+def _short(url: str) -> str:
+    """arXiv:number for an address of arXiv, else the address."""
+    return re.sub(r"^https?://arxiv\.org/abs/", "arXiv:", url)
+
+
+def _facts(paths: Paths) -> dict[str, Any]:
+    return yaml.safe_load(paths.citation.read_text(encoding="utf-8"))

@@ -1,0 +1,153 @@
+"""exhibit: run one notebook with its parameters; its tables, figures and rows go to book/_executed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import papermill
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import write_atomic
+from thb.book import provenance
+from thb.report.tables import text
+
+FILES = ("csv", "svg", "pdf", "png")
+TIMEOUT = 600  # seconds a cell may take
+START, TRIES = 60, 3  # seconds a kernel has to answer, and kernels that are tried
+ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
+MUTE = "Kernel didn't respond"
+QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
+
+
+class OwnKernelManager(AsyncKernelManager):
+    """Starts the interpreter we run in, whatever kernels the user has installed under the same name."""
+
+    transport = "ipc"  # sockets in a folder: no port that others on the machine could reach
+
+    def _ip_default(self) -> str:
+        """A folder of this kernel's own: by default kernels that start together in one place may take one socket."""
+        fits = len(os.fsencode(tempfile.gettempdir())) <= ROOM
+        return str(Path(tempfile.mkdtemp(prefix="thb-", dir=None if fits else "/tmp")) / "kernel")
+
+    def cleanup_ipc_files(self) -> None:
+        shutil.rmtree(Path(self.ip).parent, ignore_errors=True)
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[], parent=self)
+
+
+def run(paths: Paths, params: Params, name: str) -> None:
+    """Write <name>.ipynb, .csv, .svg, .pdf and .png; the notebook last, so that it vouches for the rest."""
+    entry = provenance.entry(params, name)
+    source, given = _notebook(paths, name, entry["notebook"]), provenance.arguments(params, name)
+    _check(source, name, given)
+    paths.executed.mkdir(parents=True, exist_ok=True)
+    executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
+    if missing := [kind for kind in FILES if not (paths.executed / f"{name}.{kind}").is_file()]:
+        raise DataError(
+            f"exhibit {name}: {source.name} wrote no {name}.{missing[0]}; it must call exhibit.save(save)"
+        )
+    page = settle(executed, name, provenance.record(paths))
+    write_atomic(paths.executed / f"{name}.ipynb", lambda part: part.write_text(page, encoding="utf-8"))
+    print(f"{name} -> {paths.relative(paths.executed / name)}.ipynb")
+
+
+def _notebook(paths: Paths, name: str, kind: str) -> Path:
+    """One of the clone's own notebooks."""
+    known = {path.stem: path for path in sorted(paths.notebooks.glob("*.ipynb"))}
+    if kind not in known:
+        raise ParamsError(unknown(f"notebook in exhibits.{name}", kind, known))
+    return known[kind]
+
+
+def _check(source: Path, name: str, given: dict) -> None:
+    """The notebook knows every parameter it is given."""
+    accepted = set(papermill.inspect_notebook(str(source))) - {"save"}
+    for key in given:
+        if key not in accepted:
+            raise ParamsError(unknown(f"key in exhibits.{name}", key, ["notebook", *sorted(accepted)]))
+
+
+def execute(paths: Paths, source: Path, parameters: dict, name: str) -> NotebookNode:
+    """The notebook, run from the root of the clone by a kernel of its own; a mute kernel is replaced."""
+    for _ in range(TRIES):
+        try:
+            return _run_once(paths, source, parameters)
+        except PapermillExecutionError as error:
+            raise DataError(f"exhibit {name}: {error.ename}: {' '.join(str(error.evalue).split())}") from None
+        except RuntimeError as error:
+            if MUTE not in str(error):
+                raise
+    raise DataError(f"exhibit {name}: {TRIES} kernels in turn did not answer within {START} s each")
+
+
+def _run_once(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
+    with _root_named(paths.root), tempfile.TemporaryDirectory() as scratch:
+        return papermill.execute_notebook(
+            str(source),
+            str(Path(scratch) / source.name),
+            parameters=parameters,
+            kernel_name="python3",
+            cwd=str(paths.root),
+            progress_bar=False,
+            start_timeout=START,
+            execution_timeout=TIMEOUT,
+            kernel_manager_class=OwnKernelManager,
+            extra_arguments=QUIET,
+        )
+
+
+@contextmanager
+def _root_named(root: Path) -> Iterator[None]:
+    """The kernel inherits our environment: tell it which clone is meant."""
+    before = os.environ.get("THB_ROOT")
+    os.environ["THB_ROOT"] = str(root)
+    try:
+        yield
+    finally:
+        os.environ.pop("THB_ROOT")
+        if before is not None:
+            os.environ["THB_ROOT"] = before
+
+
+def settle(notebook: NotebookNode, name: str, record: dict) -> str:
+    """The notebook as text without clocks and random ids, titled, with alt texts and its provenance."""
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    facts = {
+        key: value for output in shown for key, value in output.get("metadata", {}).get("thb", {}).items()
+    }
+    notebook.metadata = {
+        "kernelspec": notebook.metadata["kernelspec"],
+        "language_info": {"name": "python"},
+        "thb": record,
+    }
+    for index, cell in enumerate(notebook.cells):
+        _settle_cell(cell, index)
+    heading = text(". ".join(filter(None, (provenance.number(name), facts["title"]))))
+    notebook.cells[0].source = "\n".join([f"# {heading}", *notebook.cells[0].source.split("\n")[1:]])
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook, version=4) + "\n"
+
+
+def _settle_cell(cell: NotebookNode, index: int) -> None:
+    tags = cell.metadata.get("tags", [])
+    if "injected-parameters" in tags:
+        cell.id = "given"  # papermill draws a random one
+    if {"parameters", "injected-parameters"} & set(tags):
+        tags = [*tags, "remove-cell"]  # the page shows the same parameters in its rerun command
+    cell.metadata = {"tags": list(dict.fromkeys(tags))} if tags else {}
+    for output in cell.get("outputs", []):
+        if alt := output.get("metadata", {}).get("thb", {}).get("alt"):
+            cell.metadata["mystnb"] = {"image": {"alt": alt}}

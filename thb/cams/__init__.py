@@ -1,0 +1,1 @@
+"""Where a network looks: heat maps, and how much of them lies where."""

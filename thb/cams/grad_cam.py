@@ -1,0 +1,127 @@
+"""Grad-CAM of any network: how much each place of its last maps raises the logit of fake, by the library grad-cam.
+
+The library stretches every map to 0..1, so that a map of nothing looks like a map of much. Here maps keep
+their values: those of one network can be compared, and a picture of several says what its scale is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from thb.detectors.base import Clips, Network
+from thb.detectors.parts.torch_ready import backbone
+
+COLOURS = 3     # of a picture
+FAKE = -1       # the last logit, whether there are two or one
+
+
+@dataclass(frozen=True)
+class Heat:
+    """B clips of U units of L frames: what the network saw, and the heat over it."""
+
+    pictures: np.ndarray    # float32 [B * U, L, h, w, 3] RGB in 0..1
+    maps: np.ndarray        # float32 [B * U, L, h', w'], 0 or more: they cover the pictures, coarsely
+
+
+def heat(network: Network, clips: Clips) -> Heat:
+    """Grad-CAM on `network.cam_layer()`, each unit by itself; the network is left in eval mode."""
+    units = clips.frames.shape[0] * clips.frames.shape[1]
+    with torch.no_grad():
+        view, pictures = network.view(clips, None), network.shown(clips)
+    maps = network.frames_of_map(torch.from_numpy(_grad_cam(network, view, *network.cam_layer())), units)
+    return Heat(pictures.permute(0, 1, 3, 4, 2).cpu().numpy(), maps.contiguous().numpy())
+
+
+def masks(network: Network, clips: Clips, layers: np.ndarray) -> np.ndarray:
+    """Layers bool [B, U, L, R, H, H] of whole frames -> float32 [B * U, L, R, h, w], as `shown` crops those frames."""
+    side, count = clips.frames.shape[-2], layers.shape[3]
+    at = np.arange(side) * layers.shape[-1] // side
+    shown = []
+    for first in range(0, count, COLOURS):      # a picture has room for three of them
+        few = layers[:, :, :, first:first + COLOURS]
+        small = np.zeros((*few.shape[:3], *few.shape[4:], COLOURS), np.uint8)
+        small[..., :few.shape[3]] = np.moveaxis(few, 3, 5) * np.uint8(255)
+        frames = torch.from_numpy(small.take(at, axis=3).take(at, axis=4)).to(clips.frames.device)
+        shown.append(network.shown(replace(clips, frames=frames)))
+    return torch.cat(shown, dim=2)[:, :, :count].clamp(0, 1).cpu().numpy()
+
+
+def enlarged(maps: np.ndarray, height: int, width: int) -> np.ndarray:
+    """[..., h', w'] -> [..., height, width], bilinear."""
+    flat = torch.from_numpy(maps).flatten(0, -3)[:, None]
+    large = F.interpolate(flat, size=(height, width), mode="bilinear", align_corners=False)
+    return large.view(*maps.shape[:-2], height, width).numpy()
+
+
+def sound_heat(network: Network, clips: Clips) -> np.ndarray:
+    """Grad-CAM of what was heard, on `network.sound_layer()`: float32 [B * U, h, w], columns are time."""
+    with torch.no_grad():
+        view = network.view(clips, None)
+    return _grad_cam(network, view, *network.sound_layer())
+
+
+def _grad_cam(network: Network, view: Any, layer: nn.Module, to_map: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """float32 [maps, h, w], from the network's own view and what a layer makes of it."""
+    first, *rest = view if isinstance(view, tuple) else (view,)
+    with _rooted(network, layer):
+        cam = _library()(_OneInput(network, rest), [layer], to_map)
+        try:
+            return cam(first, [_fake_logit] * len(first))
+        finally:
+            cam.activations_and_grads.release()
+
+
+@contextmanager
+def _rooted(network: Network, layer: nn.Module) -> Iterator[None]:
+    """Gradients reach back to the layer's output and no further: what lies before it costs nothing."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    hook = layer.register_forward_hook(lambda module, given, output: output.detach().requires_grad_())
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        hook.remove()
+        for parameter in trained:
+            parameter.requires_grad_(True)
+
+
+def _fake_logit(logits: Tensor) -> Tensor:
+    return logits[FAKE]
+
+
+class _OneInput(nn.Module):
+    """The library passes one tensor through; a view of several keeps the others here."""
+
+    def __init__(self, network: Network, rest: list[Tensor]) -> None:
+        super().__init__()
+        self.network, self.rest = network, rest
+
+    def forward(self, first: Tensor) -> Tensor:
+        return self.network((first, *self.rest) if self.rest else first)
+
+
+@cache
+def _library() -> type:
+    """The library's GradCAM without its stretching to 0..1 and to the input's size."""
+    grad_cam = backbone("pytorch_grad_cam").GradCAM
+
+    class PlainGradCAM(grad_cam):
+        def compute_cam_per_layer(self, input_tensor: Tensor, targets: list, eigen_smooth: bool) -> np.ndarray:
+            (activations,), (gradients,) = self.activations_and_grads.activations, self.activations_and_grads.gradients
+            maps = self.get_cam_image(input_tensor, self.target_layers[0], targets, activations.numpy(),
+                                      gradients.numpy(), eigen_smooth)
+            return np.maximum(maps, 0).astype(np.float32)
+
+        def aggregate_multi_layers(self, maps: np.ndarray) -> np.ndarray:
+            return maps
+
+    return PlainGradCAM

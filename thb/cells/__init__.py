@@ -1,0 +1,1 @@
+"""Every number that a table or a sentence states."""

@@ -1,0 +1,293 @@
+"""Does one thing lie above another? Every such question is answered here once, and every page reads the answer.
+
+Both sides of a question are means over the same cells but for what is compared (a protocol, a detector, a
+generator), drawn alike: the difference is taken draw by draw, and is told where its interval leaves out zero.
+Each such mean stands here by itself too, with the interval of the same draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations, pairwise, product
+
+import numpy as np
+import pandas as pd
+
+from thb.cells.trials import resolvable
+from thb.core import metrics
+from thb.core.params import Params
+from thb.core.tables import COMPARISON_COLUMNS
+from thb.splits.protocols import Trial
+
+ABOVE, BELOW, OPEN = "above", "below", "cannot be told"     # of the first, seen from the second
+MEAN = "mean"                                               # over all of an axis, as `averaged` and SHIFTS name them
+SHIFTS = ("P1", "P2", "P3")          # the paper's protocols, from the mildest shift to the hardest
+PROTOCOL, DETECTOR, GENERATOR, CELL, METRIC = "protocol", "detector", "generator", "protocol and generator", "metric"
+LEVEL = "mean"                                              # a mean by itself, compared with nothing
+NAN = float("nan")
+Cell = tuple[str, str, str]                                 # protocol, detector, generator
+Drawn = Mapping[Cell, np.ndarray]                           # float [1 + bootstrap] of one metric, where it can be told
+
+
+@dataclass(frozen=True)
+class Question:
+    """Is `first` above `second`? Both are names along the axis `kind`; an axis that is compared is empty itself.
+
+    Of a level, which is compared with nothing, both are empty.
+    """
+
+    kind: str
+    metric: str
+    first: str
+    second: str
+    protocol: str = ""
+    detector: str = ""
+    generator: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Both values, first less second with its interval, and what that allows to be said."""
+
+    first_value: float
+    second_value: float
+    difference: float
+    lo: float
+    hi: float
+    verdict: str
+
+
+UNTOLD = Compared(NAN, NAN, NAN, NAN, NAN, OPEN)
+
+
+def compare(first: np.ndarray, second: np.ndarray, confidence: float) -> Compared:
+    """Two sides drawn alike, float [1 + draws], the values themselves first."""
+    apart = first - second
+    lo, hi = metrics.interval(apart[1:], confidence)
+    return Compared(float(first[0]), float(second[0]), float(apart[0]), lo, hi, judge(lo, hi))
+
+
+def judge(lo: float, hi: float) -> str:
+    """What the interval of a difference allows to be said: nothing where it holds zero, or where there is none."""
+    return ABOVE if lo > 0 else BELOW if hi < 0 else OPEN
+
+
+def averaged(params: Params) -> list[str]:
+    """The detectors that a mean over detectors is of: the paper's."""
+    return [name for name, entry in params.detectors.items() if entry.printed and not entry.control]
+
+
+def step(before: str, after: str) -> str:
+    """What a loss from one rate to a stricter one is called where metrics are named."""
+    return f"{before} to {after}"
+
+
+# ── What is asked ────────────────────────────────────────────────────────────────────────────────
+
+
+def questions(params: Params) -> Iterator[Question]:
+    """Every question, each once; the opposite order has the opposite answer."""
+    names = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
+    steps = [step(*pair) for pair in pairwise(params.metrics.fpr)]
+    for metric in names:
+        yield from _levels(params, metric)
+        yield from _between_protocols(params, metric)
+        yield from _between_detectors(params, metric)
+        yield from _between_generators(params, metric)
+    for metric in (metrics.AUC, *params.metrics.fpr):
+        yield from _between_cells(params, metric)
+    for metric in steps:
+        yield from _between_generators(params, metric)
+    yield from _between_metrics(params)
+
+
+def _levels(params: Params, metric: str) -> Iterator[Question]:
+    """Every mean: over generators, detectors, protocols, or several of them."""
+    for protocol, detector in product(_protocols(params), _detectors(params)):
+        for generator in (*_tested(params, protocol), MEAN):
+            if MEAN in (protocol, detector, generator):
+                yield Question(LEVEL, metric, "", "", protocol, detector, generator)
+
+
+def _between_protocols(params: Params, metric: str) -> Iterator[Question]:
+    for first, second in combinations(params.protocols, 2):
+        if shared := _shared(params, first, second):
+            for detector, generator in product(_detectors(params), [*shared, MEAN]):
+                yield Question(PROTOCOL, metric, first, second, detector=detector, generator=generator)
+
+
+def _between_detectors(params: Params, metric: str) -> Iterator[Question]:
+    for (first, second), protocol in product(combinations(params.detectors, 2), _protocols(params)):
+        for generator in (*_tested(params, protocol), MEAN):
+            yield Question(DETECTOR, metric, first, second, protocol=protocol, generator=generator)
+
+
+def _between_generators(params: Params, metric: str) -> Iterator[Question]:
+    """Generators in pairs; where a protocol tests several roles, these too, each as the mean of its sources."""
+    for protocol, detector in product(_protocols(params), _detectors(params)):
+        roles = [] if protocol == MEAN else params.protocols[protocol].fakes
+        for first, second in (*combinations(_tested(params, protocol), 2), *combinations(roles, 2)):
+            yield Question(GENERATOR, metric, first, second, protocol=protocol, detector=detector)
+
+
+def _between_cells(params: Params, metric: str) -> Iterator[Question]:
+    """One detector's cells of the paper's protocols that differ in protocol and generator both."""
+    cells = [(p, g) for p in _shifts(params) for g in _tested(params, p)]
+    for detector, (one, other) in product(params.detectors, combinations(cells, 2)):
+        if one[0] != other[0] and one[1] != other[1]:
+            yield Question(CELL, metric, " ".join(one), " ".join(other), detector=detector)
+
+
+def _between_metrics(params: Params) -> Iterator[Question]:
+    """A rate and the next stricter one."""
+    for (first, second), protocol, detector in product(pairwise(params.metrics.fpr), _protocols(params),
+                                                       _detectors(params)):
+        for generator in (*_tested(params, protocol), MEAN):
+            yield Question(METRIC, "", first, second, protocol, detector, generator)
+
+
+def _detectors(params: Params) -> list[str]:
+    return [*params.detectors, MEAN]
+
+
+def _protocols(params: Params) -> list[str]:
+    return [*params.protocols, MEAN]
+
+
+def _shifts(params: Params) -> list[str]:
+    return [name for name in SHIFTS if name in params.protocols]
+
+
+def _tested(params: Params, protocol: str) -> list[str]:
+    """The sources that a protocol tests; of the mean over protocols, those that all of them test."""
+    if protocol == MEAN:
+        return _shared(params, *_shifts(params))
+    return params.of_role(*params.protocols[protocol].fakes)
+
+
+def _shared(params: Params, *names: str) -> list[str]:
+    tested = [params.of_role(*params.protocols[name].fakes) for name in names]
+    return [source for source in tested[0] if all(source in other for other in tested)] if tested else []
+
+
+# ── What is compared ─────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What both sides have in common, and each side's cells."""
+
+    detector: str
+    common: str                 # names of the protocol and generator, where a mean is taken over them
+    first: tuple[Cell, ...]
+    second: tuple[Cell, ...]
+
+
+def _pairs(params: Params, asked: Question) -> list[Pair]:
+    """The parts of both sides that belong together; a mean is over all of them."""
+    return [_pair(params, asked, protocol, detector, generator)
+            for detector in (averaged(params) if asked.detector == MEAN else [asked.detector])
+            for protocol in (_shifts(params) if asked.protocol == MEAN else [asked.protocol])
+            for generator in (_generators(params, asked) if asked.generator == MEAN else [asked.generator])]
+
+
+def _generators(params: Params, asked: Question) -> list[str]:
+    """What a mean over generators is of: those that both sides test."""
+    return _shared(params, asked.first, asked.second) if asked.kind == PROTOCOL else _tested(params, asked.protocol)
+
+
+def _pair(params: Params, asked: Question, protocol: str, detector: str, generator: str) -> Pair:
+    common = " ".join(name for name, mean in ((protocol, asked.protocol), (generator, asked.generator)) if mean == MEAN)
+    own = detector if asked.detector == MEAN else ""
+    sides = [_cells(params, asked, name, (protocol, detector, generator)) for name in (asked.first, asked.second)]
+    return Pair(own, common, *sides)
+
+
+def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Cell, ...]:
+    """What one side's name stands for, beside what both sides have in common."""
+    protocol, detector, generator = common
+    if asked.kind == PROTOCOL:
+        return ((name, detector, generator),)
+    if asked.kind == DETECTOR:
+        return ((protocol, name, generator),)
+    if asked.kind == GENERATOR:
+        return tuple((protocol, detector, s) for s in ([name] if name in params.sources else params.of_role(name)))
+    if asked.kind == CELL:
+        return ((name.split()[0], detector, name.split()[1]),)
+    return (common,)            # two metrics of the same cell, or the cell by itself
+
+
+def answer(params: Params, asked: Question, first: Drawn, second: Drawn) -> tuple[Compared, str]:
+    """What can be said, and the names that both sides leave out since one of them has no number there."""
+    pairs = _pairs(params, asked)
+    if asked.kind == LEVEL:
+        second = {cell: np.zeros_like(values) for cell, values in first.items()}
+    both = {pair: (_mean(first, pair.first), _mean(second, pair.second)) for pair in pairs}
+    told = {pair: sides for pair, sides in both.items() if all(side is not None for side in sides)}
+    if not told:
+        return replace(UNTOLD, verdict="") if asked.kind == LEVEL else UNTOLD, ""
+    by_detector: dict[str, list] = {}
+    for pair, sides in told.items():
+        by_detector.setdefault(pair.detector, []).append(sides)
+    sides = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
+    found = compare(*sides, params.metrics.confidence)
+    found = replace(found, second_value=NAN, verdict="") if asked.kind == LEVEL else found
+    return found, "; ".join(_left_out(pairs, told, set(by_detector)))
+
+
+def _mean(drawn: Drawn, cells: Sequence[Cell]) -> np.ndarray | None:
+    known = [drawn[cell] for cell in cells if cell in drawn]
+    return _average(known) if known else None
+
+
+def _average(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Draw by draw. A mean of detectors is one of their means, so that each counts the same."""
+    return values[0] if len(values) == 1 else np.mean(values, axis=0)
+
+
+def _left_out(pairs: Sequence[Pair], told: Iterable[Pair], detectors: set[str]) -> Iterator[str]:
+    """Detectors without any part; then what is missing of all the others, or of some."""
+    yield from dict.fromkeys(pair.detector for pair in pairs if pair.detector not in detectors)
+    missing = [pair for pair in pairs if pair.detector in detectors and pair not in told]
+    for common in dict.fromkeys(pair.common for pair in missing):
+        of = [pair.detector for pair in missing if pair.common == common]
+        yield from [common] if len(of) == len(detectors) else [f"{one} {common}" for one in of]
+
+
+def table(params: Params, evaluated: Iterable[tuple[Trial, str, dict]]) -> pd.DataFrame:
+    """COMPARISON_COLUMNS, a row a question, of what `measure` found for every trial and detector."""
+    found = list(evaluated)
+    drawn = cache(lambda metric: _drawn(params, found, metric))
+    return pd.DataFrame([_row(params, asked, *map(drawn, _metrics(asked))) for asked in questions(params)],
+                        columns=COMPARISON_COLUMNS)
+
+
+def _row(params: Params, asked: Question, first: Drawn, second: Drawn) -> dict:
+    compared, left_out = answer(params, asked, first, second)
+    names = {key: value for key, value in vars(asked).items() if key != "kind"}
+    return {"question": asked.kind, **names, **vars(compared), "left_out": left_out}
+
+
+def _metrics(asked: Question) -> tuple[str, str]:
+    return (asked.first, asked.second) if asked.kind == METRIC else (asked.metric, asked.metric)
+
+
+def _drawn(params: Params, found: Sequence[tuple[Trial, str, dict]], metric: str) -> Drawn:
+    """Every cell's replicates of one metric, where that many clips can tell it; of a step, of its two rates."""
+    names = metric.split(" to ")
+    return {(trial.protocol, detector, trial.generator): _value(measured["replicates"], names)
+            for trial, detector, measured in found
+            if all(resolvable(params, name, measured["n_real"], measured["n_fake"]) for name in names)}
+
+
+def _value(replicates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    return replicates[names[0]] if len(names) == 1 else replicates[names[0]] - replicates[names[1]]
+
+
+def opposite(told: Compared) -> Compared:
+    """The same with its sides exchanged."""
+    turned = {ABOVE: BELOW, BELOW: ABOVE, OPEN: OPEN}[told.verdict]
+    return replace(told, first_value=told.second_value, second_value=told.first_value, difference=-told.difference,
+                   lo=-told.hi, hi=-told.lo, verdict=turned)

@@ -1,0 +1,127 @@
+"""evaluate: scores and printed numbers -> cells.csv and metrics.json, in seconds and without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from thb.cells import comparisons
+from thb.cells.printed import printed_cells, printed_value
+from thb.cells.trials import measure, nothing, resolvable
+from thb.core import metrics, origin
+from thb.core.errors import DataError
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, write_json
+from thb.fits import score_files
+from thb.fits.score_files import ScoreFile
+from thb.splits import protocols
+from thb.splits.protocols import Trial
+
+DIGITS = 7      # of what is compared: enough for any page, and the file stays small
+
+
+def run(paths: Paths, params: Params) -> None:
+    """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
+    wanted = [(d, "all") for d in params.ablated] if paths.variant else (
+        [(d, f) for d in params.detectors for f in params.fits])
+    files = {key: ScoreFile(paths, params, *key) for key in wanted}
+    left_out = {key: why for key, file in files.items() if (why := score_files.absent(file))}
+    scores = read_scores({key: file for key, file in files.items() if key not in left_out}, files.values())
+    absent = {**left_out, **_without_reals(params, scores)}
+    evaluated = list(_evaluate(params, scores, absent))
+    cells = pd.DataFrame(_cells(paths, params, evaluated))
+    paths.metrics.unlink(missing_ok=True)       # until all is written, nothing vouches for it
+    write_csv(cells, paths.cells, CELL_COLUMNS)
+    written = [paths.cells.name]
+    if not paths.variant:
+        write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS, DIGITS)
+        written.append(paths.comparisons.name)
+    read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
+    made_by = origin.of_cells(paths, params)
+    write_json(summary(params, evaluated) | _reasons(absent)
+               | origin.record(made_by, paths.results, written, scores=read), paths.metrics)
+    print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
+    if absent:
+        print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
+
+
+def read_scores(files: Mapping[tuple[str, str], ScoreFile],
+                known: Collection[ScoreFile]) -> dict[tuple[str, str], pd.DataFrame]:
+    """(detector, fit) -> score rows, held against the corpus's clips; a file that is none of the `known` is refused."""
+    paths, params = (first := next(iter(known))).paths, first.params
+    found = set((paths.results / "scores").glob("*/*.csv"))
+    if extra := sorted(found - {file.path for file in known}):
+        raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
+    if not files:
+        return {}
+    clips = score_files.read_tested(paths, params)
+    return {key: score_files.read_against(file, clips) for key, file in files.items()}
+
+
+def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str]:
+    """The same of fits whose scores are of fakes alone: no threshold can be set. A rendered corpus has its reals."""
+    if params.active.corpus == "mini":
+        return {}
+    return {key: "no real clip is among its scores" for key, table in scores.items()
+            if not ((table["role"] == "real") & (table["status"] == OK)).any()}
+
+
+def _reasons(absent: Mapping[tuple[str, str], str]) -> dict:
+    return {"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {}
+
+
+def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[tuple[Trial, str, dict]]:
+    """(trial, detector, what was measured) for each trial whose fits are at hand, or known to be absent."""
+    for trial in protocols.trials(params):
+        for detector in params.detectors:
+            keys = [(detector, fit) for fit in trial.fits]
+            if any(key in absent for key in keys):
+                yield trial, detector, nothing(params)
+            elif all(key in scores for key in keys):
+                yield trial, detector, measure(params, trial, [scores[key] for key in keys])
+
+
+def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
+    printed = printed_cells(paths.published)
+    for trial, detector, measured in evaluated:
+        for metric, replicates in measured["replicates"].items():
+            lo, hi = metrics.interval(replicates[1:], params.metrics.confidence)
+            yield {"corpus": params.active.corpus, "profile": params.profile, "protocol": trial.protocol,
+                   "detector": detector, "generator": trial.generator, "metric": metric,
+                   "value": replicates[0], "lo": lo, "hi": hi,
+                   "n_real": measured["n_real"], "n_fake": measured["n_fake"],
+                   "resolvable": resolvable(params, metric, measured["n_real"], measured["n_fake"]),
+                   "printed": printed_value(printed, params, trial.protocol, detector, trial.generator, metric)}
+
+
+def summary(params: Params, evaluated: list) -> dict:
+    """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits."""
+    means: dict = {}
+    for protocol in params.protocols:
+        for detector in params.detectors:
+            rows = [m for t, d, m in evaluated if (t.protocol, d) == (protocol, detector)]
+            if rows:
+                means.setdefault(protocol, {})[detector] = _mean_of(params, rows)
+    ranges = {f"{t.protocol}/{d}/{t.generator}/{name}": [_round(min(values)), _round(max(values))]
+              for t, d, m in evaluated if len(t.fits) > 1 and m["n_fake"]
+              for name, values in m["per_fit"].items()}
+    return {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
+
+
+def _mean_of(params: Params, rows: list[dict]) -> dict:
+    """metric -> value, lo, hi of the mean over generators that have scores."""
+    scored = [row["replicates"] for row in rows if row["n_fake"]]
+    out = {}
+    for metric in scored[0] if scored else ():
+        mean = np.mean([r[metric] for r in scored], axis=0)
+        lo, hi = metrics.interval(mean[1:], params.metrics.confidence)
+        out[metric] = {"value": _round(mean[0]), "lo": _round(lo), "hi": _round(hi), "generators": len(scored)}
+    return out
+
+
+def _round(value: float) -> float | None:
+    """Ten significant digits, as in cells.csv; null where there is no number."""
+    return None if np.isnan(value) else float(f"{value:.10g}")

@@ -1,0 +1,78 @@
+"""What a command works on: the paths and the settings of the clone that it is called in, everything checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thb.core.errors import ParamsError, unknown
+
+if TYPE_CHECKING:
+    from thb.core.params import Params
+    from thb.core.paths import Paths
+
+
+def of_clone(variant: str = "") -> tuple[Paths, Params]:
+    """Of the clone we stand in, or of one of its control corpora."""
+    from thb import detectors
+    from thb.cells.printed import check_printed
+    from thb.core.params import load
+    from thb.core.paths import Paths, find_root
+
+    root = find_root()
+    params = load(Paths(root).params)
+    if odd := [name for name in params.detectors if name not in detectors.names()]:
+        raise ParamsError(unknown("detector in params.yaml", odd[0], detectors.names()))
+    if Paths(root).published.is_dir():      # where it is not, nothing printed is shown: evaluate says what is missing
+        check_printed(Paths(root).published, params)
+    if variant and variant not in params.ablations:
+        raise ParamsError(unknown("variant", variant, params.ablations))
+    shared = frozenset(params.sources) - frozenset(params.generators) if variant else frozenset()
+    return Paths(root, variant, shared), params
+
+
+def of_clips(variant: str = "") -> tuple[Paths, Params]:
+    """The same, with the folders where the user keeps the real videos: for what opens or counts clips.
+
+    Where a control corpus is asked for that cannot be made, it is left out, and the command ends.
+    """
+    from dataclasses import replace
+
+    from typer import Exit
+
+    from thb.corpus import own_reals
+    from thb.fits.absent import skips_variant
+
+    paths, params = of_clone(variant)
+    if skips_variant(paths, params):
+        raise Exit
+    return replace(paths, own=own_reals.folders(params)), params
+
+
+def of_fit(detector: str, fit: str, variant: str) -> tuple[Paths, Params]:
+    """As `of_clone`, with the detector's and the fit's names checked, and the detector's settings in every profile."""
+    paths, params = of_clone(variant)
+    params.detector(detector)
+    if fit not in params.fits:
+        raise ParamsError(unknown("fit", fit, params.fits))
+    check_detector(params, detector)
+    return paths, params
+
+
+def check_detector(params: Params, name: str) -> None:
+    """Its settings in each profile: whether they make a detector, and that profile's clips are enough for it."""
+    from thb import detectors
+
+    kind = detectors.load(name).Detector
+    if name in params.sound_checks and not kind.hears:
+        raise ParamsError(f"sound_checks names {name!r}, which hears nothing; take it out")
+    for profile, entry in params.profiles.items():
+        config = detectors.configure(name, params.model_copy(update={"profile": profile}).detector(name))
+        if kind.reads != "frames":
+            continue
+        try:
+            config.check_store(entry.store, kind.length, entry.explain.units if name in params.explained else 0)
+        except ParamsError as e:
+            raise ParamsError(f"profiles.{profile}.detectors.{name}: {e}") from e
+        if name in params.label_checks and config.makes_fakes:
+            raise ParamsError(f"label_checks names {name!r}, which in profile {profile} makes fakes of its own and "
+                              "learns without labels; take it out")

@@ -1,0 +1,298 @@
+"""One command line, `thb <stage> …`; a stage is imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thb import __version__
+from thb.cli import context
+from thb.core.errors import ParamsError, ThbError, printable
+
+app = typer.Typer(
+    name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    help="Rebuild the tables, figures and book of TalkingHeadBench (arXiv 2505.24866).\n\n"
+         "`dvc repro` calls these stages in order; `thb reproduce` does the same on every core.",
+)
+
+data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
+app.add_typer(data, name="data")
+
+INTERRUPTED = (129, 130, 143)       # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
+
+Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
+
+
+@app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
+             "THB_RAW_DIR=/mnt/talkingheadbench thb fetch   ·   HF_ENDPOINT=https://a-mirror.example thb fetch")
+def fetch(
+    variant: Variant = "",
+    verify: Annotated[bool, typer.Option(help="hash every file that is here again (downloaded corpus)")] = False,
+) -> None:
+    """Put the corpus into data/raw; an interrupted run is taken up where it stopped.
+
+    A rendered corpus (profile mini) is made here. The published one (profile paper) comes from the Hugging Face Hub,
+    each file verified; HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are heeded, and THB_RAW_DIR names a copy you have.
+    """
+    from thb.corpus import fetch
+
+    fetch.run(*context.of_clips(variant), verify)
+
+
+@app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
+def prepare(
+    sources: Annotated[list[str], typer.Argument(help="names under `sources` in params.yaml; none: all")] = (),
+    variant: Variant = "",
+) -> None:
+    """Decode clips into the neutral store: frames, mel, one row a clip."""
+    from thb.clips import prepare
+
+    paths, params = context.of_clips(variant)
+    for source in sources:
+        params.source(source)
+    for source in sources or [name for name in params.sources if name not in paths.shared]:
+        prepare.run(paths, params, source)
+
+
+@app.command(epilog="Example:  thb split")
+def split(variant: Variant = "") -> None:
+    """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
+    from thb.splits import split
+
+    split.run(*context.of_clips(variant))
+
+
+@app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
+def identity(
+    nets: Annotated[list[str], typer.Argument(
+        help="names under `identity.embeddings` in params.yaml; none: those of `identity_checks`")] = (),
+) -> None:
+    """Compare the faces of training and test, whatever the people are called (optional; wants a network's weights)."""
+    from thb.splits.look_alikes import identity
+
+    identity.run(*context.of_clone(), nets)
+
+
+@data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")
+def status() -> None:
+    """Count clips that are there, missing, in no list or damaged, and say what they allow and what not."""
+    from thb.status import data_status
+
+    data_status.run(*context.of_clips())
+
+
+Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
+
+
+ShuffleLabels = Annotated[bool, typer.Option(
+    help="fits on labels that say nothing, as many as `label_checks` asks for (results/shuffled_labels)")]
+EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")]
+
+
+@app.command(epilog="Examples:  thb train tall   ·   thb train tall no-hallo   ·   "
+             "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels")
+def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle_labels: ShuffleLabels = False) -> None:
+    """Train a detector's fits; a killed run resumes at its last epoch, and what is up to date is kept."""
+    from thb.fits import train
+    from thb.fits.absent import Fit
+
+    stage = train.run_on_drawn if shuffle_labels else train.run
+    paths, params = context.of_fit(detector, fit or "all", variant)
+    for each in [fit] if fit else params.fits:
+        if not Fit(paths, params, detector, each, shuffle_labels).skips_training():
+            stage(paths, params, detector, each)
+
+
+@app.command(epilog="Examples:  thb score tall   ·   thb score tall all   ·   thb score lipfd all --shuffle-sound")
+def score(
+    detector: Detector,
+    fit: EveryFit = "",
+    variant: Variant = "",
+    shuffle_sound: Annotated[bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")]
+    = False,
+    shuffle_labels: ShuffleLabels = False,
+) -> None:
+    """Score every clip that a fit may be tested on: one number a clip."""
+    from thb.fits import score
+    from thb.fits.absent import Fit
+    from thb.fits.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND
+
+    if shuffle_sound and shuffle_labels:
+        raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
+    stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
+    what = SHUFFLED_SOUND if shuffle_sound else SHUFFLED_LABELS if shuffle_labels else SCORES
+    paths, params = context.of_fit(detector, fit or "all", variant)
+    for each in [fit] if fit else params.fits:
+        if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):
+            stage(paths, params, detector, each)
+
+
+@app.command("import-weights", epilog="Examples:  thb import-weights lipfd ckpt.pth   ·   "
+             "thb import-weights caddm b3.pkl --set compat=fixed --fit theirs")
+def import_weights(
+    detector: Detector,
+    file: Annotated[Path, typer.Argument(help="a published checkpoint (.pth, .pt, .pkl) or .safetensors file")],
+    fit: Annotated[str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")]
+    = "imported",
+    change: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")] = (),
+) -> None:
+    """Take over a published checkpoint's weights; what does not fit is refused and named.
+
+    A fit that the clips at hand do not allow may be given weights by its own name, say `--fit all`: it is then scored.
+    """
+    from thb.fits import import_weights
+    from thb.fits.absent import absent_fits
+
+    paths, params = context.of_clone()
+    params.detector(detector)
+    if fit in params.fits and fit not in absent_fits(paths):
+        raise ParamsError(f"fit {fit!r} is trained here and would be overwritten; choose a name other than "
+                          + ", ".join(params.fits))
+    import_weights.run(paths, params, detector, file, fit, _changes(change))
+
+
+def _changes(given: Iterable[str]) -> dict[str, object]:
+    """KEY=VALUE words, each value read as params.yaml would read it."""
+    from thb.core import plain_yaml
+
+    changes: dict[str, object] = {}
+    for key, equals, value in (word.partition("=") for word in given):
+        if not key or not equals:
+            raise ParamsError(f"--set {key + equals + value!r} is not KEY=VALUE")
+        if key in changes:
+            raise ParamsError(f"--set gives {key!r} twice; keep one of them")
+        changes[key] = plain_yaml.parse(value, f"--set {key}")
+    return changes
+
+
+@app.command(context_settings={"ignore_unknown_options": True},     # which may be files; _known_or_there looks
+             epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
+             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json   ·   thb detect -- -dash.mp4")
+def detect(
+    called: typer.Context,
+    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
+    detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
+    fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
+    finder: Annotated[str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")]
+    = "",
+    cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
+    json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
+) -> None:
+    """Score your own videos with trained detectors; a file that cannot be scored is named and left out.
+
+    A clip is read as the weights' training read its clips, whatever the active profile, and its score is held against
+    the threshold that came with them.
+    """
+    _known_or_there(called, videos)
+    from thb.detect import detect
+
+    detect.run(*context.of_clone(), detect.Request(videos, detector, fit, finder, cam, json))
+
+
+def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
+    """What begins with a dash is a file that is there, or a mistaken option."""
+    if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
+        known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
+        raise ParamsError(f"{odd!r} is neither an option nor a file; known options: {', '.join(known)}; "
+                          f"a file whose name begins with a dash comes after --, or as ./{odd}")
+
+
+@app.command(epilog="Example:  thb evaluate")
+def evaluate(variant: Variant = "") -> None:
+    """Turn scores into cells with intervals, beside the printed numbers."""
+    from thb.cells import evaluate
+
+    evaluate.run(*context.of_clone(variant))
+
+
+@app.command(epilog="Example:  thb explain tall")
+def explain(detector: Annotated[str, typer.Argument(help="a name under `explained` in params.yaml")]) -> None:
+    """Read a network's heat maps: what they lie on (results/cams), and some of them to be shown."""
+    from thb.fits.absent import skips_explaining
+
+    paths, params = context.of_clone()
+    if not skips_explaining(paths, params, detector):
+        from thb.cams import explain
+
+        explain.run(paths, params, detector)
+
+
+@app.command(epilog="Example:  thb code")
+def code() -> None:
+    """Note for DVC which files of this package each command rests on, and their state."""
+    from thb.cli import code_lists
+
+    code_lists.run(*context.of_clone())
+
+
+@app.command(epilog="Example:  thb contact")
+def contact() -> None:
+    """Keep a few frames of each source for the book (embedded corpus only)."""
+    from thb.clips import contact
+
+    contact.run(*context.of_clone())
+
+
+@app.command(epilog="Examples:  thb exhibit table5   ·   thb exhibit tableD10")
+def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in params.yaml")]) -> None:
+    """Run one exhibit's notebook and write its table and vector files."""
+    from thb.book import exhibit
+
+    exhibit.run(*context.of_clone(), name)
+
+
+@app.command(epilog="Example:  thb book")
+def book() -> None:
+    """Build the book; warnings are errors. The last line is the path of its first page."""
+    from thb.book import book
+
+    book.run(*context.of_clone())
+
+
+@app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1")
+def reproduce(
+    jobs: Annotated[int, typer.Option(min=0, max=1024, help="stages run side by side; 0 = one a core")] = 0,
+) -> None:
+    """Bring every DVC stage up to date, independent ones side by side, and print the book's path."""
+    from thb.cli import reproduce
+
+    reproduce.run(*context.of_clone(), jobs)
+
+
+@app.command(epilog="Examples:  thb profile   ·   thb profile smoke")
+def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: say which is active")] = "") -> None:
+    """Show the active profile, or switch to another by rewriting the first line of params.yaml."""
+    from thb.core import params as params_module
+
+    paths, params = context.of_clone()
+    if name and name != params.profile:
+        params_module.switch_profile(paths.params, name)
+        print(f"params.yaml: profile {params.profile} -> {name}")
+    elif not name:
+        print(f"{params.profile}  (known: {', '.join(params.profiles)})")
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="print the version and stop")] = False) -> None:
+    if version:
+        print(f"thb {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and 130."""
+    try:
+        app()
+    except ThbError as error:
+        print(f"thb: {printable(error)}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as end:       # as which typer passes a Ctrl-C on
+        if end.code in INTERRUPTED:
+            print("thb: interrupted; run the same command again to go on", file=sys.stderr)
+        raise
+

@@ -1,0 +1,92 @@
+"""One clip, from its file to what the neutral store keeps of it: frames around the face, sound, a row of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from thb.clips import audio, faces, video
+from thb.clips.media import DAMAGE, plain
+from thb.clips.sampling import kept_frames
+from thb.core.errors import DataError, printable
+from thb.core.params import Store
+from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS
+
+WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
+TEXT = ["clip", "source", "role", "split", "path", "portrait", "driver", "video", "codec", "pix_fmt",
+        "audio_codec", "finder", "status", "reason"]
+NO_SOUND = "no sound"       # how the reason begins where there is a sound track that cannot be used
+
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One clip's row, and, if its status is ok, its pixels and sound."""
+
+    row: Row
+    frames: np.ndarray | None = None   # uint8 [T, S, S, 3] RGB
+    times: np.ndarray | None = None    # float32 [T] seconds since the first frame
+    mel: np.ndarray | None = None      # float16 [mel_frames, mels]
+    face: faces.Faces | None = None    # where it is in the whole frame; the row says where in the square
+
+
+def prepare(row: Row, path: Path, finder: str, find: faces.FaceFinder, store: Store,
+            beside: Path | None = None) -> Prepared:
+    """Decode, find the face, cut, listen; a clip that cannot be used comes back with its reason.
+
+    `row` is what is known of the clip already; `finder` names `find`; `beside` is a sound file that may
+    lie beside a video without sound.
+    """
+    try:
+        footage = video.read(path, partial(kept_frames, windows=store.windows, run=store.run), store.size)
+        found = find.find(row, footage.frames, footage.kept)
+        frames, face = faces.square(footage.frames, found)
+        mel, silent = _sound(path, beside, footage, store)
+    except (DataError, *DAMAGE) as e:
+        return Prepared({**row, "status": ERROR, "reason": _said(e)})
+    row = {**row, **asdict(footage.facts), **_face_columns(face), "finder": finder,
+           "mel_frames": len(mel), "reason": _notes(face, mel, silent)}
+    return Prepared(row, frames, footage.times, mel, found)
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """CLIP_COLUMNS in the rows' order; of a clip that failed, numbers are 0 or NaN and texts empty."""
+    rows = [{key: printable(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows]
+    blank = dict.fromkeys(CLIP_COLUMNS, np.nan) | dict.fromkeys(WHOLE, 0) | dict.fromkeys(TEXT, "")
+    kinds = dict.fromkeys(CLIP_COLUMNS, float) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(TEXT, str)
+    return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
+
+
+def _face_columns(face: faces.Faces) -> Row:
+    values = [*face.box, *face.landmarks.ravel(), face.share]
+    return dict(zip([*BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share"], map(float, values), strict=True))
+
+
+def _notes(face: faces.Faces, mel: np.ndarray, silent: str) -> str:
+    """What is wrong with a clip that is used all the same; a clip that merely has no sound is none of these."""
+    if face.share:
+        return silent
+    return "no face found: the whole frame is kept" + ("" if len(mel) else f"; {silent or 'it has no sound'}")
+
+
+def _sound(path: Path, beside: Path | None, footage: video.Footage, store: Store) -> tuple[np.ndarray, str]:
+    """The clip's own track, else the file beside it; a damaged one is no sound, and says so."""
+    own = bool(footage.facts.audio_codec)
+    file = path if own else beside
+    none = np.zeros((0, store.sound.mels), np.float16)
+    if file is None or not (own or file.is_file()):
+        return none, ""
+    try:
+        return audio.clip_mel(file, footage.start if own else 0.0, footage.facts.seconds, store.sound), ""
+    except (DataError, *DAMAGE) as e:
+        return none, f"{NO_SOUND}: {_said(e)}"
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, DataError) else plain(error)

@@ -1,0 +1,299 @@
+"""Every path of the project, named once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from thb.core.errors import ParamsError
+
+RECORD = "made_by.json"     # in a folder that a stage makes: what made it
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder at or above `start` that holds params.yaml (or `$THB_ROOT`)."""
+    if named := os.environ.get("THB_ROOT"):
+        return Path(named).resolve()
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "params.yaml").is_file():
+            return folder
+    raise ParamsError(f"no params.yaml at or above {here}; run thb inside a clone, or set THB_ROOT")
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def check_name(kind: str, word: str) -> str:
+    """The word, if it may be part of a path: a name cannot lead out of the folder that it is put into."""
+    if not _NAME.fullmatch(word):
+        shown = repr(word) if len(word) <= 80 else f"{word[:80]!r}… ({len(word)} characters)"
+        raise ParamsError(f"{kind} {shown} is no name: it takes 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`, "
+                          "the first a letter or digit")
+    return word
+
+
+def variant_option(variant: str) -> str:
+    """How a command is told which control corpus is meant ('' for the main one)."""
+    return f" --variant {variant}" if variant else ""
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All inputs and outputs below one root.
+
+    `variant` names a control corpus ('' is the main one); `shared` are the sources that it leaves
+    as they are (its reals), whose clips are read from the main corpus. `own` says which folders of the
+    release's layout the user keeps elsewhere.
+    """
+
+    root: Path
+    variant: str = ""
+    shared: frozenset[str] = frozenset()
+    own: Mapping[str, Path] = field(default_factory=dict, hash=False)
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def dvc_yaml(self) -> Path:
+        """The stages, and beside it what each was last made from."""
+        return self.root / "dvc.yaml"
+
+    @property
+    def dvc_lock(self) -> Path:
+        return self.root / "dvc.lock"
+
+    # ---- what was printed
+    @property
+    def published(self) -> Path:
+        return self.root / "paper" / "published"
+
+    @property
+    def known_drivers(self) -> Path:
+        """Real clips that drive a fake of the release, by the project page."""
+        return self.published / "known_drivers.csv"
+
+    @property
+    def claims(self) -> Path:
+        """What the paper claims, each with its check."""
+        return self.root / "paper" / "claims.yaml"
+
+    @property
+    def references(self) -> Path:
+        return self.root / "paper" / "references.bib"
+
+    @property
+    def citation(self) -> Path:
+        """How to cite this package and its paper."""
+        return self.root / "CITATION.cff"
+
+    # ---- large, made here, never in git
+    @property
+    def data(self) -> Path:
+        return self.root / "data" / "variants" / self.variant if self.variant else self.root / "data"
+
+    @property
+    def raw(self) -> Path:
+        """The release's own layout, whichever corpus it came from."""
+        return self.data / "raw"
+
+    def clip_folder(self, folder: str) -> Path:
+        """A folder of the release's layout: below data/raw, or where the user keeps it."""
+        return self.own.get(folder, self.raw / folder)
+
+    def clip_file(self, path: str) -> Path:
+        """The file behind a clip's `path`."""
+        folder, _, name = path.rpartition("/")
+        return self.clip_folder(folder) / name
+
+    @property
+    def manifest(self) -> Path:
+        return self.raw / "manifest.csv"
+
+    @property
+    def raw_record(self) -> Path:
+        """What made the clips in data/raw; absent while they are being made."""
+        return self.raw / RECORD
+
+    @property
+    def listed_reals(self) -> Path:
+        """The real clips that the release lists, whichever of its lists that was."""
+        return self.raw / "listed_reals.csv"
+
+    @property
+    def fetching(self) -> Path:
+        """What a download keeps of itself: the Hub's listing, files that came in part, what was verified."""
+        return self.raw / ".fetch"
+
+    @property
+    def truth(self) -> Path:
+        """What only the embedded corpus knows: regions, artefact masks, where faces are."""
+        return self.data / "truth"
+
+    @property
+    def raw_curation(self) -> Path:
+        """Per source, as the embedded corpus wrote it: how many clips were made, how many kept."""
+        return self.raw / "curation.csv"
+
+    def code(self, name: str) -> Path:
+        """Which files of thb a command rests on, and their state."""
+        return self.root / "data" / "code" / f"{name}.txt"
+
+    def clips(self, source: str) -> Path:
+        """The neutral clip store of one source: frames.npy, mel.npy, clips.parquet, meta.json."""
+        return self._base(source) / "clips" / source
+
+    def _base(self, source: str) -> Path:
+        return self.root / "data" if source in self.shared else self.data
+
+    @property
+    def splits(self) -> Path:
+        return self.data / "splits"
+
+    def split(self, fit: str) -> Path:
+        return self.splits / f"{fit}.csv"
+
+    @property
+    def splits_record(self) -> Path:
+        """What made the splits, with a hash of each."""
+        return self.splits / RECORD
+
+    @property
+    def absent_fits(self) -> Path:
+        """Fits that the clips at hand do not allow, each with the reason; no file if all are allowed."""
+        return self.splits / "absent.json"
+
+    @property
+    def _runs(self) -> Path:
+        return self.root / "runs" / "variants" / self.variant if self.variant else self.root / "runs"
+
+    def run(self, detector: str, fit: str) -> Path:
+        """One fit: weights.safetensors, run.json, log.csv."""
+        return self._runs / detector / fit
+
+    def imported(self, detector: str, fit: str) -> Path:
+        """Somebody else's weights under a name of their own; outside every DVC output, as DVC empties those first."""
+        return self.root / "runs" / ".imported" / detector / fit
+
+    def run_on_drawn(self, detector: str, fit: str, draw: int) -> Path:
+        """The same, of one fit on labels that say nothing."""
+        return self._runs / "shuffled_labels" / detector / f"{fit}-{draw}"
+
+    def partial(self, detector: str, fit: str, draw: int = 0) -> Path:
+        """What an interrupted fit goes on from; outside every DVC output, as DVC empties those first."""
+        parts = (self.variant, detector, fit, f"draw{draw}" if draw else "")
+        return self.root / "runs" / ".partial" / "-".join(filter(None, parts))
+
+    @property
+    def reproducing(self) -> Path:
+        """Held by a `thb reproduce` under way."""
+        return self.root / "runs" / ".reproduce.lock"
+
+    def pretrained(self, detector: str) -> Path:
+        """The ffpp fit that others may start from; control corpora start from the same one."""
+        return self.root / "runs" / detector / "ffpp"
+
+    @property
+    def contact(self) -> Path:
+        """A few frames of each source of the embedded corpus, for the book."""
+        return self.data / "contact.npz"
+
+    # ---- small, kept in git
+    @property
+    def results(self) -> Path:
+        base = self.root / "results"
+        return base / "variants" / self.variant if self.variant else base
+
+    def scores(self, detector: str, fit: str) -> Path:
+        return self.results / "scores" / detector / f"{fit}.csv"
+
+    def shuffled(self, detector: str, fit: str) -> Path:
+        """Scores of the same clips, each heard with another one's sound."""
+        return self.results / "shuffled_sound" / detector / f"{fit}.csv"
+
+    def cams(self, detector: str) -> Path:
+        """Heat maps of one detector and their shares: too large for git."""
+        return self.results / "cams" / detector
+
+    def pools(self, detector: str) -> Path:
+        """Scores of the clips of fit `all`, had their units been pooled in other ways."""
+        return self.results / "pools" / f"{detector}.csv"
+
+    def drawn(self, detector: str, fit: str) -> Path:
+        """Scores of the fits on labels that say nothing, a column a drawing."""
+        return self.results / "shuffled_labels" / detector / f"{fit}.csv"
+
+    @property
+    def leakage(self) -> Path:
+        return self.results / "leakage.json"
+
+    def identity(self, net: str) -> Path:
+        """Whose faces are alike across training and test, by one network; no file where that is not asked for."""
+        return self.results / "identity" / f"{net}.json"
+
+    @property
+    def tested(self) -> Path:
+        """Every clip of the corpus, by name and split: what score files are held against."""
+        return self.results / "clips.csv"
+
+    @property
+    def tested_record(self) -> Path:
+        """What made the corpus, its clips and its splits, with a hash of each table of them."""
+        return self.results / "clips.json"
+
+    @property
+    def corpus(self) -> Path:
+        """Counts, splits and container facts of the corpus at hand (no clip, no frame)."""
+        return self.results / "corpus.csv"
+
+    @property
+    def curation(self) -> Path:
+        """The same counts beside the other results; without a row where nobody counted."""
+        return self.results / "curation.csv"
+
+    @property
+    def coverage(self) -> Path:
+        """Clips that could not be used, each with its reason."""
+        return self.results / "coverage.csv"
+
+    @property
+    def cells(self) -> Path:
+        return self.results / "cells.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.results / "metrics.json"
+
+    @property
+    def comparisons(self) -> Path:
+        """Whether one thing lies above another, for every such question that a page asks."""
+        return self.results / "comparisons.csv"
+
+    # ---- the book
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def book(self) -> Path:
+        return self.root / "book"
+
+    @property
+    def executed(self) -> Path:
+        return self.book / "_executed"
+
+    @property
+    def html(self) -> Path:
+        return self.book / "_build" / "html"
+
+    def relative(self, path: Path) -> str:
+        """A path as a reader writes it, with forward slashes: from the root where it lies below it, else whole."""
+        for below, root in ((path, self.root), (path.resolve(), self.root.resolve())):
+            if below.is_relative_to(root):
+                return below.relative_to(root).as_posix()
+        return path.as_posix()

@@ -1,0 +1,265 @@
+"""detect: a user's own videos, scored by trained detectors; a file that cannot be scored costs one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from thb.clips import clip, faces
+from thb.clips.clip_store import ClipStore
+from thb.core.errors import DataError, ThbError, printable
+from thb.core.params import Params, Store
+from thb.core.paths import Paths
+from thb.core.tables import OK, write_atomic
+from thb.detect import own_videos
+from thb.detect.verdicts import Judge, appoint
+from thb.fits.picture_measures import measured
+from thb.splits.clips_of_fit import soundless_marked
+
+STRIP_FRAMES = 8        # at most, in a heat-map strip
+SOURCE = "own"
+SEED = 0                # any: scoring draws nothing
+
+Reading = tuple[Store, str]     # what is kept of a clip, and what finds the face
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for."""
+
+    videos: Sequence[Path]          # files, and folders to be searched
+    detectors: Sequence[str]        # none: every network that has weights of the fit
+    fit: str
+    finder: str                     # empty: as the weights were trained, where that works on any video
+    cam: Path | None                # a folder for heat-map strips
+    json: str                       # a file, `-` for stdout, or empty
+
+
+@dataclass
+class Findings:
+    """What came of it, file by file."""
+
+    results: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    finished: bool = False          # whether every file had its turn
+    told: bool = False              # whether what is skipped is told at once; until then it waits
+
+    def skip(self, file: Path, reason: str, detector: str | None = None) -> None:
+        self.skipped.append({"file": str(file), "detector": detector, "reason": reason})
+        if self.told:
+            _say(_skipped(self.skipped[-1]))
+
+    def tell(self) -> None:
+        """From now on, and what has waited."""
+        if not self.told:
+            self.told = True
+            for one in self.skipped:
+                _say(_skipped(one))
+
+
+def run(paths: Paths, params: Params, request: Request) -> None:
+    """Score every video with every detector; print a table, and write JSON and strips where asked to.
+
+    Each clip is scored as soon as it is read, and what was found is told whatever ends the run.
+    """
+    found = Findings()
+    judges = appoint(paths, request.detectors, request.fit, request.finder, params.metrics)
+    finders = {judge.finder: faces.finder(judge.finder, paths, params.nets) for judge in judges}
+    files = own_videos.listed(request.videos, found.skip)
+    if len(files) > 1 or len(request.videos) > 1:       # what keeps a lone one from being scored is the error itself
+        found.tell()
+    own_videos.check_targets(request.cam, request.json, files)
+    ends = {judge.name: f"--{judge.name}-{request.fit}.png" for judge in judges}
+    names = own_videos.strip_names(files, max(ends.values(), key=len))
+    try:
+        for file in tqdm(files, desc="detect", unit="clip", disable=None):
+            strips = {name: request.cam / (names[file] + end) for name, end in ends.items()} if request.cam else {}
+            _examine(file, judges, finders, request.fit, strips, found)
+        found.finished = True
+    finally:
+        if found.results:
+            found.tell()
+        _tell(judges, request, found)
+    if not found.results:
+        raise DataError("nothing could be scored" if found.told else "; ".join(map(_skipped, found.skipped)))
+
+
+# ---- one clip ---------------------------------------------------------------------------------------
+
+def _examine(file: Path, judges: list[Judge], finders: Mapping[str, faces.FaceFinder], fit: str,
+             strips: Mapping[str, Path], found: Findings) -> None:
+    """Read a clip once for all judges that read it alike, and score it."""
+    readings: dict[str, tuple[Reading, list[Judge]]] = {}
+    for judge in judges:
+        readings.setdefault(repr((judge.store, judge.finder)), ((judge.store, judge.finder), []))[1].append(judge)
+    for (store, finder), panel in readings.values():
+        row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
+        done = clip.prepare(row, file, finder, finders[finder], store)
+        if done.frames is None:
+            return found.skip(file, str(done.row["reason"]))
+        if not done.row["face_share"]:
+            names = [None] if len(readings) == 1 else [judge.name for judge in panel]
+            for name in names:
+                found.skip(file, f"no face found (finder {finder})", name)
+            continue
+        for judge in panel:
+            try:
+                _score(judge, done, file, fit, strips.get(judge.name), found)
+            except ThbError as e:
+                found.skip(file, str(e), judge.name)
+
+
+def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path | None, found: Findings) -> None:
+    """One judge's score of a clip, and its heat map if that is asked for."""
+    store = _store(done, judge.store)
+    rows = soundless_marked(store.rows, judge.model.hears)
+    (row,) = rows.itertuples()
+    if row.status != OK:
+        return found.skip(file, "no sound" if row.reason == "it has no sound" else row.reason, judge.name)
+    if row.n_frames < judge.frames_needed:
+        return found.skip(file, f"it has {row.n_frames} {'frame' if row.n_frames == 1 else 'frames'}, and one unit of "
+                                f"{judge.name} needs {judge.frames_needed}", judge.name)
+    feed = _feed(judge, store)
+    score = _scored(judge, store, feed)
+    result = {"file": str(file), "detector": judge.name, "score": score, "threshold": judge.bar, "finder": judge.finder,
+              "verdict": judge.verdict(score), "holds_for": judge.holds_for, "remark": _which(done.face), "cam": None}
+    found.results.append(result)
+    if strip and feed:
+        try:
+            _draw(judge, feed, strip, file, f"{judge.name}/{fit}   score {score:.4f}")
+            result["cam"] = str(strip)
+        except ThbError as e:
+            _say(f"{printable(file)}: {judge.name}: no heat map: {printable(str(e))}")
+
+
+def _store(done: clip.Prepared, store: Store) -> ClipStore:
+    """This clip in memory, as `prepare` would have put it on disk."""
+    mel = done.mel if len(done.mel) else np.full((1, store.sound.mels), np.nan, np.float16)
+    return ClipStore(clip.table([{**done.row, "row": 0}]), {SOURCE: done.frames[None]}, {SOURCE: done.times[None]},
+                     {SOURCE: mel[None]}, store.sound.hop_seconds, store.windows, store.run)
+
+
+def _feed(judge: Judge, store: ClipStore) -> Any:
+    """The clip as a network takes it; None for a detector that is no network."""
+    if judge.model.reads != "frames":
+        return None
+    from thb.fits import loop
+    from thb.fits.feed import Feed
+
+    return Feed(store, store.rows, loop.prepare_torch(SEED), judge.model)
+
+
+def _scored(judge: Judge, store: ClipStore, feed: Any) -> float:
+    """A probability, or an error."""
+    if feed is None:
+        (score,) = judge.model.score(measured(store, store.rows, judge.model))
+    else:
+        from thb.fits import loop
+
+        (score,) = loop.score(judge.model, feed).numpy()
+    if not 0 <= score <= 1:
+        raise DataError(f"it gives the score {score}, which is no number in [0, 1]")
+    return float(score)
+
+
+def _which(face: faces.Faces) -> str:
+    """Which of several faces is scored; '' where there is one."""
+    if not face.others:
+        return ""
+    middle = (face.box[0] + face.box[2]) / 2
+    where = "left" if middle < 0.4 else "right" if middle > 0.6 else "middle"
+    return f"{1 + face.others} faces stay in it, and one is scored: the largest one, {_IN[where]}"
+
+
+_IN = {"left": "on the left", "right": "on the right", "middle": "in the middle"}
+
+
+# ---- heat maps --------------------------------------------------------------------------------------
+
+def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
+    """The clip's first units, with the heat over each frame, as a PNG."""
+    import torch
+
+    from thb.cams.grad_cam import heat
+    from thb.detectors.base import spans
+    from thb.report import heat_strip, style
+
+    network = judge.model
+    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
+    clips = feed.take(torch.tensor([0]), starts[:, :max(1, STRIP_FRAMES // network.length)], network.length)
+    hot = heat(network, clips)
+    with style.look():
+        figure = heat_strip.strip(*(np.concatenate(part) for part in (hot.pictures, hot.maps)),
+                                  clips.times.flatten().cpu().numpy(), str(file), words)
+    write_atomic(path, lambda part: style.save(figure, part, "png"))
+
+
+# ---- what is said -----------------------------------------------------------------------------------
+
+def _skipped(one: Mapping[str, Any]) -> str:
+    whose = f"{one['detector']}: " if one["detector"] else ""
+    return f"{printable(one['file'])}: {whose}{printable(one['reason'])}"
+
+
+def _say(words: str) -> None:
+    tqdm.write(f"thb: {words}", file=sys.stderr)
+
+
+def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
+    """What was found; a run that was broken off before its first score leaves an older JSON as it is."""
+    if request.json != "-" and found.results:
+        print("\n".join(_table(judges, request.fit, found.results)))
+    if not request.json or not (found.results or found.finished):
+        return
+    told = {"fit": request.fit, "finished": found.finished, "results": found.results, "skipped": found.skipped,
+            "detectors": {j.name: {"threshold": j.bar, "fpr": j.threshold.fpr if j.threshold else None,
+                                   "holds_for": j.holds_for, "finder": j.finder, "caveats": list(j.caveats)}
+                          for j in judges}}
+    text = _escaped(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False))
+    if request.json == "-":
+        print(text)
+    else:
+        write_atomic(Path(request.json), lambda part: part.write_text(text + "\n", encoding="utf-8"))
+
+
+def _escaped(text: str) -> str:
+    """JSON with what cannot be seen, or is no text at all, as JSON's own escapes: a reader gets the very name back."""
+    return "".join(c if c == "\n" or printable(c) == c else json.dumps(c)[1:-1] for c in text)
+
+
+def _table(judges: list[Judge], fit: str, results: list[dict[str, Any]]) -> Iterator[str]:
+    """Aligned columns; each verdict carries the numbers of its caveats, which follow below."""
+    notes = list(dict.fromkeys(caveat for j in judges for caveat in j.caveats))
+    of = {j.name: j for j in judges}
+    head = ("file", "detector", "score", "threshold", "verdict")
+    body = [(printable(r["file"]), f"{r['detector']}/{fit}", f"{r['score']:.4f}", _bar(of[r["detector"]]),
+             _verdict(r, [notes.index(caveat) + 1 for caveat in of[r["detector"]].caveats])) for r in results]
+    widths = [max(_width(line[i]) for line in (head, *body)) for i in range(len(head))]
+    for line in (head, *body):
+        yield "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+    for number, note in enumerate(notes, 1):
+        yield f"[{number}] {', '.join(j.name for j in judges if note in j.caveats)}: {note}"
+
+
+def _bar(judge: Judge) -> str:
+    return "–" if judge.bar is None else f"{judge.bar:.4f} at FPR {100 * judge.threshold.fpr:g}%"
+
+
+def _verdict(result: Mapping[str, Any], notes: Sequence[int]) -> str:
+    """The verdict, of which reals its bound holds, the numbers of its caveats, and what is odd about the clip."""
+    holds = f" (holds for {result['holds_for']})" if result["holds_for"] else ""
+    marks = f" [{', '.join(map(str, notes))}]" if notes else ""
+    return result["verdict"] + holds + marks + (f"; {result['remark']}" if result["remark"] else "")
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal: Chinese, Japanese and Korean letters take two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 0 if unicodedata.combining(c) else 1 for c in text)

@@ -1,0 +1,73 @@
+"""LipFD's small size: lips against voice, frame by frame, and one look at each face for fine detail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
+from thb.detectors.lipfd import picture as drawn
+from thb.detectors.parts.images import convolution, fine_detail
+
+
+class LipsAndVoice(nn.Module):
+    """Sound [N, 5, 8] and lips [N, 5, 3, h, h] -> [N, 3 * measures]: whether the one goes with the other.
+
+    Both are brought to the same few measures, frame by frame. How they differ is kept, and how they differ in
+    their movement over the window, and how much they move as one; neither is handed on alone.
+    """
+
+    def __init__(self, c: Any) -> None:
+        super().__init__()
+        self.features = 3 * c.measures
+        self.standardise = nn.BatchNorm2d(3, affine=False)
+        self.lips = nn.Sequential(*convolution(3, 16, 2), *convolution(16, 24, 2), nn.Flatten(),
+                                  nn.Linear(24 * (c.lips // 8) ** 2, c.measures))
+        self.voice = nn.Sequential(nn.BatchNorm1d(drawn.BANDS), nn.Linear(drawn.BANDS, 32), nn.ReLU(),
+                                   nn.Linear(32, c.measures))
+        self.mix = nn.Sequential(nn.Linear(self.features, self.features), nn.ReLU())
+        self.foreign = nn.Linear(self.features, 1)
+
+    def forward(self, sound: Tensor, lips: Tensor) -> Tensor:
+        seen = self.lips(self.standardise(lips.flatten(0, 1))).unflatten(0, (-1, drawn.FRAMES))
+        said = self.voice(sound.flatten(0, 1)).unflatten(0, (-1, drawn.FRAMES))
+        apart, (seen, said) = (seen - said).abs(), (v - v.mean(dim=1, keepdim=True) for v in (seen, said))
+        return self.mix(torch.cat([m.mean(dim=1) for m in (apart, (seen - said) ** 2, seen * said)], dim=1))
+
+    def loss(self, sound: Tensor, lips: Tensor, rng: Generator) -> Tensor:
+        """Of telling, for each of N windows whose lips go with their sound, its own from another window's."""
+        if (count := len(sound)) < 2:
+            return torch.zeros((), device=sound.device)
+        other = (torch.arange(count) + torch.randint(1, count, (count,), generator=rng)) % count
+        sounds = torch.cat([sound, sound[other.to(sound.device)]])
+        logits = self.foreign(self(sounds, torch.cat([lips, lips])))[:, 0].float()
+        return F.binary_cross_entropy_with_logits(logits, (torch.arange(2 * count) >= count).to(logits))
+
+
+class DetailRegions(nn.Module):
+    """Faces [N, 5, 3, s, s] -> [N, 5, 3, dim]: one convolutional look at each, its mean over three regions.
+
+    It sees how bright each pixel is against its neighbourhood, and against itself in the window's other frames: faint
+    traces are of that size. Squares of 2 x 2 pixels are laid into channels: a quarter of the work, and nothing lost.
+    """
+
+    def __init__(self, c: Any) -> None:
+        super().__init__()
+        self.features = c.dim
+        self.standardise = nn.BatchNorm2d(8, affine=False)
+        self.layers = nn.Sequential(*convolution(8, c.width, 1), *convolution(c.width, 2 * c.width, 2),
+                                    *convolution(2 * c.width, c.dim, 2), *convolution(c.dim, c.dim, 1))
+
+    def forward(self, faces: Tensor) -> Tensor:
+        bright = faces.mean(dim=2)
+        moving = bright - bright.mean(dim=1, keepdim=True)
+        seen = torch.cat([fine_detail(bright.flatten(0, 1)[:, None]), moving.flatten(0, 1)[:, None]], dim=1)
+        squares = F.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
+        maps = self.layers(self.standardise(squares))
+        looks = torch.stack([look.mean(dim=(2, 3)) for look in drawn.regions(maps)], dim=1)
+        return looks.unflatten(0, (-1, drawn.FRAMES))
+
+    def last(self) -> nn.Module:
+        return self.layers[-1]

@@ -1,0 +1,1 @@
+"""Weights and scores: training, scoring, and taking over weights of others."""

@@ -1,0 +1,103 @@
+"""One clip, from its plan to the bytes of its files."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from thb.rendered import encode, truth
+from thb.rendered.fakes.fingerprint import NO_TRACE, draw_camera, film
+from thb.rendered.fakes.generator import Faults, Generator, Scene
+from thb.rendered.fakes.strengths import TRACE_FACTOR, TRACES
+from thb.rendered.heads.renderer import Rendered
+from thb.rendered.plan import ClipPlan
+from thb.rendered.scene import FAITHFUL, casting, compare, set_scene, shoot
+from thb.rendered.seeds import stream
+
+REAL_CRF = (13.0, 19.5)
+HOLD = 3  # frames that share one look at where the faults are
+DIFFERS = 0.04  # of 1, in any colour: more is a fault
+DRAWN_BY = ("av", "numpy", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class Made:
+    """Bytes of the files of one clip; `sound` is None where nobody is heard."""
+
+    mp4: bytes
+    sound: bytes | None
+    truth: bytes
+
+
+def make(*plans: ClipPlan) -> list[Made]:
+    """Render, film, encode; truth files remember the recipe and what came of it.
+
+    Plans that differ in their fingerprint only share a picture, which costs ten times what filming it does.
+    """
+    scene, (generator, faults) = set_scene(plans[0]), casting(plans[0])
+    picture = shoot(scene, plans[0].size, generator, faults)
+    facts = truth.Truth(
+        picture.regions[:, ::2, ::2],
+        _where_wrong(plans[0], scene, generator, faults),
+        picture.box / plans[0].size,
+        picture.landmarks / plans[0].size,
+    )
+    return [_made(plan, scene, picture, generator, facts) for plan in plans]
+
+
+def _made(plan: ClipPlan, scene: Scene, picture: Rendered, generator: Generator, facts: truth.Truth) -> Made:
+    mp4 = finish(plan, scene, picture, generator)
+    sound = encode.wav(scene.voice.samples) if heard(plan) else None
+    return Made(mp4, sound, truth.pack(facts, recipe=recipe(plan), digest=digest(mp4, sound)))
+
+
+def finish(plan: ClipPlan, scene: Scene, picture: Rendered, generator: Generator) -> bytes:
+    """The mp4 of a picture: filmed, traced, encoded."""
+    camera = draw_camera(stream(plan.seed, "camera", plan.path), generator.format.crf if plan.is_fake else REAL_CRF)
+    factor = np.exp(stream(plan.seed, "trace", plan.path).uniform(*np.log(TRACE_FACTOR)))
+    trace = TRACES.get(plan.source, NO_TRACE)
+    frames = film(picture.rgb, camera, trace, plan.fingerprint * factor, stream(plan.seed, "noise", plan.path))
+    return encode.mp4(frames, Fraction(plan.fps), camera.crf, scene.voice.samples if plan.audio else None, plan.audio)
+
+
+def heard(plan: ClipPlan) -> bool:
+    """Whether a wav file goes with the clip: with every fake that speaks, and with FF++'s silent reals."""
+    return (
+        plan.audio is not None if plan.role in ("generator", "unseen") else plan.role == "real" and plan.audio is None
+    )
+
+
+def digest(mp4: bytes, sound: bytes | None) -> str:
+    """One SHA-256 over both files."""
+    return hashlib.sha256(mp4 + (sound or b"")).hexdigest()
+
+
+def recipe(plan: ClipPlan) -> str:
+    """Changes when the plan, the code that draws it or a library that encodes it changes."""
+    text = json.dumps([asdict(plan), _code(plan.source), [version(name) for name in DRAWN_BY]])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache
+def _code(source: str) -> str:
+    """Hash of every file in this folder that can change a pixel of this source: of the generators, its own alone."""
+    folder = Path(__file__).parent
+    generators = folder / "fakes" / "generators"
+    others = {folder / f"{name}.py" for name in ("corpus", "curation", "calibrate")} | set(generators.glob("*.py"))
+    files = sorted(set(folder.rglob("*.py")) - others | {generators / f"{source}.py"})
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
+
+
+def _where_wrong(plan: ClipPlan, scene: Scene, generator: Generator, faults: Faults) -> np.ndarray:
+    """bool [T, H, H]: where a small faulty render differs from a small faithful one."""
+    count, side = len(scene.moments), plan.size // 2
+    if generator is FAITHFUL or not plan.artefacts:
+        return np.zeros((count, side, side), bool)
+    frames = np.arange(0, count, HOLD)
+    wrong, right = compare(scene, side, generator, faults, frames)
+    return np.repeat(np.abs(wrong - right).max(axis=-1) > DIFFERS, HOLD, axis=0)[:count]

@@ -1,0 +1,1 @@
+"""How a rendered fake comes about: faults, fingerprints, and the generators that use them."""

@@ -1,0 +1,1 @@
+"""The renderer: a head in front of a background, frame by frame."""

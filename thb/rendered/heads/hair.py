@@ -1,0 +1,163 @@
+"""Hair: a second shell round the skull, with strands, a hairline and ends of its own."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from thb.rendered.heads.fields import F32, curve, fractal, noise, ramp
+from thb.rendered.heads.hair_styles import STYLES
+from thb.rendered.heads.shells import Shell, make_shell
+from thb.rendered.heads.skin import BUMP_X, BUMP_Y, CHANNELS, FACE_DEPTH, GLOSS, RED_GREEN_BLUE
+
+COVER = 6  # the sheet's channel for how much hair there is
+TEXELS_PER_PIXEL = 1.25
+ANGLE_REACH = 2.4
+SHEET_TOP = -1.45
+ROUGH_TEXELS, ROUGH_PER_UNIT = 320, 80.0
+CUT_TO = 0.05  # where a hair_cut of 1 truncates
+
+
+class Hair:
+    """One person's hair, ready to be worn: a shell, its sheet, and how dark it is behind the neck."""
+
+    def __init__(self, portrait, pixels_per_unit, look):
+        self.portrait = portrait
+        self.style = _adapted(STYLES[portrait.hair_style], portrait.hair_volume)
+        self.shell = _shell(portrait, self.style)
+        self.per_height = pixels_per_unit * TEXELS_PER_PIXEL
+        self.per_angle = self.per_height * 0.78
+        rng = np.random.default_rng((portrait.seed, 4))
+        self.part = 0.45 * self.style.parted * portrait.hair_part
+        gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if self.style.curl < 0.4 else 24, 2)
+        self.rough = F32(0.7) * np.maximum(1.0 - gaps, 0.0)
+        self.colour = np.array(portrait.hair_colour, F32)
+        self.cut = self.style.length - look.hair_cut * max(self.style.length - CUT_TO, 0.0)
+        self._lay(rng, look)
+
+    def texel(self, angle, height):
+        """Sheet coordinates (u, v) of a point of the shell."""
+        return (angle + ANGLE_REACH) * F32(self.per_angle), (height - SHEET_TOP) * F32(self.per_height)
+
+    def roughness(self, x, y):
+        """How far locks and gaps eat into the silhouette at local points, in half head heights."""
+        rows, cols = (((part + 2.0) * ROUGH_PER_UNIT).astype(np.intp) % ROUGH_TEXELS for part in (y, x))
+        return self.rough.ravel().take(rows * ROUGH_TEXELS + cols) * F32(self.style.frizz)
+
+    def ends(self, x, y):
+        """0..1: how much of the curtain behind the neck is left at a height."""
+        uneven = self.style.ragged * np.interp(x, self.lock_at, self.lock)
+        left = ramp(0.010, -0.010, y - self.style.length - uneven)
+        return left * (y < self.cut) if self.cut < self.style.length else left
+
+    def _lay(self, rng, look):
+        bottom = self.style.length + 3.0 * self.style.ragged + 0.1
+        rows = int((bottom - SHEET_TOP) * self.per_height)
+        cols = int(2 * ANGLE_REACH * self.per_angle)
+        angle, y = np.meshgrid(
+            np.arange(cols, dtype=F32) / F32(self.per_angle) - F32(ANGLE_REACH),
+            np.arange(rows, dtype=F32) / F32(self.per_height) + F32(SHEET_TOP),
+        )
+        self.lock_at = np.linspace(-2.6, 2.6, 60)
+        self.lock = rng.uniform(-1.0, 1.0, 60)
+        ends_rng, strands_rng = rng.spawn(2)  # the outline stays the same at every size
+        strand, clump = self._strands(strands_rng, angle, y, look)
+        self.sheet = np.zeros((rows, cols, CHANNELS), F32)
+        self.sheet[..., RED_GREEN_BLUE] = self._colours(y, strand, clump)
+        curl, sheer = self.style.curl, self.style.sheer
+        self.sheet[..., BUMP_X] = (0.22 + 0.30 * curl) * clump + 0.16 * strand
+        self.sheet[..., BUMP_Y] = 0.45 * curl * np.roll(clump, 3, axis=1)
+        dull = (1.0 - 0.72 * curl) * (0.55 + 0.45 * sheer**4)  # coils and stubble scatter the light
+        self.sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
+        self.sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
+
+    def _strands(self, rng, angle, y, look):
+        """Fine strands and broader clumps, each about -1..1, laid along the way the hair is combed."""
+        s = self.style
+        drift = noise(rng, angle.shape, 9, 14)
+        phase = 1.3 * np.sin(3.0 * angle) + 5.0 * s.curl * noise(rng, angle.shape, 5, 12)
+        waves = s.wave * np.sin(s.wave_rate * y + phase) * np.maximum(ramp(-0.7, 0.3, y), s.curl)
+        near_crown = 1.0 - np.tanh(np.maximum(y + 1.08, 0.05) / 0.55)
+        combed = (angle - self.part) / (1.0 - s.sweep * near_crown) + waves  # strands spread from the parting
+        clumps = _strand_noise(rng, combed, 6.0) * 0.6 + _strand_noise(rng, combed, 13.0) * 0.5
+        fine = _strand_noise(rng, combed, self.per_angle / 2.6)
+        coils = _coils(rng, angle.shape, self.per_height)
+        keep = 1.0 - 0.6 * look.skin_smooth
+        straight, coiled = 1.0 - s.curl, s.curl
+        strand = keep * (straight * (0.75 * fine + 0.35 * drift) + coiled * coils)
+        return strand.astype(F32), (straight * clumps + coiled * np.roll(coils, 2, axis=0)).astype(F32)
+
+    def _colours(self, y, strand, clump):
+        """Darker roots and depths, lighter lengths."""
+        tone = 0.90 + 0.17 * strand + 0.13 * clump + 0.12 * ramp(-0.4, 1.2, y)
+        warm = np.array((1.04, 1.0, 0.95), F32) ** (1.5 * np.clip(clump, -1, 1))[..., None]
+        return self.colour * np.maximum(tone, 0.25)[..., None] * warm
+
+    def _cover(self, rng, angle, y, strand):
+        """How much hair each texel holds, 0..1: above the hairline or beside the face, and over the ends."""
+        s = self.style
+        jitter = s.ragged * (_strand_noise(rng, angle, 4.0) * 0.7 + _strand_noise(rng, angle, 26.0) * 0.45)
+        window = curve(y, *np.array(s.opening).T, soften=0.08)
+        above = self._hairline(angle) + jitter - y
+        beside = (np.abs(angle) - window) * self.shell.width_at(y) + 0.5 * jitter
+        below = s.length + 1.4 * jitter - y
+        inside = np.minimum(np.maximum(above, beside), below) * self.per_height
+        crispness = (0.55 if s.sheer < 1 else 0.8) * (0.5 if s.ragged < 0.03 else 1.0)
+        cover = np.clip(crispness * inside + 0.5 + 0.25 * strand, 0.0, 1.0)
+        thin = s.sheer - (1.0 - s.sheer) * 0.8 * np.clip(strand, -1, 1)
+        cut = y < self.cut if self.cut < s.length else 1.0
+        return cover * np.clip(thin, 0.0, 1.0) * cut
+
+    def _hairline(self, angle):
+        """Height of the hairline at each angle; a swoop hangs lower on the parting's side."""
+        side = np.sign(self.portrait.hair_part) * angle
+        swoop = (
+            self.style.swoop
+            * np.sin(np.clip(1.6 * side, -np.pi / 2, np.pi / 2))
+            * ramp(1.2, 0.7, np.abs(angle))
+        )
+        return curve(np.abs(angle - self.part), *np.array(self.style.hairline).T) + swoop
+
+
+def make_hair(portrait, pixels_per_unit, look):
+    """The portrait's hair, or None where there is none."""
+    return None if portrait.hair_style == "bald" else Hair(portrait, pixels_per_unit, look)
+
+
+def _adapted(style, volume):
+    return replace(style, top=style.top * volume, side=style.side * (0.5 + 0.5 * volume))
+
+
+def _shell(portrait, style) -> Shell:
+    top, side = style.top, style.side
+    skull = (
+        (-1.0, 0.0),
+        (-0.945, 0.275),
+        (-0.75, 0.51),
+        (-0.38, portrait.temple),
+        (0.0, portrait.temple + 0.012),
+    )
+    knots = [
+        (y * (1.0 + top * (-y) ** 0.5), w * (1.0 + 0.35 * top) + side * min(1.0, 1.35 * w / portrait.temple))
+        for y, w in skull
+    ]
+    knots[0] = (-1.0 - top, 0.0)
+    fall = [(y, w) for y, w in style.fall]
+    return make_shell(
+        [*knots, *fall, (max(fall[-1][0] + 0.15, style.length + 0.35), 0.0)],
+        FACE_DEPTH,
+        ((-1.2, -0.05), (0.0, -0.03), (1.0, -0.05)),
+        soften=0.05,
+    )
+
+
+def _strand_noise(rng, at, per_unit):
+    """Noise of one coordinate, `per_unit` bumps per radian."""
+    knots = np.arange(int(10 * per_unit)) / per_unit - 5.0
+    return np.interp(at, knots, rng.uniform(-1.0, 1.0, len(knots))).astype(F32)
+
+
+def _coils(rng, shape, per_height):
+    """Ridged noise that reads as coils."""
+    cells = shape[0] / per_height * 15.0
+    ridges = 0.8 - 1.9 * np.abs(noise(rng, shape, cells, cells * shape[1] / shape[0]))
+    return 0.6 * ridges + 0.5 * noise(rng, shape, cells * 2.1, cells * 2.1 * shape[1] / shape[0])

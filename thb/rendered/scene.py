@@ -1,0 +1,91 @@
+"""From a plan to a picture: set the scene, then shoot it, faithfully or through a simulated generator."""
+
+from dataclasses import fields, replace
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from thb.rendered.fakes.generator import Faults, Generator, Scene, Shot, draw_faults
+from thb.rendered.fakes.generators import load
+from thb.rendered.fakes.strengths import SEVERITY
+from thb.rendered.heads.motion import Motion, Pose, draw_motion
+from thb.rendered.heads.portraits import Portrait, draw_portrait
+from thb.rendered.heads.renderer import Figure, Look, Rendered, render
+from thb.rendered.heads.voice import Voice, draw_timbre, speak
+from thb.rendered.names import video_of
+from thb.rendered.plan import ClipPlan
+from thb.rendered.seeds import seed_of, stream
+
+FAITHFUL = Generator()
+
+
+def set_scene(plan: ClipPlan) -> Scene:
+    """Everything about a clip but its faults: the same person, voice and motion wherever the names recur."""
+    fps = float(Fraction(plan.fps))
+    n_frames = max(1, round(plan.seconds * fps))
+    voice = voice_of(plan.seed, plan.driver or plan.portrait, plan.seconds)
+    motion = draw_motion(stream(plan.seed, "motion", *_mover(plan)), n_frames, fps, *voice.mouth(n_frames, fps))
+    donor = _person(plan, plan.donor) if plan.donor else None
+    return Scene(_person(plan, plan.portrait), donor, motion, voice, fps, np.arange(n_frames, dtype=np.float32) / fps)
+
+
+def voice_of(seed: int, driver: str, seconds: float) -> Voice:
+    """What a driver says, in the voice of the person in that video."""
+    return speak(draw_timbre(stream(seed, "timbre", video_of(driver))), stream(seed, "speech", driver), seconds)
+
+
+def casting(plan: ClipPlan) -> tuple[Generator, Faults]:
+    """Who makes the clip, and what goes wrong in it."""
+    if not plan.is_fake:
+        return FAITHFUL, Faults()
+    generator = load(plan.source)
+    seed = seed_of(plan.seed, "faults", plan.source, plan.portrait, plan.driver, plan.donor)
+    return generator, draw_faults(seed, generator.chances, SEVERITY[plan.source], plan.artefacts)
+
+
+def shoot(scene: Scene, size: int, generator: Generator, faults: Faults) -> Rendered:
+    """The clip at some size."""
+    motion = generator.act(scene, faults)
+    picture = render(scene.portrait, motion, size, generator.look(scene, faults))
+    return replace(picture, rgb=generator.paint(Shot(scene, motion, scene.moments, picture, faults)))
+
+
+def compare(
+    scene: Scene, size: int, generator: Generator, faults: Faults, frames: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Some frames as the generator shows them, and as they should be; float32 [len(frames), S, S, 3] each."""
+    motion, look = generator.act(scene, faults), generator.look(scene, faults)
+    drawn = _figure(scene.portrait, size, look).draw(pick(motion, frames))
+    shown = generator.paint(Shot(scene, pick(motion, frames), scene.moments[frames], drawn, faults))
+    if motion is scene.motion and look == Look():  # only pixels went wrong: what was drawn was right
+        return shown, drawn.rgb
+    return shown, _figure(scene.portrait, size, Look()).draw(pick(scene.motion, frames)).rgb
+
+
+@lru_cache(maxsize=4)
+def _figure(portrait: Portrait, size: int, look: Look) -> Figure:
+    """Previews of one portrait come in a row, and setting a figure up costs as much as drawing four frames."""
+    return Figure(portrait, size, look)
+
+
+def pick(motion: Motion, frames: np.ndarray) -> Motion:
+    """Some frames of a motion."""
+    return Motion(**{f.name: _pick(getattr(motion, f.name), frames) for f in fields(Motion)})
+
+
+def _pick(track, frames):
+    if isinstance(track, Pose):
+        return Pose(**{f.name: getattr(track, f.name)[frames] for f in fields(Pose)})
+    return track[frames]
+
+
+def _person(plan, name):
+    return draw_portrait(stream(plan.seed, "portrait", name))
+
+
+def _mover(plan):
+    """Who decides how the head moves: the driving video, or the generator by itself."""
+    if plan.is_fake and plan.role != "swap" and load(plan.source).driven_by != "video":
+        return plan.source, plan.portrait, plan.driver
+    return (plan.driver,)

@@ -1,0 +1,1 @@
+"""Which clip a fit learns from and is tested on, and what training and test share."""

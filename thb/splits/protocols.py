@@ -1,0 +1,54 @@
+"""P1, P2, P3 and the rest, as data: which fit is tested on which clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from thb.core.errors import ParamsError, unknown
+from thb.core.params import Params, Protocol
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One generator under one protocol: the fits whose scores it reads, averaged where several."""
+
+    protocol: str
+    generator: str
+    fits: tuple[str, ...]
+
+
+def trials(params: Params, names: list[str] | None = None) -> Iterator[Trial]:
+    """Every trial of these protocols (default: all), in the order of params.yaml."""
+    for name in names or params.protocols:
+        if name not in params.protocols:
+            raise ParamsError(unknown("protocol", name, params.protocols))
+        protocol = params.protocols[name]
+        for generator in params.of_role(*protocol.fakes):
+            yield Trial(name, generator, fits_of(protocol, generator, list(params.generators)))
+
+
+def fits_of(protocol: Protocol, generator: str, generators: list[str]) -> tuple[str, ...]:
+    """The fits that a protocol tests on one generator."""
+    if protocol.fit == "no-generator":
+        return (f"no-{generator}",)
+    if protocol.fit == "every-no":
+        return tuple(f"no-{g}" for g in generators)
+    return (protocol.fit,)
+
+
+def fakes(rows: pd.DataFrame, protocol: Protocol, generator: str) -> pd.Series:
+    """Mask of the fakes that a protocol tests: one generator's clips of the named splits."""
+    return (rows["source"] == generator) & rows["split"].isin(protocol.split)
+
+
+def reals(rows: pd.DataFrame, protocol: Protocol) -> pd.Series:
+    """Mask of the reals that a protocol tests."""
+    return (rows["role"] == "real") & rows["split"].isin(protocol.reals)
+
+
+def identity(rows: pd.DataFrame) -> pd.Series:
+    """Who a clip shows: a fake's portrait, a real's video; the clip itself where neither is known."""
+    return rows["portrait"].where(rows["portrait"] != "", rows["video"].where(rows["video"] != "", rows["clip"]))

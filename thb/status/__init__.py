@@ -1,0 +1,1 @@
+"""Which clips are here, and what they allow."""
