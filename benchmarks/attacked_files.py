@@ -51,7 +51,7 @@ from thb.detect import verdicts
 from thb.fits import score, train, weights
 from thb.fits.score_files import ScoreFile
 from thb.splits import assignment
-from thb.splits.clips_of_fit import roster
+from thb.splits.clips_of_fit import clips_of_fit
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "traceback")
@@ -599,8 +599,8 @@ READERS: dict[str, dict[str, tuple[Callable[[Clone], Any], Callable[[Clone], boo
                            lambda c: weights_are_lawful(c, "detect"))},
     "store": {"train, score, explain, contact": (
         lambda c: clip_store.open_clips(c.paths, c.params, list(stores.SOURCES)), store_is_lawful)},
-    "split": {"train": (lambda c: roster(c.paths, c.params, "all", ("train", "val")), splits_are_lawful),
-              "score": (lambda c: roster(c.paths, c.params, "all", ("val", "test")), splits_are_lawful)},
+    "split": {"train": (lambda c: clips_of_fit(c.paths, c.params, "all", ("train", "val")), splits_are_lawful),
+              "score": (lambda c: clips_of_fit(c.paths, c.params, "all", ("val", "test")), splits_are_lawful)},
 }
 
 

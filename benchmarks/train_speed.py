@@ -26,7 +26,7 @@ from thb.core.paths import Paths, find_root
 from thb.detectors.base import Network, spans
 from thb.fits import loop
 from thb.fits.feed import Feed
-from thb.splits.clips_of_fit import roster, soundless_marked, usable
+from thb.splits.clips_of_fit import clips_of_fit, soundless_marked, usable
 
 WARM = 2        # steps that are not timed: memory is found, kernels are chosen
 
@@ -75,7 +75,7 @@ def measure(paths: Paths, params: Params, name: str, steps: int, changes: dict, 
     settings = {**params.detectors[name].defaults, **alone, **fitting, **changes}
     network = detectors.load(name).Detector(detectors.configure(name, settings)).to(device).train()
     network.config = replace(network.config, lr_every="batch")
-    rows = usable(soundless_marked(roster(paths, params, "all", ("train",)), network.hears), "train")
+    rows = usable(soundless_marked(clips_of_fit(paths, params, "all", ("train",)), network.hears), "train")
     feed = Feed(store, rows, device, network)
     fit = loop.Fit(network, network.optimiser(), [], {}, torch.empty(0))
     for group in fit.optimiser.param_groups:

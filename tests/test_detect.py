@@ -32,7 +32,7 @@ from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
 from thb.rendered.heads.renderer import render
 from thb.report import heat_strip, style
-from thb.splits.clips_of_fit import roster, usable
+from thb.splits.clips_of_fit import clips_of_fit, usable
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
 SURE = 0.95
@@ -151,7 +151,7 @@ def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head)
 def test_a_control_is_asked_by_name_and_draws_no_heat(project, small, videos, tmp_path_factory, capsys, name):
     store = write_store(tmp_path_factory.mktemp("s"), small)
     control = detectors.load(name).Detector(detectors.configure(name, small.detector(name)))
-    control.fit(seen(store, small, usable(roster(store, small, "all", ("train",)), "train"), control))
+    control.fit(seen(store, small, usable(clips_of_fit(store, small, "all", ("train",)), "train"), control))
     write_weights(project, small, name, control)
     with pytest.raises(DataError, match=f"no network has weights of fit 'all'; known: {name}/all"):
         detect.run(project, small, ask(videos))

@@ -14,7 +14,7 @@ from stores import SIDE, random_clips, smoke, write_store
 from thb import detectors
 from thb.core.errors import DataError, ParamsError
 from thb.fits.picture_measures import seen
-from thb.splits.clips_of_fit import roster, usable
+from thb.splits.clips_of_fit import clips_of_fit, usable
 
 
 def kinds(*reads: str) -> list[str]:
@@ -288,7 +288,7 @@ class TestNoNetwork:
     def rows(self, tmp_path, params, name, config):
         smaller = smoke(params, SIDE)
         paths = write_store(tmp_path, smaller)
-        rows = usable(roster(paths, smaller, "all", ("train",)), "train")
+        rows = usable(clips_of_fit(paths, smaller, "all", ("train",)), "train")
         return seen(paths, smaller, rows, detectors.load(name).Detector(config))
 
     def test_scores_are_probabilities_and_the_file_gives_them_again(self, name, config, rows, tmp_path):

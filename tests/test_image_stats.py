@@ -16,7 +16,7 @@ from thb import detectors
 from thb.clips.clip_store import open_clips
 from thb.core.tables import read_json
 from thb.fits import picture_measures, score, train
-from thb.splits.clips_of_fit import roster, usable
+from thb.splits.clips_of_fit import clips_of_fit, usable
 
 DETECTOR = "image_stats"
 SIDE = 64
@@ -75,7 +75,7 @@ def test_runs_says_how_much_of_a_clip_is_looked_at(model, clip):
 
 def test_a_clip_is_measured_once_a_process_until_its_file_changes(tmp_path, params, small, monkeypatch):
     paths, kind, calls = write_store(tmp_path, smoke(params)), detectors.load(DETECTOR).Detector, []
-    rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
+    rows = usable(clips_of_fit(paths, smoke(params), "all", ("train",)), "train")
     measure = kind.measure
     monkeypatch.setattr(kind, "measure", lambda self, clip: calls.append(1) or measure(self, clip))
     first = picture_measures.seen(paths, smoke(params), rows, kind(small))
@@ -91,7 +91,7 @@ def test_a_clip_is_measured_once_a_process_until_its_file_changes(tmp_path, para
 
 def test_a_store_in_memory_is_measured_as_the_one_on_disk(tmp_path, params, small):
     paths, model = write_store(tmp_path, smoke(params)), detectors.load(DETECTOR).Detector(small)
-    rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
+    rows = usable(clips_of_fit(paths, smoke(params), "all", ("train",)), "train")
     store = open_clips(paths, smoke(params), sorted(set(rows["source"])))
     held = replace(store, frames={s: np.array(f) for s, f in store.frames.items()})
     assert picture_measures.measured(held, rows, model).equals(picture_measures.seen(paths, smoke(params), rows, model))
@@ -99,7 +99,7 @@ def test_a_store_in_memory_is_measured_as_the_one_on_disk(tmp_path, params, smal
 
 def test_facts_are_left_as_they_are(tmp_path, params):
     paths = write_store(tmp_path, smoke(params))
-    rows = usable(roster(paths, smoke(params), "all", ("train",)), "train")
+    rows = usable(clips_of_fit(paths, smoke(params), "all", ("train",)), "train")
     container = detectors.load("container").Detector(detectors.configure("container", params.detector("container")))
     assert picture_measures.seen(paths, smoke(params), rows, container) is rows
 

@@ -13,7 +13,7 @@ from thb.core.metrics import auc
 from thb.core.params import parse
 from thb.core.tables import DRAWN_COLUMNS, ERROR, OK, drawn_columns, read_csv, read_json
 from thb.fits import loop, score, train
-from thb.splits.clips_of_fit import labels_drawn, roster
+from thb.splits.clips_of_fit import clips_of_fit, labels_drawn
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 DRAWS = 3
@@ -31,7 +31,7 @@ def store(tmp_path, tiny):
 
 @pytest.fixture
 def rows(store, tiny):
-    return roster(store, tiny, "all", ("train", "val"))
+    return clips_of_fit(store, tiny, "all", ("train", "val"))
 
 
 # ── The labels ───────────────────────────────────────────────────────────────────────────────────

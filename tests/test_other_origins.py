@@ -25,7 +25,7 @@ from thb.fits import score, score_files, train, weights
 from thb.fits.score_files import ScoreFile
 from thb.report import vouched
 from thb.splits import split
-from thb.splits.clips_of_fit import roster
+from thb.splits.clips_of_fit import clips_of_fit
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 
@@ -66,7 +66,7 @@ READERS = {
     "stores by split": split.run,
     "stores by contact": contact.run,
     "stores by whoever opens them": lambda paths, own: clip_store.open_clips(paths, own, ["hallo"]),
-    "splits by train and score": lambda paths, own: roster(paths, own, "all", ("train",)),
+    "splits by train and score": lambda paths, own: clips_of_fit(paths, own, "all", ("train",)),
     "splits by train": lambda paths, own: train.run(paths, own, "tall", "all"),
     "weights by score": lambda paths, own: score.run(paths, own, "tall", "all"),
     "weights by score, without their clips": lambda paths, own: weights.of_fit(paths, own, "tall", "all"),
@@ -222,14 +222,14 @@ def test_a_store_beside_clips_of_another_seed_is_refused(fitted, params):
 def test_a_split_of_other_clips_is_refused(fitted, params):
     rewritten(fitted, small(params), lambda t: t.assign(portrait="00000"))
     with pytest.raises(DataError, match="data/splits/all.csv was made from other clips of 'hallo'; run `thb split`"):
-        roster(fitted, small(params), "all", ("train",))
+        clips_of_fit(fitted, small(params), "all", ("train",))
 
 
 def test_a_split_with_a_row_twice_or_changed_is_refused(fitted, params):
     file = fitted.split("all")
     file.write_text(file.read_text() + file.read_text().splitlines()[-1] + "\n")
     with pytest.raises(DataError, match=r"data/splits/all.csv is not the file that was written there"):
-        roster(fitted, small(params), "all", ("train",))
+        clips_of_fit(fitted, small(params), "all", ("train",))
 
 
 def test_a_split_that_was_cut_is_refused_though_its_hash_was_changed_to_match(fitted, params):
@@ -237,7 +237,7 @@ def test_a_split_that_was_cut_is_refused_though_its_hash_was_changed_to_match(fi
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:-3]))
     stores.vouch_for_splits(fitted, small(params))
     with pytest.raises(DataError, match=r"data/splits/all.csv: clip 'ffpp-\d+' is usable and not in it \(2 in all\)"):
-        roster(fitted, small(params), "all", ("train",))
+        clips_of_fit(fitted, small(params), "all", ("train",))
 
 
 @pytest.mark.parametrize(("column", "value"),
@@ -249,7 +249,7 @@ def test_a_split_that_matches_no_store_is_refused_though_its_hash_was_changed_to
     table.to_csv(file, index=False)
     stores.vouch_for_splits(fitted, small(params))
     with pytest.raises(DataError, match=rf"all.csv: clip 'ffpp-\d+' has {column} '{value}', and it should be '"):
-        roster(fitted, small(params), "all", ("train",))
+        clips_of_fit(fitted, small(params), "all", ("train",))
 
 
 # ---- weights that were changed ----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from thb import detectors
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
 from thb.fits import score, train
-from thb.splits.clips_of_fit import roster
+from thb.splits.clips_of_fit import clips_of_fit
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 
@@ -77,7 +77,7 @@ def test_scoring_twice_gives_the_same_bytes(fitted, tiny, detector):
 
 def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector, monkeypatch):
     whole = scored(fitted, tiny, detector).set_index("clip")["score"]
-    monkeypatch.setattr(score, "roster", lambda *asked: roster(*asked).sample(frac=0.5, random_state=0))
+    monkeypatch.setattr(score, "clips_of_fit", lambda *asked: clips_of_fit(*asked).sample(frac=0.5, random_state=0))
     half = scored(fitted, tiny, detector).set_index("clip")["score"]
     assert 0 < len(half) < len(whole)
     assert half.equals(whole[half.index])

@@ -26,7 +26,7 @@ from thb.detectors import base
 from thb.detectors.base import Network
 from thb.fits import loop, train
 from thb.fits.feed import Feed
-from thb.splits.clips_of_fit import roster, usable
+from thb.splits.clips_of_fit import clips_of_fit, usable
 
 TINY = {"epochs": 3, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 LONGER = {**TINY, "repeats": 10}
@@ -201,7 +201,7 @@ def test_a_partial_fit_of_other_settings_is_not_taken_up(store, tiny, params, mo
 def test_test_clips_have_no_say(store, tiny):
     train.run(store, tiny, "tall", "all")
     before = weights(store)
-    rows = roster(store, tiny, "all", ("test",))
+    rows = clips_of_fit(store, tiny, "all", ("test",))
     for source, group in rows[rows["row"] >= 0].groupby("source"):
         frames = np.load(store.clips(source) / "frames.npy", mmap_mode="r+")
         frames[group["row"]] = 0
@@ -293,9 +293,9 @@ def test_unknown_names_and_settings_are_refused(store, tiny, params):
                                                      ("val", 0, "no usable real clip with use 'val'")])
 @pytest.mark.parametrize("detector", detectors.names())
 def test_a_set_without_both_classes_is_refused(store, tiny, detector, use, label, named, monkeypatch):
-    rows = roster(store, tiny, "all", ("train", "val"))
+    rows = clips_of_fit(store, tiny, "all", ("train", "val"))
     left = rows[(rows["use"] != use) | (rows["label"] != label)]
-    monkeypatch.setattr(train, "roster", lambda *asked: left)
+    monkeypatch.setattr(train, "clips_of_fit", lambda *asked: left)
     with pytest.raises(DataError, match=named):
         train.run(store, tiny, detector, "all")
     assert not store.run(detector, "all").exists()
@@ -312,7 +312,7 @@ def test_a_loss_that_is_no_number_stops_the_fit(store, tiny, monkeypatch):
 
 
 def _feeds(store, params):
-    rows = usable(roster(store, params, "all", ("train",)), "train")
+    rows = usable(clips_of_fit(store, params, "all", ("train",)), "train")
     clips = open_clips(store, params, sorted(set(rows["source"])))
     return Feed(clips, rows, torch.device("cpu"), Network), clips, rows
 

@@ -39,7 +39,7 @@ from thb.fits import loop, score_files, weights
 from thb.fits.feed import Feed
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
-from thb.splits.clips_of_fit import roster, soundless_marked
+from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
 
 BATCH = 8                   # clips
 HALF = 0.5                  # of a pixel: from there on it is a fault
@@ -108,7 +108,7 @@ class Subject:
 
 def _subject(paths: Paths, params: Params, detector: str, fit: str) -> Subject:
     network = weights.of_fit(paths, params, detector, fit).model
-    rows = soundless_marked(roster(paths, params, fit, ("val", "test")), network.hears)
+    rows = soundless_marked(clips_of_fit(paths, params, fit, ("val", "test")), network.hears)
     rows = rows[rows["status"] == OK].reset_index(drop=True)
     device = loop.prepare_torch(params.active.seed)
     store = open_clips(paths, params, sorted(set(rows["source"])))

@@ -16,7 +16,7 @@ from thb.core.paths import Paths
 from thb.core.tables import OK, drawn_columns
 from thb.fits import score_files, weights
 from thb.fits.picture_measures import seen
-from thb.splits.clips_of_fit import roster, soundless_marked
+from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
 
 # Of a fit's run.json, what is the same on every machine: results/ is in git, and hardware and seconds are not there.
 SAID = ("settings", "clips", "parameters", "trainable", "best_epoch", "val_auc", "imported_from")
@@ -54,7 +54,7 @@ def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
 
 def _scored(model: Any, paths: Paths, params: Params, detector: str, fit: str, shuffled: bool = False,
             uses: Sequence[str] = ("val", "test")) -> pd.DataFrame:
-    rows = soundless_marked(roster(paths, params, fit, uses), model.hears)
+    rows = soundless_marked(clips_of_fit(paths, params, fit, uses), model.hears)
     ok = rows["status"] == OK
     rows["score"] = np.nan
     if model.reads == "frames":

@@ -26,7 +26,7 @@ from thb.core.paths import Paths
 from thb.core.tables import write_atomic, write_csv, write_json
 from thb.fits import weights
 from thb.fits.picture_measures import seen
-from thb.splits.clips_of_fit import labels_drawn, roster, soundless_marked, usable
+from thb.splits.clips_of_fit import clips_of_fit, labels_drawn, soundless_marked, usable
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
 START = "ffpp"      # the fit that others may start from
@@ -108,7 +108,7 @@ def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
 def _job(paths: Paths, params: Params, detector: str, fit: str) -> Job:
     config = detectors.configure(detector, params.detector(detector))
     hears = detectors.load(detector).Detector.hears
-    rows = soundless_marked(roster(paths, params, fit, ("train", "val")), hears)
+    rows = soundless_marked(clips_of_fit(paths, params, fit, ("train", "val")), hears)
     return Job(paths, params, detector, fit, config, rows)
 
 

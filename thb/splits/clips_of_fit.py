@@ -16,7 +16,7 @@ from thb.core.tables import CLIP_COLUMNS, NO_AUDIO, OK, SPLIT_COLUMNS, read_csv
 from thb.splits import assignment
 
 
-def roster(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
+def clips_of_fit(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
     """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
     split, clips = _split_and_clips(paths, params, fit)
     split = split[split["use"].isin(uses)][["clip", "use"]]
