@@ -13,15 +13,14 @@ import torch.nn.functional as F
 from stores import random_clips, rng
 from torch import nn
 
-from thb import detectors
 from thb.core.errors import ParamsError
 from thb.detectors.caddm import augment, placement, swap
 from thb.detectors.caddm import boxes as caddm_boxes
+from thb.detectors.caddm import network as caddm
 from thb.detectors.caddm.names import published as published_name
 from thb.detectors.parts.torch_ready import backbone
 
 DETECTOR = "caddm"       # whose settings the fixtures `published` and `small` give
-caddm = detectors.load(DETECTOR)
 BACKBONES = ("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4")
 
 

@@ -121,7 +121,7 @@ def test_noise_alone_is_not_found(tmp_path, params):
 
 
 def test_it_needs_no_torch(tmp_path, params):
-    code = ("import sys; from pathlib import Path; from thb import params, paths;"
+    code = ("import sys; from pathlib import Path; from thb.core import params, paths;"
             "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
             "root = paths.Paths(Path(sys.argv[1]));"
             "train.run(root, p, 'image_stats', 'all'); score.run(root, p, 'image_stats', 'all');"

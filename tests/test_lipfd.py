@@ -15,13 +15,12 @@ from safetensors.torch import save_file
 from stores import random_clips, rng
 from torch import nn
 
-from thb import detectors
 from thb.core.errors import ParamsError
 from thb.detectors.base import Clips
+from thb.detectors.lipfd import network as lipfd
 from thb.detectors.lipfd import picture
 
 DETECTOR = "lipfd"       # whose settings the fixtures `published` and `small` give
-lipfd = detectors.load(DETECTOR)
 
 
 @pytest.fixture

@@ -164,7 +164,7 @@ def _count_epochs(patch) -> list[int]:
 
 def test_a_killed_fit_ends_in_the_same_weights(store, params):
     """kill -9 after the first whole epoch of another process."""
-    code = ("import sys; from pathlib import Path; from thb import params, paths;"
+    code = ("import sys; from pathlib import Path; from thb.core import params, paths;"
             "from thb.fits import train; sys.path.insert(0, sys.argv[2]);"
             "from stores import smoke; from test_train import LONGER;"
             "tiny = smoke(params.load(Path(sys.argv[3])), tall=LONGER);"
