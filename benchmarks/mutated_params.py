@@ -365,7 +365,7 @@ def check(given: params.Params, where: str) -> None:
         from thb.book import exhibit
 
         entry = provenance.entry(given, name)
-        exhibit._check(paths.notebooks / f"{entry['notebook']}.ipynb", name, provenance.arguments(given, name))
+        exhibit._check(exhibit._notebook(paths, name, entry["notebook"]), name, provenance.arguments(given, name))
 
 
 def judged(mutation: Mutation, folder: Path, shipped: Tree) -> tuple[str, str]:

@@ -32,6 +32,10 @@ def test_a_bar_in_a_cell_does_not_make_another(made):
     assert len({line.count("|") for line in getting_data.parts(open_results()).splitlines()}) == 1
 
 
+def test_code_in_a_cell_is_set_off_from_the_words_beside_it(made):
+    assert "clips; <code>thb fetch</code> says the exact number" in getting_data.parts(open_results())
+
+
 @pytest.mark.parametrize("name", ["parts", "counts", "finders"])
 def test_the_book_reads_them_as_tables(made, name):
     """Read by what MyST reads with; a rule whose dashes are escaped would be a paragraph of bars."""

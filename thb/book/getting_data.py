@@ -65,5 +65,10 @@ def _markdown(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     """Words and `code`, in turns."""
     words = str(value).split("`")
-    return "".join(f"<code>{text(part)}</code>" if i % 2 else text(part)
+    return "".join(f"<code>{text(part)}</code>" if i % 2 else _between(part)
                    for i, part in enumerate(words if len(words) % 2 else [str(value)]))
+
+
+def _between(words: str) -> str:
+    """Words beside code, with the space that sets them off."""
+    return " " * words.startswith(" ") + text(words) + " " * words.endswith(" ")
