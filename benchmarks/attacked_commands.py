@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "traceback")
 FINE = OUTCOMES[:2]
 LONG = "x" * 5000
-SECONDS = 120       # no command line here needs as long
+SECONDS = 120  # no command line here needs as long
 Words = tuple[str | bytes, ...]
 
 
@@ -45,16 +45,26 @@ class Line:
 
 
 def lines() -> Iterator[Line]:
-    names = {"unknown": "nobody", "empty": "", "control character": "\x1b[31mred", "newline": "tall\nall",
-             "very long": LONG, "path upwards": "../../x", "absolute path": "/etc/passwd", "dash": "-x",
-             "other letters": "Tall", "not UTF-8": b"t\xe4ll", "turned direction": "\u202ellat"}
+    names = {
+        "unknown": "nobody",
+        "empty": "",
+        "control character": "\x1b[31mred",
+        "newline": "tall\nall",
+        "very long": LONG,
+        "path upwards": "../../x",
+        "absolute path": "/etc/passwd",
+        "dash": "-x",
+        "other letters": "Tall",
+        "not UTF-8": b"t\xe4ll",
+        "turned direction": "\u202ellat",
+    }
     for kind, name in names.items():
         yield Line(f"name: {kind}", ("train", name, "all"))
         yield Line(f"fit: {kind}", ("score", "tall", name))
         if kind in ("empty", "control character", "path upwards", "absolute path", "very long", "not UTF-8"):
             yield Line(f"exhibit: {kind}", ("exhibit", name))
             yield Line(f"source: {kind}", ("prepare", name))
-        if kind != "empty":         # which is the main corpus
+        if kind != "empty":  # which is the main corpus
             yield Line(f"variant: {kind}", ("fetch", "--variant", name))
     for kind in ("control character", "newline", "path upwards", "absolute path", "very long", "empty"):
         yield Line(f"fit of detect: {kind}", ("detect", "text.mp4", "--fit", names[kind]))
@@ -128,18 +138,32 @@ def clone(outside: Path) -> Path:
 
 def state(outside: Path, root: Path) -> dict[str, tuple[int, int]]:
     """Everything beside the clone."""
-    return {str(p): (p.lstat().st_size, p.lstat().st_mtime_ns) for p in outside.rglob("*")
-            if root not in (p, *p.parents) and not p.is_dir()}
+    return {
+        str(p): (p.lstat().st_size, p.lstat().st_mtime_ns)
+        for p in outside.rglob("*")
+        if root not in (p, *p.parents) and not p.is_dir()
+    }
 
 
 def outcome(line: Line, outside: Path, root: Path) -> tuple[str, str]:
     """One of OUTCOMES, and what was said."""
     before, settings = state(outside, root), (root / "params.yaml").read_bytes()
-    environment = {**os.environ, "HOME": str(outside / "home"), "PYTHONPATH": str(ROOT), "COLUMNS": "200",
-                   "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **os.environ,
+        "HOME": str(outside / "home"),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+        "HF_HUB_OFFLINE": "1",
+    }
     try:
-        done = subprocess.run([sys.executable, "-m", "thb", *line.words], cwd=root, capture_output=True,
-                              env=environment, stdin=subprocess.DEVNULL, timeout=SECONDS)
+        done = subprocess.run(
+            [sys.executable, "-m", "thb", *line.words],
+            cwd=root,
+            capture_output=True,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
     except subprocess.TimeoutExpired:
         return OUTCOMES[3], f"no end after {SECONDS} s"
     said = done.stderr.decode("utf-8", "backslashreplace").strip()
@@ -183,12 +207,16 @@ def tried(chosen: Sequence[Line]) -> list[tuple[Line, str, str]]:
 def main() -> None:
     began, every = time.perf_counter(), list(lines())
     found = tried(every)
-    wrong = [f"- {result}: {line.kind}: {printable(' '.join(map(str, line.words)))[:100]}: {printable(said)}"
-             for line, result, said in found if result not in FINE]
+    wrong = [
+        f"- {result}: {line.kind}: {printable(' '.join(map(str, line.words)))[:100]}: {printable(said)}"
+        for line, result, said in found
+        if result not in FINE
+    ]
     print(table(found), *wrong, f"{len(every)} command lines, {time.perf_counter() - began:.0f} s", sep="\n")
     left = "\nNot as it should be:\n\n" + "\n".join(wrong) + "\n" if wrong else ""
-    (ROOT / "benchmarks" / "attacked_commands.md").write_text(HEAD.format(len(every)) + table(found) + "\n" + left,
-                                                             encoding="utf-8")
+    (ROOT / "benchmarks" / "attacked_commands.md").write_text(
+        HEAD.format(len(every)) + table(found) + "\n" + left, encoding="utf-8"
+    )
     if wrong:
         sys.exit(f"{len(wrong)} of {len(every)} command lines did not end as they should")
 

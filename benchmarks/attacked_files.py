@@ -62,6 +62,7 @@ CLIPS = 24
 
 # ---- the clone --------------------------------------------------------------------------------------
 
+
 @dataclass
 class Clone:
     """A finished clone whose files are put back after each change."""
@@ -89,12 +90,20 @@ def small(given: params.Params) -> params.Params:
     """Profile smoke with one generator, one source of reals, two detectors and few resamples."""
     made = stores.smoke(given, tall=TINY)
     profile = made.active.model_copy(update={"explain": Explained(units=1, reals=1)})
-    return made.model_copy(update={
-        "generators": {"hallo": given.generators["hallo"]}, "explained": ["tall"], "ablated": [], "label_checks": {},
-        "sources": {source: given.sources[source] for source in stores.SOURCES}, "sound_checks": [],
-        "protocols": {"P1": given.protocols["P1"]}, "metrics": given.metrics.model_copy(update={"bootstrap": 20}),
-        "detectors": {name: given.detectors[name] for name in ("tall", "container")},
-        "profiles": {**made.profiles, "smoke": profile}})
+    return made.model_copy(
+        update={
+            "generators": {"hallo": given.generators["hallo"]},
+            "explained": ["tall"],
+            "ablated": [],
+            "label_checks": {},
+            "sources": {source: given.sources[source] for source in stores.SOURCES},
+            "sound_checks": [],
+            "protocols": {"P1": given.protocols["P1"]},
+            "metrics": given.metrics.model_copy(update={"bootstrap": 20}),
+            "detectors": {name: given.detectors[name] for name in ("tall", "container")},
+            "profiles": {**made.profiles, "smoke": profile},
+        }
+    )
 
 
 def finished(root: Path) -> Clone:
@@ -113,14 +122,19 @@ def finished(root: Path) -> Clone:
             train.run(paths, own, detector, fit)
             score.run(paths, own, detector, fit)
             continue
-        rows = clips.assign(use=assignment.uses(clips, fit), status=OK, reason="",
-                            score=np.random.default_rng(number).uniform(size=len(clips)))
+        rows = clips.assign(
+            use=assignment.uses(clips, fit),
+            status=OK,
+            reason="",
+            score=np.random.default_rng(number).uniform(size=len(clips)),
+        )
         write_csv(rows[rows["use"].isin(["val", "test"])], file.path, SCORE_COLUMNS)
         vouching.for_score_file(file)
     return Clone(paths, own)
 
 
 # ---- bytes ------------------------------------------------------------------------------------------
+
 
 def _zipped(content: bytes, rng: random.Random) -> bytes:
     held = io.BytesIO()
@@ -131,19 +145,20 @@ def _zipped(content: bytes, rng: random.Random) -> bytes:
 
 def _flipped(content: bytes, rng: random.Random) -> bytes:
     at = rng.randrange(len(content))
-    return content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1:]
+    return content[:at] + bytes([content[at] ^ 1 << rng.randrange(8)]) + content[at + 1 :]
 
 
 def _into(odd: bytes) -> Callable[[bytes, random.Random], bytes]:
     def put(content: bytes, rng: random.Random) -> bytes:
         at = rng.randrange(len(content))
         return content[:at] + odd + content[at:]
+
     return put
 
 
 BYTES: dict[str, Callable[[bytes, random.Random], bytes]] = {
-    "cut": lambda b, rng: b[:rng.randrange(len(b))],
-    "cut at a line's end": lambda b, rng: b"".join(b.splitlines(True)[:rng.randrange(1, max(2, b.count(b"\n")))]),
+    "cut": lambda b, rng: b[: rng.randrange(len(b))],
+    "cut at a line's end": lambda b, rng: b"".join(b.splitlines(True)[: rng.randrange(1, max(2, b.count(b"\n")))]),
     "a bit flipped": _flipped,
     "bytes added at the end": lambda b, rng: b + rng.randbytes(rng.randrange(1, 40)),
     "emptied": lambda b, rng: b"",
@@ -156,6 +171,7 @@ BYTES: dict[str, Callable[[bytes, random.Random], bytes]] = {
 
 
 # ---- score files ------------------------------------------------------------------------------------
+
 
 def _rows(content: bytes) -> tuple[list[str], list[list[str]]]:
     head, *rows = csv.reader(io.StringIO(content.decode()))
@@ -170,10 +186,12 @@ def _text(head: list[str], rows: list[list[str]]) -> bytes:
 
 def of_rows(change: Callable) -> Callable[[bytes, random.Random], bytes]:
     """(head, rows, chance) -> nothing, in place."""
+
     def changed(content: bytes, rng: random.Random) -> bytes:
         head, rows = _rows(content)
         change(head, rows, rng)
         return _text(head, rows)
+
     return changed
 
 
@@ -182,12 +200,13 @@ def value(column: str, *choices: str, all_rows: bool = False) -> Callable:
         at = head.index(column)
         for row in rows if all_rows else [rng.choice(rows)]:
             row[at] = rng.choice([choice for choice in choices if choice != row[at]] or choices)
+
     return of_rows(change)
 
 
 def _swap_columns(head, rows, rng) -> None:
     a, b = rng.sample(range(len(head)), 2)
-    for row in (rows if rng.random() < 0.5 else [head]):       # of one of the two only: the values no longer fit
+    for row in rows if rng.random() < 0.5 else [head]:  # of one of the two only: the values no longer fit
         row[a], row[b] = row[b], row[a]
 
 
@@ -263,8 +282,17 @@ def _json_key(said: Any, rng: random.Random, deep: bool = True) -> Any:
 
 
 def _origin_of_other(said: Any, rng: random.Random) -> Any:
-    key, other = rng.choice([("profile", "paper"), ("seed", 1), ("corpus", "hub"), ("code", "0" * 16), ("stage", "x"),
-                             ("settings", "0" * 16), ("corpus", "mini/no_artefacts")])
+    key, other = rng.choice(
+        [
+            ("profile", "paper"),
+            ("seed", 1),
+            ("corpus", "hub"),
+            ("code", "0" * 16),
+            ("stage", "x"),
+            ("settings", "0" * 16),
+            ("corpus", "mini/no_artefacts"),
+        ]
+    )
     for name in rng.sample(["made_by", "fit_made_by"], 2):
         if name in said:
             said[name][key] = other
@@ -291,14 +319,17 @@ def score_mutation(clone: Clone, kind: str, recorded: bool, rng: random.Random) 
         clone.put(file.beside, json.dumps(JSONS[kind](json.loads(beside), rng)).encode())
         return str(file)
     elif kind == "JSON: broken":
-        clone.put(file.beside, rng.choice([*BROKEN_JSON, beside[:rng.randrange(len(beside))]]))
+        clone.put(file.beside, rng.choice([*BROKEN_JSON, beside[: rng.randrange(len(beside))]]))
         return str(file)
     elif kind == "JSON: says that there are no scores":
         clone.put(file.beside, json.dumps({**json.loads(beside), "absent": "no clip"}).encode())
         return str(file)
     else:
-        detector, fit = (rng.choice([d for d in clone.params.detectors if d != detector]), "all") \
-            if "detector" in kind else (detector, rng.choice([f for f in clone.params.fits if f != "all"]))
+        detector, fit = (
+            (rng.choice([d for d in clone.params.detectors if d != detector]), "all")
+            if "detector" in kind
+            else (detector, rng.choice([f for f in clone.params.fits if f != "all"]))
+        )
         other = ScoreFile(clone.paths, clone.params, detector, fit)
         clone.put(file.path, other.path.read_bytes())
         clone.put(other.path, content)
@@ -319,15 +350,22 @@ def _record(clone: Clone, beside: Path, file: Path) -> None:
     clone.put(beside, json.dumps(said).encode())
 
 
-SWAPS = ("two detectors' files swapped", "two fits' files swapped", "two detectors' files swapped with their JSON",
-         "two fits' files swapped with their JSON")
+SWAPS = (
+    "two detectors' files swapped",
+    "two fits' files swapped",
+    "two detectors' files swapped with their JSON",
+    "two fits' files swapped with their JSON",
+)
 SCORE_KINDS = [*BYTES, *ROWS, *JSONS, "JSON: broken", "JSON: says that there are no scores", *SWAPS]
 
 
 def scores_are_lawful(clone: Clone) -> bool:
     """Every file holds the clips that it held, each once, with all that was said of it, and scores that can be."""
-    return all(_same_but_scores(clone, ScoreFile(clone.paths, clone.params, d, f))
-               for d in clone.params.detectors for f in clone.params.fits)
+    return all(
+        _same_but_scores(clone, ScoreFile(clone.paths, clone.params, d, f))
+        for d in clone.params.detectors
+        for f in clone.params.fits
+    )
 
 
 def _tables(was: bytes, now: bytes, columns: Sequence[str]) -> tuple[list[dict], list[dict]] | None:
@@ -343,8 +381,9 @@ def _tables(was: bytes, now: bytes, columns: Sequence[str]) -> tuple[list[dict],
 
 def _same_but_scores(clone: Clone, file: ScoreFile) -> bool:
     was, now = clone.original(file.path), file.path.read_bytes()
-    if not _record_holds(clone, file.beside, file.path, ("kind", "detector", "fit", "made_by", "fit_made_by",
-                                                         "weights_sha256", "absent")):
+    if not _record_holds(
+        clone, file.beside, file.path, ("kind", "detector", "fit", "made_by", "fit_made_by", "weights_sha256", "absent")
+    ):
         return False
     if was == now:
         return True
@@ -354,8 +393,12 @@ def _same_but_scores(clone: Clone, file: ScoreFile) -> bool:
     kept = [column for column in SCORE_COLUMNS if column not in ("score", "status", "reason")]
     if sorted(tuple(row[c] for c in kept) for row in before) != sorted(tuple(row[c] for c in kept) for row in after):
         return False
-    return all(_is_score(row["score"]) if row["status"] == "ok" else row["status"] in ("error", "missing", "no_audio")
-               and (row["score"] == "" or _is_score(row["score"])) for row in after)
+    return all(
+        _is_score(row["score"])
+        if row["status"] == "ok"
+        else row["status"] in ("error", "missing", "no_audio") and (row["score"] == "" or _is_score(row["score"]))
+        for row in after
+    )
 
 
 def _is_score(text: str | None) -> bool:
@@ -377,6 +420,7 @@ def _record_holds(clone: Clone, beside: Path, file: Path, keys: tuple[str, ...])
 
 # ---- weights, stores, splits ------------------------------------------------------------------------
 
+
 def _said_of(content: bytes, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     file = folder / "read.safetensors"
     file.write_bytes(content)
@@ -387,12 +431,14 @@ def _said_of(content: bytes, folder: Path) -> tuple[dict[str, np.ndarray], dict[
 
 def of_words(change: Callable[[dict, random.Random], None]) -> Callable[[bytes, random.Random], bytes]:
     """Weights with other words in their file."""
+
     def changed(content: bytes, rng: random.Random) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
             tensors, about = _said_of(content, Path(folder))
         said = json.loads(about["thb"])
         change(said, rng)
         return safetensors.numpy.save(tensors, {"thb": json.dumps(said)})
+
     return changed
 
 
@@ -413,8 +459,9 @@ WEIGHTS = {
     "weights: another profile, seed or code": of_words(_origin_of_other),
     "weights: other settings": of_words(lambda said, rng: _json_key(said["settings"], rng, deep=False)),
     "weights: no word of how they read": of_words(lambda said, rng: said.update(reads=rng.choice(JSON_VALUES))),
-    "weights: damaged validation": of_words(lambda said, rng: said.update(
-        validation=rng.choice([3, "x", {"real": 1}]))),
+    "weights: damaged validation": of_words(
+        lambda said, rng: said.update(validation=rng.choice([3, "x", {"real": 1}]))
+    ),
     "weights: a tensor lost or of another shape": _other_tensor,
 }
 
@@ -424,6 +471,7 @@ def _array(change: Callable[[np.ndarray, random.Random], Any]) -> Callable[[byte
         out, made = io.BytesIO(), change(np.load(io.BytesIO(content)), rng)
         np.savez(out, *made) if isinstance(made, list) else np.save(out, made, allow_pickle=True)
         return out.getvalue()
+
     return changed
 
 
@@ -443,6 +491,7 @@ def _table(change: Callable[[pd.DataFrame, random.Random], pd.DataFrame]) -> Cal
         out = io.BytesIO()
         change(pd.read_parquet(io.BytesIO(content)), rng).to_parquet(out)
         return out.getvalue()
+
     return changed
 
 
@@ -452,6 +501,7 @@ def _one(column: str, *choices: Any) -> Callable[[pd.DataFrame, random.Random], 
         at, given = rng.randrange(len(values)), rng.choice(choices)
         values[at] = given
         return table.assign(**{column: values})
+
     return change
 
 
@@ -467,8 +517,9 @@ STORE_TABLES = {
     "table: another split": _table(_one("split", "TEST", "holdout", None)),
     "table: another status": _table(_one("status", "fine", "", None)),
     "table: no box": _table(_one("x0", float("nan"), float("inf"))),
-    "table: text for numbers": _table(lambda t, rng: t.assign(
-        **{rng.choice(["x0", "row", "label", "mel_frames"]): "x"})),
+    "table: text for numbers": _table(
+        lambda t, rng: t.assign(**{rng.choice(["x0", "row", "label", "mel_frames"]): "x"})
+    ),
     "table: odd sound": _table(_one("mel_frames", -1, -7)),
 }
 
@@ -479,17 +530,36 @@ def _split_use(head, rows, rng) -> None:
     rng.choice(tested)[head.index("use")] = "train"
 
 
-SPLIT_ROWS = {f"split: {kind}": ROWS[kind] for kind in (
-    "row doubled", "row invented", "rows in another order", "row too long", "all rows too long", "column dropped",
-    "column renamed", "column twice", "head only", "another label", "another source")}
-SPLIT_ROWS |= {"split: test clip learnt from": of_rows(_split_use),
-               "split: unknown use": value("use", "learn", "", "TRAIN"),
-               "split: another clip": value("clip", "ffpp-999", "", "../x")}
+SPLIT_ROWS = {
+    f"split: {kind}": ROWS[kind]
+    for kind in (
+        "row doubled",
+        "row invented",
+        "rows in another order",
+        "row too long",
+        "all rows too long",
+        "column dropped",
+        "column renamed",
+        "column twice",
+        "head only",
+        "another label",
+        "another source",
+    )
+}
+SPLIT_ROWS |= {
+    "split: test clip learnt from": of_rows(_split_use),
+    "split: unknown use": value("use", "learn", "", "TRAIN"),
+    "split: another clip": value("clip", "ffpp-999", "", "../x"),
+}
 
-OTHER_KINDS = [*(f"{what}: {kind}" for what in ("weights", "store", "split") for kind in BYTES), *WEIGHTS,
-               *STORE_ARRAYS, *STORE_TABLES, *SPLIT_ROWS,
-               *(f"{what}: {kind}" for what in ("run.json", "meta.json", "made_by.json")
-                 for kind in (*JSONS, "JSON: broken"))]
+OTHER_KINDS = [
+    *(f"{what}: {kind}" for what in ("weights", "store", "split") for kind in BYTES),
+    *WEIGHTS,
+    *STORE_ARRAYS,
+    *STORE_TABLES,
+    *SPLIT_ROWS,
+    *(f"{what}: {kind}" for what in ("run.json", "meta.json", "made_by.json") for kind in (*JSONS, "JSON: broken")),
+]
 
 
 def other_mutation(clone: Clone, kind: str, recorded: bool, rng: random.Random) -> tuple[str, str]:
@@ -497,16 +567,22 @@ def other_mutation(clone: Clone, kind: str, recorded: bool, rng: random.Random) 
     paths, word, _, rest = clone.paths, *kind.partition(": ")
     detector, source = rng.choice(["tall", "container"]), rng.choice(list(stores.SOURCES))
     run, folder = paths.run(detector, "all"), paths.clips(source)
-    beside = {"weights": run / weights.RUN, "run.json": run / weights.RUN, "split": paths.splits / RECORD,
-              "made_by.json": paths.splits / RECORD}.get(word, folder / clip_store.META)
+    beside = {
+        "weights": run / weights.RUN,
+        "run.json": run / weights.RUN,
+        "split": paths.splits / RECORD,
+        "made_by.json": paths.splits / RECORD,
+    }.get(word, folder / clip_store.META)
     if word.endswith(".json"):
         content = beside.read_bytes()
-        broken = rng.choice([*BROKEN_JSON, content[:rng.randrange(len(content) - 2)]])
-        clone.put(beside, broken if rest == "JSON: broken" else json.dumps(JSONS[rest](json.loads(content),
-                                                                                       rng)).encode())
+        broken = rng.choice([*BROKEN_JSON, content[: rng.randrange(len(content) - 2)]])
+        clone.put(
+            beside, broken if rest == "JSON: broken" else json.dumps(JSONS[rest](json.loads(content), rng)).encode()
+        )
         return {"run.json": "weights", "meta.json": "store", "made_by.json": "split"}[word], paths.relative(beside)
     file = {"weights": run / weights.FILE, "split": paths.split("all"), "table": folder / clip_store.TABLE}.get(
-        word, folder / rng.choice([f"{name}.npy" for name in clip_store.ARRAYS]))
+        word, folder / rng.choice([f"{name}.npy" for name in clip_store.ARRAYS])
+    )
     if word == "store" and rng.random() < 0.25:
         file = folder / clip_store.TABLE
     change = BYTES.get(rest) or (WEIGHTS | STORE_ARRAYS | STORE_TABLES | SPLIT_ROWS)[kind]
@@ -526,14 +602,17 @@ def weights_are_lawful(clone: Clone, by: str) -> bool:
             return False
         try:
             with tempfile.TemporaryDirectory() as place:
-                (was, said), (now, says) = (_said_of(content, Path(place))
-                                            for content in (clone.original(file), file.read_bytes()))
-        except Exception:       # whatever safetensors says: no weights
+                (was, said), (now, says) = (
+                    _said_of(content, Path(place)) for content in (clone.original(file), file.read_bytes())
+                )
+        except Exception:  # whatever safetensors says: no weights
             return False
         # detect takes whoever's weights with whichever settings they bring, if they are some that can be
         free = {"reads", "validation"} if by == "score" else {"validation", "settings"}
-        words = [{key: v for key, v in json.loads(s["thb"]).items() if key not in free} if "thb" in s else None
-                 for s in (said, says or {})]
+        words = [
+            {key: v for key, v in json.loads(s["thb"]).items() if key not in free} if "thb" in s else None
+            for s in (said, says or {})
+        ]
         if words[0] != words[1] or {k: v.shape for k, v in was.items()} != {k: v.shape for k, v in now.items()}:
             return False
     return True
@@ -557,7 +636,7 @@ def _same_shape(was: bytes, now: bytes) -> bool:
     try:
         a, b = np.load(io.BytesIO(was)), np.load(io.BytesIO(now))
         return isinstance(b, np.ndarray) and (a.shape, a.dtype) == (b.shape, b.dtype)
-    except Exception:       # whatever numpy says: no array
+    except Exception:  # whatever numpy says: no array
         return False
 
 
@@ -565,7 +644,7 @@ def _same_table(was: bytes, now: bytes) -> bool:
     try:
         a, b = (pd.read_parquet(io.BytesIO(content)).sort_values("clip", ignore_index=True) for content in (was, now))
         return a.astype(str).equals(b[list(a)].astype(str))
-    except Exception:       # whatever pyarrow says: no table
+    except Exception:  # whatever pyarrow says: no table
         return False
 
 
@@ -580,11 +659,13 @@ def splits_are_lawful(clone: Clone) -> bool:
     if (tables := _tables(was, now, SPLIT_COLUMNS)) is None:
         return False
     before, after = tables
-    return sorted([row[c] for c in SPLIT_COLUMNS] for row in before) \
-        == sorted([row[c] or "" for c in SPLIT_COLUMNS] for row in after)
+    return sorted([row[c] for c in SPLIT_COLUMNS] for row in before) == sorted(
+        [row[c] or "" for c in SPLIT_COLUMNS] for row in after
+    )
 
 
 # ---- the judgement ----------------------------------------------------------------------------------
+
 
 def _of_weights(clone: Clone) -> None:
     for detector in clone.params.detectors:
@@ -594,13 +675,23 @@ def _of_weights(clone: Clone) -> None:
 # What was changed -> who reads it, how, and whether it was lawful for that reader.
 READERS: dict[str, dict[str, tuple[Callable[[Clone], Any], Callable[[Clone], bool]]]] = {
     "scores": {"evaluate": (lambda c: evaluate.run(c.paths, c.params), scores_are_lawful)},
-    "weights": {"score": (_of_weights, lambda c: weights_are_lawful(c, "score")),
-                "detect": (lambda c: verdicts.appoint(c.paths, ["tall", "container"], "all", "", c.params.metrics),
-                           lambda c: weights_are_lawful(c, "detect"))},
-    "store": {"train, score, explain, contact": (
-        lambda c: clip_store.open_clips(c.paths, c.params, list(stores.SOURCES)), store_is_lawful)},
-    "split": {"train": (lambda c: clips_of_fit(c.paths, c.params, "all", ("train", "val")), splits_are_lawful),
-              "score": (lambda c: clips_of_fit(c.paths, c.params, "all", ("val", "test")), splits_are_lawful)},
+    "weights": {
+        "score": (_of_weights, lambda c: weights_are_lawful(c, "score")),
+        "detect": (
+            lambda c: verdicts.appoint(c.paths, ["tall", "container"], "all", "", c.params.metrics),
+            lambda c: weights_are_lawful(c, "detect"),
+        ),
+    },
+    "store": {
+        "train, score, explain, contact": (
+            lambda c: clip_store.open_clips(c.paths, c.params, list(stores.SOURCES)),
+            store_is_lawful,
+        )
+    },
+    "split": {
+        "train": (lambda c: clips_of_fit(c.paths, c.params, "all", ("train", "val")), splits_are_lawful),
+        "score": (lambda c: clips_of_fit(c.paths, c.params, "all", ("val", "test")), splits_are_lawful),
+    },
 }
 
 
@@ -619,7 +710,7 @@ def outcome(clone: Clone, read: Callable[[Clone], Any], lawful: Callable[[Clone]
 
 @dataclass(frozen=True)
 class Case:
-    group: str          # what the table has a row for
+    group: str  # what the table has a row for
     reader: str
     outcome: str
     said: str
@@ -632,12 +723,19 @@ def attacked(clone: Clone, scores: int, others: int, seed: int) -> Iterator[Case
         kinds = SCORE_KINDS if number < scores else OTHER_KINDS
         kind, recorded = kinds[n % len(kinds)], bool((n // len(kinds) + n) % 2)
         try:
-            what, where = ("scores", score_mutation(clone, kind, recorded, rng)) if number < scores \
+            what, where = (
+                ("scores", score_mutation(clone, kind, recorded, rng))
+                if number < scores
                 else other_mutation(clone, kind, recorded, rng)
+            )
             for reader, (read, lawful) in READERS[what].items():
                 result, said = outcome(clone, read, lawful)
-                yield Case(f"{what}, hash {'to match' if recorded else 'as it was'}", reader, result,
-                           f"{kind} of {where}: {said}")
+                yield Case(
+                    f"{what}, hash {'to match' if recorded else 'as it was'}",
+                    reader,
+                    result,
+                    f"{kind} of {where}: {said}",
+                )
         finally:
             clone.restore()
 

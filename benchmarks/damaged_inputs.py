@@ -34,7 +34,7 @@ from thb.core.tables import OK
 
 FOLDER = "fake/Hallo/test"
 Rng = np.random.Generator
-Wholes = dict[str, bytes]       # suffix -> a sound file of that container
+Wholes = dict[str, bytes]  # suffix -> a sound file of that container
 
 # ---- what is done to a file's bytes: each takes whole files and gives a broken one -------------------
 
@@ -55,11 +55,11 @@ def flipped_head(whole: Wholes, rng: Rng) -> bytes:
 
 
 def cut(whole: Wholes, rng: Rng) -> bytes:
-    return whole["mp4"][:int(rng.integers(0, len(whole["mp4"])))]
+    return whole["mp4"][: int(rng.integers(0, len(whole["mp4"])))]
 
 
 def headless(whole: Wholes, rng: Rng) -> bytes:
-    return whole["mp4"][int(rng.integers(1, len(whole["mp4"]))):]
+    return whole["mp4"][int(rng.integers(1, len(whole["mp4"]))) :]
 
 
 def emptied(whole: Wholes, rng: Rng) -> bytes:
@@ -70,27 +70,27 @@ def emptied(whole: Wholes, rng: Rng) -> bytes:
 
 def shuffled(whole: Wholes, rng: Rng) -> bytes:
     block = int(rng.integers(64, 4096))
-    blocks = [whole["mp4"][i:i + block] for i in range(0, len(whole["mp4"]), block)]
+    blocks = [whole["mp4"][i : i + block] for i in range(0, len(whole["mp4"]), block)]
     return b"".join(blocks[i] for i in rng.permutation(len(blocks)))
 
 
 def swapped(whole: Wholes, rng: Rng) -> bytes:
     """Another container, or none, under the name of an mp4; half of them cut."""
     other = whole[str(rng.choice(sorted(set(whole) - {"mp4"})))]
-    return other if rng.random() < 0.5 else other[:int(rng.integers(0, len(other)))]
+    return other if rng.random() < 0.5 else other[: int(rng.integers(0, len(other)))]
 
 
 def grafted(whole: Wholes, rng: Rng) -> bytes:
     """The head of one container on the body of another."""
     a, b = (whole[str(kind)] for kind in rng.choice(sorted(whole), size=2))
-    return a[:int(rng.integers(8, 2000))] + b[int(rng.integers(0, len(b))):]
+    return a[: int(rng.integers(8, 2000))] + b[int(rng.integers(0, len(b))) :]
 
 
 def renumbered(whole: Wholes, rng: Rng) -> bytes:
     """A huge, zero or negative number somewhere in the index: lengths, rates, counts of entries, sizes of a picture."""
     out, number = bytearray(whole["mp4"]), rng.choice([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])
     place = int(rng.integers(0, 1500))
-    out[place:place + 4] = int(number).to_bytes(4, "big")
+    out[place : place + 4] = int(number).to_bytes(4, "big")
     return bytes(out)
 
 
@@ -99,24 +99,51 @@ def noise(whole: Wholes, rng: Rng) -> bytes:
 
 
 DAMAGE: tuple[Callable[[Wholes, Rng], bytes], ...] = (
-    flipped, flipped_head, cut, headless, emptied, shuffled, swapped, grafted, renumbered, noise)
+    flipped,
+    flipped_head,
+    cut,
+    headless,
+    emptied,
+    shuffled,
+    swapped,
+    grafted,
+    renumbered,
+    noise,
+)
 
 # ---- names ------------------------------------------------------------------------------------------
 
 ODD_NAMES = (
-    "{i}.mp4", "clip {i}.mp4", "-{i}.mp4", "{i:05d}--.mp4", "{i:05d}--a_1.mp4", "{i:05d}-a_1--Hallo.mp4",
-    "{i:05d}--a_1--Hallo2.mp4", "{i:05d}--a--Hallo.mp4", "{i:05d}--a_1--Hallo.MP4", "{i:05d}--a_1--Hallo.mkv",
-    "{i:05d}--a_1--Hallo.mp4.part", "{i:05d}--..\\..\\a_1--Hallo.mp4", "{i:05d}--%2e%2e%2f_1--Hallo.mp4",
-    "{i:05d}--$(touch a{i})_1--Hallo.mp4", "{i:05d}--a,b\"c'_1--Hallo.mp4", "{i:05d}--a\nb_1--Hallo.mp4",
-    "{i:05d}--\x1b[31m_1--Hallo.mp4", "{i:05d}--\u202egnp_1--Hallo.mp4", "{i:05d}--\udcff\udcfe_1--Hallo.mp4",
-    "{i}\udcff.mp4", "{i:05d}--\u00e9{i}_1--Hallo.mp4", "{i:05d}--\U0001f600_1--Hallo.mp4",
-    "\u0660\u0660\u0660{i:02d}--a_1--Hallo.mp4", "{i:05d}--" + "x" * 180 + "_1--Hallo.mp4",
+    "{i}.mp4",
+    "clip {i}.mp4",
+    "-{i}.mp4",
+    "{i:05d}--.mp4",
+    "{i:05d}--a_1.mp4",
+    "{i:05d}-a_1--Hallo.mp4",
+    "{i:05d}--a_1--Hallo2.mp4",
+    "{i:05d}--a--Hallo.mp4",
+    "{i:05d}--a_1--Hallo.MP4",
+    "{i:05d}--a_1--Hallo.mkv",
+    "{i:05d}--a_1--Hallo.mp4.part",
+    "{i:05d}--..\\..\\a_1--Hallo.mp4",
+    "{i:05d}--%2e%2e%2f_1--Hallo.mp4",
+    "{i:05d}--$(touch a{i})_1--Hallo.mp4",
+    "{i:05d}--a,b\"c'_1--Hallo.mp4",
+    "{i:05d}--a\nb_1--Hallo.mp4",
+    "{i:05d}--\x1b[31m_1--Hallo.mp4",
+    "{i:05d}--\u202egnp_1--Hallo.mp4",
+    "{i:05d}--\udcff\udcfe_1--Hallo.mp4",
+    "{i}\udcff.mp4",
+    "{i:05d}--\u00e9{i}_1--Hallo.mp4",
+    "{i:05d}--\U0001f600_1--Hallo.mp4",
+    "\u0660\u0660\u0660{i:02d}--a_1--Hallo.mp4",
+    "{i:05d}--" + "x" * 180 + "_1--Hallo.mp4",
 )
 
 
 def odd(folder: Path, i: int, content: bytes) -> None:
     """Something that lies there under an odd name, or is no plain file at all."""
-    at = i // (len(DAMAGE) + 1)      # every so manyth input is an odd one
+    at = i // (len(DAMAGE) + 1)  # every so manyth input is an odd one
     name, kind = ODD_NAMES[at % len(ODD_NAMES)].format(i=i), at % 7
     if kind == 1:
         (folder / f"{i:05d}--folder{i:05d}_1--Hallo.mp4").mkdir()
@@ -132,6 +159,7 @@ def odd(folder: Path, i: int, content: bytes) -> None:
 
 
 # ---- the run ----------------------------------------------------------------------------------------
+
 
 def lay_out(raw: Path, inputs: int, seed: int) -> Counter:
     """Fill Hallo's folder with `inputs` broken things; how many of each kind."""
@@ -155,8 +183,15 @@ def _wholes(folder: Path) -> Wholes:
     whole = {}
     for suffix in ("mp4", "mkv", "avi", "mov", "webm"):
         codec = "libopus" if suffix == "webm" else "aac"
-        file = write_video(folder / f".whole.{suffix}", 20, picture=picture, sound=tone(0.8), codec=codec,
-                           faststart=suffix == "mp4", **({"video_codec": "libvpx"} if suffix == "webm" else {}))
+        file = write_video(
+            folder / f".whole.{suffix}",
+            20,
+            picture=picture,
+            sound=tone(0.8),
+            codec=codec,
+            faststart=suffix == "mp4",
+            **({"video_codec": "libvpx"} if suffix == "webm" else {}),
+        )
         whole[suffix] = file.read_bytes()
     whole["wav"] = write_wav(folder / ".whole.wav", tone(0.5)).read_bytes()
     whole["text"] = b"<!DOCTYPE html><title>404</title>" * 40
@@ -185,8 +220,10 @@ def _know_faces(paths: Paths) -> None:
 
 def reasons(rows: pd.DataFrame) -> Counter:
     """Reasons without their numbers and names, counted."""
-    return Counter(re.sub(r"\d+", "N", reason.split(":")[0] if ": " in reason else reason)[:60] or "whole"
-                   for reason in rows["reason"])
+    return Counter(
+        re.sub(r"\d+", "N", reason.split(":")[0] if ": " in reason else reason)[:60] or "whole"
+        for reason in rows["reason"]
+    )
 
 
 def main() -> None:
@@ -199,8 +236,10 @@ def main() -> None:
         counts, rows = survive(Paths(Path(made)), load(find_root() / "params.yaml"), wanted.inputs, wanted.seed)
     for title, counted in (("made", counts), ("came back as", reasons(rows))):
         print(f"\n{title}:", *(f"  {number:5d}  {name}" for name, number in counted.most_common()), sep="\n")
-    print(f"\n{wanted.inputs} inputs, {len(rows)} rows, {(rows['status'] == OK).sum()} used, "
-          f"{time.perf_counter() - began:.0f} s; none stopped the run")
+    print(
+        f"\n{wanted.inputs} inputs, {len(rows)} rows, {(rows['status'] == OK).sum()} used, "
+        f"{time.perf_counter() - began:.0f} s; none stopped the run"
+    )
     if len(rows) != wanted.inputs:
         sys.exit("some input came back as no row")
 

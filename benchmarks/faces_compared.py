@@ -37,8 +37,8 @@ from thb.rendered.heads.portraits import draw_portrait
 from thb.rendered.heads.renderer import render
 
 NAMES = ("haar", "yunet")
-HEADS, FRAMES, SIDE = 40, 8, 256        # rendered heads of each seed, their frames, and these frames' side
-TURN, SHRINK, DARKEN = 30, 3, 5         # degrees; times smaller, in a grey frame; times darker
+HEADS, FRAMES, SIDE = 40, 8, 256  # rendered heads of each seed, their frames, and these frames' side
+TURN, SHRINK, DARKEN = 30, 3, 5  # degrees; times smaller, in a grey frame; times darker
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class Look:
     """What one finder made of one clip."""
 
     face: faces.Faces
-    seen: np.ndarray        # bool [frames looked at]
+    seen: np.ndarray  # bool [frames looked at]
 
 
-Found = Mapping[str, list[Look]]        # finder -> a look a clip
+Found = Mapping[str, list[Look]]  # finder -> a look a clip
 
 
 def main() -> None:
@@ -70,33 +70,49 @@ def main() -> None:
 
 # ---- real clips -------------------------------------------------------------------------------------
 
-def real(params: Params, finders: Mapping[str, faces.FaceFinder], files: Sequence[Path],
-         rounds: int) -> list[list[str]]:
+
+def real(
+    params: Params, finders: Mapping[str, faces.FaceFinder], files: Sequence[Path], rounds: int
+) -> list[list[str]]:
     """Rows of the table: what is found as the clips are, and when they are made harder; agreement; pace."""
     store = params.profiles["paper"].store
     choose = partial(kept_frames, windows=store.windows, run=store.run)
     shown = [video.read(file, choose, store.size).frames for file in files]
-    changes = {"": lambda frames: frames, f", turned by {TURN}°": turned,
-               f", {SHRINK} times smaller in a grey frame": shrunk, f", {DARKEN} times darker": darkened}
+    changes = {
+        "": lambda frames: frames,
+        f", turned by {TURN}°": turned,
+        f", {SHRINK} times smaller in a grey frame": shrunk,
+        f", {DARKEN} times darker": darkened,
+    }
     looks = {words: look(finders, [change(looked_at(frames)) for frames in shown]) for words, change in changes.items()}
     plain = looks[""]
-    overlaps = [faces.overlap(a.face.box, b.face.box[None])[0] for a, b in zip(*plain.values(), strict=True)
-                if a.face.share and b.face.share]
+    overlaps = [
+        faces.overlap(a.face.box, b.face.box[None])[0]
+        for a, b in zip(*plain.values(), strict=True)
+        if a.face.share and b.face.share
+    ]
     agreed = f"{np.median(overlaps):.2f}; {min(overlaps):.2f}"
-    return [["clips with a face", *(f"{sum(one.face.share > 0 for one in plain[n])} of {len(files)}" for n in NAMES)],
-            *(["frames in which it is found" + words, *(_frames(found[n]) for n in NAMES)]
-              for words, found in looks.items()),
-            ["clips in which another face is said to stay", *(str(sum(one.face.others > 0 for one in plain[n]))
-                                                              for n in NAMES)],
-            ["overlap (IoU) of its box with the other finder's, median; least", agreed, agreed],
-            *pace(params, finders, files, [looked_at(frames) for frames in shown], rounds)]
+    return [
+        ["clips with a face", *(f"{sum(one.face.share > 0 for one in plain[n])} of {len(files)}" for n in NAMES)],
+        *(
+            ["frames in which it is found" + words, *(_frames(found[n]) for n in NAMES)]
+            for words, found in looks.items()
+        ),
+        [
+            "clips in which another face is said to stay",
+            *(str(sum(one.face.others > 0 for one in plain[n])) for n in NAMES),
+        ],
+        ["overlap (IoU) of its box with the other finder's, median; least", agreed, agreed],
+        *pace(params, finders, files, [looked_at(frames) for frames in shown], rounds),
+    ]
 
 
 def look(finders: Mapping[str, faces.FaceFinder], shown: Sequence[np.ndarray]) -> Found:
     """Every finder on every clip's frames, uint8 [n, H, W, 3]."""
+
     def one(finder: faces.FaceFinder, frames: np.ndarray) -> Look:
         track, seen = finder.track(frames), np.zeros(len(frames), bool)
-        seen[:len(track)] = np.isfinite(track[:, 0])
+        seen[: len(track)] = np.isfinite(track[:, 0])
         return Look(finder.find({}, frames, np.arange(len(frames))), seen)
 
     return {name: [one(finder, frames) for frames in shown] for name, finder in finders.items()}
@@ -117,7 +133,7 @@ def shrunk(frames: np.ndarray) -> np.ndarray:
     small = np.full_like(frames, 128)
     height, width = (length // SHRINK for length in frames.shape[1:3])
     for big, frame in zip(small, frames, strict=True):
-        big[height:2 * height, width:2 * width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
+        big[height : 2 * height, width : 2 * width] = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
     return small
 
 
@@ -125,8 +141,13 @@ def darkened(frames: np.ndarray) -> np.ndarray:
     return frames // DARKEN
 
 
-def pace(params: Params, finders: Mapping[str, faces.FaceFinder], files: Sequence[Path], shown: Sequence[np.ndarray],
-         rounds: int) -> list[list[str]]:
+def pace(
+    params: Params,
+    finders: Mapping[str, faces.FaceFinder],
+    files: Sequence[Path],
+    shown: Sequence[np.ndarray],
+    rounds: int,
+) -> list[list[str]]:
     """Processor time of looking alone, and of all that `prepare` does with a clip: medians of the rounds."""
     store = params.profiles["paper"].store
 
@@ -138,8 +159,10 @@ def pace(params: Params, finders: Mapping[str, faces.FaceFinder], files: Sequenc
     looking = measured(lambda name, frames: finders[name].track(frames), shown, rounds)
     preparing = measured(whole, files, rounds)
     frames = sum(map(len, shown))
-    return [["milliseconds a frame that is looked at", *(f"{1000 * looking[n] / frames:.1f}" for n in NAMES)],
-            ["clips a second, all of prepare", *(f"{len(files) / preparing[n]:.2f}" for n in NAMES)]]
+    return [
+        ["milliseconds a frame that is looked at", *(f"{1000 * looking[n] / frames:.1f}" for n in NAMES)],
+        ["clips a second, all of prepare", *(f"{len(files) / preparing[n]:.2f}" for n in NAMES)],
+    ]
 
 
 def measured(act: Callable[[str, object], object], on: Sequence[object], rounds: int) -> dict[str, float]:
@@ -156,21 +179,33 @@ def measured(act: Callable[[str, object], object], on: Sequence[object], rounds:
 
 # ---- rendered heads, whose faces are known ----------------------------------------------------------
 
+
 def rendered(finders: Mapping[str, faces.FaceFinder]) -> list[list[str]]:
     """Rows of the table: how near the finders come to what the renderer knows."""
     drawn = [_head(np.random.default_rng((seed, i))) for seed in CALIBRATION_SEEDS for i in range(HEADS)]
     found = look(finders, [frames for frames, _ in drawn])
-    both = {name: [(one.face, truth) for one, (_, truth) in zip(looks, drawn, strict=True) if one.face.share]
-            for name, looks in found.items()}
-    overlaps = {name: [faces.overlap(truth.box, face.box[None])[0] for face, truth in pairs]
-                for name, pairs in both.items()}
-    off = {name: [np.linalg.norm(face.landmarks - truth.landmarks, axis=1).mean() / (truth.box[2] - truth.box[0])
-                  for face, truth in pairs] for name, pairs in both.items()}
-    return [["rendered heads with a face", *(f"{len(both[n])} of {len(drawn)}" for n in NAMES)],
-            ["overlap with the true box, median; least",
-             *(f"{np.median(overlaps[n]):.2f}; {min(overlaps[n]):.2f}" for n in NAMES)],
-            ["the five points are off by, in widths of the true box, median",
-             *(f"{np.median(off[n]):.2f}" for n in NAMES)]]
+    both = {
+        name: [(one.face, truth) for one, (_, truth) in zip(looks, drawn, strict=True) if one.face.share]
+        for name, looks in found.items()
+    }
+    overlaps = {
+        name: [faces.overlap(truth.box, face.box[None])[0] for face, truth in pairs] for name, pairs in both.items()
+    }
+    off = {
+        name: [
+            np.linalg.norm(face.landmarks - truth.landmarks, axis=1).mean() / (truth.box[2] - truth.box[0])
+            for face, truth in pairs
+        ]
+        for name, pairs in both.items()
+    }
+    return [
+        ["rendered heads with a face", *(f"{len(both[n])} of {len(drawn)}" for n in NAMES)],
+        [
+            "overlap with the true box, median; least",
+            *(f"{np.median(overlaps[n]):.2f}; {min(overlaps[n]):.2f}" for n in NAMES),
+        ],
+        ["the five points are off by, in widths of the true box, median", *(f"{np.median(off[n]):.2f}" for n in NAMES)],
+    ]
 
 
 def _head(rng: np.random.Generator) -> tuple[np.ndarray, faces.Faces]:
@@ -182,13 +217,14 @@ def _head(rng: np.random.Generator) -> tuple[np.ndarray, faces.Faces]:
 
 # ---- on paper ---------------------------------------------------------------------------------------
 
+
 def page(table: pd.DataFrame, files: int, network: str, rounds: int) -> str:
     rows = "\n".join(f"| {' | '.join(map(str, row))} |" for row in table.to_numpy())
     return f"""# Haar's cascades and YuNet on the same frames
 
 Written by `python benchmarks/faces_compared.py`: {files} real clips, the frames of each that `prepare` looks at under
 profile paper's store, and {HEADS * len(CALIBRATION_SEEDS)} rendered heads of {FRAMES} frames, {SIDE} px, from the seeds
-on which Haar's boxes were fitted to ours ({', '.join(map(str, CALIBRATION_SEEDS))}). YuNet is `{network}`, its boxes as
+on which Haar's boxes were fitted to ours ({", ".join(map(str, CALIBRATION_SEEDS))}). YuNet is `{network}`, its boxes as
 they come. Times are processor time of one core that did other work beside it, medians over {rounds} round(s), both
 finders in turn at every clip; only ratios say something. {platform.machine()}; Python {platform.python_version()}, PyAV
 {av.__version__}, OpenCV {cv2.__version__}.

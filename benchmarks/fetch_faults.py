@@ -1,6 +1,6 @@
 """How many faults of each kind `thb fetch` was tried with, and how it fared: a table, and exit 1 if any file is wrong.
 
-    python benchmarks/fetch_faults.py [rounds]
+python benchmarks/fetch_faults.py [rounds]
 """
 
 from __future__ import annotations
@@ -57,8 +57,11 @@ def main(rounds: int = 20) -> int:
             ends[end] += 1
             served += n
         wrong += ends["wrong"]
-        print(f"| {name} | {rounds} | {served} | {ends[1]} | {sum(ends[k] for k in range(2, RERUNS + 2))} "
-              f"| {ends['wrong']} |", flush=True)
+        print(
+            f"| {name} | {rounds} | {served} | {ends[1]} | {sum(ends[k] for k in range(2, RERUNS + 2))} "
+            f"| {ends['wrong']} |",
+            flush=True,
+        )
     return int(wrong > 0)
 
 
@@ -105,7 +108,8 @@ def sound(paths: Paths, release: dict[str, bytes], whole: bool) -> bool:
     """Whether every file that has its name holds what the release does, and all are there where they should be."""
     there = {path: content for path, content in release.items() if (paths.raw / path).exists()}
     return all((paths.raw / path).read_bytes() == content for path, content in there.items()) and (
-        not whole or there == release)
+        not whole or there == release
+    )
 
 
 if __name__ == "__main__":

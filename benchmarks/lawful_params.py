@@ -28,10 +28,12 @@ def whole(low: int, high: int) -> Rule:
 
 def real(low: float, high: float, above: bool = False, below: bool = False) -> Rule:
     """`above`: more than `low`; `below`: less than `high`."""
+
     def holds(v: Any) -> bool:
         if type(v) not in (int, float) or not math.isfinite(v) or not low <= v <= high:
             return False
         return not (above and v == low) and not (below and v == high)
+
     return holds
 
 
@@ -67,7 +69,7 @@ name = shape(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 share, part, some = real(0, 1), real(0, 1, below=True), real(0, 1, above=True, below=True)
 count, upto = whole(1, 10_000), whole(0, 10_000)
 roles, splits = one("generator", "unseen", "real", "swap"), one("train", "val", "test")
-place = lambda v: type(v) is str and len(v) <= 4096 and (v == "" or v.isprintable())    # noqa: E731
+place = lambda v: type(v) is str and len(v) <= 4096 and (v == "" or v.isprintable())  # noqa: E731
 factor, strength, amount = real(0, 16, above=True), real(0, 10), real(0, 10_000)
 width, side = whole(1, 8192), whole(16, 4096)
 repository = shape(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -75,97 +77,237 @@ commit = shape("[0-9a-f]{40}")
 
 # Of every detector that is a network, then of each.
 TRAINING: dict[str, Rule] = {
-    "compat": one("fixed", "official"), "start_from": one("ffpp", "scratch"),
+    "compat": one("fixed", "official"),
+    "start_from": one("ffpp", "scratch"),
     "init_weights": shape(r"none|.+\.safetensors|hub:[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w.-]*)?"),
-    "epochs": count, "repeats": count, "batch": count, "train_units": count, "test_units": count,
-    "pool": one("logit", "probability"), "optimiser": one("adamw", "sgd"), "momentum": part, "weight_decay": strength,
-    "decay": one("all", "matrices"), "clip_grad": amount, "lr": real(0, 10, above=True),
+    "epochs": count,
+    "repeats": count,
+    "batch": count,
+    "train_units": count,
+    "test_units": count,
+    "pool": one("logit", "probability"),
+    "optimiser": one("adamw", "sgd"),
+    "momentum": part,
+    "weight_decay": strength,
+    "decay": one("all", "matrices"),
+    "clip_grad": amount,
+    "lr": real(0, 10, above=True),
     "schedule": one("cosine", "steps"),
     "lr_steps": several(lambda v: type(v) is list and len(v) == 2 and amount(v[0]) and strength(v[1])),
-    "warmup_epochs": amount, "warmup_lr": strength, "min_lr": strength, "lr_every": one("epoch", "batch"),
-    "lr_delay": upto, "label_smoothing": part,
+    "warmup_epochs": amount,
+    "warmup_lr": strength,
+    "min_lr": strength,
+    "lr_every": one("epoch", "batch"),
+    "lr_delay": upto,
+    "label_smoothing": part,
 }
-LOGISTIC: dict[str, Rule] = {"inverse_penalty": real(0, 10_000, above=True), "iterations": whole(1, 10**6),
-                             "balanced": flag}
+LOGISTIC: dict[str, Rule] = {
+    "inverse_penalty": real(0, 10_000, above=True),
+    "iterations": whole(1, 10**6),
+    "balanced": flag,
+}
 SETTINGS: dict[str, dict[str, Rule]] = {
-    "caddm": {**TRAINING, "backbone": one("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"),
-              "widths": several(width), "size": side, "crop": one("aligned", "native"), "margin": factor,
-              "dropout": part, "drop_path": part, "flip": share, "jitter": strength, "augment": strength,
-              "swaps": several(share, 4, 4),
-              "poisson": share, "mask_warp": share, "self_blend": share, "box_loss": amount},
-    "tall": {**TRAINING, "size": side, "thumbnail": side, "crop": one("scaled", "native"), "margin": factor,
-             "scales": several(real(0, 1, above=True), 1), "flip": share, "cutout": upto,
-             "stem": one("patch", "highpass"), "stem_width": upto, "patch": whole(2, 256), "dim": width,
-             "depths": several(whole(1, 100), 1),
-             "heads": several(whole(1, 256), 1), "window": whole(1, 256), "mlp": factor, "drop_path": part},
-    "lipfd": {**TRAINING, "encoder": one("clip", "small"), "frozen_encoder": flag, "size": whole(32, 4096),
-              "dim": width, "depth": whole(1, 200), "heads": whole(1, 256), "layers": several(whole(1, 100)),
-              "width": upto, "lips": upto, "measures": upto, "ra_weight": amount, "flip": share, "sync_weight": amount},
-    "df_adapter": {**TRAINING, "readout": one("pooled", "cls", "first"), "save": one("all", "trainable"),
-                   "frozen": flag, "size": whole(32, 4096), "crop": one("scaled", "native"), "margin": factor,
-                   "flip": share, "stem": one("patch", "highpass"), "stem_width": upto,
-                   "patch": whole(2, 256),
-                   "dim": width, "depth": whole(1, 200), "heads": whole(1, 256), "mlp": factor, "bottleneck": width,
-                   "prior_width": width, "interactions": whole(1, 200), "cross_heads": whole(1, 256)},
+    "caddm": {
+        **TRAINING,
+        "backbone": one("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"),
+        "widths": several(width),
+        "size": side,
+        "crop": one("aligned", "native"),
+        "margin": factor,
+        "dropout": part,
+        "drop_path": part,
+        "flip": share,
+        "jitter": strength,
+        "augment": strength,
+        "swaps": several(share, 4, 4),
+        "poisson": share,
+        "mask_warp": share,
+        "self_blend": share,
+        "box_loss": amount,
+    },
+    "tall": {
+        **TRAINING,
+        "size": side,
+        "thumbnail": side,
+        "crop": one("scaled", "native"),
+        "margin": factor,
+        "scales": several(real(0, 1, above=True), 1),
+        "flip": share,
+        "cutout": upto,
+        "stem": one("patch", "highpass"),
+        "stem_width": upto,
+        "patch": whole(2, 256),
+        "dim": width,
+        "depths": several(whole(1, 100), 1),
+        "heads": several(whole(1, 256), 1),
+        "window": whole(1, 256),
+        "mlp": factor,
+        "drop_path": part,
+    },
+    "lipfd": {
+        **TRAINING,
+        "encoder": one("clip", "small"),
+        "frozen_encoder": flag,
+        "size": whole(32, 4096),
+        "dim": width,
+        "depth": whole(1, 200),
+        "heads": whole(1, 256),
+        "layers": several(whole(1, 100)),
+        "width": upto,
+        "lips": upto,
+        "measures": upto,
+        "ra_weight": amount,
+        "flip": share,
+        "sync_weight": amount,
+    },
+    "df_adapter": {
+        **TRAINING,
+        "readout": one("pooled", "cls", "first"),
+        "save": one("all", "trainable"),
+        "frozen": flag,
+        "size": whole(32, 4096),
+        "crop": one("scaled", "native"),
+        "margin": factor,
+        "flip": share,
+        "stem": one("patch", "highpass"),
+        "stem_width": upto,
+        "patch": whole(2, 256),
+        "dim": width,
+        "depth": whole(1, 200),
+        "heads": whole(1, 256),
+        "mlp": factor,
+        "bottleneck": width,
+        "prior_width": width,
+        "interactions": whole(1, 200),
+        "cross_heads": whole(1, 256),
+    },
     "container": LOGISTIC,
     "image_stats": {**LOGISTIC, "runs": count},
 }
-LENGTHS = {"caddm": 1, "tall": 4, "lipfd": 5, "df_adapter": 1}      # frames of a unit
+LENGTHS = {"caddm": 1, "tall": 4, "lipfd": 5, "df_adapter": 1}  # frames of a unit
 HEARS, MAKES_FAKES = {"lipfd"}, {"caddm"}
 
 SOURCE: dict[str, Rule] = {
-    "role": roles, "folder": shape(r"(fake|real)(/[A-Za-z0-9][A-Za-z0-9._+-]{0,79}){1,8}"), "printed": text(),
-    "family": either(null, one("diffusion", "non-diffusion")), "driven_by": either(null, one("audio", "video"))}
+    "role": roles,
+    "folder": shape(r"(fake|real)(/[A-Za-z0-9][A-Za-z0-9._+-]{0,79}){1,8}"),
+    "printed": text(),
+    "family": either(null, one("diffusion", "non-diffusion")),
+    "driven_by": either(null, one("audio", "video")),
+}
 # Where the pattern of a value's place is, what it may be; the first that fits counts.
 RULES: dict[str, Rule] = {
     "profile": name,
     **{f"{block}.*.{key}": rule for block in ("generators", "sources") for key, rule in SOURCE.items()},
-    "fetch.repo": repository, "fetch.workers": whole(1, 64), "fetch.retries": whole(0, 100),
-    "fetch.pause": real(0, 600, above=True), "fetch.timeout": real(0, 3600, above=True),
-    "protocols.*.title": text(), "protocols.*.fit": one("all", "no-generator", "every-no", "ffpp"),
-    "protocols.*.fakes": several(roles, 1), "protocols.*.split": several(splits, 1),
-    "protocols.*.reals": several(splits, 1), "protocols.*.printed": either(null, text()),
+    "fetch.repo": repository,
+    "fetch.workers": whole(1, 64),
+    "fetch.retries": whole(0, 100),
+    "fetch.pause": real(0, 600, above=True),
+    "fetch.timeout": real(0, 3600, above=True),
+    "protocols.*.title": text(),
+    "protocols.*.fit": one("all", "no-generator", "every-no", "ffpp"),
+    "protocols.*.fakes": several(roles, 1),
+    "protocols.*.split": several(splits, 1),
+    "protocols.*.reals": several(splits, 1),
+    "protocols.*.printed": either(null, text()),
     "protocols.*.disjoint": several(one("identity", "driver", "generator", "real")),
-    "metrics.roc": one("step", "linear"), "metrics.bootstrap": whole(10, 100_000),
-    "metrics.confidence": real(0.5, 1, below=True), "metrics.seed": whole(0, 2**32 - 1), "metrics.fpr.*": some,
-    "detectors.*.printed": either(null, text()), "detectors.*.control": flag, "detectors.*.sees": either(null, text()),
+    "metrics.roc": one("step", "linear"),
+    "metrics.bootstrap": whole(10, 100_000),
+    "metrics.confidence": real(0.5, 1, below=True),
+    "metrics.seed": whole(0, 2**32 - 1),
+    "metrics.fpr.*": some,
+    "detectors.*.printed": either(null, text()),
+    "detectors.*.control": flag,
+    "detectors.*.sees": either(null, text()),
     "detectors.*.parameters.*": whole(1, 10**12),
-    "ablations.*.fingerprint": either(null, strength), "ablations.*.artefacts": either(null, strength),
+    "ablations.*.fingerprint": either(null, strength),
+    "ablations.*.artefacts": either(null, strength),
     "label_checks.*": whole(2, 1000),
-    "explain.reference": name, "explain.shown": whole(1, 100), "explain.sure": share, "explain.boxes": whole(1, 100),
+    "explain.reference": name,
+    "explain.shown": whole(1, 100),
+    "explain.sure": share,
+    "explain.boxes": whole(1, 100),
     "explain.sanity": whole(2, 10_000),
-    "nets.*.repo": either(one(""), repository), "nets.*.revision": either(one(""), commit),
-    "nets.*.file": shape(r"([A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*)?"), "nets.*.sha256": shape("[0-9a-f]{64}"),
+    "nets.*.repo": either(one(""), repository),
+    "nets.*.revision": either(one(""), commit),
+    "nets.*.file": shape(r"([A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)*)?"),
+    "nets.*.sha256": shape("[0-9a-f]{64}"),
     "nets.*.path": place,
-    "identity.frames": one(1, 3, 5, 7, 9), "identity.embeddings.*.same": real(0, 1, above=True),
-    "identity.embeddings.*.mean": real(0, 255), "identity.embeddings.*.scale": real(0, 255, above=True),
-    "profiles.*.corpus": one("mini", "hub"), "profiles.*.revision": either(null, commit),
-    "profiles.*.raw_dir": either(null, place), "profiles.*.seed": whole(0, 2**32 - 1),
-    "profiles.*.workers": whole(0, 1024), "profiles.*.max_failed_share": share,
-    "profiles.*.finder": one("truth", "haar", "yunet"), "profiles.*.explain.units": count,
-    "profiles.*.explain.reals": upto, "profiles.*.store.windows": whole(1, 1000),
+    "identity.frames": one(1, 3, 5, 7, 9),
+    "identity.embeddings.*.same": real(0, 1, above=True),
+    "identity.embeddings.*.mean": real(0, 255),
+    "identity.embeddings.*.scale": real(0, 255, above=True),
+    "profiles.*.corpus": one("mini", "hub"),
+    "profiles.*.revision": either(null, commit),
+    "profiles.*.raw_dir": either(null, place),
+    "profiles.*.seed": whole(0, 2**32 - 1),
+    "profiles.*.workers": whole(0, 1024),
+    "profiles.*.max_failed_share": share,
+    "profiles.*.finder": one("truth", "haar", "yunet"),
+    "profiles.*.explain.units": count,
+    "profiles.*.explain.reals": upto,
+    "profiles.*.store.windows": whole(1, 1000),
     "profiles.*.store.run": whole(1, 1000),
-    "profiles.*.store.size": side, "profiles.*.store.sound.rate": whole(1000, 192_000),
-    "profiles.*.store.sound.fft": whole(16, 65_536), "profiles.*.store.sound.hop": whole(1, 65_536),
-    "profiles.*.store.sound.mels": whole(1, 1024), "profiles.*.render.size": whole(32, 4096),
-    "profiles.*.render.seconds": several(real(0.2, 16), 2, 2), "profiles.*.render.fingerprint": strength,
-    "profiles.*.render.artefacts": strength, "profiles.*.render.curation": real(0, 10, above=True),
-    "profiles.*.render.clips.*.train": upto, "profiles.*.render.clips.*.val": upto,
-    "profiles.*.render.clips.*.test": upto, "profiles.*.reals.ffpp": place, "profiles.*.reals.celebvhq": place,
-    "profiles.*.reals.compression": one("raw", "c23", "c40"), "profiles.paper.render": null, "profiles.*.render": null,
+    "profiles.*.store.size": side,
+    "profiles.*.store.sound.rate": whole(1000, 192_000),
+    "profiles.*.store.sound.fft": whole(16, 65_536),
+    "profiles.*.store.sound.hop": whole(1, 65_536),
+    "profiles.*.store.sound.mels": whole(1, 1024),
+    "profiles.*.render.size": whole(32, 4096),
+    "profiles.*.render.seconds": several(real(0.2, 16), 2, 2),
+    "profiles.*.render.fingerprint": strength,
+    "profiles.*.render.artefacts": strength,
+    "profiles.*.render.curation": real(0, 10, above=True),
+    "profiles.*.render.clips.*.train": upto,
+    "profiles.*.render.clips.*.val": upto,
+    "profiles.*.render.clips.*.test": upto,
+    "profiles.*.reals.ffpp": place,
+    "profiles.*.reals.celebvhq": place,
+    "profiles.*.reals.compression": one("raw", "c23", "c40"),
+    "profiles.paper.render": null,
+    "profiles.*.render": null,
     **{f"detectors.{d}.defaults.{key}": rule for d, rules in SETTINGS.items() for key, rule in rules.items()},
     **{f"profiles.*.detectors.{d}.{key}": rule for d, rules in SETTINGS.items() for key, rule in rules.items()},
-    "ablated": several(name), "explained": several(name), "sound_checks": several(name),
+    "ablated": several(name),
+    "explained": several(name),
+    "sound_checks": several(name),
     "identity_checks": several(name),
 }
 # Mappings that may hold any name; the others hold what the shipped file holds.
-NAMED = ("generators", "sources", "protocols", "detectors", "exhibits", "ablations", "label_checks", "nets",
-         "identity.embeddings", "profiles", "metrics.fpr", "profiles.*.render.clips")
-OPTIONAL = ("*.family", "*.driven_by", "protocols.*.reals", "protocols.*.printed", "detectors.*.control",
-            "detectors.*.sees", "detectors.*.parameters", "nets.*.repo", "nets.*.revision", "nets.*.file",
-            "nets.*.path",
-            "identity.embeddings.*.mean", "identity.embeddings.*.scale", "profiles.*.reals", "profiles.*.reals.*",
-            "ablations.*.*", "profiles.*.detectors.*.*", "exhibits.*.*", *(f"{named}.*" for named in NAMED))
+NAMED = (
+    "generators",
+    "sources",
+    "protocols",
+    "detectors",
+    "exhibits",
+    "ablations",
+    "label_checks",
+    "nets",
+    "identity.embeddings",
+    "profiles",
+    "metrics.fpr",
+    "profiles.*.render.clips",
+)
+OPTIONAL = (
+    "*.family",
+    "*.driven_by",
+    "protocols.*.reals",
+    "protocols.*.printed",
+    "detectors.*.control",
+    "detectors.*.sees",
+    "detectors.*.parameters",
+    "nets.*.repo",
+    "nets.*.revision",
+    "nets.*.file",
+    "nets.*.path",
+    "identity.embeddings.*.mean",
+    "identity.embeddings.*.scale",
+    "profiles.*.reals",
+    "profiles.*.reals.*",
+    "ablations.*.*",
+    "profiles.*.detectors.*.*",
+    "exhibits.*.*",
+    *(f"{named}.*" for named in NAMED),
+)
 
 
 def fault(tree: Any, shipped: Tree) -> str:
@@ -174,7 +316,7 @@ def fault(tree: Any, shipped: Tree) -> str:
         return "no mapping"
     try:
         return next(_values(tree), "") or next(_missing(tree, shipped), "") or next(_relations(tree), "")
-    except (KeyError, TypeError, AttributeError) as e:      # of what was added, a part is missing
+    except (KeyError, TypeError, AttributeError) as e:  # of what was added, a part is missing
         return f"incomplete: {e!r}"
 
 
@@ -190,8 +332,11 @@ def _values(node: Any, at: str = "") -> Iterator[str]:
         yield f"{at} is unknown"
     else:
         for key, value in node.items():
-            if type(key) is not str or (any(_fits(at, named) for named in NAMED if named != "metrics.fpr")
-                                        and not name(key)) or ("." in key and at != "metrics.fpr"):
+            if (
+                type(key) is not str
+                or (any(_fits(at, named) for named in NAMED if named != "metrics.fpr") and not name(key))
+                or ("." in key and at != "metrics.fpr")
+            ):
                 yield f"{at}: key {key!r}"
             else:
                 yield from _values(value, f"{at}.{key}".lstrip("."))
@@ -249,8 +394,16 @@ def _relations(t: Tree) -> Iterator[str]:
     yield from _exhibits(t)
 
 
-PRINTED_FAKES = {"Hallo", "Hallo2", "AniPortraitAudio", "AniPortraitVideo", "LivePortrait", "EMOPortraits", "MAGI-1",
-                 "Hallo3"}
+PRINTED_FAKES = {
+    "Hallo",
+    "Hallo2",
+    "AniPortraitAudio",
+    "AniPortraitVideo",
+    "LivePortrait",
+    "EMOPortraits",
+    "MAGI-1",
+    "Hallo3",
+}
 PRINTED_REALS = {"FaceForensics++", "CelebV-HQ"}
 
 
@@ -262,7 +415,7 @@ def _sources(t: Tree) -> Iterator[str]:
     if of_role.count("generator") < 2 or "real" not in of_role or "swap" not in of_role:
         yield "a role lacks sources"
     folders = [source["folder"].split("/") for source in sources.values()]
-    if any(a == b[:len(a)] for i, a in enumerate(folders) for j, b in enumerate(folders) if i != j):
+    if any(a == b[: len(a)] for i, a in enumerate(folders) for j, b in enumerate(folders) if i != j):
         yield "folders overlap"
     printed = [source["printed"] for source in sources.values()]
     if len(set(printed)) < len(printed):
@@ -286,15 +439,22 @@ def _protocols(t: Tree) -> Iterator[str]:
             yield "reals that were trained on"
         if not set(fakes) <= of_role:
             yield "no such source"
-        free = {"all": {"generator", "unseen"}, "no-generator": {"generator"}, "every-no": {"unseen"},
-                "ffpp": {"swap", "generator"}}[fit]
+        free = {
+            "all": {"generator", "unseen"},
+            "no-generator": {"generator"},
+            "every-no": {"unseen"},
+            "ffpp": {"swap", "generator"},
+        }[fit]
         if not set(fakes) <= free or (fit != "no-generator" and split != ["test"]):
             yield "clips that the fit has seen, or no scores"
         if "generator" in p["disjoint"] and {"all": "generator", "ffpp": "swap"}.get(fit) in fakes:
             yield "a promise that cannot be kept"
-        known = {None: True, "P1": fit == "all" and split == ["test"],
-                 "P2": fit == "no-generator" and split in (["train"], ["train", "val"]),
-                 "P3": fit in ("no-generator", "every-no") and split == ["test"]}
+        known = {
+            None: True,
+            "P1": fit == "all" and split == ["test"],
+            "P2": fit == "no-generator" and split in (["train"], ["train", "val"]),
+            "P3": fit in ("no-generator", "every-no") and split == ["test"],
+        }
         if not known.get(p.get("printed"), False):
             yield "beside numbers of another protocol"
 
@@ -326,9 +486,13 @@ def _detectors(t: Tree) -> Iterator[str]:
 
 def _lists(t: Tree) -> Iterator[str]:
     networks = {called for called, d in t["detectors"].items() if d.get("parameters")}
-    for key, known in {"ablated": set(t["detectors"]), "sound_checks": HEARS & set(t["detectors"]),
-                       "label_checks": set(t["detectors"]) - MAKES_FAKES, "explained": networks,
-                       "identity_checks": set(t["identity"]["embeddings"])}.items():
+    for key, known in {
+        "ablated": set(t["detectors"]),
+        "sound_checks": HEARS & set(t["detectors"]),
+        "label_checks": set(t["detectors"]) - MAKES_FAKES,
+        "explained": networks,
+        "identity_checks": set(t["identity"]["embeddings"]),
+    }.items():
         if not set(t[key]) <= known or len(set(t[key])) < len(t[key]):
             yield key
     if t["explain"]["reference"] not in t["explained"]:
@@ -419,8 +583,9 @@ def _tall(s: Tree, store: Tree) -> Iterator[str]:
         yield "heads"
     if s["thumbnail"] % (2 * s["patch"]) or s["cutout"] > s["size"]:
         yield "thumbnail"
-    if s["stem"] == "highpass" and (s["thumbnail"] != 2 * s["size"] or not s["stem_width"]
-                                    or not _is_power_of_two(s["patch"])):
+    if s["stem"] == "highpass" and (
+        s["thumbnail"] != 2 * s["size"] or not s["stem_width"] or not _is_power_of_two(s["patch"])
+    ):
         yield "stem"
 
 
@@ -428,8 +593,12 @@ def _lipfd(s: Tree, store: Tree) -> Iterator[str]:
     if s["encoder"] == "clip":
         if s["sync_weight"] or s["dim"] % s["heads"] or len(s["layers"]) != 4:
             yield "clip"
-    elif not (s["width"] and s["lips"] and s["measures"]) or s["size"] % 2 or s["lips"] % 8 or (
-            store["sound"]["mels"] % 8 or max(s["size"], s["lips"]) > store["size"]):
+    elif (
+        not (s["width"] and s["lips"] and s["measures"])
+        or s["size"] % 2
+        or s["lips"] % 8
+        or (store["sound"]["mels"] % 8 or max(s["size"], s["lips"]) > store["size"])
+    ):
         yield "small"
 
 
@@ -452,12 +621,27 @@ def _exhibits(t: Tree) -> Iterator[str]:
     metrics = one("AUC", *t["metrics"]["fpr"], "Brier", "EER")
     protocol, detector = one(*t["protocols"]), one(*t["detectors"])
     rules: dict[str, Rule] = {
-        "protocol": protocol, "before": protocol, "after": protocol, "one_by_one": protocol,
-        "protocols": _set_of(protocol), "detector": detector, "chosen_by": detector, "detectors": _set_of(detector),
-        "generators": _set_of(one(*t["generators"])), "metric": metrics, "metrics": _set_of(metrics),
-        "rules": several(one("caught_fake", "missed_fake", "accused_real", "cleared_real")), "frames": whole(1, 100),
-        "table": one(1, 2, 3), "by": one("protocol", "generator"), "reference": one("v1", "later"), "sure": share,
-        "solved": share, "threshold": either(share, one(*t["metrics"]["fpr"])), "palette": text()}
+        "protocol": protocol,
+        "before": protocol,
+        "after": protocol,
+        "one_by_one": protocol,
+        "protocols": _set_of(protocol),
+        "detector": detector,
+        "chosen_by": detector,
+        "detectors": _set_of(detector),
+        "generators": _set_of(one(*t["generators"])),
+        "metric": metrics,
+        "metrics": _set_of(metrics),
+        "rules": several(one("caught_fake", "missed_fake", "accused_real", "cleared_real")),
+        "frames": whole(1, 100),
+        "table": one(1, 2, 3),
+        "by": one("protocol", "generator"),
+        "reference": one("v1", "later"),
+        "sure": share,
+        "solved": share,
+        "threshold": either(share, one(*t["metrics"]["fpr"])),
+        "palette": text(),
+    }
     for called, exhibit in t["exhibits"].items():
         if type(exhibit) is not dict or not name(called) or type(exhibit.get("notebook")) is not str:
             yield "no exhibit"

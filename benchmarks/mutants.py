@@ -37,10 +37,10 @@ from mutant_list import MUTANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 ENOUGH = 0.9
-SECONDS = 300               # a mutant may make a loop endless; that is seen too
-PASSED, FAILED, NONE_THERE = 0, 1, 5        # of pytest's exit codes
+SECONDS = 300  # a mutant may make a loop endless; that is seen too
+PASSED, FAILED, NONE_THERE = 0, 1, 5  # of pytest's exit codes
 CAUGHT, SURVIVED, NO_TEST = "caught", "survived", "no test"
-LOADED = ("results_made", "vouching", "stores", "clips_made")       # of tests/: what most tests begin with
+LOADED = ("results_made", "vouching", "stores", "clips_made")  # of tests/: what most tests begin with
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,7 @@ def main() -> None:
 
 # ---- the copy ---------------------------------------------------------------------------------------
 
+
 def copied(target: Path, tests: str | None) -> None:
     """What git knows of the tree or would add to it, as it is now; tests/ as they were, if a commit is given."""
     names = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard").decode().split("\0")
@@ -124,6 +125,7 @@ def load(tree: Path) -> None:
 
 
 # ---- each mutant ------------------------------------------------------------------------------------
+
 
 def check_unchanged(tree: Path, mutants: Sequence[Mutant]) -> None:
     """The tests pass without any mutant; or nothing would be told by their failing."""
@@ -183,7 +185,7 @@ def put(module: ModuleType, changed: Any) -> None:
     """The changed functions and constants in the place of the loaded ones, whoever has imported those."""
     fresh = ModuleType(module.__name__)
     fresh.__file__ = module.__file__
-    sys.modules[module.__name__] = fresh        # dataclasses look there for what their annotations name
+    sys.modules[module.__name__] = fresh  # dataclasses look there for what their annotations name
     exec(changed, vars(fresh))
     sys.modules[module.__name__] = module
     now, times = _functions(fresh), 0
@@ -203,15 +205,24 @@ def put(module: ModuleType, changed: Any) -> None:
 
 def _functions(module: ModuleType) -> dict[str, FunctionType]:
     """By qualified name; methods, properties and cached functions too, but none that stands in another."""
-    return {one.__qualname__: one for one in gc.get_objects()
-            if isinstance(one, FunctionType) and one.__globals__ is vars(module) and "<" not in one.__qualname__}
+    return {
+        one.__qualname__: one
+        for one in gc.get_objects()
+        if isinstance(one, FunctionType) and one.__globals__ is vars(module) and "<" not in one.__qualname__
+    }
 
 
 def _told(function: FunctionType) -> str:
     """Its constants, names and inner functions, by their own words; addresses and lines do not count."""
+
     def of(code: Any) -> list:
-        return [code.co_code, code.co_names, code.co_varnames,
-                [of(c) if hasattr(c, "co_code") else repr(c) for c in code.co_consts]]
+        return [
+            code.co_code,
+            code.co_names,
+            code.co_varnames,
+            [of(c) if hasattr(c, "co_code") else repr(c) for c in code.co_consts],
+        ]
+
     return repr(of(function.__code__))
 
 

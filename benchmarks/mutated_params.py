@@ -3,8 +3,8 @@
     python benchmarks/mutated_params.py                 # 600 of them, some minutes
     python benchmarks/mutated_params.py --mutations 150 --seed 3
 
-Each mutation is written to a file and read as every command reads it (thb.core.params, then thb.cli.context's checks of printed
-names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of that
+Each mutation is written to a file and read as every command reads it (thb.core.params, then thb.cli.context's checks of
+printed names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of that
 code: `lawful_params.py` beside this file holds the documented ranges and what must go together, written apart. Accepted
 settings must also be the same to DVC's reader. The table goes to mutated_params.md; the exit status is 1 unless nothing
 wrong was accepted, nothing lawful was refused, and nothing ended in a traceback.
@@ -43,7 +43,7 @@ ROOT = find_root(Path(__file__))
 OUTCOMES = ("refused in one line", "accepted and lawful", "accepted and wrong", "refused though lawful", "traceback")
 FINE, ACCEPTED = OUTCOMES[:2], OUTCOMES[1:3]
 Tree = dict[str, Any]
-Path_ = tuple[Any, ...]     # keys and places that lead to a value
+Path_ = tuple[Any, ...]  # keys and places that lead to a value
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,7 @@ def only(test: Callable[[Any], bool], change: Callable[[Any, random.Random], Any
         if not test(value):
             raise KeyError
         return change(value, rng)
+
     return changed
 
 
@@ -138,16 +139,18 @@ VALUES: dict[str, Callable[[Any, random.Random], Any]] = {
     "zero": only(lambda v: is_number(v) and v != 0, lambda v, rng: type(v)(0)),
     "huge": only(is_number, lambda v, rng: rng.choice([10**9 + 7, 10**30, 1.0e30])),
     "fraction": only(is_number, lambda v, rng: v + rng.choice([0.5, 0.25])),
-    "a little more or less": only(is_number, lambda v, rng: v + rng.choice([1, -1, 2]) if isinstance(v, int)
-                                  else v * rng.choice([1.1, 0.9, 1.5])),
+    "a little more or less": only(
+        is_number, lambda v, rng: v + rng.choice([1, -1, 2]) if isinstance(v, int) else v * rng.choice([1.1, 0.9, 1.5])
+    ),
     "twice or half": only(is_number, lambda v, rng: rng.choice([v * 2, v // 2 if isinstance(v, int) else v / 2])),
     "NaN": only(is_number, lambda v, rng: float("nan")),
     "infinite": only(is_number, lambda v, rng: rng.choice([1, -1]) * float("inf")),
     "empty": lambda v, rng: rng.choice(["", [], {}]) if v is not None else "",
     "null": only(lambda v: v is not None, lambda v, rng: None),
     "misspelt word": only(is_text, lambda v, rng: v + rng.choice(["x", "_", " "]) if v else "x"),
-    "hostile text": only(is_text, lambda v, rng: rng.choice(["../../x", "/etc/passwd", "a\nb", "\x1b[31m",
-                                                                       "x" * 5000])),
+    "hostile text": only(
+        is_text, lambda v, rng: rng.choice(["../../x", "/etc/passwd", "a\nb", "\x1b[31m", "x" * 5000])
+    ),
     "other letters": only(lambda v: is_text(v) and v, lambda v, rng: v.swapcase()),
 }
 
@@ -156,6 +159,7 @@ def changed_value(kind: str) -> Callable[[Tree, random.Random], Mutation]:
     def mutate(tree: Tree, rng: random.Random) -> Mutation:
         at, value = _leaf(tree, rng)
         return of_tree(kind, at, _put_all(tree, at, VALUES[kind](value, rng)))
+
     return mutate
 
 
@@ -245,7 +249,7 @@ def duplicated_key(text: str, rng: random.Random) -> Mutation:
     lines = text.splitlines()
     at = _one_of([i for i, line in enumerate(lines) if _sets_a_key(line)], rng)
     again = lines[at] if rng.random() < 0.5 else lines[at].split(":")[0] + ": 1"
-    return of_text("duplicated key", at, [*lines[:at + 1], again, *lines[at + 1:]], lawful=False)
+    return of_text("duplicated key", at, [*lines[: at + 1], again, *lines[at + 1 :]], lawful=False)
 
 
 def _sets_a_key(line: str) -> bool:
@@ -259,10 +263,31 @@ def two_readings(text: str, rng: random.Random) -> Mutation:
     """A number or a text as YAML 1.1 and 1.2 read differently, or as only one of the two reads at all."""
     lines = text.splitlines()
     at = _one_of([i for i, line in enumerate(lines) if _sets_a_key(line)], rng)
-    word = rng.choice(["on", "No", "yes", "012", "1_000", "1e3", "1:30", "2024-05-20", "0o17", "0x1F", "0b11", "1.5e3",
-                       ".inf", "-.INF", ".nan", "1.0e+999", "=", "!!int '3'", "!!python/name:os.system ''"])
+    word = rng.choice(
+        [
+            "on",
+            "No",
+            "yes",
+            "012",
+            "1_000",
+            "1e3",
+            "1:30",
+            "2024-05-20",
+            "0o17",
+            "0x1F",
+            "0b11",
+            "1.5e3",
+            ".inf",
+            "-.INF",
+            ".nan",
+            "1.0e+999",
+            "=",
+            "!!int '3'",
+            "!!python/name:os.system ''",
+        ]
+    )
     line = f"{lines[at].split(':')[0]}: {word}"
-    return of_text("two readings", at, [*lines[:at], line, *lines[at + 1:]], lawful=False)
+    return of_text("two readings", at, [*lines[:at], line, *lines[at + 1 :]], lawful=False)
 
 
 def not_utf8(text: str, rng: random.Random) -> Mutation:
@@ -292,8 +317,21 @@ def aliases(text: str, rng: random.Random) -> Mutation:
 
 
 def other_document(text: str, rng: random.Random) -> Mutation:
-    content = rng.choice(["", "   \n", "# nothing\n", "- a\n- b\n", "42\n", "just words\n", "null\n",
-                          f"{text}\n---\na: 1\n", "{}\n", "%YAML 9.9\n---\n" + text, text + "\n\tx: 1\n"])
+    content = rng.choice(
+        [
+            "",
+            "   \n",
+            "# nothing\n",
+            "- a\n- b\n",
+            "42\n",
+            "just words\n",
+            "null\n",
+            f"{text}\n---\na: 1\n",
+            "{}\n",
+            "%YAML 9.9\n---\n" + text,
+            text + "\n\tx: 1\n",
+        ]
+    )
     return Mutation("no settings at all", repr(content[:12]), content.encode(), lawful=False)
 
 
@@ -306,9 +344,14 @@ def cut(text: str, rng: random.Random) -> Mutation:
 def only_looks(text: str, rng: random.Random) -> Mutation:
     """Other line ends, a mark at the beginning, comments, blanks: all mean the same."""
     way = rng.choice(["CRLF", "BOM", "comments", "blank lines", "no end of line", "one document"])
-    looks = {"CRLF": text.replace("\n", "\r\n"), "BOM": "\ufeff" + text, "comments": "# é: on, 012\n" + text,
-             "blank lines": text.replace("\n\n", "\n\n\n"), "no end of line": text.rstrip("\n"),
-             "one document": f"---\n{text}...\n"}
+    looks = {
+        "CRLF": text.replace("\n", "\r\n"),
+        "BOM": "\ufeff" + text,
+        "comments": "# é: on, 012\n" + text,
+        "blank lines": text.replace("\n\n", "\n\n\n"),
+        "no end of line": text.rstrip("\n"),
+        "one document": f"---\n{text}...\n",
+    }
     return Mutation("only looks", way, looks[way].encode(), lawful=True)
 
 
@@ -316,12 +359,26 @@ def of_text(kind: str, line: int, lines: list[str], lawful: bool) -> Mutation:
     return Mutation(kind, f"line {line + 1}", ("\n".join(lines) + "\n").encode(), lawful)
 
 
-OF_TREE = {**{kind: changed_value(kind) for kind in VALUES}, "another's value": others_value,
-           "misspelt key": misspelt_key, "hostile key": hostile_key, "removed key": removed_key, "added key": added_key,
-           "changed list": changed_list}
-OF_TEXT = {"duplicated key": duplicated_key, "two readings": two_readings, "not UTF-8": not_utf8,
-           "control character": control, "deep": deep, "aliases": aliases, "no settings at all": other_document,
-           "cut off": cut, "only looks": only_looks}
+OF_TREE = {
+    **{kind: changed_value(kind) for kind in VALUES},
+    "another's value": others_value,
+    "misspelt key": misspelt_key,
+    "hostile key": hostile_key,
+    "removed key": removed_key,
+    "added key": added_key,
+    "changed list": changed_list,
+}
+OF_TEXT = {
+    "duplicated key": duplicated_key,
+    "two readings": two_readings,
+    "not UTF-8": not_utf8,
+    "control character": control,
+    "deep": deep,
+    "aliases": aliases,
+    "no settings at all": other_document,
+    "cut off": cut,
+    "only looks": only_looks,
+}
 
 
 def mutations(text: str, count: int, seed: int) -> Iterator[Mutation]:
@@ -335,7 +392,7 @@ def mutations(text: str, count: int, seed: int) -> Iterator[Mutation]:
                 yield make(tree if kind in OF_TREE else text, rng)
                 break
             except KeyError:
-                continue        # this value cannot be changed so: another one
+                continue  # this value cannot be changed so: another one
 
 
 # ---- the judgement ----------------------------------------------------------------------------------

@@ -74,15 +74,25 @@ def _arguments() -> argparse.Namespace:
 
 def _timed(root: Path, scratch: Path, kind: str) -> int:
     """Run one notebook and print its line; 0 if it did what was asked."""
-    command = [sys.executable, "-m", "papermill", f"notebooks/{kind}.ipynb", str(scratch / f"{kind}.ipynb"),
-               "-y", json.dumps({**CHANGED[kind], "save": str(scratch / kind)}), "--no-progress-bar"]
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        f"notebooks/{kind}.ipynb",
+        str(scratch / f"{kind}.ipynb"),
+        "-y",
+        json.dumps({**CHANGED[kind], "save": str(scratch / kind)}),
+        "--no-progress-bar",
+    ]
     path = os.pathsep.join(filter(None, (str(scratch), os.environ.get("PYTHONPATH"))))
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=root, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     seconds = time.perf_counter() - begun
     whole = done.returncode == 0 and all((scratch / f"{kind}.{end}").is_file() for end in ("csv", "svg", "pdf", "png"))
-    print(f"{kind:<20} {seconds:5.1f} s  {json.dumps(CHANGED[kind])}" + ("" if whole else f"  FAILED\n{done.stderr}"),
-          flush=True)
+    print(
+        f"{kind:<20} {seconds:5.1f} s  {json.dumps(CHANGED[kind])}" + ("" if whole else f"  FAILED\n{done.stderr}"),
+        flush=True,
+    )
     return int(not whole)
 
 

@@ -4,8 +4,8 @@
     python benchmarks/other_origins.py ~/finished/thb --video clip.mp4 --into /tmp/table.md
 
 The clone is copied; each command runs in a copy whose params.yaml names another profile, another seed or another
-setting, or where one line was added to thb/core/tables.py, on which all stages rest. It must refuse in one line and exit
-code 2. `data status` tells instead, and `detect` gives the very same scores, because all that it needs travels with
+setting, or where one line was added to thb/core/tables.py, on which all stages rest. It must refuse in one line and
+exit code 2. `data status` tells instead, and `detect` gives the very same scores, because all that it needs travels with
 the weights (only other code is refused). The exit status is 1 if anything else happened.
 """
 
@@ -25,14 +25,30 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("thb", "params.yaml", "paper", "data", "runs", "results", "notebooks", "book", "docs", "dvc.yaml", "dvc.lock",
-          "pyproject.toml", "README.md", "CITATION.cff", "requirements.lock")
+COPIED = (
+    "thb",
+    "params.yaml",
+    "paper",
+    "data",
+    "runs",
+    "results",
+    "notebooks",
+    "book",
+    "docs",
+    "dvc.yaml",
+    "dvc.lock",
+    "pyproject.toml",
+    "README.md",
+    "CITATION.cff",
+    "requirements.lock",
+)
 SECONDS = 300
 Tree = dict
-Change = Callable[[Path], None]     # of a clone
+Change = Callable[[Path], None]  # of a clone
 
 
 # ---- what is changed --------------------------------------------------------------------------------
+
 
 def settings(edit: Callable[[Tree], None]) -> Change:
     def change(root: Path) -> None:
@@ -40,6 +56,7 @@ def settings(edit: Callable[[Tree], None]) -> Change:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
         edit(tree)
         file.write_text(yaml.safe_dump(tree, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
     return change
 
 
@@ -68,6 +85,7 @@ def _trained(detector: str) -> Callable[[Tree], None]:
     def edit(tree: Tree) -> None:
         own = active(tree)["detectors"].setdefault(detector, {})
         own["epochs"] = own.get("epochs", 1) + 1
+
     return edit
 
 
@@ -95,7 +113,7 @@ class Command:
     words: tuple[str, ...]
     setting: Callable[[Tree], None] | None
     before: Callable[[Tree], None] | None = None
-    told: str = ""          # why it need not refuse
+    told: str = ""  # why it need not refuse
     changes: tuple[str, ...] = field(default=("another profile", "another seed", "another setting", "other code"))
 
     @property
@@ -132,6 +150,7 @@ def commands(video: Path | None) -> list[Command]:
 
 # ---- what comes of it -------------------------------------------------------------------------------
 
+
 def copied(clone: Path, root: Path) -> None:
     root.mkdir()
     for name in COPIED:
@@ -142,8 +161,15 @@ def copied(clone: Path, root: Path) -> None:
 def called(root: Path, words: tuple[str, ...]) -> tuple[int, str, str]:
     """Exit code, what was printed, what was complained of; by the code of the clone itself."""
     environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "200"}
-    done = subprocess.run([sys.executable, "-m", "thb", *words], cwd=root, capture_output=True, text=True,
-                          env=environment, stdin=subprocess.DEVNULL, timeout=SECONDS)
+    done = subprocess.run(
+        [sys.executable, "-m", "thb", *words],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        timeout=SECONDS,
+    )
     return done.returncode, done.stdout, done.stderr.strip()
 
 
@@ -193,8 +219,11 @@ def tried(clone: Path, chosen: list[Command], folder: Path) -> list[tuple[Comman
             if command.before:
                 settings(command.before)(root)
             edits: dict[str, Change] = {
-                "another profile": settings(_profile), "another seed": settings(lambda t: active(t).update(seed=1)),
-                "another setting": settings(command.setting or (lambda t: None)), "other code": _code}
+                "another profile": settings(_profile),
+                "another seed": settings(lambda t: active(t).update(seed=1)),
+                "another setting": settings(command.setting or (lambda t: None)),
+                "other code": _code,
+            }
             edits[change](root)
             did, line = judged(command, change, root, unchanged)
             print(f"{command.shown} | {change} | {did or 'ACCEPTED'} | {line}", flush=True)

@@ -25,7 +25,7 @@ from thb.core.paths import Paths, find_root
 from thb.core.tables import write_json
 
 SOURCE = "hallo"
-EVERY = 0.2         # seconds between looks at the processes
+EVERY = 0.2  # seconds between looks at the processes
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def main() -> None:
 def measure(root: Path, wanted: argparse.Namespace, number: int) -> list[str]:
     """Peaks of one run in a fresh process, and its pace."""
     params = load(find_root() / "params.yaml")
-    lay_out(Paths(root), params, sorted(wanted.clips.rglob("*.mp4"))[:wanted.different], number)
+    lay_out(Paths(root), params, sorted(wanted.clips.rglob("*.mp4"))[: wanted.different], number)
     run = get_context("spawn").Process(target=_prepare, args=(root, params, wanted.workers))
     began = time.monotonic()
     run.start()
@@ -69,12 +69,12 @@ def lay_out(paths: Paths, params: Params, files: list[Path], number: int) -> Non
 
 
 def _prepare(root: Path, params: Params, workers: int) -> None:
-    sys.stdout = sys.stderr = open(os.devnull, "w")     # noqa: SIM115 - for the whole life of this process
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the whole life of this process
     changed = {"corpus": "hub", "store": params.profiles["paper"].store, "finder": "haar", "workers": workers}
     profile = params.active.model_copy(update=changed)
     paths = Paths(root)
     settings = params.model_copy(update={"profiles": {**params.profiles, params.profile: profile}})
-    write_json(origin.record(origin.of_raw(paths, settings), paths.raw, []), paths.raw_record)   # as they are
+    write_json(origin.record(origin.of_raw(paths, settings), paths.raw, []), paths.raw_record)  # as they are
     prepare.run(paths, settings, SOURCE)
 
 

@@ -44,7 +44,7 @@ def main() -> None:
     wanted = _arguments()
     params = load(find_root() / "params.yaml")
     with tempfile.TemporaryDirectory() as made:
-        files = sorted(wanted.clips.rglob("*.mp4"))[:wanted.most] if wanted.clips else make(Path(made), wanted.most)
+        files = sorted(wanted.clips.rglob("*.mp4"))[: wanted.most] if wanted.clips else make(Path(made), wanted.most)
         seconds = measure(ways(params, wanted.finder), files, wanted.rounds)
         frames = sum(decoded(file) for file in files)
     report(seconds, frames, len(files), wanted)
@@ -65,8 +65,12 @@ def ways(params: Params, finder: str) -> dict[str, Callable[[Path], object]]:
         if done.row["status"] != OK:
             raise SystemExit(f"{file.name}: {done.row['reason']}")
 
-    return {"bare decode": decoded, "frames kept": lambda file: video.read(file, choose, store.size),
-            "and sound": with_sound, f"prepare with {finder}": whole}
+    return {
+        "bare decode": decoded,
+        "frames kept": lambda file: video.read(file, choose, store.size),
+        "and sound": with_sound,
+        f"prepare with {finder}": whole,
+    }
 
 
 def decoded(file: Path) -> int:
@@ -80,7 +84,7 @@ def decoded(file: Path) -> int:
 def measure(timed: dict[str, Callable[[Path], object]], files: list[Path], rounds: int) -> dict[str, list[float]]:
     """Seconds a round over all files; every way has its turn at each file before the next file."""
     for way in timed.values():
-        way(files[0])       # libraries and tables are loaded
+        way(files[0])  # libraries and tables are loaded
     seconds = {name: [0.0] * rounds for name in timed}
     for turn in range(rounds):
         for file in files:
@@ -93,15 +97,21 @@ def measure(timed: dict[str, Callable[[Path], object]], files: list[Path], round
 
 def report(seconds: dict[str, list[float]], frames: int, files: int, wanted: argparse.Namespace) -> None:
     bare = np.median(next(iter(seconds.values())))
-    print(f"{_cpu()}, one core; Python {platform.python_version()}, PyAV {av.__version__}, FFmpeg's libavcodec "
-          f"{'.'.join(map(str, av.library_versions['libavcodec']))}, OpenCV {cv2.__version__}")
-    print(f"{files} {'real clips' if wanted.clips else 'clips made here (512 px, 10 s)'}, {frames} frames, "
-          f"median of {wanted.rounds} rounds, processor time\n")
+    print(
+        f"{_cpu()}, one core; Python {platform.python_version()}, PyAV {av.__version__}, FFmpeg's libavcodec "
+        f"{'.'.join(map(str, av.library_versions['libavcodec']))}, OpenCV {cv2.__version__}"
+    )
+    print(
+        f"{files} {'real clips' if wanted.clips else 'clips made here (512 px, 10 s)'}, {frames} frames, "
+        f"median of {wanted.rounds} rounds, processor time\n"
+    )
     print("| | frames a second | of the bare decode |\n|---|---|---|")
     for name, rounds in seconds.items():
         print(f"| {name} | {frames / np.median(rounds):.0f} | {bare / np.median(rounds):.2f} |")
-    print(f"\naim: {AIM}; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, "
-          "most of it the bare decode's")
+    print(
+        f"\naim: {AIM}; peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB, "
+        "most of it the bare decode's"
+    )
 
 
 def make(folder: Path, number: int) -> list[Path]:
@@ -120,15 +130,18 @@ def _film(rng: np.random.Generator) -> Callable[[int], np.ndarray]:
 
     def frame(i: int) -> np.ndarray:
         x, y = (round(60 + 50 * turn(i / 40)) for turn in (np.sin, np.cos))
-        return np.clip(scene[y:y + 512, x:x + 512] + grain[i % 8], 0, 255).astype(np.uint8)
+        return np.clip(scene[y : y + 512, x : x + 512] + grain[i % 8], 0, 255).astype(np.uint8)
 
     return frame
 
 
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")] \
-        if info.is_file() else []
+    names = (
+        [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.is_file()
+        else []
+    )
     return names[0] if names else platform.processor() or platform.machine()
 
 

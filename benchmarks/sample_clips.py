@@ -33,7 +33,7 @@ from thb.core.tables import OK, read_csv, write_json
 from thb.corpus import layout
 from thb.splits import leakage
 
-SHIFTS = 25         # hops either way in which the best fit of two loudness curves is looked for
+SHIFTS = 25  # hops either way in which the best fit of two loudness curves is looked for
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Decoded:
     frames: int
     fps: float
     size: tuple[int, int]
-    loudness: np.ndarray        # float [hops]: power of the sound, from the first frame on; NaN where there is none
+    loudness: np.ndarray  # float [hops]: power of the sound, from the first frame on; NaN where there is none
 
 
 def main() -> None:
@@ -54,8 +54,10 @@ def main() -> None:
         link(paths, wanted.folder)
         table = check(paths, params, wanted.finders)
     print(table.to_string(index=False, float_format=lambda v: f"{v:.3g}"))
-    print(f"{len(table)} clips, {(table['status'] == OK).sum()} ok, "
-          f"{table['agrees'].sum()} with PyAV's number of frames, rate and size")
+    print(
+        f"{len(table)} clips, {(table['status'] == OK).sum()} ok, "
+        f"{table['agrees'].sum()} with PyAV's number of frames, rate and size"
+    )
 
 
 def link(paths: Paths, folder: Path) -> None:
@@ -66,7 +68,7 @@ def link(paths: Paths, folder: Path) -> None:
 def _hard_link(file: str, target: str) -> None:
     try:
         os.link(file, target)
-    except OSError:         # another disk, or one that knows no such links
+    except OSError:  # another disk, or one that knows no such links
         shutil.copyfile(file, target)
 
 
@@ -99,8 +101,12 @@ def _compared(paths: Paths, params: Params, row: dict, finders: dict[str, faces.
         return about | {"agrees": False, "reason": row["reason"]}
     known = decode(paths.raw / row["path"], params.active.store.sound.hop_seconds)
     facts = (row["n_frames"], round(row["fps"], 4), (row["width"], row["height"]))
-    about |= {"frames": row["n_frames"], "fps": row["fps"], "size": f"{row['width']}x{row['height']}",
-              "agrees": facts == (known.frames, round(known.fps, 4), known.size)}
+    about |= {
+        "frames": row["n_frames"],
+        "fps": row["fps"],
+        "size": f"{row['width']}x{row['height']}",
+        "agrees": facts == (known.frames, round(known.fps, 4), known.size),
+    }
     for name, finder in finders.items():
         about |= _faces(paths, params, row, name, finder)
     return about | _sound(paths, params, row, known)
@@ -123,7 +129,7 @@ def _loudness(path: Path, start: float, hop: float) -> np.ndarray:
             samples = frame.to_ndarray().astype(float)
             channels = samples if frame.format.is_planar else samples.reshape(frame.samples, -1).T
             times.append(frame.time - start + np.arange(frame.samples) / frame.sample_rate)
-            powers.append((channels ** 2).mean(axis=0))
+            powers.append((channels**2).mean(axis=0))
     place, power = np.round(np.concatenate(times) / hop).astype(int), np.concatenate(powers)
     inside = place >= 0
     total = np.bincount(place[inside], power[inside])
@@ -158,11 +164,16 @@ def _sound(paths: Paths, params: Params, row: dict, known: Decoded) -> dict:
     """Lags in hops, and how well the curves fit at that lag."""
     sound = params.active.store.sound
     clips = open_clips(paths, params, [row["source"]])
-    mel = clips.mel[row["source"]][row["row"], :row["mel_frames"]].astype(float)
-    ours = (10 ** mel).sum(axis=1)
+    mel = clips.mel[row["source"]][row["row"], : row["mel_frames"]].astype(float)
+    ours = (10**mel).sum(axis=1)
     lag, fit = _lag(ours, known.loudness)
-    out = {"sound": row["audio_codec"], "hops": len(mel), "expected": round(row["seconds"] / sound.hop_seconds),
-           "lag": lag, "fit": fit}
+    out = {
+        "sound": row["audio_codec"],
+        "hops": len(mel),
+        "expected": round(row["seconds"] / sound.hop_seconds),
+        "lag": lag,
+        "fit": fit,
+    }
     wav = layout.sound_file(paths, row)
     if wav.is_file():
         lag, fit = _lag(ours, (10 ** audio.clip_mel(wav, 0.0, row["seconds"], sound).astype(float)).sum(axis=1))
@@ -176,7 +187,7 @@ def _lag(ours: np.ndarray, other: np.ndarray) -> tuple[int, float]:
     fits = {}
     for shift in range(-SHIFTS, SHIFTS + 1):
         x, y = (a[shift:], b) if shift >= 0 else (a, b[-shift:])
-        x, y = x[:min(len(x), len(y))], y[:min(len(x), len(y))]
+        x, y = x[: min(len(x), len(y))], y[: min(len(x), len(y))]
         both = np.isfinite(x) & np.isfinite(y)
         fits[shift] = np.corrcoef(x[both], y[both])[0, 1] if both.sum() > SHIFTS else -1
     best = max(fits, key=fits.get)

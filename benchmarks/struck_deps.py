@@ -93,6 +93,7 @@ def changed(paths: Paths) -> Iterator[str]:
 
 # ---- what is really opened --------------------------------------------------------------------------
 
+
 def strangers(clone: Path) -> Iterator[str]:
     """Files of the clone that a stage opens, and that are neither its own nor explained."""
     clone = clone.resolve()
@@ -100,8 +101,11 @@ def strangers(clone: Path) -> Iterator[str]:
     for stage in dvc_deps.stages(clone):
         opened = {path.relative_to(clone).as_posix() for path in _opened(stage, clone) if path.is_relative_to(clone)}
         own = (*stage.deps, *stage.outs)
-        odd = [path for path in sorted(opened)
-               if not (any(f"{path}/".startswith(f"{place}/") for place in own) or _explained(stage, path))]
+        odd = [
+            path
+            for path in sorted(opened)
+            if not (any(f"{path}/".startswith(f"{place}/") for place in own) or _explained(stage, path))
+        ]
         total += len(opened)
         yield from (f"{stage.name} opens {path}" for path in odd)
     print(f"{total:>6} files opened by stages")
@@ -115,11 +119,21 @@ def _opened(stage: Stage, clone: Path) -> set[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch) / "opened"
         (Path(scratch) / "sitecustomize.py").write_text(HOOK)
-        environment = {**os.environ, "THB_OPENED": str(log), "THB_ROOT": str(clone),
-                       "PYTHONPATH": os.pathsep.join([scratch, str(clone)])}
+        environment = {
+            **os.environ,
+            "THB_OPENED": str(log),
+            "THB_ROOT": str(clone),
+            "PYTHONPATH": os.pathsep.join([scratch, str(clone)]),
+        }
         for words in stage.commands:
-            subprocess.run([sys.executable, "-m", "thb", *words], cwd=clone, env=environment, check=True,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run(
+                [sys.executable, "-m", "thb", *words],
+                cwd=clone,
+                env=environment,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         return {Path(line) for line in log.read_text(encoding="utf-8").splitlines()}
 
 

@@ -28,7 +28,7 @@ from thb.fits import loop
 from thb.fits.feed import Feed
 from thb.splits.clips_of_fit import clips_of_fit, soundless_marked, usable
 
-WARM = 2        # steps that are not timed: memory is found, kernels are chosen
+WARM = 2  # steps that are not timed: memory is found, kernels are chosen
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,18 @@ class Speed:
 
     detector: str
     parameters: int
-    units: int              # images or windows a step
-    seconds: float          # a step
-    first: float            # mean loss over the first tenth of the steps
-    last: float             # and over the last
-    memory: float           # GiB at the peak; nan on a CPU
-    flops: float            # of one step's matrix products and convolutions, forward and backward
+    units: int  # images or windows a step
+    seconds: float  # a step
+    first: float  # mean loss over the first tenth of the steps
+    last: float  # and over the last
+    memory: float  # GiB at the peak; nan on a CPU
+    flops: float  # of one step's matrix products and convolutions, forward and backward
 
     def row(self, rate: float) -> str:
-        return (f"| {self.detector} | {self.parameters / 1e6:.2f} M | {self.units / self.seconds:.1f} | "
-                f"{self.memory:.1f} | {self.first:.3f} → {self.last:.3f} | {self.flops / self.seconds / rate:.0%} |")
+        return (
+            f"| {self.detector} | {self.parameters / 1e6:.2f} M | {self.units / self.seconds:.1f} | "
+            f"{self.memory:.1f} | {self.first:.3f} → {self.last:.3f} | {self.flops / self.seconds / rate:.0%} |"
+        )
 
 
 def main() -> None:
@@ -56,8 +58,10 @@ def main() -> None:
     device = loop.prepare_torch(params.active.seed)
     torch.set_num_threads(wanted.threads)
     rate = matmul_rate(device)
-    print(f"{_name(device)}, torch {torch.__version__}, {wanted.steps} steps, fit `all` of profile {params.profile}; "
-          f"matrix products {rate / 1e12:.2f} TFLOP/s")
+    print(
+        f"{_name(device)}, torch {torch.__version__}, {wanted.steps} steps, fit `all` of profile {params.profile}; "
+        f"matrix products {rate / 1e12:.2f} TFLOP/s"
+    )
     print("| detector | parameters | units a second | GiB | loss | share of matrix rate |\n|---|---|---|---|---|---|")
     for name in wanted.detectors or _networks():
         print(measure(paths, params, name, wanted.steps, wanted.changes, device).row(rate), flush=True)
@@ -135,8 +139,11 @@ def _name(device: torch.device) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="\n".join(__doc__.splitlines()[2:5]),
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="\n".join(__doc__.splitlines()[2:5]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("detectors", nargs="*", choices=[*_networks(), []], help="default: all networks")
     parser.add_argument("--steps", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1, help="of the CPU")

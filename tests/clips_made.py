@@ -24,19 +24,18 @@ BITS = 8  # a frame carries its own number as so many black or white bars, lowes
 
 STORE = Store(windows=3, run=2, size=32, sound=SOUND)
 
-BESIDE = Path(__file__).resolve().parent.parent.parent   # the folder that holds the repository
+BESIDE = Path(__file__).resolve().parent.parent.parent  # the folder that holds the repository
 SAMPLES = Path(os.environ.get("THB_SAMPLES", BESIDE / "shared" / "samples" / "thb"))
-needs_samples = pytest.mark.skipif(
-    not SAMPLES.is_dir(), reason=f"no sample clips at {SAMPLES} (set THB_SAMPLES)"
-)
+needs_samples = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"no sample clips at {SAMPLES} (set THB_SAMPLES)")
 YUNET = Path(os.environ.get("THB_YUNET", BESIDE / "shared" / "models" / "face_detection_yunet_2026may.onnx"))
 needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason=f"no weights of YuNet at {YUNET} (set THB_YUNET)")
 
 
 def with_yunet(params: Params) -> Params:
     """With the hash of the weights that are at hand, as a user names it for a file of his own."""
-    net = params.nets["yunet"].model_copy(update={"sha256": hashlib.sha256(YUNET.read_bytes()).hexdigest(),
-                                                  "path": str(YUNET)})
+    net = params.nets["yunet"].model_copy(
+        update={"sha256": hashlib.sha256(YUNET.read_bytes()).hexdigest(), "path": str(YUNET)}
+    )
     return params.model_copy(update={"nets": {**params.nets, "yunet": net}})
 
 
@@ -70,7 +69,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
         video = _video_stream(container, video_codec, fps, size, pixel, turned)
-        rate = 48_000 if codec == "libopus" else RATE       # the only one that it knows
+        rate = 48_000 if codec == "libopus" else RATE  # the only one that it knows
         audio = container.add_stream(codec, rate=rate, layout="mono") if sound is not None else None
         for i in range(frames):
             shown = film(i) if film else drawing(i, size, picture)
@@ -156,9 +155,7 @@ def drawing(i: int, size: tuple[int, int], picture: np.ndarray | None) -> np.nda
 
 def _mux_sound(container: av.container.OutputContainer, stream, sound: np.ndarray, first: int) -> None:
     for begin in range(0, len(sound), 1024):
-        frame = av.AudioFrame.from_ndarray(
-            sound[None, begin : begin + 1024].astype(np.float32), "fltp", "mono"
-        )
+        frame = av.AudioFrame.from_ndarray(sound[None, begin : begin + 1024].astype(np.float32), "fltp", "mono")
         frame.sample_rate, frame.pts, frame.time_base = RATE, first + begin, Fraction(1, RATE)
         container.mux(stream.encode(frame))
     container.mux(stream.encode())

@@ -17,11 +17,19 @@ from thb.core import code
 from thb.core.params import Params, Profile
 
 CLI, CONTEXT = code.HOME / "cli" / "main.py", code.HOME / "cli" / "context.py"
-CHECKS = {"check_printed", "check_detector"}        # functions that refuse params.yaml or do nothing
-CHECKED = {"detectors", "cells", "cells.printed"}   # modules that thb.cli.context asks for that alone
+CHECKS = {"check_printed", "check_detector"}  # functions that refuse params.yaml or do nothing
+CHECKED = {"detectors", "cells", "cells.printed"}  # modules that thb.cli.context asks for that alone
 OF_DETECTOR = ("train", "score", "explain")
-MAKER = {"fetch": "of_raw", "prepare": "of_store", "split": "of_splits", "train": "of_fit", "score": "of_scores",
-         "evaluate": "of_cells", "explain": "of_maps", "contact": "of_contact"}     # in thb.core.origin
+MAKER = {
+    "fetch": "of_raw",
+    "prepare": "of_store",
+    "split": "of_splits",
+    "train": "of_fit",
+    "score": "of_scores",
+    "evaluate": "of_cells",
+    "explain": "of_maps",
+    "contact": "of_contact",
+}  # in thb.core.origin
 
 SCORING = ["data/clips", "data/splits"]
 # What each kind of stage reads besides code and params.yaml. {x} stands for the stage's own; the book reads everything.
@@ -34,19 +42,34 @@ READS = {
     "train": SCORING,
     "score": [*SCORING, "runs/{detector}"],
     "score_shuffled": [*SCORING, "runs/{detector}/all"],
-    "label_check": SCORING,                     # it scores the fits that it has just made
+    "label_check": SCORING,  # it scores the fits that it has just made
     "explain": [*SCORING, "data/truth", "runs/{detector}", "results/scores/{detector}", "results/scores/{reference}"],
     "evaluate": ["results/scores", "results/clips.csv", "results/clips.json", "paper/published"],
-    "variant_clips": ["data/clips", "paper/published/known_drivers.csv"],       # the reals of the main corpus
+    "variant_clips": ["data/clips", "paper/published/known_drivers.csv"],  # the reals of the main corpus
     "variant_fit": ["data/clips", "data/variants/{variant}", "runs/{detector}/ffpp"],
-    "variant_cells": [*(f"results/variants/{{variant}}/{name}" for name in ("scores", "clips.csv", "clips.json")),
-                      "paper/published"],
+    "variant_cells": [
+        *(f"results/variants/{{variant}}/{name}" for name in ("scores", "clips.csv", "clips.json")),
+        "paper/published",
+    ],
     "contact": ["data/clips"],
     "exhibit": ["notebooks/{notebook}.ipynb", "params.yaml", "paper", "results", "data/contact.npz"],
-    "book": ["book/_config.yml", "book/_toc.yml", "book/_static", "book/index.md", "book/paper", "book/questions",
-             "book/here", "book/_executed", "CITATION.cff", "paper", "results", "params.yaml", "benchmarks/faces.csv"],
+    "book": [
+        "book/_config.yml",
+        "book/_toc.yml",
+        "book/_static",
+        "book/index.md",
+        "book/paper",
+        "book/questions",
+        "book/here",
+        "book/_executed",
+        "CITATION.cff",
+        "paper",
+        "results",
+        "params.yaml",
+        "benchmarks/faces.csv",
+    ],
 }
-WHOLE = ("exhibit", "book")         # which depend on params.yaml itself
+WHOLE = ("exhibit", "book")  # which depend on params.yaml itself
 
 # Of a key, what alone is a stage's own (of others it is the whole): stages, key, the parts.
 ALL = "*"
@@ -55,10 +78,10 @@ PARTS = [
     (ALL, "label_checks", ["label_checks.{detector}"]),
     (ALL, "ablations", ["ablations.{variant}"]),
     (ALL, "identity", ["identity.frames", "identity.embeddings.{net}"]),
-    (ALL, "fetch", ["fetch.repo"]),         # the rest says how patiently it is asked
+    (ALL, "fetch", ["fetch.repo"]),  # the rest says how patiently it is asked
     ("train score score_shuffled label_check variant_fit", "detectors", ["detectors.{detector}.defaults"]),
     ("prepare", "sources", ["sources.{source}"]),
-    ("prepare variant_clips", "nets", ["nets.yunet"]),      # the one face finder that is a network
+    ("prepare variant_clips", "nets", ["nets.yunet"]),  # the one face finder that is a network
     ("identity", "nets", ["nets.{net}"]),
 ]
 
@@ -67,13 +90,19 @@ FITTED = "train score score_shuffled label_check variant_fit explain"
 CARRIED = [
     (ALL, "profiles.workers", "how many processes work, and never what comes out"),
     (ALL, "generators", "its names alone, which stand under `sources`; to fits they are the files in data/splits"),
-    (FITTED + " fetch prepare split identity contact evaluate variant_cells", "ablations",
-     "the name given to --variant is known; fetch also puts clips where variant_clips looks at them anew"),
+    (
+        FITTED + " fetch prepare split identity contact evaluate variant_cells",
+        "ablations",
+        "the name given to --variant is known; fetch also puts clips where variant_clips looks at them anew",
+    ),
     (FITTED, "sources", "names, roles and folders, which the tables of data/clips carry"),
     (FITTED, "profiles.store", "of clips that are refused unless they were prepared with it; other ones are new data"),
     (FITTED, "profiles.finder", "of the same clips"),
-    ("train score score_shuffled variant_fit explain evaluate variant_cells", "label_checks",
-     "of --shuffle-labels alone, and of its scores"),
+    (
+        "train score score_shuffled variant_fit explain evaluate variant_cells",
+        "label_checks",
+        "of --shuffle-labels alone, and of its scores",
+    ),
     ("fetch prepare split identity contact variant_clips explain", "detectors", "their names are known"),
     ("split", "profiles.reals", "where clips lie; what they are, data/clips says"),
     ("variant_clips", "profiles.reals", "a control corpus is rendered; so are its reals"),
@@ -117,8 +146,15 @@ def stages(root: Path) -> list[Stage]:
                     params |= set(dep.params)
                 else:
                     paths.add(dep.def_path)
-            found.append(Stage(stage.name, tuple(tuple(c.split()[1:]) for c in commands), frozenset(paths),
-                               frozenset(params), frozenset(out.def_path for out in stage.outs)))
+            found.append(
+                Stage(
+                    stage.name,
+                    tuple(tuple(c.split()[1:]) for c in commands),
+                    frozenset(paths),
+                    frozenset(params),
+                    frozenset(out.def_path for out in stage.outs),
+                )
+            )
     return found
 
 
@@ -145,13 +181,16 @@ def without(stage: Stage) -> Iterator[tuple[str, Stage]]:
 def faults(stage: Stage, params: Params) -> list[str]:
     """What the stage lacks, and what it would run again for without need."""
     wanted, settings = {*wanted_lists(stage, params), *wanted_data(stage, params)}, wanted_settings(stage, params)
-    return [*(f"{stage.name} lacks {dep}" for dep in sorted(wanted - stage.deps)),
-            *(f"{stage.name} does not need {dep}" for dep in sorted(stage.deps - wanted)),
-            *(f"{stage.name} lacks the setting {name}" for name in sorted(settings - stage.params)),
-            *(f"{stage.name} does not need the setting {name}" for name in sorted(stage.params - settings))]
+    return [
+        *(f"{stage.name} lacks {dep}" for dep in sorted(wanted - stage.deps)),
+        *(f"{stage.name} does not need {dep}" for dep in sorted(stage.deps - wanted)),
+        *(f"{stage.name} lacks the setting {name}" for name in sorted(settings - stage.params)),
+        *(f"{stage.name} does not need the setting {name}" for name in sorted(stage.params - settings)),
+    ]
 
 
 # ---- code -------------------------------------------------------------------------------------------
+
 
 def wanted_lists(stage: Stage, params: Params) -> set[str]:
     """The lists of code of a stage's commands."""
@@ -175,8 +214,11 @@ def _modules(file: Path, function: str) -> frozenset[str]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
     known = {node.name for node in _of_context().body if isinstance(node, ast.FunctionDef)}
-    asked = {node.attr if isinstance(node, ast.Attribute) else node.id for node in ast.walk(body)
-             if isinstance(node, ast.Attribute | ast.Name)} & known - CHECKS - {function}
+    asked = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(body)
+        if isinstance(node, ast.Attribute | ast.Name)
+    } & known - CHECKS - {function}
     passed_on = frozenset().union(*(_modules(CONTEXT, name) for name in asked))
     return frozenset(code.imported(body) - CHECKED) | passed_on
 
@@ -187,6 +229,7 @@ def _of_context() -> ast.Module:
 
 # ---- data -------------------------------------------------------------------------------------------
 
+
 def wanted_data(stage: Stage, params: Params) -> set[str]:
     """READS of a stage, its names filled in."""
     return {place.format(**_names(stage, params)) for place in READS[stage.kind]}
@@ -195,8 +238,14 @@ def wanted_data(stage: Stage, params: Params) -> set[str]:
 def _names(stage: Stage, params: Params) -> dict[str, str]:
     """What stands for {x} in a stage's lists."""
     words, item = stage.commands[0], stage.name.partition("@")[2]
-    names = {"profile": params.profile, "detector": words[1] if len(words) > 1 else "", "variant": words[-1],
-             "net": item, "source": item, "reference": params.explain.reference}
+    names = {
+        "profile": params.profile,
+        "detector": words[1] if len(words) > 1 else "",
+        "variant": words[-1],
+        "net": item,
+        "source": item,
+        "reference": params.explain.reference,
+    }
     if stage.kind == "prepare":
         names["folder"] = params.source(item).folder
     if stage.kind == "exhibit":
@@ -206,19 +255,25 @@ def _names(stage: Stage, params: Params) -> dict[str, str]:
 
 # ---- settings ---------------------------------------------------------------------------------------
 
+
 def wanted_settings(stage: Stage, params: Params) -> set[str]:
     """Settings that a stage's commands read, as far as they are the stage's own; none beside the whole file."""
     if stage.kind in (*WHOLE, "code"):
         return set()
-    keys = {key for words in stage.commands for key in keys_of(*words[:1 + (words[0] in OF_DETECTOR)])}
-    return {part.format(**_names(stage, params)) for key in keys if not _of(CARRIED, stage, key)
-            for part in _of(PARTS, stage, key) or [key.replace("profiles.", "profiles.{profile}.")]}
+    keys = {key for words in stage.commands for key in keys_of(*words[: 1 + (words[0] in OF_DETECTOR)])}
+    return {
+        part.format(**_names(stage, params))
+        for key in keys
+        if not _of(CARRIED, stage, key)
+        for part in _of(PARTS, stage, key) or [key.replace("profiles.", "profiles.{profile}.")]
+    }
 
 
 def _of(table: list[tuple[str, str, Any]], stage: Stage, key: str) -> Any:
     """What a table says of a stage's key, None if nothing."""
-    return next((said for kinds, known, said in table
-                 if known == key and (kinds == ALL or stage.kind in kinds.split())), None)
+    return next(
+        (said for kinds, known, said in table if known == key and (kinds == ALL or stage.kind in kinds.split())), None
+    )
 
 
 @cache
@@ -235,13 +290,18 @@ class Reach:
         self.modules = {path: Module.of(path) for path in files}
         self.keys: set[str] = set()
         self._command, self._attributes, self._classes, self._seen = command, set(), [], set()
-        self._fields = {field.target.id for module in self.modules.values() for kind in module.classes.values()
-                        for field in kind.body if isinstance(field, ast.AnnAssign)}
+        self._fields = {
+            field.target.id
+            for module in self.modules.values()
+            for kind in module.classes.values()
+            for field in kind.body
+            if isinstance(field, ast.AnnAssign)
+        }
         self._waiting: list[tuple[Path, ast.AST]] = [(CLI, self.modules[CLI].functions[command])]
         for path, module in self.modules.items():
             if path != CLI:
                 self._waiting += [(path, node) for node in module.always]
-            if {"detectors", "generators"} & set(path.parts):     # whose classes are had by name
+            if {"detectors", "generators"} & set(path.parts):  # whose classes are had by name
                 self._waiting += [(path, node) for node in (*module.functions.values(), *module.classes.values())]
         while self._waiting:
             self._follow(*self._waiting.pop())
@@ -269,7 +329,7 @@ class Reach:
     def _resolve(self, path: Path, name: str) -> None:
         """A function or class that a name stands for in a module, followed from import to import."""
         if path.name == "origin.py" and name in MAKER.values() and name != MAKER.get(self._command):
-            return      # what made its data, the data says, and those are made anew
+            return  # what made its data, the data says, and those are made anew
         if name in CHECKS:
             return
         module = self.modules[path]
@@ -284,9 +344,14 @@ class Reach:
 
     def _methods(self) -> list[tuple[Path, ast.AST]]:
         """Those of classes that were met, if something of their name was read; Python itself calls the dunders."""
-        return [(path, node) for path, kind in self._classes for node in kind.body
-                if isinstance(node, ast.FunctionDef) and id(node) not in self._seen
-                and (node.name in self._attributes or node.name.startswith("__"))]
+        return [
+            (path, node)
+            for path, kind in self._classes
+            for node in kind.body
+            if isinstance(node, ast.FunctionDef)
+            and id(node) not in self._seen
+            and (node.name in self._attributes or node.name.startswith("__"))
+        ]
 
 
 @dataclass(frozen=True)
@@ -296,7 +361,7 @@ class Module:
     functions: Mapping[str, ast.FunctionDef]
     classes: Mapping[str, ast.ClassDef]
     always: list[ast.stmt]
-    imports: Mapping[str, tuple[Path, str]]     # name -> file, and the name there ('' is the module itself)
+    imports: Mapping[str, tuple[Path, str]]  # name -> file, and the name there ('' is the module itself)
 
     @staticmethod
     @cache
@@ -304,7 +369,7 @@ class Module:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         if path.name == "params.py":
-            functions = {}      # what reads and checks params.yaml looks at every key
+            functions = {}  # what reads and checks params.yaml looks at every key
         classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
         always = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
         return Module(functions, classes, always, dict(_imports(tree)))

@@ -21,8 +21,8 @@ from thb.core.paths import Paths
 from thb.core.tables import write_csv, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
-READABLE = [word for word in [*WORDS, *UNSEEN, *LONG] if "\0" not in word]     # in a CSV; others are refused
-LAWFUL = [word for word in WORDS if word.isprintable()]     # in params.yaml
+READABLE = [word for word in [*WORDS, *UNSEEN, *LONG] if "\0" not in word]  # in a CSV; others are refused
+LAWFUL = [word for word in WORDS if word.isprintable()]  # in params.yaml
 SHORT = [word for word in LAWFUL if len(word) < 60]
 
 
@@ -36,7 +36,7 @@ class Field:
 
     def __init__(self) -> None:
         self.words, self.any = cycle(SHORT), cycle(READABLE)
-        self.given: dict[str, str] = {}      # where -> what
+        self.given: dict[str, str] = {}  # where -> what
 
     def name(self, where: str, plain: str) -> str:
         """A name for params.yaml that begins as it did, so that tables keep their order."""
@@ -58,9 +58,11 @@ def built(root: Path) -> tuple[Paths, dict[str, str]]:
     _claims(paths, field, renamed)
     _citation(paths, field)
     writer = Writer(field)
-    with (mock.patch.object(results_made, "write_csv", writer.csv),
-          mock.patch.object(cams_made, "write_csv", writer.csv),
-          mock.patch.object(results_made, "write_json", writer.json)):
+    with (
+        mock.patch.object(results_made, "write_csv", writer.csv),
+        mock.patch.object(cams_made, "write_csv", writer.csv),
+        mock.patch.object(results_made, "write_json", writer.json),
+    ):
         params = results_made.fill(paths)
     with mock.patch.object(exhibit, "_run_once", book_made.run_here):
         for name in params.exhibits:
@@ -89,7 +91,7 @@ def _params(paths: Paths, field: Field) -> dict[str, str]:
     for name, entry in params["detectors"].items():
         setting = next(iter(entry["defaults"]))
         entry["defaults"].yaml_add_eol_comment(field.name(f"detectors.{name}.comment", "says"), setting)
-    params["metrics"]["bootstrap"] = 20     # quick: no number is looked at
+    params["metrics"]["bootstrap"] = 20  # quick: no number is looked at
     with paths.params.open("w", encoding="utf-8") as file:
         text.dump(params, file)
     return renamed
@@ -138,7 +140,7 @@ class Writer:
     def clip(self, name: str) -> str:
         if name in self.clips.values():
             return name
-        return self.clips.setdefault(name, as_text(f"{name} {next(self.names)}").replace("\n", " "))     # else refused
+        return self.clips.setdefault(name, as_text(f"{name} {next(self.names)}").replace("\n", " "))  # else refused
 
     def csv(self, frame: pd.DataFrame, path: Path, columns: Sequence[str]) -> None:
         if "clip" in frame:

@@ -19,38 +19,49 @@ REPO, PINNED, NEWER = "luchaoqi/TalkingHeadBench", "cd5f4672a13c61efe0df6aa79c61
 GENERATORS = ("Hallo", "Hallo2", "AniPortraitAudio", "AniPortraitVideo", "LivePortrait", "EmoPortrait")
 DRIVERS = ("SAK2kObsiMY_5", "-5be_UPkLRw_4", "_W4Em_fHubY_23", "m-cgkdATHUo_0_1")
 LIST = "real/real_dataset_split.json"
-HANG = 20               # seconds, if nobody hangs up first
-SMALL = 3_000           # bytes up to which git itself keeps a file
+HANG = 20  # seconds, if nobody hangs up first
+SMALL = 3_000  # bytes up to which git itself keeps a file
 
 
 def small_release() -> dict[str, bytes]:
     """Some forty files laid out and named as in the release, pitfalls included; their content means nothing."""
-    names = [f"fake/{generator}/{split}/{n:05d}--{driver}--{generator}.mp4"
-             for generator in GENERATORS
-             for n, (split, driver) in enumerate(zip(("train", "train", "val", "test"), DRIVERS, strict=True), 100)]
-    names += ["fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4",
-              "fake/additional_dataset/Hallo3/27577--5be_UPkLRw_4.mp4",
-              "fake/additional_dataset/MAGI-1/00042.mp4", "audio/ff++/001.wav", "audio/ff++/020.wav",
-              "audio/fake_celebvhq/SAK2kObsiMY_5.wav"]
+    names = [
+        f"fake/{generator}/{split}/{n:05d}--{driver}--{generator}.mp4"
+        for generator in GENERATORS
+        for n, (split, driver) in enumerate(zip(("train", "train", "val", "test"), DRIVERS, strict=True), 100)
+    ]
+    names += [
+        "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4",
+        "fake/additional_dataset/Hallo3/27577--5be_UPkLRw_4.mp4",
+        "fake/additional_dataset/MAGI-1/00042.mp4",
+        "audio/ff++/001.wav",
+        "audio/ff++/020.wav",
+        "audio/fake_celebvhq/SAK2kObsiMY_5.wav",
+    ]
     names += [f"audio/fake/{n:05d}--{driver}--Hallo.wav" for n, driver in enumerate(DRIVERS, 100)]
     dice = random.Random(11)
     files = {name: dice.randbytes(dice.randint(5_000, 200_000)) for name in names}
     listed = {"FaceForensics++": ["001.mp4"], "CelebV-HQ": ["SAK2kObsiMY_5.mp4"]}
-    blocks = json.dumps({split: listed if split == "Test" else {block: [] for block in listed}
-                         for split in ("Train", "Val", "Test")}).encode()
-    return files | {LIST: blocks,
-                    "real/real_dataset_split_official_ff++.json": blocks + b"\n",
-                    "README.md": b"not wanted", ".gitattributes": b"*.mp4 lfs", "fake/Elsewhere/a.mp4": bytes(4000)}
+    blocks = json.dumps(
+        {split: listed if split == "Test" else {block: [] for block in listed} for split in ("Train", "Val", "Test")}
+    ).encode()
+    return files | {
+        LIST: blocks,
+        "real/real_dataset_split_official_ff++.json": blocks + b"\n",
+        "README.md": b"not wanted",
+        ".gitattributes": b"*.mp4 lfs",
+        "fake/Elsewhere/a.mp4": bytes(4000),
+    }
 
 
 @dataclass
 class Fault:
     """Something to do wrong, `times` times, with requests for `what` ('' any file; or info, tree)."""
 
-    kind: str           # drop | status | wrong_byte | short | lying | long | hang | whole
+    kind: str  # drop | status | wrong_byte | short | lying | long | hang | whole
     what: str = ""
     times: int = 1
-    after: int = 1000           # drop, short, lying: bytes that are sent all the same
+    after: int = 1000  # drop, short, lying: bytes that are sent all the same
     status: int = 500
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -68,12 +79,12 @@ class Server(ThreadingHTTPServer):
     def __init__(self, files: dict[str, bytes], page: int = 15) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.files, self.page, self.main = files, page, PINNED
-        self.next_at = ""           # another address where the listing's further pages are
+        self.next_at = ""  # another address where the listing's further pages are
         self.faults: list[Fault] = []
         self.tried: Counter[str] = Counter()
         self.seen: list[tuple[str, str, dict[str, str]]] = []
         self.over = threading.Event()
-        self.extra: list[dict[str, Any]] = []       # entries that the listing has besides the files
+        self.extra: list[dict[str, Any]] = []  # entries that the listing has besides the files
         self.lock = threading.Lock()
 
     @property
@@ -156,13 +167,17 @@ class Handler(BaseHTTPRequestHandler):
         if revision != PINNED:
             return self._json({"error": "Invalid rev id"}, 404, {"X-Error-Code": "RevisionNotFound"})
         start = int(parse_qs(urlsplit(self.path).query).get("cursor", ["0"])[0])
-        entries = [{"type": "directory", "path": "fake", "oid": "0" * 40, "size": 0},
-                   *map(self._entry, sorted(self.server.files)), *self.server.extra]
+        entries = [
+            {"type": "directory", "path": "fake", "oid": "0" * 40, "size": 0},
+            *map(self._entry, sorted(self.server.files)),
+            *self.server.extra,
+        ]
         more = start + self.server.page < len(entries)
         place = f"{self.server.next_at or self.server.url}{urlsplit(self.path).path}"
         follow = f"{place}?recursive=true&cursor={start + self.server.page}"
-        return self._json(entries[start:start + self.server.page], 200,
-                          {"Link": f'<{follow}>; rel="next"'} if more else {})
+        return self._json(
+            entries[start : start + self.server.page], 200, {"Link": f'<{follow}>; rel="next"'} if more else {}
+        )
 
     def _entry(self, path: str) -> dict[str, Any]:
         content = self.server.files[path]
@@ -177,9 +192,16 @@ class Handler(BaseHTTPRequestHandler):
             return self._json({"error": "Entry not found"}, 404, {"X-Error-Code": "EntryNotFound"})
         if len(content) <= SMALL:
             return self._content(path)
-        return self._answer(302, b"", {
-            "Location": f"http://localhost:{self.server.server_port}/store/{path}", "X-Repo-Commit": PINNED,
-            "X-Linked-Size": str(len(content)), "X-Linked-Etag": f'"{sha256(content)}"'})
+        return self._answer(
+            302,
+            b"",
+            {
+                "Location": f"http://localhost:{self.server.server_port}/store/{path}",
+                "X-Repo-Commit": PINNED,
+                "X-Linked-Size": str(len(content)),
+                "X-Linked-Etag": f'"{sha256(content)}"',
+            },
+        )
 
     # ---- files
 
@@ -190,14 +212,14 @@ class Handler(BaseHTTPRequestHandler):
         start = self._start()
         if start >= len(content) > 0 and start:
             return self._answer(416, b"", {"Content-Range": f"bytes */{len(content)}"})
-        if fault and fault.kind == "whole":     # as some stores do with packed files: no ranges
+        if fault and fault.kind == "whole":  # as some stores do with packed files: no ranges
             start = 0
         body = content[start:]
         headers = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
         if fault and fault.kind in ("drop", "lying"):
-            return self._answer(206 if start else 200, body[:fault.after], headers, promised=len(body))
+            return self._answer(206 if start else 200, body[: fault.after], headers, promised=len(body))
         if fault and fault.kind == "short":
-            body = body[:fault.after]
+            body = body[: fault.after]
         if fault and fault.kind == "long":
             body += bytes(5000)
         if fault and fault.kind == "wrong_byte":

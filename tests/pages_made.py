@@ -20,8 +20,8 @@ from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, rea
 from thb.report.results import Results, open_results
 
 ABSENT = "its clips are not at hand"
-MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}     # notebook -> module, where they differ
-COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")     # of rows, with answers as JSON
+MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}  # notebook -> module, where they differ
+COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")  # of rows, with answers as JSON
 
 
 def clone(repo: Path, root: Path, draws: int, change: Callable[[Paths], object] = lambda paths: None) -> Results:
@@ -58,8 +58,11 @@ def pages(results: Results) -> dict[str, str]:
                 continue
             exhibit = module.build(**given)
             rows = [cell for column in COLUMNS if column in exhibit.rows for cell in exhibit.rows[column] if cell]
-            found |= {f"exhibit {name}": exhibit.html, f"alt {name}": exhibit.alt,
-                      f"rows {name}": "".join(map(as_mark, rows))}
+            found |= {
+                f"exhibit {name}": exhibit.html,
+                f"alt {name}": exhibit.alt,
+                f"rows {name}": "".join(map(as_mark, rows)),
+            }
     return found
 
 

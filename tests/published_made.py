@@ -30,8 +30,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PROFILE, RENDERED_BY = "fixture", "smoke"
 RELEASED = ("fake", "audio", "real/real_dataset_split.json", "real/real_dataset_split_official_ff++.json")
 # What the release only lists: variable -> its folder, the videos of reals in that, a name that is in no list.
-OWN = {"THB_FFPP": ("real/ffpp", "original_sequences/youtube/c23/videos", "999.mp4"),
-       "THB_CELEBVHQ": ("real/celebvhq", ".", "NotInAnyList_7.mp4")}
+OWN = {
+    "THB_FFPP": ("real/ffpp", "original_sequences/youtube/c23/videos", "999.mp4"),
+    "THB_CELEBVHQ": ("real/celebvhq", ".", "NotInAnyList_7.mp4"),
+}
 
 
 def clone(target: Path) -> None:
@@ -48,8 +50,15 @@ def use_fixture_profile(params: Path) -> None:
     """Profile paper's sources and finder of the kind that needs no download, at the smallest size."""
     settings = yaml.safe_load(params.read_text(encoding="utf-8"))
     small, published = (settings["profiles"][name] for name in (RENDERED_BY, "paper"))
-    settings["profiles"][PROFILE] = {**small, "corpus": "hub", "revision": PINNED, "raw_dir": None, "render": None,
-                                     "reals": published["reals"], "finder": "haar"}
+    settings["profiles"][PROFILE] = {
+        **small,
+        "corpus": "hub",
+        "revision": PINNED,
+        "raw_dir": None,
+        "render": None,
+        "reals": published["reals"],
+        "finder": "haar",
+    }
     settings["profile"] = PROFILE
     params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
@@ -70,7 +79,9 @@ def released(raw: Path) -> dict[str, bytes]:
     """What the Hub holds of it: path -> content, with two files that no stage reads."""
     files = [file for name in RELEASED for file in sorted([raw / name, *(raw / name).rglob("*")]) if file.is_file()]
     return {file.relative_to(raw).as_posix(): file.read_bytes() for file in files} | {
-        "README.md": b"not wanted", "fake/Elsewhere/a.mp4": bytes(4000)}
+        "README.md": b"not wanted",
+        "fake/Elsewhere/a.mp4": bytes(4000),
+    }
 
 
 def own_reals(raw: Path, target: Path) -> dict[str, str]:
@@ -88,11 +99,17 @@ def own_reals(raw: Path, target: Path) -> dict[str, str]:
 
 def run(folder: Path, command: list[str], environment: Mapping[str, str] | None = None) -> None:
     """A Python command in a clone, by that clone's code."""
-    bare = {name: value for name, value in os.environ.items()
-            if name not in ("THB_ROOT", "THB_RAW_DIR", "HF_TOKEN", "HF_HUB_OFFLINE", *OWN)}
+    bare = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("THB_ROOT", "THB_RAW_DIR", "HF_TOKEN", "HF_HUB_OFFLINE", *OWN)
+    }
     path = os.pathsep.join([str(Path(sys.executable).parent), bare.get("PATH", "")])
-    ended = subprocess.run([sys.executable, *command], cwd=folder,
-                           env={**bare, "PATH": path, "PYTHONPATH": str(folder), **(environment or {})})
+    ended = subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env={**bare, "PATH": path, "PYTHONPATH": str(folder), **(environment or {})},
+    )
     if ended.returncode:
         raise SystemExit(f"{' '.join(command)} failed in {folder}")
 
@@ -103,7 +120,7 @@ def check(here: Path, with_reals: bool) -> None:
     coverage, cells = read_csv(results.coverage, COVERAGE_COLUMNS), read_csv(results.cells, CELL_COLUMNS)
     listed = read_csv(results.corpus, CORPUS_COLUMNS).query("role == 'real'")
     absent, params = set(read_json(results.metrics).get("absent", {})), load(results.params)
-    deaf = (cells["detector"] == "lipfd") & (cells["generator"] == "magi1")     # silent clips, as in the release
+    deaf = (cells["detector"] == "lipfd") & (cells["generator"] == "magi1")  # silent clips, as in the release
     assert set(coverage["status"]) == {MISSING}
     assert set(cells["corpus"]) == {"hub"}
     if with_reals:
@@ -130,8 +147,10 @@ def go(target: Path, with_reals: bool) -> None:
         run(here, ["-m", "thb", "data", "status"], environment)
         run(here, ["-m", "dvc", "status", "--quiet"], environment)
     check(here, with_reals)
-    print(f"{len(hub.files_asked())} requests for files, {sum(hub.tried.values())} of them answered wrongly; the book: "
-          f"{Paths(here).html / 'index.html'}")
+    print(
+        f"{len(hub.files_asked())} requests for files, {sum(hub.tried.values())} of them answered wrongly; the book: "
+        f"{Paths(here).html / 'index.html'}"
+    )
 
 
 def main() -> None:

@@ -59,8 +59,10 @@ def compare_cells(paths: Paths, params: Params) -> None:
         key = (row["protocol"], row["generator"], row["detector"])
         one = found.setdefault(key, {"n_real": row["n_real"], "n_fake": row["n_fake"], "replicates": {}})
         one["replicates"][row["metric"]] = row["value"] + drawn * (row["hi"] - row["lo"])
-    evaluated = [(protocols.Trial(protocol, generator, ()), detector, one)
-                 for (protocol, generator, detector), one in found.items()]
+    evaluated = [
+        (protocols.Trial(protocol, generator, ()), detector, one)
+        for (protocol, generator, detector), one in found.items()
+    ]
     write_csv(comparisons.table(params, evaluated), paths.comparisons, COMPARISON_COLUMNS)
 
 
@@ -132,8 +134,13 @@ def _fill(paths: Paths, params: Params, p3: float) -> None:
 def _every_score(paths: Paths, params: Params) -> None:
     """The scores of every detector and fit: as many test clips as the cells say, and some of the other splits."""
     rng = np.random.default_rng(4)
-    clips = pd.concat([_scores(rng, s, e.role, e.label, 0.0, n, split) for s, e in params.sources.items()
-                       for split, n in _clips(e.role).items()])
+    clips = pd.concat(
+        [
+            _scores(rng, s, e.role, e.label, 0.0, n, split)
+            for s, e in params.sources.items()
+            for split, n in _clips(e.role).items()
+        ]
+    )
     for detector in params.detectors:
         for fit in params.fits:
             score = 1 / (1 + np.exp(-rng.normal(2.5 * clips["label"], 1)))
@@ -150,13 +157,23 @@ def _clips(role: str) -> dict[str, int]:
 def _fits(paths: Paths, params: Params) -> None:
     """What stands beside each `all` fit's scores, and the scores of those that hear had the sound been another's."""
     for name in params.detectors:
-        write_json({"detector": name, "fit": "all", "parameters": 1234, "trainable": 1000,
-                    "clips": {"train": 72, "val": 24}},
-                   paths.scores(name, "all").with_suffix(".json"))
+        write_json(
+            {"detector": name, "fit": "all", "parameters": 1234, "trainable": 1000, "clips": {"train": 72, "val": 24}},
+            paths.scores(name, "all").with_suffix(".json"),
+        )
     rng = np.random.default_rng(3)
     for name in params.sound_checks:
-        write_csv(pd.concat([_scores(rng, s, e.role, e.label, 0.5, n, split) for s, e in params.sources.items()
-                             for split, n in _clips(e.role).items()]), paths.shuffled(name, "all"), SCORE_COLUMNS)
+        write_csv(
+            pd.concat(
+                [
+                    _scores(rng, s, e.role, e.label, 0.5, n, split)
+                    for s, e in params.sources.items()
+                    for split, n in _clips(e.role).items()
+                ]
+            ),
+            paths.shuffled(name, "all"),
+            SCORE_COLUMNS,
+        )
 
 
 def _drawn(paths: Paths, params: Params) -> None:
@@ -165,24 +182,36 @@ def _drawn(paths: Paths, params: Params) -> None:
         rng = np.random.default_rng([8, d])
         rows = pd.concat([_scores(rng, s, e.role, e.label, 0.0) for s, e in params.sources.items()])
         shifts = np.linspace(-0.8, 0.9, fits)
-        drawn = {c: 1 / (1 + np.exp(-rng.normal(shift * rows["label"], 1)))
-                 for c, shift in zip(drawn_columns(fits), shifts, strict=True)}
+        drawn = {
+            c: 1 / (1 + np.exp(-rng.normal(shift * rows["label"], 1)))
+            for c, shift in zip(drawn_columns(fits), shifts, strict=True)
+        }
         write_csv(rows.assign(**drawn), paths.drawn(name, "all"), [*DRAWN_COLUMNS, *drawn])
 
 
-def _scores(rng: np.random.Generator, source: str, role: str, label: int, shift: float, n: int = 20,
-            split: str = "test") -> pd.DataFrame:
+def _scores(
+    rng: np.random.Generator, source: str, role: str, label: int, shift: float, n: int = 20, split: str = "test"
+) -> pd.DataFrame:
     number = [f"{i + 1000 * ['test', 'val', 'train'].index(split):05d}" for i in range(n)]
-    return pd.DataFrame({"clip": [f"{source}/{i}" for i in number], "source": source, "role": role, "label": label,
-                         "split": split, "portrait": number if label else "", "video": number,
-                         "use": "val" if split == "val" else "test",
-                         "score": 1 / (1 + np.exp(-rng.normal(shift * label, 1, n))), "status": "ok", "reason": ""})
+    return pd.DataFrame(
+        {
+            "clip": [f"{source}/{i}" for i in number],
+            "source": source,
+            "role": role,
+            "label": label,
+            "split": split,
+            "portrait": number if label else "",
+            "video": number,
+            "use": "val" if split == "val" else "test",
+            "score": 1 / (1 + np.exp(-rng.normal(shift * label, 1, n))),
+            "status": "ok",
+            "reason": "",
+        }
+    )
 
 
 def value(metric: str, level: float) -> float:
-    return {"AUC": level, "T1": level / 2, "T0.1": level / 4, "Brier": (1 - level) / 2, "EER": 1 - level}[
-        metric
-    ]
+    return {"AUC": level, "T1": level / 2, "T0.1": level / 4, "Brier": (1 - level) / 2, "EER": 1 - level}[metric]
 
 
 def _cells(paths: Paths, params: Params, base: dict[str, float], fits: list[str]) -> None:
@@ -230,14 +259,27 @@ def _cell(params: Params, printed: dict, trial, detector: str, metric: str, leve
 
 def _leakage(paths: Paths, params: Params) -> None:
     """Every promise kept; some of what is not promised is shared, and the corpus holds one line that is not 0."""
+
     def entry(count: int, **notes: bool) -> dict:
         return {**notes, "count": count, "examples": [f"{i:05d}" for i in range(min(count, 5))]}
 
-    found = {name: {kind: entry(0 if kind in protocol.disjoint else 3 * i, promised=kind in protocol.disjoint)
-                    for i, kind in enumerate(leakage.KINDS)} for name, protocol in params.protocols.items()}
+    found = {
+        name: {
+            kind: entry(0 if kind in protocol.disjoint else 3 * i, promised=kind in protocol.disjoint)
+            for i, kind in enumerate(leakage.KINDS)
+        }
+        for name, protocol in params.protocols.items()
+    }
     whole = {name: entry(0) for name in ("reals_that_drive", "repeated", "swaps_across_splits", "same_files")}
-    write_json({"corpus": "mini", "reals": "real/real_dataset_split.json", "protocols": found,
-                "whole": whole | {"trained_officially": entry(7)}}, paths.leakage)
+    write_json(
+        {
+            "corpus": "mini",
+            "reals": "real/real_dataset_split.json",
+            "protocols": found,
+            "whole": whole | {"trained_officially": entry(7)},
+        },
+        paths.leakage,
+    )
 
 
 def _corpus(paths: Paths, params: Params) -> None:
@@ -261,9 +303,7 @@ def _corpus(paths: Paths, params: Params) -> None:
         ]
         kept = sum(uses.values())
         if entry.role in ("generator", "unseen"):
-            made.append(
-                {"source": source, "made": 2 * kept, "removed": kept, "kept": kept, "ratio_removed": 0.5}
-            )
+            made.append({"source": source, "made": 2 * kept, "removed": kept, "kept": kept, "ratio_removed": 0.5})
     rows[0]["ok"], rows[0]["error"] = rows[0]["ok"] - 1, 1
     write_csv(pd.DataFrame(rows), paths.corpus, CORPUS_COLUMNS)
     write_csv(pd.DataFrame(made), paths.curation, CURATION_COLUMNS)

@@ -23,7 +23,7 @@ from thb.splits import assignment
 WINDOWS, RUN, SIDE = 2, 5, 64
 SECONDS, MELS, HOP = 1.6, 80, 0.01
 SOURCES = {"hallo": ("generator", 1), "ffpp": ("real", 0)}
-SWAPS = {"faceswap": ("swap", 1)}       # what fit `ffpp` learns from
+SWAPS = {"faceswap": ("swap", 1)}  # what fit `ffpp` learns from
 
 
 def write_store(root: Path, params: Params, clips: int = 24, fit: str = "all", broken: int = 1) -> Paths:
@@ -102,26 +102,49 @@ def _mel(rng: np.random.Generator, clips: int) -> np.ndarray:
 def _rows(source: str, role: str, label: int, clips: int, usable: int) -> pd.DataFrame:
     number = np.arange(clips)
     split = np.where(number % 4 < 2, "train", np.where(number % 4 == 2, "val", "test"))
-    facts = {"fps": 25.0, "width": 256 if label else 320, "height": 256, "n_frames": 40, "seconds": SECONDS,
-             "bitrate": 2e5 + 1e4 * label + 100.0 * number, "codec": "h264", "pix_fmt": "yuv420p",
-             "audio_codec": "aac"}
+    facts = {
+        "fps": 25.0,
+        "width": 256 if label else 320,
+        "height": 256,
+        "n_frames": 40,
+        "seconds": SECONDS,
+        "bitrate": 2e5 + 1e4 * label + 100.0 * number,
+        "codec": "h264",
+        "pix_fmt": "yuv420p",
+        "audio_codec": "aac",
+    }
     ok = number < usable
-    return pd.DataFrame({
-        "clip": [f"{source}-{i:03d}" for i in number], "source": source, "role": role, "label": label,
-        "split": split, "path": [f"{source}/{i:03d}.mp4" for i in number],
-        "portrait": [f"{i:05d}" for i in number], "driver": "", "video": [f"v{source}{i}" for i in number],
-        **facts, **dict(zip(BOX_COLUMNS, (0.3, 0.25, 0.7, 0.75), strict=True)),
-        **dict.fromkeys(LANDMARK_COLUMNS, 0.5),
-        "face_share": 1.0, "finder": "truth", "mel_frames": round(SECONDS / HOP), "row": np.where(ok, number, -1),
-        "status": np.where(ok, OK, ERROR), "reason": np.where(ok, "", "truncated file"),
-    })[CLIP_COLUMNS]
+    return pd.DataFrame(
+        {
+            "clip": [f"{source}-{i:03d}" for i in number],
+            "source": source,
+            "role": role,
+            "label": label,
+            "split": split,
+            "path": [f"{source}/{i:03d}.mp4" for i in number],
+            "portrait": [f"{i:05d}" for i in number],
+            "driver": "",
+            "video": [f"v{source}{i}" for i in number],
+            **facts,
+            **dict(zip(BOX_COLUMNS, (0.3, 0.25, 0.7, 0.75), strict=True)),
+            **dict.fromkeys(LANDMARK_COLUMNS, 0.5),
+            "face_share": 1.0,
+            "finder": "truth",
+            "mel_frames": round(SECONDS / HOP),
+            "row": np.where(ok, number, -1),
+            "status": np.where(ok, OK, ERROR),
+            "reason": np.where(ok, "", "truncated file"),
+        }
+    )[CLIP_COLUMNS]
 
 
 def smoke(params: Params, side: int = SIDE, **settings: dict[str, Any]) -> Params:
     """The parameters of profile smoke, with frames of `side` pixels and some detectors' settings changed."""
     profile = params.profiles["smoke"]
-    changed = {"detectors": {name: {**own, **settings.get(name, {})} for name, own in profile.detectors.items()},
-               "store": profile.store.model_copy(update={"size": side})}
+    changed = {
+        "detectors": {name: {**own, **settings.get(name, {})} for name, own in profile.detectors.items()},
+        "store": profile.store.model_copy(update={"size": side}),
+    }
     profiles = {**params.profiles, "smoke": profile.model_copy(update=changed)}
     return params.model_copy(update={"profile": "smoke", "profiles": profiles})
 
@@ -138,7 +161,14 @@ def random_clips(count: int = 3, units: int = 2, length: int = 4, side: int = SI
     pixels = torch.randint(256, (2, count, units, length, side, side, 3), generator=chance, dtype=torch.uint8)
     times = torch.linspace(0, 1, units)[None, :, None] + torch.arange(length) / 25
     face = torch.tensor([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
-    return Clips(pixels[0], times.expand(count, -1, -1), torch.cat([corner, corner + 0.5], dim=1),
-                 corner[:, None] + 0.5 * face, torch.arange(count) % 2,
-                 mel=torch.randn(count, round(SECONDS / HOP), MELS, generator=chance) - 4, mel_hop=HOP,
-                 originals=pixels[1], paired=torch.arange(count) % 4 == 1)
+    return Clips(
+        pixels[0],
+        times.expand(count, -1, -1),
+        torch.cat([corner, corner + 0.5], dim=1),
+        corner[:, None] + 0.5 * face,
+        torch.arange(count) % 2,
+        mel=torch.randn(count, round(SECONDS / HOP), MELS, generator=chance) - 4,
+        mel_hop=HOP,
+        originals=pixels[1],
+        paired=torch.arange(count) % 4 == 1,
+    )

@@ -63,8 +63,17 @@ def given(paths, params, detector: str, fit: str, seed: int = 1, of=lambda rows:
     clips = read_csv(paths.tested, TESTED_COLUMNS)
     path = paths.scores(detector, fit)
     write_csv(of(rows_of(clips, fit, seed)), path, SCORE_COLUMNS)
-    write_json({"given_by": "a test", "detector": detector, "fit": fit, "corpus": params.active.corpus,
-                "profile": params.profile, "files": {path.name: origin.sha256(path)}}, path.with_suffix(".json"))
+    write_json(
+        {
+            "given_by": "a test",
+            "detector": detector,
+            "fit": fit,
+            "corpus": params.active.corpus,
+            "profile": params.profile,
+            "files": {path.name: origin.sha256(path)},
+        },
+        path.with_suffix(".json"),
+    )
 
 
 def why_left_out(paths, params, detector: str, fit: str) -> str:
@@ -104,11 +113,11 @@ def test_without_swaps_only_what_needs_them_is_absent(project, hub):
     split.run(project, hub)
     assert list(absent_fits(project)) == ["ffpp"]
     assert "starts from fit 'ffpp'" in Fit(project, hub, "caddm", "all").why
-    assert Fit(project, hub, "tall", "all").why == ""       # from scratch in this profile
+    assert Fit(project, hub, "tall", "all").why == ""  # from scratch in this profile
     weights = project.pretrained("caddm") / "weights.safetensors"
     weights.parent.mkdir(parents=True)
     weights.touch()
-    assert Fit(project, hub, "caddm", "all").why == ""      # somebody gave the start
+    assert Fit(project, hub, "caddm", "all").why == ""  # somebody gave the start
 
 
 def test_with_reals_again_nothing_is_absent(no_reals, hub):
@@ -156,8 +165,11 @@ def test_a_control_corpus_of_published_clips_is_left_out_and_the_graph_goes_on(p
         with pytest.raises(typer.Exit):
             stage()
     assert capsys.readouterr().out == f"no_artefacts is not made: {NO_VARIANTS}\n" * 3
-    for table, columns in ((variant.corpus, CORPUS_COLUMNS), (variant.coverage, COVERAGE_COLUMNS),
-                           (variant.curation, CURATION_COLUMNS)):
+    for table, columns in (
+        (variant.corpus, CORPUS_COLUMNS),
+        (variant.coverage, COVERAGE_COLUMNS),
+        (variant.curation, CURATION_COLUMNS),
+    ):
         assert read_csv(table, columns).empty
     for detector in hub.ablated:
         assert Fit(variant, hub, detector, "all").skips_training()

@@ -29,10 +29,16 @@ from thb.report.results import open_results
 from thb.splits import split
 
 BUILDS = {
-    "P1": lambda: protocol_table.build("P1"), "unseen": lambda: protocol_table.build("unseen_P3"),
-    "curve": tpr_curve.build, "settings": settings_table.build, "swaps": swap_table.build,
-    "hard": lambda: hard_table.build("P3"), "lipsync": lambda: sound_check.build("lipfd"),
-    "means": protocol_means.build, "table4": statistics_table.build, "table8": transitions.build,
+    "P1": lambda: protocol_table.build("P1"),
+    "unseen": lambda: protocol_table.build("unseen_P3"),
+    "curve": tpr_curve.build,
+    "settings": settings_table.build,
+    "swaps": swap_table.build,
+    "hard": lambda: hard_table.build("P3"),
+    "lipsync": lambda: sound_check.build("lipfd"),
+    "means": protocol_means.build,
+    "table4": statistics_table.build,
+    "table8": transitions.build,
 }
 
 

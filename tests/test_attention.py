@@ -9,7 +9,7 @@ from thb.cams.shares import distinct, overlap, pointing, rank_correlation, share
 
 MOUTH = np.zeros((6, 8), bool)
 MOUTH[4, 2:5] = True
-MASKS = np.stack([MOUTH, ~MOUTH])[None].repeat(2, axis=0).astype(np.float32)    # two frames, mouth and the rest
+MASKS = np.stack([MOUTH, ~MOUTH])[None].repeat(2, axis=0).astype(np.float32)  # two frames, mouth and the rest
 
 
 def test_a_map_on_the_mouth_alone_has_all_its_mass_there():

@@ -152,11 +152,14 @@ def test_networks_without_maps_are_named_and_none_at_all_is_no_crash(made):
     assert attention_table.sentences(open_results()) == [cams.NONE_HERE]
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"by": "clip"}, "unknown by 'clip'; known: protocol, generator"),
-    ({"detectors": ["container"]}, "unknown explained detector 'container'; known: caddm, tall, lipfd, df_adapter"),
-    ({"protocols": ["P9"]}, "unknown explained protocol 'P9'; known: P1, P2, P3, unseen_P1"),
-])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"by": "clip"}, "unknown by 'clip'; known: protocol, generator"),
+        ({"detectors": ["container"]}, "unknown explained detector 'container'; known: caddm, tall, lipfd, df_adapter"),
+        ({"protocols": ["P9"]}, "unknown explained protocol 'P9'; known: P1, P2, P3, unseen_P1"),
+    ],
+)
 def test_an_unknown_value_is_refused_in_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
         attention_table.build(**given)

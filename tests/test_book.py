@@ -34,9 +34,7 @@ NAMES = re.compile(
 """,
     re.X | re.M,
 )
-STRIPPED = re.compile(
-    r"```.*?```|`[^`]*`|\{cite\}`[^`]*`|\]\([^)]*\)|\{\{.*?\}\}|^:+\{.*$|^:\w.*$", re.S | re.M
-)
+STRIPPED = re.compile(r"```.*?```|`[^`]*`|\{cite\}`[^`]*`|\]\([^)]*\)|\{\{.*?\}\}|^:+\{.*$|^:\w.*$", re.S | re.M)
 
 
 def toc_files() -> list[str]:
@@ -62,8 +60,21 @@ def pages(paths: Paths) -> list[Path]:
 PAPER = [f"table{n}" for n in (*range(1, 9), "D9", "D10")] + [
     f"fig{n}" for n in ("1", "2a", "2b", "2c", "3a", "3b", "4", "5", "6", "E7", "E8")
 ]
-OURS = ["cam_caddm", "cam_lipfd", "attention", "pointing", "swaps", "hard", "claims", "compared", "controls",
-        "sensitivity", "leakage", "findings", "ablations"]
+OURS = [
+    "cam_caddm",
+    "cam_lipfd",
+    "attention",
+    "pointing",
+    "swaps",
+    "hard",
+    "claims",
+    "compared",
+    "controls",
+    "sensitivity",
+    "leakage",
+    "findings",
+    "ablations",
+]
 
 
 def test_exhibits_in_params_and_contents_are_the_same(params):
@@ -93,9 +104,7 @@ def test_every_page_is_in_the_contents_and_every_entry_exists():
 
 def test_the_contents_mirror_the_paper():
     titles = [
-        (BOOK / f"{f}.md").read_text().splitlines()[0].removeprefix("# ")
-        for f in toc_files()
-        if f.startswith("paper/")
+        (BOOK / f"{f}.md").read_text().splitlines()[0].removeprefix("# ") for f in toc_files() if f.startswith("paper/")
     ]
     assert [t.split()[0] for t in titles] == [
         "1",
@@ -126,10 +135,7 @@ def test_the_check_for_typed_numbers_can_fail(text):
 def test_everything_cited_is_in_the_references_and_nothing_else():
     keys = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "paper/references.bib").read_text(), re.M))
     cited = {
-        k.strip()
-        for p in PROSE
-        for group in re.findall(r"\{cite\}`([^`]+)`", p.read_text())
-        for k in group.split(",")
+        k.strip() for p in PROSE for group in re.findall(r"\{cite\}`([^`]+)`", p.read_text()) for k in group.split(",")
     }
     assert cited == keys
 
@@ -214,9 +220,7 @@ def test_the_trace_of_numbers_notices_another_number(built, tmp_path, value):
 def test_values_follow_the_files(built, tmp_path):
     moved = results_made.clone(ROOT, tmp_path)
     results_made.fill(moved)
-    moved.corpus.write_text(
-        moved.corpus.read_text().replace("hallo,generator,train,6", "hallo,generator,train,106")
-    )
+    moved.corpus.write_text(moved.corpus.read_text().replace("hallo,generator,train,6", "hallo,generator,train,106"))
     vouch(moved)
     before, after = (numbers.clips(open_results(p.root))["n_clips"].shown for p in (built, moved))
     assert int(after) == int(before) + 100
@@ -249,9 +253,7 @@ def read(path: Path) -> Links:
 
 def test_no_page_loads_anything_from_elsewhere(built):
     for file in pages(built):
-        outside = [
-            u for u in read(file).loaded if urlparse(u).scheme not in ("", "data") or u.startswith("//")
-        ]
+        outside = [u for u in read(file).loaded if urlparse(u).scheme not in ("", "data") or u.startswith("//")]
         assert not outside, f"{file.name} loads {outside}"
         assert "unpkg" not in file.read_text()
     for file in built.html.rglob("*.css"):
@@ -291,14 +293,9 @@ def test_below_every_exhibit_stand_its_files_its_command_and_its_provenance(buil
 
 
 def test_a_rerun_command_gives_the_notebook_what_params_gives_it(params):
-    assert (
-        provenance.rerun(params, "table7")
-        == "papermill notebooks/protocol_table.ipynb table7.ipynb -p protocol P3"
-    )
+    assert provenance.rerun(params, "table7") == "papermill notebooks/protocol_table.ipynb table7.ipynb -p protocol P3"
     listed = params.model_copy(update={"exhibits": {"x": {"notebook": "findings", "metrics": ["EER"]}}})
-    assert (
-        provenance.rerun(listed, "x") == "papermill notebooks/findings.ipynb x.ipynb -y 'metrics: [\"EER\"]'"
-    )
+    assert provenance.rerun(listed, "x") == "papermill notebooks/findings.ipynb x.ipynb -y 'metrics: [\"EER\"]'"
 
 
 # ---- what must not be built ---------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from thb.detectors.caddm import network as caddm
 from thb.detectors.caddm.names import published as published_name
 from thb.detectors.parts.torch_ready import backbone
 
-DETECTOR = "caddm"       # whose settings the fixtures `published` and `small` give
+DETECTOR = "caddm"  # whose settings the fixtures `published` and `small` give
 BACKBONES = ("resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4")
 
 
@@ -54,6 +54,7 @@ class Reference(nn.Module):
 class ReferenceAdm(nn.Module):
     def __init__(self, w: int) -> None:
         super().__init__()
+
         def residual(k):
             block = nn.Module()
             block.conv1, block.bn1 = nn.Conv2d(w, w, k), nn.BatchNorm2d(w)
@@ -164,9 +165,14 @@ def shapes(state) -> dict[str, tuple[int, ...]]:
     return {k: tuple(v.shape) for k, v in state.items()}
 
 
-@pytest.mark.parametrize(("kind", "own", "whole", "keys"), [
-    ("resnet34", 43_490_162, 44_003_162, 299), ("tf_efficientnet_b3", 209_433_178, 210_970_178, 655),
-    ("tf_efficientnet_b4", 287_943_546, 289_736_546, 787)])
+@pytest.mark.parametrize(
+    ("kind", "own", "whole", "keys"),
+    [
+        ("resnet34", 43_490_162, 44_003_162, 299),
+        ("tf_efficientnet_b3", 209_433_178, 210_970_178, 655),
+        ("tf_efficientnet_b4", 287_943_546, 289_736_546, 787),
+    ],
+)
 def test_the_published_sizes_and_names(published, kind, own, whole, keys):
     """The published count (44.00, 210.97, 289.74 M) has the unused 1000-way head in it; ours has not."""
     with torch.device("meta"):
@@ -179,7 +185,8 @@ def test_the_published_sizes_and_names(published, kind, own, whole, keys):
     assert len(unused) == 2
     names = network.published_names()
     assert {names[k]: s for k, s in shapes(network.state_dict()).items()} == {
-        k: s for k, s in theirs.items() if k not in unused}
+        k: s for k, s in theirs.items() if k not in unused
+    }
 
 
 @pytest.mark.parametrize("kind", BACKBONES)
@@ -212,8 +219,12 @@ def test_efficientnets_give_the_published_features(published, kind):
     ours = caddm._backbone(replace(published, backbone=kind)).eval()
     theirs = reference.state_dict()
     stages = [len(stage) for stage in ours.blocks]
-    ours.load_state_dict({k: theirs[published_name(f"backbone.{k}", kind, stages).removeprefix("base_model.")]
-                          for k in ours.state_dict()})
+    ours.load_state_dict(
+        {
+            k: theirs[published_name(f"backbone.{k}", kind, stages).removeprefix("base_model.")]
+            for k in ours.state_dict()
+        }
+    )
     view = torch.rand(1, 3, 224, 224, generator=rng()) * 255
     with torch.inference_mode():
         expected, found = reference.features(view), ours.forward_features(view)
@@ -229,8 +240,9 @@ def test_the_detection_module_is_the_published_one():
     torch.manual_seed(2)
     reference, ours = stirred(ReferenceAdm(8)), caddm.ArtifactDetection(8).eval()
     theirs = reference.state_dict()
-    ours.load_state_dict({k: theirs[published_name(f"adm.{k}", "small", []).removeprefix("adm.")]
-                          for k in ours.state_dict()})
+    ours.load_state_dict(
+        {k: theirs[published_name(f"adm.{k}", "small", []).removeprefix("adm.")] for k in ours.state_dict()}
+    )
     features = torch.randn(3, 8, 7, 7, generator=rng())
     for one, other in zip(ours(features), reference(features), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
@@ -270,8 +282,8 @@ def test_anchors_by_scale_row_column_and_orientation():
     assert anchors.shape == (168, 4)
     assert anchors[0].tolist() == [16, 16, 40, 80]
     assert anchors[1].tolist() == [16, 16, 80, 40]
-    assert anchors[2].tolist() == [48, 16, 40, 80]          # the next column
-    assert anchors[14].tolist() == [16, 48, 40, 80]         # the next row
+    assert anchors[2].tolist() == [48, 16, 40, 80]  # the next column
+    assert anchors[14].tolist() == [16, 48, 40, 80]  # the next row
     assert torch.allclose(anchors[98], torch.tensor([22.5, 22.5, 80, 120]))
     assert torch.allclose(anchors[149], torch.tensor([37.5, 37.5, 160, 120]))
     assert torch.allclose(anchors[166:], torch.tensor([112.0, 112, 224, 224]).expand(2, 4))
@@ -297,7 +309,8 @@ def test_boxes_are_matched_as_ssd_does():
         positive, chosen = caddm_boxes.matched(truths[None], anchors)
         assert positive[0].tolist() == [o >= 0.5 for o in overlap]
         assert [c for c, p in zip(chosen[0].tolist(), positive[0].tolist(), strict=True) if p] == [
-            w for w, o in zip(which, overlap, strict=True) if o >= 0.5]
+            w for w, o in zip(which, overlap, strict=True) if o >= 0.5
+        ]
 
 
 def test_offsets_decode_to_the_boxes_they_encode():
@@ -305,8 +318,11 @@ def test_offsets_decode_to_the_boxes_they_encode():
     box = torch.tensor([0.1, 0.2, 0.5, 0.9])
     offsets = caddm_boxes.encoded(box.expand(1, 168, 4), anchors)
     x, y, w, h = anchors[5].tolist()
-    assert torch.allclose(offsets[0, 5], torch.tensor([
-        (0.3 - x) / (0.1 * w), (0.55 - y) / (0.1 * h), math.log(0.4 / w) / 0.2, math.log(0.7 / h) / 0.2]), atol=1e-5)
+    assert torch.allclose(
+        offsets[0, 5],
+        torch.tensor([(0.3 - x) / (0.1 * w), (0.55 - y) / (0.1 * h), math.log(0.4 / w) / 0.2, math.log(0.7 / h) / 0.2]),
+        atol=1e-5,
+    )
     assert torch.allclose(caddm_boxes.decoded(offsets, anchors), box.expand(1, 168, 4), atol=1e-5)
 
 
@@ -320,7 +336,7 @@ def test_the_box_loss_is_ssds_with_negatives_two_to_one_in_each_image():
     for i in range(3):
         wrong = F.cross_entropy(changes[i], positive[i].long(), reduction="none")
         rest = sorted(wrong[~positive[i]].tolist(), reverse=True)
-        guessed += wrong[positive[i]].sum() + sum(rest[:2 * int(positive[i].sum())])
+        guessed += wrong[positive[i]].sum() + sum(rest[: 2 * int(positive[i].sum())])
         for a in positive[i].nonzero()[:, 0].tolist():
             wanted = caddm_boxes.encoded(truths[i, which[i, a]].expand(168, 4), anchors)[a]
             placed += F.smooth_l1_loss(offsets[i, a], wanted, reduction="sum")
@@ -361,8 +377,14 @@ def patched(count: int = 64, side: int = 56):
     frames = original.clone()
     frames[:, :, :, :10, 33:53] = 255 - frames[:, :, :, :10, 33:53]
     whole = torch.tensor([[0.0, 0, 1, 1]]).expand(count, 4)
-    return replace(clips, frames=frames, originals=original, boxes=whole, labels=torch.ones(count).long(),
-                   paired=torch.ones(count).bool())
+    return replace(
+        clips,
+        frames=frames,
+        originals=original,
+        boxes=whole,
+        labels=torch.ones(count).long(),
+        paired=torch.ones(count).bool(),
+    )
 
 
 @pytest.mark.parametrize(("compat", "expected"), [("fixed", (132, 0, 212, 40)), ("official", (0, 132, 40, 212))])
@@ -375,7 +397,7 @@ def test_a_patch_is_boxed_where_it_is_and_official_transposes_it(small, compat, 
     small_window = (sides.min(dim=1).values - 40).abs() < 2
     found = truths[small_window, 1] * 224
     assert 5 < len(found) < 30
-    assert (found - torch.tensor(expected)).abs().max() < 6      # whole pixels of a crop four times smaller
+    assert (found - torch.tensor(expected)).abs().max() < 6  # whole pixels of a crop four times smaller
     if compat == "fixed":
         anchor = caddm_boxes.matched(truths[small_window][:1], caddm_boxes.anchors())[0][0].nonzero()[:, 0]
         assert (caddm_boxes.anchors()[anchor[0], :2] * 7).floor().tolist() == [5, 0]
@@ -443,13 +465,13 @@ def test_faces_are_pasted_as_their_kind_says():
     assert (into_fake[32, 32], into_fake[2, 2]) == (50, 200)
     assert (into_real[32, 32], into_real[2, 2]) == (200, 50)
     assert (untouched == 200).all()
-    assert 50 < into_real[32, 16] < 200                # the seam is soft
-    assert into_real[18, 18] == 50                     # an ellipse, not its box
+    assert 50 < into_real[32, 16] < 200  # the seam is soft
+    assert into_real[18, 18] == 50  # an ellipse, not its box
 
 
 def test_a_tilted_face_has_a_tilted_mask():
     eyes = FACE.clone()
-    eyes[0, :2] = torch.tensor([[0.4, 0.4], [0.5, 0.5]])       # 45 degrees
+    eyes[0, :2] = torch.tensor([[0.4, 0.4], [0.5, 0.5]])  # 45 degrees
     narrow = torch.tensor([[0.4, 0.2, 0.6, 0.8]])
     upright, tilted = (swap.face_masks(narrow, marks, 64, 0.0, rng())[0, 0] for marks in (FACE, eyes))
     assert upright[20, 32] == 1
@@ -470,7 +492,7 @@ def test_bent_outlines_are_near_the_straight_ones():
 def test_official_misplaces_patches_by_the_margin():
     fake, real = torch.full((1, 3, 80, 80), 100.0), torch.full((1, 3, 80, 80), 100.0)
     fake[:, :, 16:23, 16:30] += torch.randn(3, 7, 14, generator=rng()) * 50
-    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])              # 20..60; with its margin 16..64
+    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])  # 20..60; with its margin 16..64
     window = swap.WINDOWS[:1]
     found, mask, corner = swap.patch_masks(fake, real, box, window, False)
     _, wrong, _ = swap.patch_masks(fake, real, box, window, True)
@@ -505,14 +527,17 @@ def test_kinds_are_drawn_by_their_shares():
 def test_dssim_is_half_of_what_ssim_lacks():
     one = torch.rand(1, 3, 32, 32, generator=rng()) * 255
     other = torch.rand(1, 3, 32, 32, generator=rng(1)) * 255
-    a, b = (x[0, 1, 11:22, 9:20].double() for x in (one, other))          # the 11 x 11 about pixel (16, 14)
-    line = torch.exp(-torch.arange(-5, 6).double() ** 2 / (2 * 1.5**2))
+    a, b = (x[0, 1, 11:22, 9:20].double() for x in (one, other))  # the 11 x 11 about pixel (16, 14)
+    line = torch.exp(-(torch.arange(-5, 6).double() ** 2) / (2 * 1.5**2))
     w = torch.outer(line, line) / line.sum() ** 2
     mean_a, mean_b = (w * a).sum(), (w * b).sum()
     var_a, var_b = (w * a * a).sum() - mean_a**2, (w * b * b).sum() - mean_b**2
     cov = (w * a * b).sum() - mean_a * mean_b
-    ssim = ((2 * mean_a * mean_b + 6.5025) * (2 * cov + 58.5225)
-            / ((mean_a**2 + mean_b**2 + 6.5025) * (var_a + var_b + 58.5225)))
+    ssim = (
+        (2 * mean_a * mean_b + 6.5025)
+        * (2 * cov + 58.5225)
+        / ((mean_a**2 + mean_b**2 + 6.5025) * (var_a + var_b + 58.5225))
+    )
     assert swap.dssim(one, other)[0, 1, 16, 14] == pytest.approx(abs((1 - float(ssim)) / 2), abs=1e-4)
     assert swap.dssim(one, one).max() < 1e-5
 
@@ -521,8 +546,12 @@ def test_the_most_changed_window_stands_on_fifths_and_inside():
     change, area = torch.rand(1, 60, 60, generator=rng()), torch.tensor([[5.0, 10, 55, 60]])
     for window in swap.WINDOWS:
         high, wide = (50 * window).round().int().tolist()
-        starts = [(float(change[0, y:y + high, x:x + wide].sum()), x, y)
-                  for y in range(10, 60, 10) for x in range(5, 55, 10) if y + high <= 60 and x + wide <= 55]
+        starts = [
+            (float(change[0, y : y + high, x : x + wide].sum()), x, y)
+            for y in range(10, 60, 10)
+            for x in range(5, 55, 10)
+            if y + high <= 60 and x + wide <= 55
+        ]
         _, x, y = max(starts)
         assert swap.most_changed(change, area, window[None]).tolist() == [[x, y, x + wide, y + high]]
 
@@ -536,7 +565,7 @@ def test_views_are_bgr_as_they_are_stored(small):
     assert view.shape == (4, 3, small.size, small.size)
     x0 = int((clips.boxes[0, [0, 2]].mean() * 64 - 28).round().clamp(0, 8))
     y0 = int((clips.boxes[0, [1, 3]].mean() * 64 - 28).round().clamp(0, 8))
-    pixels = clips.frames[0, 0, 0, y0:y0 + 56, x0:x0 + 56].flip(-1).permute(2, 0, 1).float()
+    pixels = clips.frames[0, 0, 0, y0 : y0 + 56, x0 : x0 + 56].flip(-1).permute(2, 0, 1).float()
     assert torch.allclose(view[0], pixels, atol=0.02)
     assert torch.allclose(caddm.Detector(small).shown(clips)[0, 0], pixels.flip(0) / 255, atol=1e-4)
 
@@ -553,13 +582,16 @@ def test_aligned_crops_are_opencvs_warp_onto_the_template(published):
     generator = np.random.default_rng(3)
     image = cv2.GaussianBlur(generator.uniform(0, 255, (160, 160, 3)).astype(np.float32), (0, 0), 4)
     marks = np.array([[60, 70], [95, 62], [82, 92], [70, 118], [100, 110]], float) + generator.normal(0, 1, (5, 2))
-    placed = placement.aligned(torch.tensor((marks + 0.5) / 160).float()[None],
-                                (torch.tensor(caddm.TEMPLATE) + 0.5) / 224, torch.zeros(1, 2, 3))
+    placed = placement.aligned(
+        torch.tensor((marks + 0.5) / 160).float()[None],
+        (torch.tensor(caddm.TEMPLATE) + 0.5) / 224,
+        torch.zeros(1, 2, 3),
+    )
     cut = placement.cut_out(torch.from_numpy(image).permute(2, 0, 1)[None], placed, 224)[0].permute(1, 2, 0).numpy()
     expected = warped(image, marks)
-    assert np.abs(cut - expected)[4:-4, 4:-4].max() < 3         # OpenCV rounds places to 1/32 pixel
+    assert np.abs(cut - expected)[4:-4, 4:-4].max() < 3  # OpenCV rounds places to 1/32 pixel
     assert np.abs(cut - expected).mean() < 0.3
-    assert ((cut == 0) == (expected == 0)).mean() > 0.99        # black outside
+    assert ((cut == 0) == (expected == 0)).mean() > 0.99  # black outside
 
 
 def test_a_face_without_landmarks_is_its_square(small):
@@ -569,10 +601,11 @@ def test_a_face_without_landmarks_is_its_square(small):
     flat = replace(clips, landmarks=torch.full_like(clips.landmarks, 0.5))
     network = caddm.Detector(config)
     expected = F.affine_grid(torch.tensor([[[0.5, 0, 0], [0, 0.5, 0]]]), [1, 3, 56, 56], align_corners=False)
-    centre = (clips.boxes[0, :2] + clips.boxes[0, 2:] - 1)
+    centre = clips.boxes[0, :2] + clips.boxes[0, 2:] - 1
     pixels = clips.frames[0, 0].permute(0, 3, 1, 2).flip(1).float()
-    assert torch.allclose(network.view(lost, None)[:1], F.grid_sample(pixels, expected + centre, align_corners=False),
-                          atol=0.02)
+    assert torch.allclose(
+        network.view(lost, None)[:1], F.grid_sample(pixels, expected + centre, align_corners=False), atol=0.02
+    )
     assert torch.equal(network.view(lost, None), network.view(flat, None))
     assert not torch.equal(network.view(lost, None), network.view(clips, None))
 

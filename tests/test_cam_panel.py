@@ -77,15 +77,18 @@ def test_reals_are_shown_in_p1_too_where_they_belong_to_no_generator(made):
     assert open_results().params.sources[rows["source"].iloc[0]].role == "real"
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"detector": "talll"}, "unknown explained detector 'talll'; known: caddm, tall, lipfd, df_adapter"),
-    ({"chosen_by": "container"}, "unknown explained detector 'container'; known: caddm, tall"),
-    ({"protocols": ["unseen_P3"]}, "unknown explained protocol 'unseen_P3'; known: P1, P2, P3"),
-    ({"generators": ["magi"]}, "unknown generator 'magi'; known: hallo, hallo2"),
-    ({"rules": ["best"]}, "unknown rule 'best'; known: caught_fake, missed_fake, accused_real, cleared_real"),
-    ({"palette": "jet"}, "unknown palette 'jet'; known: inferno, viridis, cividis, magma"),
-    ({"frames": 9}, "unknown number of frames '9'; known: 1, 2, 3, 4"),
-])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"detector": "talll"}, "unknown explained detector 'talll'; known: caddm, tall, lipfd, df_adapter"),
+        ({"chosen_by": "container"}, "unknown explained detector 'container'; known: caddm, tall"),
+        ({"protocols": ["unseen_P3"]}, "unknown explained protocol 'unseen_P3'; known: P1, P2, P3"),
+        ({"generators": ["magi"]}, "unknown generator 'magi'; known: hallo, hallo2"),
+        ({"rules": ["best"]}, "unknown rule 'best'; known: caught_fake, missed_fake, accused_real, cleared_real"),
+        ({"palette": "jet"}, "unknown palette 'jet'; known: inferno, viridis, cividis, magma"),
+        ({"frames": 9}, "unknown number of frames '9'; known: 1, 2, 3, 4"),
+    ],
+)
 def test_an_unknown_value_is_refused_in_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
         cam_panel.build(**{"detector": NETWORK, **given})
@@ -120,11 +123,14 @@ def test_too_few_reals_give_no_threshold_and_no_verdict(made):
     assert "reach the threshold" not in exhibit.html
 
 
-@pytest.mark.parametrize(("mass", "said", "count"), [
-    (0.9, "P1, more heat on the background than its share", "in 6 of 6"),
-    (0.0, "P1, no more heat on the background than its share", "in 0 of 6"),
-    (np.nan, "P1, heat on the background not measured", "in 0 of 0"),
-])
+@pytest.mark.parametrize(
+    ("mass", "said", "count"),
+    [
+        (0.9, "P1, more heat on the background than its share", "in 6 of 6"),
+        (0.0, "P1, no more heat on the background than its share", "in 0 of 6"),
+        (np.nan, "P1, heat on the background not measured", "in 0 of 0"),
+    ],
+)
 def test_heat_on_the_background_is_set_against_its_area(made, mass, said, count):
     path = made.cams(NETWORK) / "clips.csv"
     write_csv(read_csv(path, CAM_COLUMNS).assign(mass_background=mass, area_background=0.4), path, CAM_COLUMNS)
@@ -164,16 +170,16 @@ def test_one_scale_holds_for_all_clips():
     weak, strong = block(0.1), block(1.0)
     alone = cam_drawing.raster(weak, 1, 1, 0.1, "inferno")
     beside = cam_drawing.raster(weak, 1, 1, 1.0, "inferno")
-    assert not np.array_equal(alone, beside)                    # under a common scale the weak map is paler
+    assert not np.array_equal(alone, beside)  # under a common scale the weak map is paler
     assert np.array_equal(alone, cam_drawing.raster(strong, 1, 1, 1.0, "inferno"))
 
 
 def test_heat_lies_where_the_map_is_hot_and_nowhere_else():
     drawn = cam_drawing.raster(block(1.0), 1, 1, 1.0, "inferno").astype(int)
     height = drawn.shape[0] // 2
-    below = drawn[-height + 5:]
+    below = drawn[-height + 5 :]
     half = below.shape[1] // 2
-    assert np.ptp(below[:, half + 5:, 0]) == 0                  # the second frame's map is nought
+    assert np.ptp(below[:, half + 5 :, 0]) == 0  # the second frame's map is nought
     assert below[2, 2].sum() > below[-2, 2].sum() + 100
 
 
@@ -228,12 +234,13 @@ def test_every_panel_of_params_is_as_wide_as_a_page_and_not_too_heavy(made, name
     exhibit = cam_panel.build(**arguments(params, name))
     assert len(exhibit.rows) >= 1
     assert exhibit.drawing.get_size_inches()[0] == style.WIDTH
-    assert len(exhibit.figure.data["image/svg+xml"]) < 2.5e6    # the made-up frames are noise, which nothing shrinks
+    assert len(exhibit.figure.data["image/svg+xml"]) < 2.5e6  # the made-up frames are noise, which nothing shrinks
 
 
 def test_the_palette_can_be_changed(made):
-    one, other = (cam_panel.build(NETWORK, ["P1"], palette=p).figure.data["image/svg+xml"]
-                  for p in ("inferno", "cividis"))
+    one, other = (
+        cam_panel.build(NETWORK, ["P1"], palette=p).figure.data["image/svg+xml"] for p in ("inferno", "cividis")
+    )
     assert one != other
 
 

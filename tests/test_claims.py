@@ -22,7 +22,12 @@ from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.verdicts import all_of
 
 TABLE1, TABLE2, TABLE3, TABLE4, TABLE8 = (
-    "table1_datasets.csv", "table2_generators.csv", "table3_detectors.csv", "table4_stats.csv", "table8_tp_to_fn.csv")
+    "table1_datasets.csv",
+    "table2_generators.csv",
+    "table3_detectors.csv",
+    "table4_stats.csv",
+    "table8_tp_to_fn.csv",
+)
 RATIO = "ratio_removed_pct_approx"
 
 # id -> our verdict, and what an independent recomputation by hand wrote before this code was there. Its words map to
@@ -71,9 +76,20 @@ EXPECTED = {
     "C38": (HOLDS, "consistent with n=66"),
 }
 # Claims that hold in one reading only: words of the reading that must be told beside.
-QUALIFIED = {"C06": "plain mean", "C10": "every detector", "C11": "mean over detectors", "C14": "every protocol",
-             "C16": "order alone", "C17": "every protocol", "C19": "left at T0.1", "C20": "every generator",
-             "C21": "on AUC", "C26": "count alone", "C27": "count alone", "C33": "T0.1 in P3"}
+QUALIFIED = {
+    "C06": "plain mean",
+    "C10": "every detector",
+    "C11": "mean over detectors",
+    "C14": "every protocol",
+    "C16": "order alone",
+    "C17": "every protocol",
+    "C19": "left at T0.1",
+    "C20": "every generator",
+    "C21": "on AUC",
+    "C26": "count alone",
+    "C27": "count alone",
+    "C33": "T0.1 in P3",
+}
 
 
 # ---- ways to change what was printed ------------------------------------------------------------------
@@ -119,8 +135,14 @@ def with_rarer_rates(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame, *more])
 
 
-FEW_MADE = {"Hallo": 20, "Hallo2": 20, "AniPortraitAudio": 2, "AniPortraitVideo": 20, "LivePortrait": 5,
-            "EMOPortraits": 2}
+FEW_MADE = {
+    "Hallo": 20,
+    "Hallo2": 20,
+    "AniPortraitAudio": 2,
+    "AniPortraitVideo": 20,
+    "LivePortrait": 5,
+    "EMOPortraits": 2,
+}
 # id -> changes of the printed tables after which the verdict must be another, and which.
 FLIPS = {
     "C01": (FAILS, [statistic("Hallo", "total", 421)]),
@@ -133,8 +155,10 @@ FLIPS = {
     "C08": (HOLDS, [statistic(g, RATIO, ratio) for g, ratio in FEW_MADE.items()]),
     "C09": (FAILS, [cell("P1", "TALL", "AniPortraitAudio", "T1", 0.9)]),
     "C10": (FAILS, [cell("P3", "CADDM", "EMOPortraits", "T1", 1.0)]),
-    "C11": (HOLDS, [cell("P3", "LipFD", "AniPortraitAudio", "T1", 0.2),
-                    cell("P1", "DF-Adapter", "AniPortraitAudio", "T1", 1.0)]),
+    "C11": (
+        HOLDS,
+        [cell("P3", "LipFD", "AniPortraitAudio", "T1", 0.2), cell("P1", "DF-Adapter", "AniPortraitAudio", "T1", 1.0)],
+    ),
     "C12": (FAILS, [cell("P1", "DF-Adapter", "AniPortraitAudio", "T1", 0.99)]),
     "C13": (FAILS, [cell("P1", "CADDM", "Hallo2", "T1", 1.0)]),
     "C14": (FAILS, [cell("P1", "TALL", "Hallo", "T1", 0.0)]),
@@ -156,13 +180,21 @@ FLIPS = {
     "C30": (FAILS, [cell("P3", "LipFD", "EMOPortraits", "T1", 1.0)]),
     "C31": (HOLDS, [cell("P3", "TALL", "Hallo2", "T1", 0.88), cell("P3", "TALL", "EMOPortraits", "T1", 0.8)]),
     "C32": (HOLDS, [entry(TABLE3, "detector", d, "benchmarked", "yes") for d in ("SBI", "RFFR")]),
-    "C33": (HOLDS, [only("tableD9_p1_magi1.csv", "T1"), only("tableD10_p3_magi1.csv", "T0.1"),
-                    cell("P3", "DF-Adapter", "MAGI-1", "T1", 0.89)]),
+    "C33": (
+        HOLDS,
+        [
+            only("tableD9_p1_magi1.csv", "T1"),
+            only("tableD10_p3_magi1.csv", "T0.1"),
+            cell("P3", "DF-Adapter", "MAGI-1", "T1", 0.89),
+        ],
+    ),
     "C34": (HOLDS, [(CELLS, without_ties)]),
     "C35": (FAILS, [cell("P1", d, "Hallo", "T0.1", 1.0) for d in ("CADDM", "LipFD", "DF-Adapter")]),
     "C36": (HOLDS, [entry(TABLE2, "generator", "MAGI-1", "code_available", "no")]),
-    "C37": (HOLDS, [entry(TABLE1, "dataset", "TalkingHeadBench (Ours)", "real_count", 200000),
-                    (CELLS, with_rarer_rates)]),
+    "C37": (
+        HOLDS,
+        [entry(TABLE1, "dataset", "TalkingHeadBench (Ours)", "real_count", 200000), (CELLS, with_rarer_rates)],
+    ),
     "C38": (FAILS, [cell("P1", "CADDM", "MAGI-1", "T1", 0.54)]),
 }
 
@@ -188,12 +220,26 @@ def test_other_readings_stand_beside_the_verdict(project):
         assert words in found[one].qualifier, one
 
 
-@pytest.mark.parametrize(("claim", "words"), [
-    ("C05", "63.1 %"), ("C06", "59.8 %"), ("C08", "AniPortraitVideo 2,110"), ("C09", "P1 0.988, P2 0.93, P3 0.873"),
-    ("C10", "T1 0.793 → 0.721 → 0.692"), ("C13", "EMOPortraits 0.54, Hallo2 0.69"), ("C16", "P1 0.755"),
-    ("C19", "Hallo 0.40, EMOPortraits 0.347"), ("C21", "TALL 0.931; next: DF-Adapter 0.928"), ("C24", "18 of 18"),
-    ("C29", "EMOPortraits, DF-Adapter 0.70"), ("C30", "DF-Adapter 0.013"), ("C34", "8 of 72"), ("C37", "100,000"),
-    ("C38", "0.89 = 59/66")])
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ("C05", "63.1 %"),
+        ("C06", "59.8 %"),
+        ("C08", "AniPortraitVideo 2,110"),
+        ("C09", "P1 0.988, P2 0.93, P3 0.873"),
+        ("C10", "T1 0.793 → 0.721 → 0.692"),
+        ("C13", "EMOPortraits 0.54, Hallo2 0.69"),
+        ("C16", "P1 0.755"),
+        ("C19", "Hallo 0.40, EMOPortraits 0.347"),
+        ("C21", "TALL 0.931; next: DF-Adapter 0.928"),
+        ("C24", "18 of 18"),
+        ("C29", "EMOPortraits, DF-Adapter 0.70"),
+        ("C30", "DF-Adapter 0.013"),
+        ("C34", "8 of 72"),
+        ("C37", "100,000"),
+        ("C38", "0.89 = 59/66"),
+    ],
+)
 def test_the_recomputed_numbers_are_told(project, claim, words):
     found = judged(project)[claim]
     assert words in f"{found.text} {found.qualifier}"
@@ -237,13 +283,19 @@ def rewrite(project, change) -> None:
     project.claims.write_text(yaml.safe_dump(entries))
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda e: e[0].update(checks=[{"summs": {}}]), "unknown check of C01 'summs'; known: means"),
-    (lambda e: e[0].update(checks=[{"sums": {"sated": 1}}]), "unknown argument of sums in C01 'sated'; known: stated"),
-    (lambda e: e[0].update(section="4.9"), "unknown section of C01 '4.9'; known: abstract, 1"),
-    (lambda e: e[0].update(verdict="holds"), "C01: verdict: .* known: id, where, section"),
-    (lambda e: e[1].update(id="C01"), "C01 stands twice"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: e[0].update(checks=[{"summs": {}}]), "unknown check of C01 'summs'; known: means"),
+        (
+            lambda e: e[0].update(checks=[{"sums": {"sated": 1}}]),
+            "unknown argument of sums in C01 'sated'; known: stated",
+        ),
+        (lambda e: e[0].update(section="4.9"), "unknown section of C01 '4.9'; known: abstract, 1"),
+        (lambda e: e[0].update(verdict="holds"), "C01: verdict: .* known: id, where, section"),
+        (lambda e: e[1].update(id="C01"), "C01 stands twice"),
+    ],
+)
 def test_a_fault_in_the_claims_is_one_line(project, change, words):
     rewrite(project, change)
     with pytest.raises(ParamsError, match=words) as caught:
@@ -373,10 +425,13 @@ def test_section_and_verdict_filter(made):
     assert claims_ledger.build(section="C").rows.empty
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ({"section": "9"}, "unknown section '9'; known: abstract"),
-    ({"verdict": "maybe"}, "unknown verdict 'maybe'; known: holds, does not hold, cannot be told"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"section": "9"}, "unknown section '9'; known: abstract"),
+        ({"verdict": "maybe"}, "unknown verdict 'maybe'; known: holds, does not hold, cannot be told"),
+    ],
+)
 def test_unknown_choices_are_refused_in_one_line(made, arguments, words):
     with pytest.raises(ParamsError, match=words):
         claims_ledger.build(**arguments)

@@ -22,28 +22,33 @@ def thb(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_has_an_example_and_loads_no_torch(command):
-    code = ("import sys; sys.argv = ['thb', *sys.argv[1:]]\n"
-            "from thb.cli.main import main\n"
-            "try: main()\n"
-            "except SystemExit as e: code = e.code\n"
-            "heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'dvc'} & set(sys.modules)\n"
-            "sys.exit(code or (f'loaded {heavy}' if heavy else 0))")
+    code = (
+        "import sys; sys.argv = ['thb', *sys.argv[1:]]\n"
+        "from thb.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as e: code = e.code\n"
+        "heavy = {'torch', 'pandas', 'sklearn', 'matplotlib', 'dvc'} & set(sys.modules)\n"
+        "sys.exit(code or (f'loaded {heavy}' if heavy else 0))"
+    )
     arguments = [a for a in (command, "--help") if a]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not command or "Example" in done.stdout
 
 
-@pytest.mark.parametrize(("arguments", "names", "lists"), [
-    (("prepare", "halo"), "'halo'", "hallo"),
-    (("train", "tal", "all"), "'tal'", "tall"),
-    (("train", "tall", "no-halo"), "'no-halo'", "no-hallo"),
-    (("score", "tall", "some"), "'some'", "ffpp"),
-    (("identity", "yunet"), "'yunet'", "sface"),
-    (("exhibit", "table99"), "'table99'", "table5"),
-    (("fetch", "--variant", "no_faces"), "'no_faces'", "no_fingerprint"),
-    (("profile", "huge"), "'huge'", "mini"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "names", "lists"),
+    [
+        (("prepare", "halo"), "'halo'", "hallo"),
+        (("train", "tal", "all"), "'tal'", "tall"),
+        (("train", "tall", "no-halo"), "'no-halo'", "no-hallo"),
+        (("score", "tall", "some"), "'some'", "ffpp"),
+        (("identity", "yunet"), "'yunet'", "sface"),
+        (("exhibit", "table99"), "'table99'", "table5"),
+        (("fetch", "--variant", "no_faces"), "'no_faces'", "no_fingerprint"),
+        (("profile", "huge"), "'huge'", "mini"),
+    ],
+)
 def test_an_unknown_name_is_one_line_and_exit_2(project, arguments, names, lists):
     done = thb(*arguments, cwd=project.root)
     assert done.returncode == 2
@@ -77,10 +82,17 @@ def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
     assert capsys.readouterr().err == "thb: interrupted; run the same command again to go on\n"
 
 
-@pytest.mark.parametrize(("given", "says"), [
-    (["x=["], "--set x is not YAML"), (["x"], "'x' is not KEY=VALUE"), (["=1"], "'=1' is not KEY=VALUE"),
-    (["x=1e3"], "--set x line 1: '1e3'"), (["x=1", "x=2"], "'x' twice"), (["x=!!set {}"], "tag"),
-])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["x=["], "--set x is not YAML"),
+        (["x"], "'x' is not KEY=VALUE"),
+        (["=1"], "'=1' is not KEY=VALUE"),
+        (["x=1e3"], "--set x line 1: '1e3'"),
+        (["x=1", "x=2"], "'x' twice"),
+        (["x=!!set {}"], "tag"),
+    ],
+)
 def test_a_setting_on_the_command_line_that_cannot_be_read_is_one_line(given, says):
     with pytest.raises(ParamsError) as error:
         main._changes(given)
@@ -90,7 +102,12 @@ def test_a_setting_on_the_command_line_that_cannot_be_read_is_one_line(given, sa
 
 def test_settings_on_the_command_line_are_read_as_params_yaml_is():
     assert main._changes(["a=1", "b=0.5", "c=[1, 2]", "d=none", "e=true"]) == {
-        "a": 1, "b": 0.5, "c": [1, 2], "d": "none", "e": True}
+        "a": 1,
+        "b": 0.5,
+        "c": [1, 2],
+        "d": "none",
+        "e": True,
+    }
 
 
 @pytest.mark.parametrize(("jobs", "says"), [("-1", "equal to 0"), ("100000", "equal to 1024"), ("two", "integer")])

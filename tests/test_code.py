@@ -9,12 +9,19 @@ import pytest
 
 from thb.core import code
 
-ROOTS = {"fits.train": ("fits/loop.py", "fits/feed.py", "core/metrics.py", "core/tables.py", "core/params.py",
-                        "splits/clips_of_fit.py"),
-         "cells.evaluate": ("core/metrics.py", "splits/protocols.py", "cells/printed.py", "fits/score_files.py"),
-         "corpus.fetch": ("rendered/heads/renderer.py", "rendered/fakes/generators/hallo.py",
-                          "corpus/download/release.py"),
-         "detectors.caddm": ("detectors/caddm/swap.py", "detectors/base.py")}
+ROOTS = {
+    "fits.train": (
+        "fits/loop.py",
+        "fits/feed.py",
+        "core/metrics.py",
+        "core/tables.py",
+        "core/params.py",
+        "splits/clips_of_fit.py",
+    ),
+    "cells.evaluate": ("core/metrics.py", "splits/protocols.py", "cells/printed.py", "fits/score_files.py"),
+    "corpus.fetch": ("rendered/heads/renderer.py", "rendered/fakes/generators/hallo.py", "corpus/download/release.py"),
+    "detectors.caddm": ("detectors/caddm/swap.py", "detectors/base.py"),
+}
 
 
 def relative(*modules: str) -> list[str]:
@@ -33,8 +40,10 @@ def test_it_rests_on_nothing_else():
 
 @pytest.mark.parametrize("module", [*code.DOORS.values()])
 def test_what_python_really_loads_is_among_them(module):
-    script = (f"import sys, thb.{module}; "
-              "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.startswith('thb.')))")
+    script = (
+        f"import sys, thb.{module}; "
+        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.startswith('thb.')))"
+    )
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     found = {str(path) for path in code.files_of(module)}
     assert loaded
@@ -49,12 +58,15 @@ def home(tmp_path, monkeypatch, **files: str):
         kept.cache_clear()
 
 
-@pytest.mark.parametrize(("text", "same"), [
-    ('"""Other words."""\n\n\ndef f():\n    # why\n    return 1\n', True),
-    ("def f():\n    return (\n        1\n    )\n", True),
-    ("def f():\n    return 2\n", False),
-    ("def f():\n    return 1\n\n\nX = 1\n", False),
-])
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ('"""Other words."""\n\n\ndef f():\n    # why\n    return 1\n', True),
+        ("def f():\n    return (\n        1\n    )\n", True),
+        ("def f():\n    return 2\n", False),
+        ("def f():\n    return 1\n\n\nX = 1\n", False),
+    ],
+)
 def test_only_what_python_does_counts(tmp_path, monkeypatch, text, same):
     home(tmp_path, monkeypatch, a="from thb.b import f\n", b='def f():\n    """Says."""\n    return 1\n')
     before = code.digest("a")
@@ -63,8 +75,14 @@ def test_only_what_python_does_counts(tmp_path, monkeypatch, text, same):
 
 
 def test_an_import_in_a_function_counts_and_one_for_type_checkers_does_not(tmp_path, monkeypatch):
-    home(tmp_path, monkeypatch, b="", c="", a="from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
-         "    import thb.b\n\n\ndef f():\n    from thb import c\n")
+    home(
+        tmp_path,
+        monkeypatch,
+        b="",
+        c="",
+        a="from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n"
+        "    import thb.b\n\n\ndef f():\n    from thb import c\n",
+    )
     assert [path.name for path in code.files_of("a")] == ["a.py", "c.py"]
 
 

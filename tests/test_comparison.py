@@ -35,8 +35,10 @@ def results(made):
 def test_every_printed_cell_stands_once_with_its_value(made, results, reference):
     rows = comparison.compare(results, reference)
     printed = printed_cells(made.published, comparison.REFERENCES[reference])
-    keys = [(results.params.protocols[r.protocol].printed, r.detector, results.label(r.generator), r.metric)
-            for r in rows.itertuples()]
+    keys = [
+        (results.params.protocols[r.protocol].printed, r.detector, results.label(r.generator), r.metric)
+        for r in rows.itertuples()
+    ]
     assert dict(zip(keys, rows["printed"], strict=True)) == printed
     assert len(keys) == len(printed)
 
@@ -64,15 +66,18 @@ def test_what_the_package_does_not_run_is_marked_absent(results):
     assert "Not reproduced here: cells of" in comparison.build("later").html
 
 
-@pytest.mark.parametrize(("changes", "verdict"), [
-    ({}, INSIDE),
-    ({"printed": 0.84}, OUTSIDE),
-    ({"printed": 0.90}, INSIDE),
-    ({"printed": 0.904}, INSIDE),                # 0.899 prints as 0.90
-    ({"printed": 0.92}, OUTSIDE),
-    ({"resolvable": False}, UNRESOLVED),
-    ({"n_fake": 0}, ABSENT),
-])
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, INSIDE),
+        ({"printed": 0.84}, OUTSIDE),
+        ({"printed": 0.90}, INSIDE),
+        ({"printed": 0.904}, INSIDE),  # 0.899 prints as 0.90
+        ({"printed": 0.92}, OUTSIDE),
+        ({"resolvable": False}, UNRESOLVED),
+        ({"n_fake": 0}, ABSENT),
+    ],
+)
 def test_the_verdict_on_a_cell(changes, verdict):
     row = {"printed": 0.87, "value": 0.88, "lo": 0.86, "hi": 0.9, "n_fake": 28, "resolvable": True} | changes
     assert comparison.verdict(row, another_corpus=False) == verdict
@@ -104,7 +109,7 @@ def pairs(printed, value) -> pd.DataFrame:
 
 def test_ranks_agree_with_an_independent_computation():
     rng = np.random.default_rng(5)
-    a, b = np.round(rng.random(40), 1), np.round(rng.random(40), 1)      # with ties
+    a, b = np.round(rng.random(40), 1), np.round(rng.random(40), 1)  # with ties
     by_hand = np.corrcoef(pd.Series(a).rank(), pd.Series(b).rank())[0, 1]
     rank = comparison.ranks(pairs(a, b)).iloc[0]
     assert rank["rho"] == pytest.approx(by_hand)
@@ -128,12 +133,15 @@ def test_ranks_of_too_few_or_equal_numbers_are_not_a_number(results):
 # ---- the page -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    ({"reference": "v2"}, "unknown reference 'v2'; known: v1, later"),
-    ({"metrics": ["Brier"]}, "unknown metric 'Brier'; known: AUC, T1, T0.1"),
-    ({"protocols": ["ffpp"]}, "unknown protocol 'ffpp'; known: P1, P2, P3, unseen_P1, unseen_P3"),
-    ({"reference": "later", "protocols": ["unseen_P1"]}, "unknown protocol 'unseen_P1'; known: P1, P2, P3"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"reference": "v2"}, "unknown reference 'v2'; known: v1, later"),
+        ({"metrics": ["Brier"]}, "unknown metric 'Brier'; known: AUC, T1, T0.1"),
+        ({"protocols": ["ffpp"]}, "unknown protocol 'ffpp'; known: P1, P2, P3, unseen_P1, unseen_P3"),
+        ({"reference": "later", "protocols": ["unseen_P1"]}, "unknown protocol 'unseen_P1'; known: P1, P2, P3"),
+    ],
+)
 def test_unknown_choices_are_refused_in_one_line(made, arguments, words):
     with pytest.raises(ParamsError, match=words):
         comparison.build(**arguments)
@@ -148,7 +156,7 @@ def test_parameters_choose_the_cells(made):
 def test_a_table_a_protocol_and_one_in_all(made):
     exhibit = comparison.build()
     assert exhibit.html.count("<table") == 1 + exhibit.rows["protocol"].nunique()
-    assert exhibit.html.count("<table class=\"sortable\"") == exhibit.html.count("<table")
+    assert exhibit.html.count('<table class="sortable"') == exhibit.html.count("<table")
 
 
 def test_the_sentences_count_what_the_rows_hold(results):

@@ -66,8 +66,10 @@ def is_that(told: Told, first: np.ndarray, second: np.ndarray) -> None:
 
 
 def test_every_question_is_asked_once_whichever_side_is_named_first(params):
-    asked = [(q.kind, q.metric, q.protocol, q.detector, q.generator, *sorted((q.first, q.second)))
-             for q in comparisons.questions(params)]
+    asked = [
+        (q.kind, q.metric, q.protocol, q.detector, q.generator, *sorted((q.first, q.second)))
+        for q in comparisons.questions(params)
+    ]
     assert len(asked) == len(set(asked))
 
 
@@ -76,13 +78,22 @@ def test_every_shift_rank_and_order_is_asked(params):
     names, generators = [*params.detectors, MEAN], [*params.generators, MEAN]
     for metric in ("AUC", "T1", "T0.1", "Brier", "EER"):
         for one, other in combinations(SHIFTS, 2):
-            assert all(Question(PROTOCOL, metric, one, other, detector=d, generator=g) in asked
-                       for d in names for g in generators)
+            assert all(
+                Question(PROTOCOL, metric, one, other, detector=d, generator=g) in asked
+                for d in names
+                for g in generators
+            )
         for protocol in (*SHIFTS, MEAN):
-            assert all(Question(DETECTOR, metric, *pair, protocol=protocol, generator=g) in asked
-                       for pair in combinations(params.detectors, 2) for g in generators)
-            assert all(Question(GENERATOR, metric, *pair, protocol=protocol, detector=d) in asked
-                       for pair in combinations(params.generators, 2) for d in names)
+            assert all(
+                Question(DETECTOR, metric, *pair, protocol=protocol, generator=g) in asked
+                for pair in combinations(params.detectors, 2)
+                for g in generators
+            )
+            assert all(
+                Question(GENERATOR, metric, *pair, protocol=protocol, detector=d) in asked
+                for pair in combinations(params.generators, 2)
+                for d in names
+            )
 
 
 # ---- what is answered ---------------------------------------------------------------------------------
@@ -91,22 +102,36 @@ def test_every_shift_rank_and_order_is_asked(params):
 def test_a_fall_of_a_mean_is_taken_draw_by_draw_over_the_papers_detectors_and_generators(compared):
     params = compared.params
     assert comparisons.averaged(params) == ["caddm", "tall", "lipfd", "df_adapter"]
-    sides = [np.mean([drawn(compared, p, d, g, "T1") for d in comparisons.averaged(params)
-                      for g in params.generators], axis=0) for p in ("P1", "P3")]
+    sides = [
+        np.mean(
+            [drawn(compared, p, d, g, "T1") for d in comparisons.averaged(params) for g in params.generators], axis=0
+        )
+        for p in ("P1", "P3")
+    ]
     is_that(compared.verdicts.falls("T1", "P1", "P3"), *sides)
 
 
 def test_a_generator_a_rank_two_cells_and_two_rates_are_compared_alike(compared):
     ask = compared.verdicts
-    is_that(ask.easier("AUC", "hallo2", "hallo", "P2", "tall"),
-            *(drawn(compared, "P2", "tall", g, "AUC") for g in ("hallo2", "hallo")))
-    ranks = [np.mean([drawn(compared, p, d, g, "T1") for p in SHIFTS for g in compared.params.generators], axis=0)
-             for d in ("container", "tall")]
+    is_that(
+        ask.easier("AUC", "hallo2", "hallo", "P2", "tall"),
+        *(drawn(compared, "P2", "tall", g, "AUC") for g in ("hallo2", "hallo")),
+    )
+    ranks = [
+        np.mean([drawn(compared, p, d, g, "T1") for p in SHIFTS for g in compared.params.generators], axis=0)
+        for d in ("container", "tall")
+    ]
     is_that(ask.better("T1", "container", "tall"), *ranks)
-    is_that(ask.ask(comparisons.CELL, "P3 hallo", "P1 hallo2", detector="tall", metric="T1"),
-            drawn(compared, "P3", "tall", "hallo", "T1"), drawn(compared, "P1", "tall", "hallo2", "T1"))
-    is_that(ask.easier("AUC", "swap", "generator", "ffpp", "tall"), drawn(compared, "ffpp", "tall", "faceswap", "AUC"),
-            np.mean([drawn(compared, "ffpp", "tall", g, "AUC") for g in compared.params.generators], axis=0))
+    is_that(
+        ask.ask(comparisons.CELL, "P3 hallo", "P1 hallo2", detector="tall", metric="T1"),
+        drawn(compared, "P3", "tall", "hallo", "T1"),
+        drawn(compared, "P1", "tall", "hallo2", "T1"),
+    )
+    is_that(
+        ask.easier("AUC", "swap", "generator", "ffpp", "tall"),
+        drawn(compared, "ffpp", "tall", "faceswap", "AUC"),
+        np.mean([drawn(compared, "ffpp", "tall", g, "AUC") for g in compared.params.generators], axis=0),
+    )
 
 
 def test_the_opposite_question_has_the_opposite_answer(compared):
@@ -124,15 +149,25 @@ def test_means_are_those_of_metrics_json_with_their_intervals(compared):
             for metric in ("AUC", "T1", "EER"):
                 told = compared.verdicts.level(metric, protocol, detector)
                 assert [told.difference, told.lo, told.hi] == pytest.approx(
-                    [metrics[metric][k] for k in ("value", "lo", "hi")], abs=1e-6)
+                    [metrics[metric][k] for k in ("value", "lo", "hi")], abs=1e-6
+                )
     for detector in compared.params.detectors:
         told = compared.verdicts.falls("AUC", "P1", "P2", detector)
         wanted = [means[p][detector]["AUC"]["value"] for p in ("P1", "P2")]
         assert [told.first_value, told.second_value] == pytest.approx(wanted, abs=1e-6)
 
 
-@pytest.mark.parametrize(("lo", "hi", "verdict"), [(0.01, 0.2, ABOVE), (-0.2, -0.01, BELOW), (-0.1, 0.2, OPEN),
-                                                   (0.0, 0.2, OPEN), (-0.2, 0.0, OPEN), (math.nan, math.nan, OPEN)])
+@pytest.mark.parametrize(
+    ("lo", "hi", "verdict"),
+    [
+        (0.01, 0.2, ABOVE),
+        (-0.2, -0.01, BELOW),
+        (-0.1, 0.2, OPEN),
+        (0.0, 0.2, OPEN),
+        (-0.2, 0.0, OPEN),
+        (math.nan, math.nan, OPEN),
+    ],
+)
 def test_only_an_interval_without_zero_tells(lo, hi, verdict):
     assert comparisons.judge(lo, hi) == verdict
 
@@ -163,10 +198,14 @@ def test_a_question_that_the_file_does_not_answer_is_refused(compared):
 def measured(evaluated) -> list[tuple]:
     """What evaluate measured of every trial and detector."""
     params = load(evaluated.params)
-    scores = {(d, fit): read_csv(evaluated.scores(d, fit), SCORE_COLUMNS)
-              for d in params.detectors for fit in params.fits}
-    return [(trial, d, measure(params, trial, [scores[d, fit] for fit in trial.fits]))
-            for trial in trials(params, [*SHIFTS]) for d in params.detectors]
+    scores = {
+        (d, fit): read_csv(evaluated.scores(d, fit), SCORE_COLUMNS) for d in params.detectors for fit in params.fits
+    }
+    return [
+        (trial, d, measure(params, trial, [scores[d, fit] for fit in trial.fits]))
+        for trial in trials(params, [*SHIFTS])
+        for d in params.detectors
+    ]
 
 
 def without(results: Results, measured: list[tuple], gone) -> Verdicts:
@@ -189,8 +228,13 @@ def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(compared, mea
     found = without(compared, measured, lambda t, d: d == "lipfd")
     told = found.falls("AUC", "P1", "P2")
     others = [d for d in comparisons.averaged(compared.params) if d != "lipfd"]
-    is_that(told, *(np.mean([drawn(compared, p, d, g, "AUC") for d in others for g in compared.params.generators],
-                            axis=0) for p in ("P1", "P2")))
+    is_that(
+        told,
+        *(
+            np.mean([drawn(compared, p, d, g, "AUC") for d in others for g in compared.params.generators], axis=0)
+            for p in ("P1", "P2")
+        ),
+    )
     assert told.left_out == "LipFD"
     assert told.without == ", without LipFD"
     assert found.falls("AUC", "P1", "P2", "lipfd").verdict == OPEN

@@ -42,8 +42,10 @@ def test_a_mean_has_students_interval():
     assert mean.hi - mean.value == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)
 
 
-@pytest.mark.parametrize(("values", "verdict"), [((0.3, 0.7, 0.45), IS_CHANCE), ((0.7, 0.72, 0.71), IS_NOT),
-                                                 ((0.3, 0.28, 0.29), IS_NOT), ((0.5, 0.5), IS_CHANCE)])
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [((0.3, 0.7, 0.45), IS_CHANCE), ((0.7, 0.72, 0.71), IS_NOT), ((0.3, 0.28, 0.29), IS_NOT), ((0.5, 0.5), IS_CHANCE)],
+)
 def test_the_verdict_is_whether_the_interval_holds_chance(values, verdict):
     assert check(*values).verdict == verdict
 
@@ -51,7 +53,8 @@ def test_the_verdict_is_whether_the_interval_holds_chance(values, verdict):
 def test_fits_that_say_nothing_are_chance_and_a_leak_is_told(made):
     results = open_results()
     assert {c.detector: c.verdict for c in label_checks.checks(results)} == dict.fromkeys(
-        results.params.label_checks, IS_CHANCE)
+        results.params.label_checks, IS_CHANCE
+    )
     edit_drawn(made, "container", leaked)
     verdicts = {c.detector: c.verdict for c in label_checks.checks(results)}
     assert verdicts.pop("container") == IS_NOT
@@ -64,8 +67,11 @@ def test_fits_that_say_nothing_are_chance_and_a_leak_is_told(made):
 def test_a_check_is_read_from_the_clips_that_p1_tests(made):
     before = label_checks.checks(open_results())[0]
     untested = ["unseen", "swap"]
-    edit_drawn(made, before.detector, lambda rows: rows.assign(score_1=rows["score_1"].mask(
-        rows["role"].isin(untested), 0.999)))
+    edit_drawn(
+        made,
+        before.detector,
+        lambda rows: rows.assign(score_1=rows["score_1"].mask(rows["role"].isin(untested), 0.999)),
+    )
     after = label_checks.checks(open_results())[0]
     assert all(np.array_equal(before.aucs[g], after.aucs[g]) for g in before.aucs)
     assert set(after.aucs) == {*open_results().params.generators, MEAN}
@@ -73,8 +79,9 @@ def test_a_check_is_read_from_the_clips_that_p1_tests(made):
 
 
 def test_a_generator_without_a_scored_clip_is_left_out(made):
-    edit_drawn(made, "df_adapter", lambda rows: rows.assign(status=rows["status"].mask(
-        rows["source"] == "hallo", NO_AUDIO)))
+    edit_drawn(
+        made, "df_adapter", lambda rows: rows.assign(status=rows["status"].mask(rows["source"] == "hallo", NO_AUDIO))
+    )
     found = {c.detector: c for c in label_checks.checks(open_results())}["df_adapter"]
     assert "hallo" not in found.aucs
     assert f">{tables.NONE}<" in control_table.build().html
@@ -111,7 +118,8 @@ def test_every_detector_and_every_check_is_in_the_rows(made):
     assert set(true["metric"]) == {AUC, next(iter(params.metrics.fpr))}
     assert set(true.loc[true["control"], "detector"]) == {n for n, e in params.detectors.items() if e.control}
     assert drawn.groupby("detector")["fits"].first().to_dict() == {
-        params.detectors[d].printed or d: n for d, n in params.label_checks.items()}
+        params.detectors[d].printed or d: n for d, n in params.label_checks.items()
+    }
     assert set(drawn.loc[drawn["generator"] == MEAN, "verdict"]) == {IS_CHANCE}
     assert len(shown.drawing.axes) == 2
 
@@ -145,11 +153,15 @@ def test_controls_are_never_best_of_a_column(made):
     assert [row for row in rows if 'class="best"' in row]
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"protocols": ["P9"]}, "unknown protocol 'P9'; known: P1"),
-    ({"metrics": ["T7"]}, "unknown metric 'T7'; known: AUC"),
-    ({"one_by_one": "P9"}, "unknown protocol 'P9'; known: P1"), ({"solved": 0.4}, "solved = 0.4 .* above 0.5"),
-])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"protocols": ["P9"]}, "unknown protocol 'P9'; known: P1"),
+        ({"metrics": ["T7"]}, "unknown metric 'T7'; known: AUC"),
+        ({"one_by_one": "P9"}, "unknown protocol 'P9'; known: P1"),
+        ({"solved": 0.4}, "solved = 0.4 .* above 0.5"),
+    ],
+)
 def test_unknown_values_are_refused(made, given, words):
     with pytest.raises(ParamsError, match=words):
         control_table.build(**given)

@@ -62,10 +62,22 @@ def test_the_identity_of_a_clip_is_its_portrait_or_its_video_or_itself():
 def test_which_fits_and_clips_a_protocol_tests(params):
     generators = list(params.generators)
     fits = {name: protocols.fits_of(params.protocols[name], "hallo", generators) for name in params.protocols}
-    assert fits == {"P1": ("all",), "P2": ("no-hallo",), "P3": ("no-hallo",), "unseen_P1": ("all",),
-                    "unseen_P3": tuple(f"no-{g}" for g in generators), "ffpp": ("ffpp",)}
-    rows = pd.DataFrame([(s, r, t) for s, r in (("hallo", "generator"), ("hallo2", "generator"), ("ffpp", "real"))
-                         for t in ("train", "val", "test")], columns=["source", "role", "split"])
+    assert fits == {
+        "P1": ("all",),
+        "P2": ("no-hallo",),
+        "P3": ("no-hallo",),
+        "unseen_P1": ("all",),
+        "unseen_P3": tuple(f"no-{g}" for g in generators),
+        "ffpp": ("ffpp",),
+    }
+    rows = pd.DataFrame(
+        [
+            (s, r, t)
+            for s, r in (("hallo", "generator"), ("hallo2", "generator"), ("ffpp", "real"))
+            for t in ("train", "val", "test")
+        ],
+        columns=["source", "role", "split"],
+    )
     p2 = params.protocols["P2"]
     assert rows.index[protocols.fakes(rows, p2, "hallo")].tolist() == [0]
     assert rows.index[protocols.reals(rows, p2)].tolist() == [8]
@@ -76,19 +88,54 @@ def test_which_fits_and_clips_a_protocol_tests(params):
 
 
 def corpus() -> pd.DataFrame:
-    rows = [("hallo", "generator"), ("hallo2", "generator"), ("magi1", "unseen"), ("ffpp", "real"),
-            ("faceswap", "swap")]
-    return pd.DataFrame([(f"{s}/{t}", s, r, t) for s, r in rows for t in ("train", "val", "test")],
-                        columns=["clip", "source", "role", "split"])
+    rows = [
+        ("hallo", "generator"),
+        ("hallo2", "generator"),
+        ("magi1", "unseen"),
+        ("ffpp", "real"),
+        ("faceswap", "swap"),
+    ]
+    return pd.DataFrame(
+        [(f"{s}/{t}", s, r, t) for s, r in rows for t in ("train", "val", "test")],
+        columns=["clip", "source", "role", "split"],
+    )
 
 
-@pytest.mark.parametrize(("fit", "expected"), [
-    ("all", {"hallo": "train val test", "hallo2": "train val test", "magi1": "unused unused test",
-             "ffpp": "train val test", "faceswap": "unused unused unused"}),
-    ("no-hallo", {"hallo": "test test test", "hallo2": "train val unused", "magi1": "unused unused test",
-                  "ffpp": "train val test", "faceswap": "unused unused unused"}),
-    ("ffpp", {"hallo": "unused unused test", "hallo2": "unused unused test", "magi1": "unused unused unused",
-              "ffpp": "train val test", "faceswap": "train val test"})])
+@pytest.mark.parametrize(
+    ("fit", "expected"),
+    [
+        (
+            "all",
+            {
+                "hallo": "train val test",
+                "hallo2": "train val test",
+                "magi1": "unused unused test",
+                "ffpp": "train val test",
+                "faceswap": "unused unused unused",
+            },
+        ),
+        (
+            "no-hallo",
+            {
+                "hallo": "test test test",
+                "hallo2": "train val unused",
+                "magi1": "unused unused test",
+                "ffpp": "train val test",
+                "faceswap": "unused unused unused",
+            },
+        ),
+        (
+            "ffpp",
+            {
+                "hallo": "unused unused test",
+                "hallo2": "unused unused test",
+                "magi1": "unused unused unused",
+                "ffpp": "train val test",
+                "faceswap": "train val test",
+            },
+        ),
+    ],
+)
 def test_each_clip_has_the_use_that_the_fit_has_for_it(fit, expected):
     clips = corpus()
     found = assignment.uses(clips, fit).groupby(clips["source"]).agg(" ".join)
@@ -109,14 +156,19 @@ def test_no_part_of_a_fit_may_lack_a_class(use, label, kind):
 
 
 def test_overlaps_are_told_for_what_they_are():
-    clips = pd.DataFrame([
-        ("a/1", "a", "generator", "train", "p", "d_1", "d"), ("b/1", "b", "generator", "test", "p", "d_1", "d"),
-        ("s/1", "s", "swap", "train", "009", "001", "001"), ("r/001", "r", "real", "train", "", "", "001"),
-    ], columns=["clip", "source", "role", "split", "portrait", "driver", "video"])
-    assert leakage.repeated(clips) == []                    # one portrait and driver, but of two sources
-    assert leakage.swaps_across_splits(clips) == []         # the donor of the swap is no real of the corpus
+    clips = pd.DataFrame(
+        [
+            ("a/1", "a", "generator", "train", "p", "d_1", "d"),
+            ("b/1", "b", "generator", "test", "p", "d_1", "d"),
+            ("s/1", "s", "swap", "train", "009", "001", "001"),
+            ("r/001", "r", "real", "train", "", "", "001"),
+        ],
+        columns=["clip", "source", "role", "split", "portrait", "driver", "video"],
+    )
+    assert leakage.repeated(clips) == []  # one portrait and driver, but of two sources
+    assert leakage.swaps_across_splits(clips) == []  # the donor of the swap is no real of the corpus
     assert leakage.people(clips) == {"p", "d", "009", "001"}
-    assert leakage.trained_officially(clips, {"001": "train"}) == []        # it does not test
+    assert leakage.trained_officially(clips, {"001": "train"}) == []  # it does not test
 
 
 # ---- what is measured ---------------------------------------------------------------------------------
@@ -125,11 +177,15 @@ def test_overlaps_are_told_for_what_they_are():
 def scores(n: int = 12) -> pd.DataFrame:
     """Test clips of hallo and of reals, who bear the same names, and one that could not be scored."""
     rng = np.random.default_rng(4)
-    rows = [(f"{s}{i}", s, role, label, "test", *((f"{i:03d}", "") if label else ("", f"{i:03d}")), OK, rng.random())
-            for s, role, label in (("hallo", "generator", 1), ("ffpp", "real", 0)) for i in range(n)]
+    rows = [
+        (f"{s}{i}", s, role, label, "test", *((f"{i:03d}", "") if label else ("", f"{i:03d}")), OK, rng.random())
+        for s, role, label in (("hallo", "generator", 1), ("ffpp", "real", 0))
+        for i in range(n)
+    ]
     rows.append(("hallo99", "hallo", "generator", 1, "test", "099", "", ERROR, np.nan))
-    return pd.DataFrame(rows, columns=["clip", "source", "role", "label", "split", "portrait", "video", "status",
-                                       "score"])
+    return pd.DataFrame(
+        rows, columns=["clip", "source", "role", "label", "split", "portrait", "video", "status", "score"]
+    )
 
 
 def test_reals_and_fakes_are_drawn_apart(params):
@@ -154,14 +210,22 @@ def test_without_fakes_or_reals_there_is_no_number_and_none_to_tell(params):
     for sides in ((reals, fakes[:0]), (reals[:0], fakes)):
         assert all(np.isnan(values).all() for values in trials.replicates(own, *sides).values())
     assert [trials.resolvable(params, m, 210, n) for m, n in (("AUC", 1), ("AUC", 0), ("T1", 1), ("T0.1", 1))] == [
-        True, False, True, False]
+        True,
+        False,
+        True,
+        False,
+    ]
 
 
 def evaluated(params, n_fake: int = 3) -> list:
     """Two of P1's trials of one detector, of which the second has this many clips; draws far from the value."""
     names = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
-    one = {"n_real": 9, "n_fake": 3, "replicates": dict.fromkeys(names, np.r_[0.123456789, 0.9, 0.9, 0.9]),
-           "per_fit": {m: [0.1] for m in names}}
+    one = {
+        "n_real": 9,
+        "n_fake": 3,
+        "replicates": dict.fromkeys(names, np.r_[0.123456789, 0.9, 0.9, 0.9]),
+        "per_fit": {m: [0.1] for m in names},
+    }
     two = {**one, "n_fake": n_fake}
     if not n_fake:
         two["replicates"] = dict.fromkeys(names, np.full(4, np.nan))
@@ -182,8 +246,12 @@ def test_a_mean_is_of_what_was_scored_and_a_range_of_several_fits(params):
 
 
 def test_a_fit_without_numbers_empties_every_trial_that_reads_it(params):
-    own = params.model_copy(update={"detectors": {"tall": params.detectors["tall"]},
-                                    "protocols": {"unseen_P3": params.protocols["unseen_P3"]}})
+    own = params.model_copy(
+        update={
+            "detectors": {"tall": params.detectors["tall"]},
+            "protocols": {"unseen_P3": params.protocols["unseen_P3"]},
+        }
+    )
     found = list(evaluate._evaluate(own, {}, {("tall", "no-hallo"): "why"}))
     assert [(trial.generator, m["n_fake"]) for trial, _, m in found] == [("magi1", 0), ("hallo3", 0)]
 
@@ -215,7 +283,7 @@ def test_until_all_is_written_nothing_vouches_for_the_cells(project, params, mon
 def test_both_sides_of_a_question_differ_in_what_it_asks_alone(params):
     shared = comparisons._shared(params, "P1", "ffpp")
     assert set(shared) == set(params.generators)
-    assert comparisons._shared(params, "ffpp", "P1") == shared      # whichever tests more
+    assert comparisons._shared(params, "ffpp", "P1") == shared  # whichever tests more
     for asked in comparisons._between_cells(params, "AUC"):
         (one, of), (other, than) = asked.first.split(), asked.second.split()
         assert one != other
@@ -224,8 +292,11 @@ def test_both_sides_of_a_question_differ_in_what_it_asks_alone(params):
 
 def test_what_one_side_lacks_is_left_out_of_both(params):
     asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="tall", generator="mean")
-    cells = {("P1", "tall", "hallo"): np.full(3, 0.9), ("P3", "tall", "hallo"): np.full(3, 0.5),
-             ("P1", "tall", "hallo2"): np.full(3, 0.1)}
+    cells = {
+        ("P1", "tall", "hallo"): np.full(3, 0.9),
+        ("P3", "tall", "hallo"): np.full(3, 0.5),
+        ("P1", "tall", "hallo2"): np.full(3, 0.1),
+    }
     found, left_out = comparisons.answer(params, asked, cells, cells)
     assert (found.first_value, found.second_value, found.verdict) == (0.9, 0.5, comparisons.ABOVE)
     assert left_out == "; ".join(g for g in params.generators if g != "hallo")
@@ -233,8 +304,11 @@ def test_what_one_side_lacks_is_left_out_of_both(params):
 
 def test_what_some_detectors_of_a_mean_lack_is_named_with_them(params):
     asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="mean", generator="mean")
-    cells = {(p, d, g): np.full(3, 0.5) for p in ("P1", "P3")
-             for d, g in (("tall", "hallo"), ("tall", "hallo2"), ("caddm", "hallo"))}
+    cells = {
+        (p, d, g): np.full(3, 0.5)
+        for p in ("P1", "P3")
+        for d, g in (("tall", "hallo"), ("tall", "hallo2"), ("caddm", "hallo"))
+    }
     _, left_out = comparisons.answer(params, asked, cells, cells)
     assert left_out == "; ".join(["lipfd", "df_adapter", "caddm hallo2", *list(params.generators)[2:]])
 
@@ -288,13 +362,17 @@ def test_a_record_that_lists_no_hash_vouches_for_nothing(project):
             origin.check_files(project, project.root, record, ["a.csv"], "mend")
 
 
-@pytest.mark.parametrize(("stage", "words"), [("fetch", "the corpus behind results/clips.csv"),
-                                              ("prepare", "the store of 'hallo' behind results/clips.csv")])
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [("fetch", "the corpus behind results/clips.csv"), ("prepare", "the store of 'hallo' behind results/clips.csv")],
+)
 def test_the_list_of_clips_is_believed_only_if_what_made_the_clips_still_holds(project, params, stage, words):
     write_csv(pd.DataFrame(columns=TESTED_COLUMNS), project.tested, TESTED_COLUMNS)
     vouching.for_tables(project, params)
-    made = {"fetch": vars(origin.of_raw(project, params)),
-            "prepare": {"hallo": vars(origin.of_store(project, params, "hallo"))}}
+    made = {
+        "fetch": vars(origin.of_raw(project, params)),
+        "prepare": {"hallo": vars(origin.of_store(project, params, "hallo"))},
+    }
     record = json.loads(project.tested_record.read_text())
     project.tested_record.write_text(json.dumps({**record, "clips_made_by": made}))
     read_tested(project, params)
@@ -306,10 +384,17 @@ def test_the_list_of_clips_is_believed_only_if_what_made_the_clips_still_holds(p
         read_tested(project, params)
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"stage": "prepare"}, "does not say what made it"), ({"corpus": "hub"}, "is of corpus hub"),
-    ({"profile": "x"}, "profile x, .*or `thb profile x`"), ({"seed": 7}, "seed 7"),
-    ({"settings": "x"}, "other settings of evaluate"), ({"code": "x"}, "other code of evaluate")])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"stage": "prepare"}, "does not say what made it"),
+        ({"corpus": "hub"}, "is of corpus hub"),
+        ({"profile": "x"}, "profile x, .*or `thb profile x`"),
+        ({"seed": 7}, "seed 7"),
+        ({"settings": "x"}, "other settings of evaluate"),
+        ({"code": "x"}, "other code of evaluate"),
+    ],
+)
 def test_a_result_of_another_stage_or_of_other_anything_is_refused(project, params, change, words):
     wanted = origin.of_cells(project, params)
     origin.check(vars(wanted), wanted, "it", "mend")
@@ -318,8 +403,11 @@ def test_a_result_of_another_stage_or_of_other_anything_is_refused(project, para
 
 
 def test_cells_rest_on_every_setting_that_they_are_computed_with(project, params):
-    changed = {"metrics": params.metrics.model_copy(update={"bootstrap": 7}), "ablated": ["tall"],
-               "protocols": {"P1": params.protocols["P1"]}}
+    changed = {
+        "metrics": params.metrics.model_copy(update={"bootstrap": 7}),
+        "ablated": ["tall"],
+        "protocols": {"P1": params.protocols["P1"]},
+    }
     now = origin.of_cells(project, params).settings
     for key, value in changed.items():
         if getattr(params, key) != value:
@@ -337,8 +425,19 @@ def test_a_clip_comes_as_its_windows_of_consecutive_frames():
 
 
 def test_a_clip_whose_box_has_a_side_that_is_no_number_has_no_face_box(params):
-    table = pd.DataFrame({"source": "hallo", "role": "generator", "label": 1, "status": OK, "clip": ["a", "b"],
-                          "row": [0, 1], "split": "test", "mel_frames": 0, **dict.fromkeys(BOX_COLUMNS, 0.5)})
+    table = pd.DataFrame(
+        {
+            "source": "hallo",
+            "role": "generator",
+            "label": 1,
+            "status": OK,
+            "clip": ["a", "b"],
+            "row": [0, 1],
+            "split": "test",
+            "mel_frames": 0,
+            **dict.fromkeys(BOX_COLUMNS, 0.5),
+        }
+    )
     assert clip_store._fault(table, params, "hallo") == ""
     table.loc[1, BOX_COLUMNS[0]] = np.nan
     assert clip_store._fault(table, params, "hallo") == "clip 'b' has no face box"
@@ -346,8 +445,11 @@ def test_a_clip_whose_box_has_a_side_that_is_no_number_has_no_face_box(params):
 
 def test_a_store_hangs_on_its_own_part_of_the_manifest_alone(project, params):
     def digests(*rows) -> list[str]:
-        write_csv(pd.DataFrame([(path, 1, sha, "r") for path, sha in rows], columns=MANIFEST_COLUMNS),
-                  project.manifest, MANIFEST_COLUMNS)
+        write_csv(
+            pd.DataFrame([(path, 1, sha, "r") for path, sha in rows], columns=MANIFEST_COLUMNS),
+            project.manifest,
+            MANIFEST_COLUMNS,
+        )
         return [clip_store.raw_digest(project, params, source) for source in ("hallo", "hallo2")]
 
     one, two = digests(("fake/Hallo/test/x.mp4", "a" * 64), ("fake/Hallo2/test/x.mp4", "b" * 64))
@@ -366,8 +468,9 @@ def test_only_who_hears_misses_a_sound():
 
 
 def test_what_is_usable_can_be_read_and_has_that_use():
-    rows = pd.DataFrame({"use": ["train", "train", "train", "val"], "status": [OK, OK, ERROR, OK],
-                         "label": [0, 1, 1, 1]})
+    rows = pd.DataFrame(
+        {"use": ["train", "train", "train", "val"], "status": [OK, OK, ERROR, OK], "label": [0, 1, 1, 1]}
+    )
     assert len(clips_of_fit.usable(rows, "train")) == 2
     with pytest.raises(DataError, match="no usable fake clip with use 'train'"):
         clips_of_fit.usable(rows.drop(index=1), "train")
@@ -394,8 +497,9 @@ class Small(torch.nn.Module):
     def __init__(self, repeats: int = 1, batch: int = 4, clip_grad: float = 0.0):
         super().__init__()
         self.weight, self.rates, self.seen, self.modes = torch.nn.Parameter(torch.zeros(1)), [], [], []
-        self.config = SimpleNamespace(epochs=2, repeats=repeats, batch=batch, clip_grad=clip_grad, train_units=1,
-                                      test_units=1, lr=1.0)
+        self.config = SimpleNamespace(
+            epochs=2, repeats=repeats, batch=batch, clip_grad=clip_grad, train_units=1, test_units=1, lr=1.0
+        )
 
     def optimiser(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=1.0, momentum=self.momentum)
@@ -442,7 +546,7 @@ def test_the_loop_takes_every_clip_as_often_as_asked_in_another_order_each_epoch
 
 
 def test_the_loop_sets_its_rate_anew_at_each_step_of_an_epoch(tmp_path):
-    assert trained(tmp_path, Small()).rates == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])    # 4 + 4 + 2 clips
+    assert trained(tmp_path, Small()).rates == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])  # 4 + 4 + 2 clips
 
 
 @pytest.mark.parametrize(("limit", "weight"), [(0.0, -60.0), (0.5, -3.0)])

@@ -17,7 +17,7 @@ from thb.core.paths import Paths
 sys.path.append(str(Path(__file__).resolve().parent.parent / "benchmarks"))
 import damaged_inputs
 
-INPUTS = 264        # each kind of damage and each odd name at least once
+INPUTS = 264  # each kind of damage and each odd name at least once
 
 
 def test_no_damage_stops_a_run_and_each_is_counted_with_a_reason(project: Paths, params: Params, capsys):

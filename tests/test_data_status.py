@@ -16,9 +16,14 @@ from thb.core.tables import ERROR
 from thb.corpus import own_reals
 from thb.status import census, data_status
 
-GENERATORS = {"fake/Hallo": "Hallo", "fake/Hallo2": "Hallo2", "fake/AniPortraitAudio": "AniPortraitAudio",
-              "fake/AniPortraitVideo": "AniPortraitVideo", "fake/LivePortrait": "LivePortrait",
-              "fake/EmoPortrait": "EmoPortrait"}
+GENERATORS = {
+    "fake/Hallo": "Hallo",
+    "fake/Hallo2": "Hallo2",
+    "fake/AniPortraitAudio": "AniPortraitAudio",
+    "fake/AniPortraitVideo": "AniPortraitVideo",
+    "fake/LivePortrait": "LivePortrait",
+    "fake/EmoPortrait": "EmoPortrait",
+}
 
 
 @pytest.fixture
@@ -30,12 +35,19 @@ def hub(params):
 def release(project):
     """Every fake and list of a small release; of the reals, their names alone."""
     for folder, printed in GENERATORS.items():
-        touch(project, *(f"{folder}/{split}/0000{i}--aaaaaaaaaaa_{i}--{printed}.mp4"
-                         for i, split in enumerate(("train", "val", "test"))))
-    touch(project, "fake/additional_dataset/MAGI-1/00011.mp4",
-          "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4")
-    write_list(project.raw, {"train": ["001"], "val": ["002"], "test": ["003"]},
-               {"train": ["ccccccccccc_1"], "test": ["ddddddddddd_1"]})
+        touch(
+            project,
+            *(
+                f"{folder}/{split}/0000{i}--aaaaaaaaaaa_{i}--{printed}.mp4"
+                for i, split in enumerate(("train", "val", "test"))
+            ),
+        )
+    touch(project, "fake/additional_dataset/MAGI-1/00011.mp4", "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4")
+    write_list(
+        project.raw,
+        {"train": ["001"], "val": ["002"], "test": ["003"]},
+        {"train": ["ccccccccccc_1"], "test": ["ddddddddddd_1"]},
+    )
     return project
 
 
@@ -68,9 +80,14 @@ def test_listed_found_missing_and_unlisted_are_counted_by_split(release, hub, tm
 def test_what_prepare_could_not_read_is_damaged(release, hub):
     small = with_profile(hub, finder="haar", workers=1, max_failed_share=1.0)
     for_raw(release, small)
-    prepare.run(release, small, "hallo")        # empty files
+    prepare.run(release, small, "hallo")  # empty files
     assert counts(release, small)["hallo", "test"] == {
-        "listed": 1, "found": 1, "missing": 0, "unlisted": 0, "damaged": 1}
+        "listed": 1,
+        "found": 1,
+        "missing": 0,
+        "unlisted": 0,
+        "damaged": 1,
+    }
     clips, _ = census.rows(release, small)
     assert (clips.loc[clips["source"] == "hallo", "status"] == ERROR).all()
 
@@ -110,11 +127,11 @@ def test_the_difference_from_the_published_counts_is_told(release, hub):
     clips, faults = census.rows(release, hub)
     compared = census.compare(hub, census.count(release, hub, clips, faults), release.published)
     rows = compared.set_index(["source", "part"])
-    assert rows.loc[("hallo", census.LEARNT)].tolist() == [2, 303, -301]    # val stands in Table 4's train
+    assert rows.loc[("hallo", census.LEARNT)].tolist() == [2, 303, -301]  # val stands in Table 4's train
     assert rows.loc[("hallo", "test")].tolist() == [1, 117, -116]
-    assert rows.loc[("hallo3", census.RELEASED)].tolist() == [1, 10, -9]    # Table 4 has none
+    assert rows.loc[("hallo3", census.RELEASED)].tolist() == [1, 10, -9]  # Table 4 has none
     assert ("hallo3", "test") not in rows.index
-    assert rows.loc[("celebvhq", census.RELEASED), "here"] == 0             # two are listed, and no file is there
+    assert rows.loc[("celebvhq", census.RELEASED), "here"] == 0  # two are listed, and no file is there
 
 
 def test_the_releases_counts_add_up_to_what_is_said_of_it(release, hub):
@@ -158,11 +175,16 @@ def test_nothing_fetched_is_said_not_raised(project, hub, capsys):
     assert "data/raw/fake/Hallo does not exist; run `thb fetch`" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("folder", "meant"), [
-    ("fake/EmoPortraits", "fake/EmoPortrait"), ("fake/Hallo3", "fake/additional_dataset/Hallo3"),
-    ("fake/additional_dataset/magi_1", "fake/additional_dataset/MAGI-1"), ("real/CelebV-HQ", "real/celebvhq"),
-    ("Fakes", "fake"),
-])
+@pytest.mark.parametrize(
+    ("folder", "meant"),
+    [
+        ("fake/EmoPortraits", "fake/EmoPortrait"),
+        ("fake/Hallo3", "fake/additional_dataset/Hallo3"),
+        ("fake/additional_dataset/magi_1", "fake/additional_dataset/MAGI-1"),
+        ("real/CelebV-HQ", "real/celebvhq"),
+        ("Fakes", "fake"),
+    ],
+)
 def test_a_folder_that_is_nearly_a_sources_is_hinted_at(release, hub, capsys, folder, meant):
     touch(release, f"{folder}/test/00001--aaaaaaaaaaa_1--EmoPortrait.mp4")
     data_status.run(release, hub)
@@ -170,9 +192,14 @@ def test_a_folder_that_is_nearly_a_sources_is_hinted_at(release, hub, capsys, fo
 
 
 def test_other_folders_of_the_release_are_no_mistakes(release, hub, capsys):
-    touch(release, "audio/fake/a.wav", "real/ffpp/original_sequences/actors/c23/videos/x.mp4", "fake/Sora/test/a.mp4",
-          "real/ffpp/manipulated_sequences/FaceShifter/c23/videos/x.mp4",
-          "real/ffpp/original_sequences/youtube/c40/videos/x.mp4")
+    touch(
+        release,
+        "audio/fake/a.wav",
+        "real/ffpp/original_sequences/actors/c23/videos/x.mp4",
+        "fake/Sora/test/a.mp4",
+        "real/ffpp/manipulated_sequences/FaceShifter/c23/videos/x.mp4",
+        "real/ffpp/original_sequences/youtube/c40/videos/x.mp4",
+    )
     data_status.run(release, hub)
     assert "is no source's folder" not in capsys.readouterr().out
 

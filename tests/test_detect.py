@@ -103,7 +103,8 @@ def test_good_files_are_scored_and_bad_ones_cost_a_line(project, small, videos, 
     assert sorted(line.split("/")[-1] for line in lines_of(err)) == [
         "broken.mp4: not a readable media file: invalid data found when processing input",
         "faceless.mp4: no face found (finder haar)",
-        "gone.mp4: not a readable media file: no such file or directory"]
+        "gone.mp4: not a readable media file: no such file or directory",
+    ]
     head, *body = out.splitlines()
     assert head.split() == ["file", "detector", "score", "threshold", "verdict"]
     assert [line.split()[0].split("/")[-1] for line in body[:2]] == ["silent.MOV", "heard.mp4"]
@@ -137,8 +138,12 @@ def test_a_score_is_what_the_benchmark_gives_the_same_clip(project, small, head)
     """Prepared into a store and read back, or held in memory: the same number."""
     network = build(project, small, "tall")
     source, stem = small.source("hallo"), "00000--aaaaaaaaaa0_1--Hallo"
-    file = write_video(project.raw / source.folder / "test" / f"{stem}.mp4", 30, size=(300, 256),
-                       picture=np.pad(head, ((0, 0), (22, 22), (0, 0)), mode="edge"))
+    file = write_video(
+        project.raw / source.folder / "test" / f"{stem}.mp4",
+        30,
+        size=(300, 256),
+        picture=np.pad(head, ((0, 0), (22, 22), (0, 0)), mode="edge"),
+    )
     one = with_profile(small, finder="haar", workers=1)
     for_raw(project, one)
     prepare.run(project, one, "hallo")
@@ -171,8 +176,11 @@ def test_on_the_command_line(project, small, videos, monkeypatch, capsys):
     assert on_command_line(monkeypatch, "videos/broken.mp4", "paper") == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert [line.split(":")[1].strip() for line in err.splitlines()] == ["paper", "videos/broken.mp4",
-                                                                         "nothing could be scored"]
+    assert [line.split(":")[1].strip() for line in err.splitlines()] == [
+        "paper",
+        "videos/broken.mp4",
+        "nothing could be scored",
+    ]
     assert "thb: paper: no video below it (looked for .avi, " in err
 
 
@@ -206,13 +214,20 @@ def test_scores_are_the_same_whatever_profile_is_active(project, params, small, 
 
 def test_each_network_gets_the_store_that_it_learnt_from(project, params, small, good):
     """Asked together they give what each gives alone, and what its own store gives."""
-    networks = {"tall": build(project, small, "tall", profile="smoke"),
-                "caddm": build(project, params, "caddm", profile="mini")}
+    networks = {
+        "tall": build(project, small, "tall", profile="smoke"),
+        "caddm": build(project, params, "caddm", profile="mini"),
+    }
     together = scores(project, params, good)
     assert together == [score for name in ("caddm", "tall") for score in scores(project, params, good, names=[name])]
     for name, profile in {"caddm": "mini", "tall": "smoke"}.items():
-        done = clip.prepare({"clip": "a", "source": detect.SOURCE, "status": "ok", "reason": ""}, good, "haar",
-                            faces.finder("haar", project, {}), params.profiles[profile].store)
+        done = clip.prepare(
+            {"clip": "a", "source": detect.SOURCE, "status": "ok", "reason": ""},
+            good,
+            "haar",
+            faces.finder("haar", project, {}),
+            params.profiles[profile].store,
+        )
         store = detect._store(done, params.profiles[profile].store)
         expected = loop.score(networks[name], Feed(store, store.rows, torch.device("cpu"), networks[name]))
         assert scores(project, params, good, names=[name]) == [float(expected[0])]
@@ -227,12 +242,15 @@ def test_a_clip_is_read_once_for_all_that_read_it_alike(project, small, good, mo
     assert read == [small.active.store]
 
 
-@pytest.mark.parametrize(("trained", "asked", "used", "says"), [
-    ("truth", "", "haar", "in training it was known where the faces are, here haar finds them"),
-    ("haar", "", "haar", ""),
-    ("yunet", "", "yunet", ""),
-    ("yunet", "haar", "haar", "in training yunet found the faces, here haar finds them"),
-])
+@pytest.mark.parametrize(
+    ("trained", "asked", "used", "says"),
+    [
+        ("truth", "", "haar", "in training it was known where the faces are, here haar finds them"),
+        ("haar", "", "haar", ""),
+        ("yunet", "", "yunet", ""),
+        ("yunet", "haar", "haar", "in training yunet found the faces, here haar finds them"),
+    ],
+)
 def test_faces_are_found_as_in_training_where_that_works_anywhere(project, small, trained, asked, used, says):
     build(project, small, "tall", finder=trained)
     (judge,) = appointed(project, small, finder=asked)
@@ -250,12 +268,15 @@ def test_other_weights_than_run_json_vouches_for_are_refused(project, small, vid
         detect.run(project, small, ask(videos))
 
 
-@pytest.mark.parametrize(("change", "says"), [
-    ({"reads": None}, "what they say of the clips that they read is damaged: None"),
-    ({"reads": {"store": {"windows": 0}, "finder": "haar"}}, "of the clips that they read is damaged: {'finder'"),
-    ({"validation": {"corpus": "mini", "real": [0.5]}}, "their validation scores are damaged"),
-    ({"validation": {**VALIDATION, "corpus": "maxi"}}, "their validation scores are damaged"),
-])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"reads": None}, "what they say of the clips that they read is damaged: None"),
+        ({"reads": {"store": {"windows": 0}, "finder": "haar"}}, "of the clips that they read is damaged: {'finder'"),
+        ({"validation": {"corpus": "mini", "real": [0.5]}}, "their validation scores are damaged"),
+        ({"validation": {**VALIDATION, "corpus": "maxi"}}, "their validation scores are damaged"),
+    ],
+)
 def test_weights_whose_words_are_damaged_are_refused(project, small, change, says):
     build(project, small, "tall", **change)
     with pytest.raises(DataError, match=f"weights of tall/all: .*{says}") as caught:
@@ -317,32 +338,43 @@ def test_one_detectors_fault_costs_its_own_scores_only(project, small, good, mon
     for name in ("tall", "caddm"):
         build(project, small, name)
     honest = loop.score
-    monkeypatch.setattr(loop, "score", lambda network, feed: honest(network, feed) * (
-        np.nan if type(network).__module__.endswith("caddm") else 1))
+    monkeypatch.setattr(
+        loop,
+        "score",
+        lambda network, feed: honest(network, feed) * (np.nan if type(network).__module__.endswith("caddm") else 1),
+    )
     detect.run(project, small, ask(good, to="-"))
     findings = told(capsys.readouterr().out)
     assert [r["detector"] for r in findings["results"]] == ["tall"]
     assert [(s["detector"], s["reason"]) for s in findings["skipped"]] == [
-        ("caddm", "it gives the score nan, which is no number in [0, 1]")]
+        ("caddm", "it gives the score nan, which is no number in [0, 1]")
+    ]
 
 
 # ---- what is refused --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("request_", "error", "says"), [
-    ({"names": ["tal"]}, ParamsError, "unknown detector 'tal'; known: .*tall"),
-    ({"finder": "hair"}, ParamsError, "unknown face finder 'hair'; known: haar, yunet"),
-    ({"finder": "truth"}, ParamsError, "unknown face finder 'truth'; known: haar, yunet"),
-    ({"names": ["tall"], "fit": "theirs"}, DataError, "tall has no weights of fit 'theirs'; known: tall/all; `dvc"),
-    ({"fit": "theirs"}, DataError, "no network has weights of fit 'theirs'; known: tall/all"),
-    ({"to": "videos"}, ParamsError, "--json videos is a folder; name a file in it, or - for stdout"),
-    ({"to": "videos/notes.txt/o.json"}, ParamsError, "--json .* cannot be written: .*; name a place where you may"),
-    ({"to": "x" * 300}, ParamsError, "--json x* cannot be written: file name too long"),
-    ({"to": "/dev/null"}, ParamsError, "--json /dev/null is no regular file; name another"),
-    ({"to": "videos/heard.mp4"}, ParamsError, "--json videos/heard.mp4 is one of the videos, and would be overwritten"),
-    ({"cam": Path("videos/notes.txt")}, ParamsError, "is a file; name a folder"),
-    ({"cam": Path("videos/notes.txt/heat")}, ParamsError, "--cam videos/notes.txt/heat cannot be written"),
-])
+@pytest.mark.parametrize(
+    ("request_", "error", "says"),
+    [
+        ({"names": ["tal"]}, ParamsError, "unknown detector 'tal'; known: .*tall"),
+        ({"finder": "hair"}, ParamsError, "unknown face finder 'hair'; known: haar, yunet"),
+        ({"finder": "truth"}, ParamsError, "unknown face finder 'truth'; known: haar, yunet"),
+        ({"names": ["tall"], "fit": "theirs"}, DataError, "tall has no weights of fit 'theirs'; known: tall/all; `dvc"),
+        ({"fit": "theirs"}, DataError, "no network has weights of fit 'theirs'; known: tall/all"),
+        ({"to": "videos"}, ParamsError, "--json videos is a folder; name a file in it, or - for stdout"),
+        ({"to": "videos/notes.txt/o.json"}, ParamsError, "--json .* cannot be written: .*; name a place where you may"),
+        ({"to": "x" * 300}, ParamsError, "--json x* cannot be written: file name too long"),
+        ({"to": "/dev/null"}, ParamsError, "--json /dev/null is no regular file; name another"),
+        (
+            {"to": "videos/heard.mp4"},
+            ParamsError,
+            "--json videos/heard.mp4 is one of the videos, and would be overwritten",
+        ),
+        ({"cam": Path("videos/notes.txt")}, ParamsError, "is a file; name a folder"),
+        ({"cam": Path("videos/notes.txt/heat")}, ParamsError, "--cam videos/notes.txt/heat cannot be written"),
+    ],
+)
 def test_a_mistake_is_refused_before_a_video_is_read(project, small, videos, monkeypatch, request_, error, says):
     build(project, small, "tall")
     monkeypatch.setattr(clip, "prepare", lambda *_: pytest.fail("a video was read"))
@@ -374,7 +406,7 @@ LONG, CJK, LINES, NO_TEXT = "n" * 245, "\u6f22\u5b57", "two\nlines\x1b[31m", os.
 
 
 @pytest.mark.parametrize("stem", [LONG, CJK, LINES, NO_TEXT, "$\\frac$", "a b", "\u202egnp"])
-@pytest.mark.filterwarnings("error")        # matplotlib's of letters that a font lacks
+@pytest.mark.filterwarnings("error")  # matplotlib's of letters that a font lacks
 def test_a_file_of_any_name_is_scored_and_printed_on_one_line(project, small, good, capsys, stem):
     build(project, small, "tall")
     folder = project.root / "odd"
@@ -400,8 +432,10 @@ def test_what_is_skipped_is_named_on_one_line(project, small, good, capsys):
 
 
 def test_wide_letters_do_not_shift_the_columns():
-    rows = [{"file": name, "detector": "tall", "score": 0.5, "verdict": "x", "holds_for": "", "remark": ""}
-            for name in ("abcd", CJK, "e\u0301bcd")]
+    rows = [
+        {"file": name, "detector": "tall", "score": 0.5, "verdict": "x", "holds_for": "", "remark": ""}
+        for name in ("abcd", CJK, "e\u0301bcd")
+    ]
     judge = verdicts.Judge("tall", None, None, "haar", None, ())
     lines = list(detect._table([judge], "all", rows))
     assert [detect._width(line.split("tall/all")[0]) for line in lines[1:]] == [6, 6, 6]
@@ -430,12 +464,20 @@ def test_of_two_faces_it_is_said_which_is_scored(project, small, head, left, cap
     write_video(project.root / "pair.mp4", 12, size=(512, 256), picture=pair)
     detect.run(project, small, ask(project.root / "pair.mp4"))
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "pair.mp4" in line]
-    assert line.endswith("; 2 faces stay in it, and one is scored: the largest one, on the "
-                         + ("left" if left else "right"))
+    assert line.endswith(
+        "; 2 faces stay in it, and one is scored: the largest one, on the " + ("left" if left else "right")
+    )
 
 
-@pytest.mark.parametrize(("frames", "scored"), [(1, {"caddm", "df_adapter"}), (3, {"caddm", "df_adapter"}),
-                                                (4, {"caddm", "df_adapter", "tall"}), (5, set(NETWORKS))])
+@pytest.mark.parametrize(
+    ("frames", "scored"),
+    [
+        (1, {"caddm", "df_adapter"}),
+        (3, {"caddm", "df_adapter"}),
+        (4, {"caddm", "df_adapter", "tall"}),
+        (5, set(NETWORKS)),
+    ],
+)
 def test_a_clip_with_fewer_frames_than_a_unit_has_no_score(project, small, head, frames, scored, capsys):
     for name in NETWORKS:
         build(project, small, name)
@@ -488,9 +530,13 @@ def test_the_bound_on_the_true_rate(n, bound):
     assert f"up to {bound} (95% bound)" in verdicts._worth(threshold, SURE)[0]
 
 
-@pytest.mark.parametrize(("validation", "says"), [
-    (None, "without validation reals"),
-    ({"corpus": "mini", "real": [0.1, 0.9], "fake": [0.2, 0.8]}, "above every validation fake")])
+@pytest.mark.parametrize(
+    ("validation", "says"),
+    [
+        (None, "without validation reals"),
+        ({"corpus": "mini", "real": [0.1, 0.9], "fake": [0.2, 0.8]}, "above every validation fake"),
+    ],
+)
 def test_without_a_usable_threshold_there_is_no_verdict(project, small, validation, says):
     build(project, small, "tall", validation=validation)
     (judge,) = appointed(project, small)
@@ -498,11 +544,14 @@ def test_without_a_usable_threshold_there_is_no_verdict(project, small, validati
     assert says in judge.caveats[0]
 
 
-@pytest.mark.parametrize(("about", "says"), [
-    ({"corpus": "hub", "finder": "haar"}, []),
-    ({"corpus": "mini", "finder": "haar"}, ["trained on rendered heads: a verdict on real footage means little"]),
-    ({"run": IMPORTED}, ["trained elsewhere: how their clips were read is not known here; haar finds the faces"]),
-])
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        ({"corpus": "hub", "finder": "haar"}, []),
+        ({"corpus": "mini", "finder": "haar"}, ["trained on rendered heads: a verdict on real footage means little"]),
+        ({"run": IMPORTED}, ["trained elsewhere: how their clips were read is not known here; haar finds the faces"]),
+    ],
+)
 def test_what_the_weights_were_trained_on_is_said_where_it_matters(project, small, about, says):
     build(project, small, "tall", **about)
     (judge,) = appointed(project, small)
@@ -579,7 +628,11 @@ def test_the_map_is_gradient_times_activation(network):
 def test_a_thumbnails_map_is_cut_where_its_frames_meet(network):
     tiled = torch.arange(16.0).view(1, 4, 4)
     assert network.frames_of_map(tiled, 1)[0].tolist() == [
-        [[0, 1], [4, 5]], [[2, 3], [6, 7]], [[8, 9], [12, 13]], [[10, 11], [14, 15]]]
+        [[0, 1], [4, 5]],
+        [[2, 3], [6, 7]],
+        [[8, 9], [12, 13]],
+        [[10, 11], [14, 15]],
+    ]
 
 
 @pytest.mark.parametrize("name", ["tall"])

@@ -63,8 +63,7 @@ def test_files_and_params_name_the_same_detectors(params):
 @pytest.mark.parametrize("name", detectors.names())
 def test_defaults_are_the_fields_of_config(params, name):
     assert list(params.detectors[name].defaults)
-    assert set(params.detectors[name].defaults) == {
-        f.name for f in fields(detectors.load(name).Config)}
+    assert set(params.detectors[name].defaults) == {f.name for f in fields(detectors.load(name).Config)}
 
 
 @pytest.mark.parametrize("name", detectors.names())
@@ -93,7 +92,8 @@ def test_settings_are_taken_as_they_stand(params, name):
         settings = params.model_copy(update={"profile": profile}).detector(name)
         config = detectors.configure(name, settings)
         assert {f.name: tupled(getattr(config, f.name)) for f in fields(config)} == {
-            key: tupled(value) for key, value in settings.items()}
+            key: tupled(value) for key, value in settings.items()
+        }
 
 
 def tupled(value):
@@ -112,36 +112,39 @@ def test_no_number_of_a_detector_may_be_negative_infinite_huge_or_of_another_kin
             assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "changes", "says"), [
-    ("tall", {"dim": 23}, "1 x dim 23 is no multiple of heads.0.: 4"),
-    ("tall", {"heads": [4, 8]}, "lists of one length"),
-    ("tall", {"depths": [], "heads": []}, "lists of one length"),
-    ("tall", {"patch": 5}, "thumbnail 224 is no multiple of 2 x patch: 10"),
-    ("tall", {"cutout": 113}, "cutout 113 is more than size: 112"),
-    ("tall", {"scales": []}, "scales is empty"),
-    ("tall", {"stem": "highpass"}, "stem_width 0 must be positive"),
-    ("tall", {"stem": "highpass", "stem_width": 4, "patch": 7}, "a power of 2"),
-    ("tall", {"stem": "highpass", "stem_width": 4, "size": 96}, "thumbnail 224 must be 2 x size, 192"),
-    ("tall", {"warmup_epochs": 61}, "warmup_epochs 61 is more than epochs: 60"),
-    ("tall", {"lr_delay": 61}, "lr_delay 61"),
-    ("tall", {"min_lr": 1}, "min_lr 1 is more than lr"),
-    ("tall", {"lr_steps": [[4, 0.1], [4, 0.2]]}, "begin after the one before"),
-    ("tall", {"lr_steps": [[4]]}, "lr_steps.0.1"),
-    ("tall", {"init_weights": "timm/swin"}, "'timm/swin'; known: none"),
-    ("df_adapter", {"size": 100}, "size 100 is no multiple of patch: 16"),
-    ("df_adapter", {"heads": 7}, "dim 768 is no multiple of heads: 7"),
-    ("df_adapter", {"cross_heads": 7}, "dim 768 is no multiple of cross_heads: 7"),
-    ("df_adapter", {"interactions": 5}, "depth 12"),
-    ("df_adapter", {"readout": "cls", "depth": 1, "interactions": 1}, "at least 2"),
-    ("caddm", {"swaps": [0.5, 0.5, 0.5, 0]}, "add up to 1.5"),
-    ("caddm", {"size": 256}, "must leave 7"),
-    ("caddm", {"widths": [8, 16]}, "the small backbone's"),
-    ("caddm", {"backbone": "small"}, "the small backbone's"),
-    ("lipfd", {"heads": 15}, "dim 1024 is no multiple of heads: 15"),
-    ("lipfd", {"layers": [3, 4, 6]}, "4 stages"),
-    ("lipfd", {"encoder": "small"}, "width above 0"),
-    ("lipfd", {"encoder": "small", "width": 4, "lips": 30, "measures": 4}, "lips 30 is no multiple of .*: 8"),
-])
+@pytest.mark.parametrize(
+    ("name", "changes", "says"),
+    [
+        ("tall", {"dim": 23}, "1 x dim 23 is no multiple of heads.0.: 4"),
+        ("tall", {"heads": [4, 8]}, "lists of one length"),
+        ("tall", {"depths": [], "heads": []}, "lists of one length"),
+        ("tall", {"patch": 5}, "thumbnail 224 is no multiple of 2 x patch: 10"),
+        ("tall", {"cutout": 113}, "cutout 113 is more than size: 112"),
+        ("tall", {"scales": []}, "scales is empty"),
+        ("tall", {"stem": "highpass"}, "stem_width 0 must be positive"),
+        ("tall", {"stem": "highpass", "stem_width": 4, "patch": 7}, "a power of 2"),
+        ("tall", {"stem": "highpass", "stem_width": 4, "size": 96}, "thumbnail 224 must be 2 x size, 192"),
+        ("tall", {"warmup_epochs": 61}, "warmup_epochs 61 is more than epochs: 60"),
+        ("tall", {"lr_delay": 61}, "lr_delay 61"),
+        ("tall", {"min_lr": 1}, "min_lr 1 is more than lr"),
+        ("tall", {"lr_steps": [[4, 0.1], [4, 0.2]]}, "begin after the one before"),
+        ("tall", {"lr_steps": [[4]]}, "lr_steps.0.1"),
+        ("tall", {"init_weights": "timm/swin"}, "'timm/swin'; known: none"),
+        ("df_adapter", {"size": 100}, "size 100 is no multiple of patch: 16"),
+        ("df_adapter", {"heads": 7}, "dim 768 is no multiple of heads: 7"),
+        ("df_adapter", {"cross_heads": 7}, "dim 768 is no multiple of cross_heads: 7"),
+        ("df_adapter", {"interactions": 5}, "depth 12"),
+        ("df_adapter", {"readout": "cls", "depth": 1, "interactions": 1}, "at least 2"),
+        ("caddm", {"swaps": [0.5, 0.5, 0.5, 0]}, "add up to 1.5"),
+        ("caddm", {"size": 256}, "must leave 7"),
+        ("caddm", {"widths": [8, 16]}, "the small backbone's"),
+        ("caddm", {"backbone": "small"}, "the small backbone's"),
+        ("lipfd", {"heads": 15}, "dim 1024 is no multiple of heads: 15"),
+        ("lipfd", {"layers": [3, 4, 6]}, "4 stages"),
+        ("lipfd", {"encoder": "small"}, "width above 0"),
+        ("lipfd", {"encoder": "small", "width": 4, "lips": 30, "measures": 4}, "lips 30 is no multiple of .*: 8"),
+    ],
+)
 def test_settings_that_do_not_fit_together_are_one_line(params, name, changes, says):
     with pytest.raises(ParamsError, match=f"^detectors.{name}.*{says}"):
         detectors.configure(name, {**params.detectors[name].defaults, **changes})
@@ -178,7 +181,7 @@ class TestNetwork:
 
     def test_gradient_reaches_what_is_trained_and_nothing_else(self, network):
         _stirred(network).train()
-        for seed in range(1, 9):    # a loss of drawn cases need not call upon every parameter in one batch
+        for seed in range(1, 9):  # a loss of drawn cases need not call upon every parameter in one batch
             network.loss(clips_for(network, 4), torch.Generator().manual_seed(seed)).backward()
         for key, parameter in network.named_parameters():
             reached = parameter.grad is not None and bool(parameter.grad.abs().max() > 0)
@@ -192,7 +195,7 @@ class TestNetwork:
         handle.remove()
         assert layer in list(network.modules())
         assert seen[0].ndim == 4
-        assert seen[0].shape[0] % 4 == 0        # 2 clips x 2 units, and a map each for a unit's crops if it has any
+        assert seen[0].shape[0] % 4 == 0  # 2 clips x 2 units, and a map each for a unit's crops if it has any
         assert min(seen[0].shape[2:]) > 1
 
     def test_the_published_size_has_the_published_parameters(self, name, params):
@@ -247,8 +250,17 @@ class TestNetwork:
             network.take_weights(weights, tmp_path / "w.safetensors")
 
     def test_the_rate_rises_and_falls(self, network):
-        c = replace(network.config, schedule="cosine", epochs=10, warmup_epochs=2, lr=1.0, warmup_lr=0.1, min_lr=0.01,
-                    lr_delay=0, lr_every="batch")
+        c = replace(
+            network.config,
+            schedule="cosine",
+            epochs=10,
+            warmup_epochs=2,
+            lr=1.0,
+            warmup_lr=0.1,
+            min_lr=0.01,
+            lr_delay=0,
+            lr_every="batch",
+        )
         network.config = c
         assert network.rate(0) == pytest.approx(0.1)
         assert network.rate(10) == pytest.approx(0.01)
@@ -297,8 +309,7 @@ class TestNoNetwork:
         assert scores.shape == (len(rows),)
         assert np.isfinite(scores).all()
         assert (scores >= 0).all()
-        assert (
-            scores <= 1).all()
+        assert (scores <= 1).all()
         model.save(tmp_path / "w.safetensors", detectors.describe(name, config))
         restored = detectors.restore(tmp_path / "w.safetensors", name)
         assert restored.config == config
@@ -310,6 +321,5 @@ class TestNoNetwork:
 
     def test_new_values_and_missing_facts_are_scored_too(self, name, config, rows):
         model = detectors.load(name).Detector(config).fit(rows)
-        odd = rows.head(3).assign(codec=["av1", None, ""], audio_codec=None, fps=np.nan, bitrate=np.nan,
-                                  width=np.nan)
+        odd = rows.head(3).assign(codec=["av1", None, ""], audio_codec=None, fps=np.nan, bitrate=np.nan, width=np.nan)
         assert np.isfinite(model.score(odd)).all()

@@ -15,7 +15,7 @@ from thb import detectors
 from thb.core.errors import DataError, ParamsError
 from thb.detectors.parts import images as image_parts
 
-DETECTOR = "df_adapter"       # whose settings the fixtures `published` and `small` give
+DETECTOR = "df_adapter"  # whose settings the fixtures `published` and `small` give
 adapter = detectors.load(DETECTOR)
 
 
@@ -41,6 +41,7 @@ def skeleton(published):
 
 def test_the_published_size(skeleton):
     sizes = {name: p.numel() for name, p in skeleton.named_parameters()}
+
     def count(part):
         return sum(size for name, size in sizes.items() if part in name)
 
@@ -75,8 +76,16 @@ def test_the_published_names_and_shapes(skeleton):
 
 def published_shapes() -> dict[str, tuple[int, ...]]:
     """The 309 names, written out from the fact sheet."""
-    d, shapes = 768, {"cls_token": (1, 1, 768), "pos_embed": (1, 197, 768), "level_embed": (3, 768),
-                      "patch_embed.proj.weight": (768, 3, 16, 16), "patch_embed.proj.bias": (768,)}
+    d, shapes = (
+        768,
+        {
+            "cls_token": (1, 1, 768),
+            "pos_embed": (1, 197, 768),
+            "level_embed": (3, 768),
+            "patch_embed.proj.weight": (768, 3, 16, 16),
+            "patch_embed.proj.bias": (768,),
+        },
+    )
 
     def linear(name, outputs, inputs, *kernel):
         shapes.update({f"{name}.weight": (outputs, inputs, *kernel), f"{name}.bias": (outputs,)})
@@ -87,8 +96,9 @@ def published_shapes() -> dict[str, tuple[int, ...]]:
             moments(name, width)
 
     def moments(name, width):
-        shapes.update({f"{name}.running_mean": (width,), f"{name}.running_var": (width,),
-                       f"{name}.num_batches_tracked": ()})
+        shapes.update(
+            {f"{name}.running_mean": (width,), f"{name}.running_var": (width,), f"{name}.num_batches_tracked": ()}
+        )
 
     for i in range(12):
         block = f"blocks.{i}."
@@ -102,8 +112,14 @@ def published_shapes() -> dict[str, tuple[int, ...]]:
         linear(block + "adaptor.down_proj", 64, d)
         linear(block + "adaptor.up_proj", d, 64)
     norm("norm", d)
-    for name, outputs, inputs in [("stem.0", 64, 3), ("stem.3", 64, 64), ("stem.6", 64, 64),
-                                  ("conv2.0", 128, 64), ("conv3.0", 256, 128), ("conv4.0", 256, 256)]:
+    for name, outputs, inputs in [
+        ("stem.0", 64, 3),
+        ("stem.3", 64, 64),
+        ("stem.6", 64, 64),
+        ("conv2.0", 128, 64),
+        ("conv3.0", 256, 128),
+        ("conv4.0", 256, 256),
+    ]:
         shapes[f"spm.{name}.weight"] = (outputs, inputs, 3, 3)
         norm(f"spm.{name[:-1]}{int(name[-1]) + 1}", outputs, statistics=True)
     for name, inputs in [("fc2", 128), ("fc3", 256), ("fc4", 256)]:
@@ -125,7 +141,7 @@ def test_the_published_start(small):
     network = adapter.Detector(replace(small, dim=240))
     bottleneck = network.vit.blocks[0].adaptor
     assert bottleneck.scale.tolist() == [1]
-    bound = 1 / math.sqrt(240)          # Kaiming, a = √5
+    bound = 1 / math.sqrt(240)  # Kaiming, a = √5
     assert 0.98 * bound < bottleneck.down_proj.weight.abs().max() <= bound
     assert not bottleneck.up_proj.weight.any()
     assert not any(i.injector.gamma.any() for i in network.interactions)
@@ -140,6 +156,7 @@ def test_the_published_start(small):
 
 def reference(w: dict[str, torch.Tensor], images: torch.Tensor, c, read) -> torch.Tensor:
     """The logits in eval mode, computed from a state dict under published names."""
+
     def linear(x, name):
         return x @ w[f"{name}.weight"].flatten(1).T + w[f"{name}.bias"]
 
@@ -155,17 +172,24 @@ def reference(w: dict[str, torch.Tensor], images: torch.Tensor, c, read) -> torc
 
     def block(x, i):
         name = f"blocks.{i}."
-        x = x + linear(attend(*linear(norm(x, name + "norm1"), name + "attn.qkv").chunk(3, -1), c.heads),
-                       name + "attn.proj")
+        x = x + linear(
+            attend(*linear(norm(x, name + "norm1"), name + "attn.qkv").chunk(3, -1), c.heads), name + "attn.proj"
+        )
         wide = F.gelu(linear(norm(x, name + "norm2"), name + "mlp.fc1"))
         narrow = linear(x, name + "adaptor.down_proj").clamp(min=0)
         return x + linear(wide, name + "mlp.fc2") + w[name + "adaptor.scale"] * linear(narrow, name + "adaptor.up_proj")
 
     def cross(tokens, features, name):
         features = norm(features, name + "feat_norm")
-        q, k, v = (t @ weight.T + bias for t, weight, bias in zip(
-            (norm(tokens, name + "query_norm"), features, features), w[name + "self_attn.in_proj_weight"].chunk(3),
-            w[name + "self_attn.in_proj_bias"].chunk(3), strict=True))
+        q, k, v = (
+            t @ weight.T + bias
+            for t, weight, bias in zip(
+                (norm(tokens, name + "query_norm"), features, features),
+                w[name + "self_attn.in_proj_weight"].chunk(3),
+                w[name + "self_attn.in_proj_bias"].chunk(3),
+                strict=True,
+            )
+        )
         return linear(attend(q, k, v, c.cross_heads), name + "self_attn.out_proj")
 
     def conv(x, name, at, stride):
@@ -178,8 +202,13 @@ def reference(w: dict[str, torch.Tensor], images: torch.Tensor, c, read) -> torc
     c2 = conv(F.max_pool2d(stem, 3, 2, 1), "spm.conv2", 0, 2)
     c3 = conv(c2, "spm.conv3", 0, 2)
     c4 = conv(c3, "spm.conv4", 0, 2)
-    tokens = torch.cat([linear(level.flatten(2).transpose(1, 2), f"spm.fc{i + 2}") + w["level_embed"][i]
-                        for i, level in enumerate((c2, c3, c4))], 1)
+    tokens = torch.cat(
+        [
+            linear(level.flatten(2).transpose(1, 2), f"spm.fc{i + 2}") + w["level_embed"][i]
+            for i, level in enumerate((c2, c3, c4))
+        ],
+        1,
+    )
     cut = images.unfold(2, c.patch, c.patch).unfold(3, c.patch, c.patch)
     cut = cut.permute(0, 2, 3, 1, 4, 5).flatten(3).flatten(1, 2)
     x = torch.cat([w["cls_token"].expand(len(images), -1, -1), linear(cut, "patch_embed.proj")], 1) + w["pos_embed"]
@@ -211,7 +240,7 @@ def test_its_outputs_are_those_of_the_fact_sheet(small, readout):
 
 def test_it_computes_alike_at_the_published_size(published):
     torch.manual_seed(0)
-    config = replace(published, compat="official", depth=3)       # three of the twelve blocks: a second, not ten
+    config = replace(published, compat="official", depth=3)  # three of the twelve blocks: a second, not ten
     network = stirred(adapter.Detector(config), 0.02).eval()
     names = network.published_names()
     images = torch.rand(1, 3, 224, 224, generator=rng()) * 2 - 1
@@ -221,8 +250,10 @@ def test_it_computes_alike_at_the_published_size(published):
 
 
 def test_official_reads_the_first_spatial_token_whatever_readout_says(small):
-    fixed, official, first = (stirred(adapter.Detector(replace(small, **c))).eval() for c in (
-        {"compat": "fixed"}, {"compat": "official"}, {"readout": "first"}))
+    fixed, official, first = (
+        stirred(adapter.Detector(replace(small, **c))).eval()
+        for c in ({"compat": "fixed"}, {"compat": "official"}, {"readout": "first"})
+    )
     for network in (official, first):
         network.load_state_dict(fixed.state_dict())
     images = torch.randn(2, 3, 64, 64, generator=rng())
@@ -346,8 +377,11 @@ def test_the_small_one_sees_detail_and_no_colour(small):
 def test_settings_that_do_not_fit_together_are_refused(small):
     with pytest.raises(ParamsError, match="depth 4 cannot be shared among interactions: 3"):
         adapter.Detector(replace(small, depth=4))
-    for wrong in ({"frozen": False, "init_weights": "vit.safetensors"}, {"init_weights": "none"},
-                  {"init_weights": "hub:timm/vit"}):
+    for wrong in (
+        {"frozen": False, "init_weights": "vit.safetensors"},
+        {"init_weights": "none"},
+        {"init_weights": "hub:timm/vit"},
+    ):
         with pytest.raises(ParamsError, match="save: trainable needs frozen: true and init_weights that stay"):
             adapter.Detector(replace(small, save="trainable", **wrong))
     adapter.Detector(replace(small, save="trainable", init_weights="hub:timm/vit@0123abc"))
@@ -360,8 +394,15 @@ def test_settings_that_do_not_fit_together_are_refused(small):
 def vit(small, tmp_path):
     """A plain ViT's file, as timm writes it, and its tensors."""
     torch.manual_seed(9)
-    plain = adapter.timm_vit.VisionTransformer(img_size=small.size, patch_size=small.patch, num_classes=5,
-                                               embed_dim=small.dim, depth=3, num_heads=3, mlp_ratio=2)
+    plain = adapter.timm_vit.VisionTransformer(
+        img_size=small.size,
+        patch_size=small.patch,
+        num_classes=5,
+        embed_dim=small.dim,
+        depth=3,
+        num_heads=3,
+        mlp_ratio=2,
+    )
     save_file(plain.state_dict(), tmp_path / "vit.safetensors")
     return tmp_path / "vit.safetensors"
 
@@ -385,10 +426,12 @@ def test_a_file_of_the_trained_part_gives_the_same_scores(small, vit, tmp_path):
     network.save(tmp_path / "part.safetensors", detectors.describe("df_adapter", config))
     held = load_file(tmp_path / "part.safetensors")
     assert {k for k in network.state_dict() if k not in held} == {
-        f"vit.{k}" for k in load_file(vit) if not k.startswith("head.")}
+        f"vit.{k}" for k in load_file(vit) if not k.startswith("head.")
+    }
     clips = random_clips(length=1)
-    assert torch.equal(detectors.restore(tmp_path / "part.safetensors", "df_adapter").score(clips),
-                       network.eval().score(clips))
+    assert torch.equal(
+        detectors.restore(tmp_path / "part.safetensors", "df_adapter").score(clips), network.eval().score(clips)
+    )
 
 
 def test_a_file_of_the_trained_part_needs_the_other(small, vit, tmp_path):

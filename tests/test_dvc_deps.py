@@ -12,7 +12,7 @@ from thb.cli import code_lists as lists
 from thb.core import code, origin
 from thb.core.paths import Paths
 
-PLUGIN = "book.sphinx_ext"        # which the book's own settings name
+PLUGIN = "book.sphinx_ext"  # which the book's own settings name
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +32,22 @@ def test_every_stage_lists_what_it_reads_and_nothing_else(stages, params):
 
 
 def test_whatever_is_struck_out_is_missed(stages, params):
-    struck = [(stage.name, line, dvc_deps.faults(poorer, params))
-              for stage in stages for line, poorer in dvc_deps.without(stage)]
+    struck = [
+        (stage.name, line, dvc_deps.faults(poorer, params))
+        for stage in stages
+        for line, poorer in dvc_deps.without(stage)
+    ]
     assert len(struck) > 500
     assert [(name, line) for name, line, found in struck if not found] == []
 
 
 def test_whatever_is_too_much_is_named(stages, params):
     train = next(stage for stage in stages if stage.name == "train@tall")
-    for change in ({"deps": train.deps | {"results/scores"}}, {"deps": train.deps | {"thb/fits/loop.py"}},
-                   {"params": train.params | {"metrics"}}):
+    for change in (
+        {"deps": train.deps | {"results/scores"}},
+        {"deps": train.deps | {"thb/fits/loop.py"}},
+        {"params": train.params | {"metrics"}},
+    ):
         assert any("does not need" in fault for fault in dvc_deps.faults(replace(train, **change), params))
 
 
@@ -54,25 +60,51 @@ def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
             roots.add(f"detectors.{of}")
         if command == "exhibit":
             cells = json.loads((repo / "notebooks" / f"{of}.ipynb").read_text())["cells"]
-            roots |= {f"report.{line.split()[-1]}" for cell in cells for line in "".join(cell["source"]).splitlines()
-                      if line.startswith("from thb.report import ")}
+            roots |= {
+                f"report.{line.split()[-1]}"
+                for cell in cells
+                for line in "".join(cell["source"]).splitlines()
+                if line.startswith("from thb.report import ")
+            }
             assert len(roots) > len(dvc_deps.modules_of(command)), name
         assert set(code.files_of(*modules)) == set(code.files_of(*roots)), name
 
 
-@pytest.mark.parametrize(("name", "file"), [
-    ("train-tall", "fits/train.py"), ("score-tall", "fits/score.py"), ("explain-tall", "cams/explain.py"),
-    ("train-tall", "fits/loop.py"), ("train-tall", "core/metrics.py"), ("train-tall", "fits/feed.py"),
-    ("evaluate", "core/metrics.py"), ("evaluate", "cells/printed.py"), ("split", "splits/leakage.py"),
-    ("train-caddm", "detectors/caddm/swap.py"), ("exhibit-radar", "report/radar.py"),
-    ("fetch", "rendered/fakes/generators/hallo.py"), ("prepare", "clips/faces/haar.py")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("train-tall", "fits/train.py"),
+        ("score-tall", "fits/score.py"),
+        ("explain-tall", "cams/explain.py"),
+        ("train-tall", "fits/loop.py"),
+        ("train-tall", "core/metrics.py"),
+        ("train-tall", "fits/feed.py"),
+        ("evaluate", "core/metrics.py"),
+        ("evaluate", "cells/printed.py"),
+        ("split", "splits/leakage.py"),
+        ("train-caddm", "detectors/caddm/swap.py"),
+        ("exhibit-radar", "report/radar.py"),
+        ("fetch", "rendered/fakes/generators/hallo.py"),
+        ("prepare", "clips/faces/haar.py"),
+    ],
+)
 def test_code_that_was_once_forgotten_is_listed(listed, name, file):
     assert code.HOME / file in code.files_of(*listed[name])
 
 
-@pytest.mark.parametrize(("stage", "of"), [
-    ("fetch", ()), ("prepare", ("hallo",)), ("split", ()), ("train", ("tall",)), ("score", ("tall",)),
-    ("explain", ("tall",)), ("evaluate", ()), ("contact", ())])
+@pytest.mark.parametrize(
+    ("stage", "of"),
+    [
+        ("fetch", ()),
+        ("prepare", ("hallo",)),
+        ("split", ()),
+        ("train", ("tall",)),
+        ("score", ("tall",)),
+        ("explain", ("tall",)),
+        ("evaluate", ()),
+        ("contact", ()),
+    ],
+)
 def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stage, of, monkeypatch):
     """A result's origin is a digest of what DVC looks at, but for what the command line asks of beforehand."""
     asked = []
@@ -84,10 +116,17 @@ def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stag
     assert set(listed[name]) - set(modules) <= {*lists.ALWAYS, lists.LACKING, "corpus.own_reals"}
 
 
-@pytest.mark.parametrize(("name", "file"), [
-    ("train-tall", "detectors/caddm/swap.py"), ("train-tall", "detectors/caddm/network.py"),
-    ("train-tall", "detectors/lipfd/__init__.py"), ("evaluate", "fits/loop.py"),
-    ("exhibit-radar", "report/hard_table.py"), ("contact", "detectors/tall.py")])
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("train-tall", "detectors/caddm/swap.py"),
+        ("train-tall", "detectors/caddm/network.py"),
+        ("train-tall", "detectors/lipfd/__init__.py"),
+        ("evaluate", "fits/loop.py"),
+        ("exhibit-radar", "report/hard_table.py"),
+        ("contact", "detectors/tall.py"),
+    ],
+)
 def test_code_of_others_is_not(listed, name, file):
     assert (code.HOME / file).is_file()
     assert code.HOME / file not in code.files_of(*listed[name])

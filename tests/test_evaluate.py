@@ -38,9 +38,19 @@ def all_clips(params) -> pd.DataFrame:
     for name, source in params.sources.items():
         for split in ("train", "val", "test") if source.role != "unseen" else ("test",):
             for i in range(N_REAL // 2 if source.role == "real" else N_FAKE):
-                rows.append({"clip": f"{name}/{split}{i:03d}", "source": name, "role": source.role,
-                             "label": source.label, "split": split, "driver": "", "status": OK,
-                             "portrait": f"{i:05d}" if source.label else "", "video": f"{name}{split}{i}"})
+                rows.append(
+                    {
+                        "clip": f"{name}/{split}{i:03d}",
+                        "source": name,
+                        "role": source.role,
+                        "label": source.label,
+                        "split": split,
+                        "driver": "",
+                        "status": OK,
+                        "portrait": f"{i:05d}" if source.label else "",
+                        "video": f"{name}{split}{i}",
+                    }
+                )
     return pd.DataFrame(rows)
 
 
@@ -144,8 +154,10 @@ def test_a_score_file_nobody_asked_for_is_refused(scored, quick):
 
 def test_a_generator_without_scores_has_empty_cells_not_zeros(scored, quick):
     def mute(table):
-        return table.assign(status=table["status"].mask(table["source"] == "magi1", NO_AUDIO),
-                            score=table["score"].mask(table["source"] == "magi1"))
+        return table.assign(
+            status=table["status"].mask(table["source"] == "magi1", NO_AUDIO),
+            score=table["score"].mask(table["source"] == "magi1"),
+        )
 
     change(scored, quick, "tall", "all", mute)
     evaluate.run(scored, quick)
@@ -157,8 +169,9 @@ def test_a_generator_without_scores_has_empty_cells_not_zeros(scored, quick):
 
 
 def test_a_score_that_is_not_a_number_stops(scored, quick):
-    change(scored, quick, "tall", "all", lambda table: table.assign(
-        score=table["score"].mask(table["split"] == "test")))
+    change(
+        scored, quick, "tall", "all", lambda table: table.assign(score=table["score"].mask(table["split"] == "test"))
+    )
     with pytest.raises(DataError, match=r"line \d+, column score: .* is not a number"):
         evaluate.run(scored, quick)
 
@@ -166,19 +179,25 @@ def test_a_score_that_is_not_a_number_stops(scored, quick):
 # ── Score files are believed only as far as the split and their records go ───────────────────────
 
 
-@pytest.mark.parametrize(("edit", "words"), [
-    (lambda t: t.assign(label=1 - t["label"]), r"clip '\S+' has label '0', but the split of fit 'all' says '1'"),
-    (lambda t: t.assign(role=t["role"].mask(t["role"] == "real", "swap")), r"has role 'swap', but .* says 'real'"),
-    (lambda t: t.iloc[:101], r"lacks clip '\S+' \(\d+ in all\), which the split of fit 'all' has"),
-    (lambda t: t.iloc[:0], r"lacks clip '\S+'"),
-    (lambda t: t.drop(index=3), r"lacks clip '\S+' \(1 in all\)"),
-    (lambda t: pd.concat([t, t.tail(1).assign(clip="invented")]), r"has clip 'invented' \(1 in all\), which .* lacks"),
-    (lambda t: t.assign(use=t["use"].mask(t["use"] == "val", "test")), r"has use 'test', but .* says 'val'"),
-    (lambda t: t.assign(source=t["source"].mask(t["source"] == "hallo", "hallo2")), r"has source 'hallo2'"),
-    (lambda t: t.assign(portrait=t["portrait"].mask(t["portrait"] != "", "00001")), r"has portrait '00001'"),
-    (lambda t: pd.concat([t, t.tail(1)]), r"column clip: '\S+' is not listed once"),
-    (lambda t: t.assign(score=t["score"].where(t.index != 5, 7.5)), r"column score: '7.5' is not a probability"),
-])
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda t: t.assign(label=1 - t["label"]), r"clip '\S+' has label '0', but the split of fit 'all' says '1'"),
+        (lambda t: t.assign(role=t["role"].mask(t["role"] == "real", "swap")), r"has role 'swap', but .* says 'real'"),
+        (lambda t: t.iloc[:101], r"lacks clip '\S+' \(\d+ in all\), which the split of fit 'all' has"),
+        (lambda t: t.iloc[:0], r"lacks clip '\S+'"),
+        (lambda t: t.drop(index=3), r"lacks clip '\S+' \(1 in all\)"),
+        (
+            lambda t: pd.concat([t, t.tail(1).assign(clip="invented")]),
+            r"has clip 'invented' \(1 in all\), which .* lacks",
+        ),
+        (lambda t: t.assign(use=t["use"].mask(t["use"] == "val", "test")), r"has use 'test', but .* says 'val'"),
+        (lambda t: t.assign(source=t["source"].mask(t["source"] == "hallo", "hallo2")), r"has source 'hallo2'"),
+        (lambda t: t.assign(portrait=t["portrait"].mask(t["portrait"] != "", "00001")), r"has portrait '00001'"),
+        (lambda t: pd.concat([t, t.tail(1)]), r"column clip: '\S+' is not listed once"),
+        (lambda t: t.assign(score=t["score"].where(t.index != 5, 7.5)), r"column score: '7.5' is not a probability"),
+    ],
+)
 def test_a_score_file_that_is_not_what_the_split_says_is_refused(scored, quick, edit, words):
     """Though its record vouches for it: somebody else's detector may write both."""
     change(scored, quick, "tall", "all", edit)
@@ -207,8 +226,11 @@ def test_two_detectors_files_swapped_are_refused(scored, quick, suffixes):
 
 def test_another_profiles_seeds_settings_or_codes_scores_are_refused(scored, quick, monkeypatch):
     paper = quick.model_copy(update={"profile": "paper"})
-    with pytest.raises(DataError, match=r"is of corpus mini, profile mini, seed \d+, but params.yaml asks for "
-                                        r"corpus hub, profile paper, seed \d+; run `.*`, or `thb profile mini`"):
+    with pytest.raises(
+        DataError,
+        match=r"is of corpus mini, profile mini, seed \d+, but params.yaml asks for "
+        r"corpus hub, profile paper, seed \d+; run `.*`, or `thb profile mini`",
+    ):
         evaluate.run(scored, paper)
     with pytest.raises(DataError, match=r"profile mini, seed 20250524, but .* seed 1; run"):
         evaluate.run(scored, with_seed(quick, 1))
@@ -230,16 +252,19 @@ def test_scores_of_other_weights_than_are_here_are_refused(scored, quick):
         evaluate.run(scored, quick)
 
 
-@pytest.mark.parametrize(("name", "content", "words"), [
-    ("scores/tall/all.csv", b"", "is not CSV|not the file that was written"),
-    ("scores/tall/all.csv", b"PK\x03\x04\x00", "not the file that was written"),
-    ("scores/tall/all.csv", "clip,source\né,x\n".encode("latin-1"), "not the file that was written"),
-    ("scores/tall/all.json", b"{", "all.json is not JSON"),
-    ("scores/tall/all.json", b"[1]", "no record of what made a result"),
-    ("scores/tall/all.json", b"{}", "does not say what made it"),
-    ("clips.json", b"\xff", "clips.json is not JSON"),
-    ("clips.csv", b"clip\n", "clips.csv is not the file that was written there"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("scores/tall/all.csv", b"", "is not CSV|not the file that was written"),
+        ("scores/tall/all.csv", b"PK\x03\x04\x00", "not the file that was written"),
+        ("scores/tall/all.csv", "clip,source\né,x\n".encode("latin-1"), "not the file that was written"),
+        ("scores/tall/all.json", b"{", "all.json is not JSON"),
+        ("scores/tall/all.json", b"[1]", "no record of what made a result"),
+        ("scores/tall/all.json", b"{}", "does not say what made it"),
+        ("clips.json", b"\xff", "clips.json is not JSON"),
+        ("clips.csv", b"clip\n", "clips.csv is not the file that was written there"),
+    ],
+)
 def test_a_broken_file_is_one_line_that_names_it(scored, quick, name, content, words):
     (scored.results / name).write_bytes(content)
     with pytest.raises(DataError, match=words) as fault:
@@ -254,8 +279,18 @@ def give(paths, edit=lambda table: table, **changed) -> None:
     """TALL's scores of fit `all`, with the small JSON that somebody else would write."""
     path = paths.scores("tall", "all")
     write_csv(edit(read_csv(path, SCORE_COLUMNS)), path, SCORE_COLUMNS)
-    write_json({"given_by": "somebody", "detector": "tall", "fit": "all", "corpus": "mini", "profile": "mini",
-                "files": {"all.csv": origin.sha256(path)}, **changed}, path.with_suffix(".json"))
+    write_json(
+        {
+            "given_by": "somebody",
+            "detector": "tall",
+            "fit": "all",
+            "corpus": "mini",
+            "profile": "mini",
+            "files": {"all.csv": origin.sha256(path)},
+            **changed,
+        },
+        path.with_suffix(".json"),
+    )
 
 
 def test_given_scores_are_taken_and_held_against_the_clips(scored, quick):
@@ -266,13 +301,16 @@ def test_given_scores_are_taken_and_held_against_the_clips(scored, quick):
     assert (of["value"] == 0.5).all()
 
 
-@pytest.mark.parametrize(("edit", "changed", "words"), [
-    (lambda t: t, {"profile": "paper"}, "is given for corpus mini, profile paper, but params.yaml asks for"),
-    (lambda t: t, {"detector": "caddm"}, "holds the scores of caddm/all"),
-    (lambda t: t, {"files": {"all.csv": "0" * 64}}, "is not the file that was written there"),
-    (lambda t: t.assign(label=1 - t["label"]), {}, "has label '0', but the split of fit 'all' says '1'"),
-    (lambda t: t.iloc[:-1], {}, "lacks clip"),
-])
+@pytest.mark.parametrize(
+    ("edit", "changed", "words"),
+    [
+        (lambda t: t, {"profile": "paper"}, "is given for corpus mini, profile paper, but params.yaml asks for"),
+        (lambda t: t, {"detector": "caddm"}, "holds the scores of caddm/all"),
+        (lambda t: t, {"files": {"all.csv": "0" * 64}}, "is not the file that was written there"),
+        (lambda t: t.assign(label=1 - t["label"]), {}, "has label '0', but the split of fit 'all' says '1'"),
+        (lambda t: t.iloc[:-1], {}, "lacks clip"),
+    ],
+)
 def test_given_scores_of_something_else_are_refused(scored, quick, edit, changed, words):
     give(scored, edit, **changed)
     with pytest.raises(DataError, match=words):

@@ -113,9 +113,7 @@ def test_an_unknown_exhibit_parameter_or_notebook_is_one_line(made, params):
 
 def test_a_failing_notebook_is_one_line_and_leaves_no_exhibit(made, params):
     wrong = params.model_copy(update={"exhibits": {"x": {"notebook": "protocol_table", "protocol": "P9"}}})
-    with pytest.raises(
-        DataError, match=r"^exhibit x: ParamsError: unknown protocol 'P9'; known: P1"
-    ) as caught:
+    with pytest.raises(DataError, match=r"^exhibit x: ParamsError: unknown protocol 'P9'; known: P1") as caught:
         exhibit.run(made, wrong, "x")
     assert "\n" not in str(caught.value)
     assert not list(made.executed.glob("x.*"))
@@ -163,9 +161,7 @@ def test_papermill_runs_a_notebook_from_the_root_and_beside_it(made, tmp_path, f
 
 
 def test_papermill_names_the_known_protocols(made, tmp_path):
-    done = papermill(
-        made.root, "notebooks/protocol_table.ipynb", str(tmp_path / "out.ipynb"), "-p", "protocol", "P9"
-    )
+    done = papermill(made.root, "notebooks/protocol_table.ipynb", str(tmp_path / "out.ipynb"), "-p", "protocol", "P9")
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
     assert last == "ParamsError: unknown protocol 'P9'; known: P1, P2, P3, unseen_P1, unseen_P3, ffpp"

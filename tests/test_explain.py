@@ -42,7 +42,7 @@ from thb.rendered import truth
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
 SIDE, HALF, FRAMES = 128, 64, 40
-MOUTH = (slice(36, 42), slice(22, 30))      # of a truth file: left of the middle and below it
+MOUTH = (slice(36, 42), slice(22, 30))  # of a truth file: left of the middle and below it
 MASSES = [f"mass_{region}" for region in REGIONS]
 AREAS = [f"area_{region}" for region in REGIONS]
 
@@ -51,12 +51,15 @@ def few(params, sanity=4):
     """Profile smoke with one generator and one source of reals."""
     made = smoke(params, SIDE)
     profile = made.active.model_copy(update={"explain": Explained(units=1, reals=1)})
-    return made.model_copy(update={
-        "generators": {"hallo": params.generators["hallo"]},
-        "sources": {source: params.sources[source] for source in ("hallo", "ffpp")},
-        "protocols": {p: params.protocols[p] for p in ("P1", "P2", "P3")},
-        "profiles": {**made.profiles, "smoke": profile},
-        "explain": params.explain.model_copy(update={"sanity": sanity})})
+    return made.model_copy(
+        update={
+            "generators": {"hallo": params.generators["hallo"]},
+            "sources": {source: params.sources[source] for source in ("hallo", "ffpp")},
+            "protocols": {p: params.protocols[p] for p in ("P1", "P2", "P3")},
+            "profiles": {**made.profiles, "smoke": profile},
+            "explain": params.explain.model_copy(update={"sanity": sanity}),
+        }
+    )
 
 
 def write_truth(paths, clips):
@@ -69,7 +72,8 @@ def write_truth(paths, clips):
     for clip in clips.itertuples():
         fault = (regions == truth.MOUTH) & (clip.label == 1)
         (paths.truth / f"{clip.clip}.npz").write_bytes(
-            truth.pack(truth.Truth(regions, fault, np.zeros((FRAMES, 4)), np.zeros((FRAMES, 5, 2)))))
+            truth.pack(truth.Truth(regions, fault, np.zeros((FRAMES, 4)), np.zeros((FRAMES, 5, 2))))
+        )
 
 
 def build(root, params, name):
@@ -111,13 +115,15 @@ def clips(made, name):
 
 # ---- what is written --------------------------------------------------------------------------------
 
+
 def test_every_clip_of_a_protocol_is_measured_and_so_many_reals(clips):
     """Fakes 3, 7 and 11 test (15 is broken); the left-out generator's training clips too, never its validation ones."""
     of = dict(list(clips.groupby("fit")))
     assert [len(g[g["label"] == 1]) for g in (of["all"], of["no-hallo"])] == [3, 11]
     assert set(of["no-hallo"][of["no-hallo"]["label"] == 1]["split"]) == {"train", "test"}
     assert [g[g["label"] == 0]["clip"].tolist() for g in (of["all"], of["no-hallo"])] == [
-        clips[clips["label"] == 0]["clip"].iloc[:1].tolist()] * 2       # the same real in both
+        clips[clips["label"] == 0]["clip"].iloc[:1].tolist()
+    ] * 2  # the same real in both
 
 
 def test_shares_are_shares(clips):
@@ -133,7 +139,7 @@ def test_faults_are_those_of_fakes(clips):
     assert clips[clips["label"] == 0][told].isna().all(axis=None)
     fakes = clips[clips["label"] == 1]
     assert fakes[told].notna().all(axis=None)
-    assert np.allclose(fakes["fault_area"], fakes["area_mouth"], atol=0.01)     # the mouth is the fault
+    assert np.allclose(fakes["fault_area"], fakes["area_mouth"], atol=0.01)  # the mouth is the fault
     assert (fakes["centre_pointed"] == 0).all()
 
 
@@ -210,6 +216,7 @@ def test_nothing_half_written_is_left(made, name):
 
 # ---- a map that is known beforehand -----------------------------------------------------------------
 
+
 def white(network, clips):
     """Heat where the picture is white."""
     pictures = network.shown(clips).permute(0, 1, 3, 4, 2).numpy()
@@ -264,7 +271,10 @@ def test_without_truth_regions_are_estimated_and_faults_unknown(params, tmp_path
     explain.run(paths, few_, "caddm")
     rows = read_csv(paths.cams("caddm") / "clips.csv", CAM_COLUMNS)
     assert json.loads((paths.cams("caddm") / "regions.json").read_text()) == {
-        "agreement": None, "regions": "estimated", "units": 1}
+        "agreement": None,
+        "regions": "estimated",
+        "units": 1,
+    }
     assert rows[["fault_mass", "fault_area", "pointed", "centre_pointed", "random_pointed"]].isna().all(axis=None)
     assert np.allclose(rows[AREAS].sum(axis=1), 1)
 
@@ -280,6 +290,7 @@ def test_a_detector_without_maps_is_refused_in_one_line(project, params):
 
 # ---- a network's own maps ---------------------------------------------------------------------------
 
+
 @pytest.fixture
 def network(name, params):
     torch.manual_seed(0)
@@ -291,7 +302,7 @@ def test_masks_lie_where_the_pictures_do(network):
     clips = random_clips(2, units=2, length=network.length, side=SIDE)
     layers = np.zeros((*clips.frames.shape[:3], 5, HALF, HALF), bool)
     for i in range(5):
-        layers[:, :, :, i, 20 + 4 * i:30 + 4 * i, 18:40] = True
+        layers[:, :, :, i, 20 + 4 * i : 30 + 4 * i, 18:40] = True
     for i in (0, 3, 4):
         square = layers[:, :, :, i].repeat(2, axis=3).repeat(2, axis=4)[..., None]
         painted = replace(clips, frames=torch.from_numpy(square.repeat(3, axis=5).astype(np.uint8) * 255))
@@ -349,12 +360,26 @@ def test_enlarging_keeps_a_map_in_its_place():
 
 # ---- which clips are shown --------------------------------------------------------------------------
 
+
 def scores(params, levels):
     """SCORE_COLUMNS of test clips from source -> scores; the same for every fit."""
-    rows = [{"clip": f"{source}/{i}", "source": source, "role": params.sources[source].role,
-             "label": params.sources[source].label, "split": "test", "portrait": "", "video": "", "use": "test",
-             "score": value, "status": OK if value is not None else "error", "reason": ""}
-            for source, values in levels.items() for i, value in enumerate(values)]
+    rows = [
+        {
+            "clip": f"{source}/{i}",
+            "source": source,
+            "role": params.sources[source].role,
+            "label": params.sources[source].label,
+            "split": "test",
+            "portrait": "",
+            "video": "",
+            "use": "test",
+            "score": value,
+            "status": OK if value is not None else "error",
+            "reason": "",
+        }
+        for source, values in levels.items()
+        for i, value in enumerate(values)
+    ]
     table = pd.DataFrame(rows).astype({"score": float})
     both = pd.concat([table, table[table["label"] == 1].assign(split="train")])
     return {fit: both for fit in params.fits if fit != "ffpp"}
@@ -362,7 +387,8 @@ def scores(params, levels):
 
 def choose(params, levels, reference, detector="caddm"):
     return choice.choose(params, detector, scores(params, levels), scores(params, reference)).set_index(
-        ["chosen_by", "protocol", "rule"])
+        ["chosen_by", "protocol", "rule"]
+    )
 
 
 REALS = [i / 200 for i in range(100)]
@@ -371,10 +397,17 @@ REALS = [i / 200 for i in range(100)]
 def test_the_rules_pick_the_ends_of_the_scores(params):
     """With 100 reals one may be called fake: the threshold is the lowest score above the second highest real."""
     chosen = choose(few(params), {"hallo": [0.9, 0.2, None], "ffpp": REALS}, {"hallo": [0.1, 0.8], "ffpp": REALS})
-    picked = {rule: (row["clip"], row["called"]) for (by, protocol, rule), row in chosen.iterrows()
-              if by == "caddm" and protocol == "P3"}
-    assert picked == {"caught_fake": ("hallo/0", True), "missed_fake": ("hallo/1", False),
-                      "accused_real": ("ffpp/99", True), "cleared_real": ("ffpp/0", False)}
+    picked = {
+        rule: (row["clip"], row["called"])
+        for (by, protocol, rule), row in chosen.iterrows()
+        if by == "caddm" and protocol == "P3"
+    }
+    assert picked == {
+        "caught_fake": ("hallo/0", True),
+        "missed_fake": ("hallo/1", False),
+        "accused_real": ("ffpp/99", True),
+        "cleared_real": ("ffpp/0", False),
+    }
     borrowed = chosen.loc[("tall", "P3", "caught_fake")]
     assert (borrowed["clip"], borrowed["score"], borrowed["called"]) == ("hallo/1", 0.2, False)
 
@@ -409,8 +442,15 @@ def test_ways_of_pooling():
     logits = torch.tensor([[[0.0], [2.0], [-1.0]]])
     each = fake_probability(logits)[0]
     told = {name: float(value[0]) for name, value in explain.pooled(logits).items()}
-    assert told == pytest.approx({"logit": float(torch.tensor(1 / 3).sigmoid()), "probability": float(each.mean()),
-                                  "max": float(each[1]), "median": float(each[0]), "first": 0.5})
+    assert told == pytest.approx(
+        {
+            "logit": float(torch.tensor(1 / 3).sigmoid()),
+            "probability": float(each.mean()),
+            "max": float(each[1]),
+            "median": float(each[0]),
+            "first": 0.5,
+        }
+    )
 
 
 def test_the_store_of_these_tests_is_that_of_smoke(params):

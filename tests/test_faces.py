@@ -117,7 +117,7 @@ def test_a_face_of_another_size_than_the_glances_saw_is_found_all_the_same(haar,
 
 def test_a_wide_frame_is_measured_by_its_own_sides(haar, heads):
     frames, _ = heads[0]
-    wide = np.concatenate([np.full_like(frames, 90), frames], axis=2)       # the head in the right half
+    wide = np.concatenate([np.full_like(frames, 90), frames], axis=2)  # the head in the right half
     face, alone = find(haar, wide), find(haar, frames)
     assert face.box == pytest.approx(alone.box * (0.5, 1, 0.5, 1) + (0.5, 0, 0.5, 0), abs=0.05)
     assert face.landmarks.min() > 0
@@ -125,9 +125,11 @@ def test_a_wide_frame_is_measured_by_its_own_sides(haar, heads):
 
 @pytest.mark.parametrize("picture", ["flat", "noise", "stripes"])
 def test_no_face_is_the_whole_frame(haar, picture):
-    frames = {"flat": np.full((6, 96, 96, 3), 120, np.uint8),
-              "noise": np.random.default_rng(0).integers(256, size=(6, 96, 96, 3), dtype=np.uint8),
-              "stripes": np.tile((np.arange(96) // 8 % 2 * 255).astype(np.uint8)[None, None, :, None], (6, 96, 1, 3))}
+    frames = {
+        "flat": np.full((6, 96, 96, 3), 120, np.uint8),
+        "noise": np.random.default_rng(0).integers(256, size=(6, 96, 96, 3), dtype=np.uint8),
+        "stripes": np.tile((np.arange(96) // 8 % 2 * 255).astype(np.uint8)[None, None, :, None], (6, 96, 1, 3)),
+    }
     face = find(haar, frames[picture])
     assert face.box.tolist() == [0, 0, 1, 1]
     assert face.share == 0
@@ -203,6 +205,7 @@ def test_overlap_is_shared_area_over_joint_area():
 
 # ---- YuNet: a stand-in made here, and the network itself where it is at hand ------------------------
 
+
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch) -> tuple[Path, dict[str, Net]]:
     """A network that sees a face in a bright blue cell of 32 px, and what params.yaml would say of it."""
@@ -216,7 +219,7 @@ def lit(*cells: tuple[int, int]) -> np.ndarray:
     """uint8 [192, 256, 3] RGB with these cells (row, column) blue."""
     frame = np.zeros((192, 256, 3), np.uint8)
     for row, column in cells:
-        frame[32 * row:32 * row + 32, 32 * column:32 * column + 32, 2] = 255
+        frame[32 * row : 32 * row + 32, 32 * column : 32 * column + 32, 2] = 255
     return frame
 
 

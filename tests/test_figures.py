@@ -36,7 +36,7 @@ def test_figure_2a_is_the_mean_of_the_cells_and_of_the_printed_ones(results):
         own = cells[(cells["protocol"] == protocol) & cells["detector"].isin(detectors(results))]
         assert whole.loc[protocol, "value"] == pytest.approx(own["value"].mean())
         assert whole.loc[protocol, "printed"] == pytest.approx(own["printed"].mean())
-    assert [round(v, 3) for v in whole["printed"]] == [0.793, 0.721, 0.692]     # as the paper's tables have it
+    assert [round(v, 3) for v in whole["printed"]] == [0.793, 0.721, 0.692]  # as the paper's tables have it
 
 
 def test_controls_are_shown_but_not_in_the_mean(made):
@@ -44,8 +44,9 @@ def test_controls_are_shown_but_not_in_the_mean(made):
     before = protocol_means.build("AUC").rows
     edit_cells(made, lambda c: c.assign(value=c["value"].where(c["detector"] != control.key, 0.0)))
     after = protocol_means.build("AUC").rows
-    pd.testing.assert_frame_equal(before[before["detector"] == protocol_means.ALL],
-                                  after[after["detector"] == protocol_means.ALL])
+    pd.testing.assert_frame_equal(
+        before[before["detector"] == protocol_means.ALL], after[after["detector"] == protocol_means.ALL]
+    )
     assert control.label in set(after["detector"])
 
 
@@ -73,13 +74,19 @@ def test_the_reals_of_a_mean_are_those_of_its_cells_not_fewer(results):
 def test_figure_2c_is_the_mean_over_detectors_and_protocols_in_the_papers_order(results):
     rows = generator_means.build("T1").rows
     whole = rows[rows["protocol"] == generator_means.ALL].set_index("generator")
-    assert list(whole.index) == ["aniportrait_audio", "aniportrait_video", "hallo", "hallo2", "emoportraits",
-                                 "liveportrait"]
+    assert list(whole.index) == [
+        "aniportrait_audio",
+        "aniportrait_video",
+        "hallo",
+        "hallo2",
+        "emoportraits",
+        "liveportrait",
+    ]
     cells = results.cells.query("metric == 'T1' and protocol in ('P1', 'P2', 'P3') and generator == 'hallo2'")
     own = cells[cells["detector"].isin(detectors(results))]
     assert whole.loc["hallo2", "value"] == pytest.approx(own["value"].mean())
     assert round(whole.loc["hallo2", "printed"], 2) == 0.69
-    assert whole.loc["hallo2", "n_fake"] == 2 * results_made.FAKES      # P1 and P3 test the same clips
+    assert whole.loc["hallo2", "n_fake"] == 2 * results_made.FAKES  # P1 and P3 test the same clips
 
 
 def test_the_hardest_generators_are_named_and_follow_the_cells(made):
@@ -162,8 +169,9 @@ def test_at_a_tables_rate_the_curve_is_the_mean_of_its_cells(results):
     tall = tpr_curve.curves(results, ["tall"], ["P2"]).set_index("fpr")
     drawn = means.drawn(results, "tall", "P2", list(results.params.generators))
     assert tall.loc[0.01, "value"] == pytest.approx(drawn.replicates["T1"][0])
-    assert (tall.loc[0.01, ["lo", "hi"]].to_numpy(float)
-            == pytest.approx(metrics.interval(drawn.replicates["T1"][1:], results.params.metrics.confidence)))
+    assert tall.loc[0.01, ["lo", "hi"]].to_numpy(float) == pytest.approx(
+        metrics.interval(drawn.replicates["T1"][1:], results.params.metrics.confidence)
+    )
 
 
 def test_what_the_reals_cannot_tell_is_not_drawn_but_shaded_and_explained(results):
@@ -222,11 +230,13 @@ def test_palettes_differ_and_controls_stay_grey(results):
 
 @pytest.mark.parametrize("kind", BUILDS)
 def test_what_is_not_known_is_refused_in_one_line(results, kind):
-    for given, words in (({"palette": "jet"}, "unknown palette 'jet'; known: okabe-ito, bright, muted"),
-                         ({"protocols": ["P9"]}, "unknown protocol 'P9'; known: P1, P2, P3"),
-                         ({"protocols": []}, r"unknown protocols? '\(none\)'; known: P1"),
-                         ({"metric": "F1"}, "unknown metric 'F1'; known: AUC, T1"),
-                         ({"detectors": ["xception"]}, "unknown detector 'xception'; known: caddm")):
+    for given, words in (
+        ({"palette": "jet"}, "unknown palette 'jet'; known: okabe-ito, bright, muted"),
+        ({"protocols": ["P9"]}, "unknown protocol 'P9'; known: P1, P2, P3"),
+        ({"protocols": []}, r"unknown protocols? '\(none\)'; known: P1"),
+        ({"metric": "F1"}, "unknown metric 'F1'; known: AUC, T1"),
+        ({"detectors": ["xception"]}, "unknown detector 'xception'; known: caddm"),
+    ):
         if ("metric" in given and kind == "2b") or ("detectors" in given and kind != "2b"):
             continue
         with pytest.raises(ParamsError, match=words):

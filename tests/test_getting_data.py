@@ -18,7 +18,7 @@ def test_every_source_that_counts_has_its_line(made):
     named = [line.split(" | ")[0].removeprefix("| ") for line in lines]
     roles = ("generator", "unseen", "real")
     assert sorted(named) == sorted(results.params.source(s).printed for s in results.params.of_role(*roles))
-    assert "| Hallo3 | — | — | 10 |" in "\n".join(lines)        # Table 4 has none
+    assert "| Hallo3 | — | — | 10 |" in "\n".join(lines)  # Table 4 has none
     assert len({line.count("|") for line in getting_data.parts(results).splitlines()}) == 1
 
 
@@ -76,4 +76,5 @@ def test_a_new_measurement_is_on_the_page_at_once(made):
     file = made.root / getting_data.FACES
     file.write_text(file.read_text().replace("20 of 20,20 of 20", "19 of 20,20 of 20"))
     assert numbers.all_numbers(open_results())["data_finders"].shown == before.replace(
-        "| 20 of 20 | 20 of 20 |", "| 19 of 20 | 20 of 20 |")
+        "| 20 of 20 | 20 of 20 |", "| 19 of 20 | 20 of 20 |"
+    )

@@ -31,8 +31,19 @@ def seen(word: str) -> str:
 
 def rendered(source: str) -> Page:
     """Markdown as the book's parser reads it, with more turned on than the book uses."""
-    config = MdParserConfig(enable_extensions={"colon_fence", "deflist", "substitution", "dollarmath", "tasklist",
-                                               "attrs_inline", "attrs_block", "strikethrough", "html_image"})
+    config = MdParserConfig(
+        enable_extensions={
+            "colon_fence",
+            "deflist",
+            "substitution",
+            "dollarmath",
+            "tasklist",
+            "attrs_inline",
+            "attrs_block",
+            "strikethrough",
+            "html_image",
+        }
+    )
     return Page(create_md_parser(config, RendererHTML).render(source))
 
 
@@ -45,9 +56,9 @@ PLACES = {
     "# {}": ["h1"],
     "# Table 7. {}": ["h1"],
     "| **{}** | {} |\n|---|---|\n| a | {} |": ["table", "thead", "tr", "th", "strong", "th", "tbody", "tr", "td", "td"],
-    "<div class=\"from-file\" title=\"from {}\">\n\n{}\n\n</div>": ["div", "p"],
-    "a <span title=\"from {}\">{}</span> b": ["p", "span"],
-    "<table><tr><td title=\"{}\">{}</td></tr></table>": ["table", "tr", "td"],
+    '<div class="from-file" title="from {}">\n\n{}\n\n</div>': ["div", "p"],
+    'a <span title="from {}">{}</span> b': ["p", "span"],
+    '<table><tr><td title="{}">{}</td></tr></table>': ["table", "tr", "td"],
 }
 
 
@@ -107,7 +118,7 @@ def test_an_error_stays_one_line_whatever_was_asked_for(project, monkeypatch, ca
 NEVER = {"iframe", "object", "base", "math", "embed", "!cdata", "?"}
 # of the theme's own: what its buttons do, and how it tells a browser who it is
 OWN = {"onclick": {"window.print()", "toggleFullScreen()"}}
-QUOTES = str.maketrans("‘’“”", "''\"\"")      # prose has typographic ones
+QUOTES = str.maketrans("‘’“”", "''\"\"")  # prose has typographic ones
 
 
 def words_of(pages: list[Page]) -> str:
@@ -152,8 +163,11 @@ def test_a_book_of_hostile_values_is_the_same_book_with_other_words(built, tmp_p
             assert all(a[key] in OWN["onclick"] for key in a if key.startswith("on")), (name, tag, a)
             assert not any("evil.example" in (a.get(key) or "") for key in ("href", "src", "content", "style")), name
     said = words_of(pages.values())
-    lost = {where: word for where, word in given.items()
-            if " ".join(seen(word).translate(QUOTES).split()) not in said and hostile_book.is_shown(where)}
+    lost = {
+        where: word
+        for where, word in given.items()
+        if " ".join(seen(word).translate(QUOTES).split()) not in said and hostile_book.is_shown(where)
+    }
     assert not lost
 
 
@@ -166,5 +180,21 @@ def test_figures_of_the_book_hold_no_markup_of_a_name(tmp_path):
     style.save(figure, tmp_path / "f.svg", "svg")
     svg = (tmp_path / "f.svg").read_text(encoding="utf-8")
     tags = {element.tag.split("}")[1] for element in ElementTree.fromstring(svg).iter() if isinstance(element.tag, str)}
-    assert tags <= {"svg", "metadata", "RDF", "Work", "type", "format", "creator", "Agent", "title", "defs", "style",
-                    "g", "path", "use", "clipPath", "rect"}
+    assert tags <= {
+        "svg",
+        "metadata",
+        "RDF",
+        "Work",
+        "type",
+        "format",
+        "creator",
+        "Agent",
+        "title",
+        "defs",
+        "style",
+        "g",
+        "path",
+        "use",
+        "clipPath",
+        "rect",
+    }

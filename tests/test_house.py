@@ -87,7 +87,7 @@ def test_no_clip_is_tracked(repo):
 
 
 def test_no_path_of_one_machine_and_no_registry_is_named(repo):
-    hosts = ("python" "hosted", r"npm" r"js\.", r"deb\." "debian")        # in halves: this file is read too
+    hosts = ("pythonhosted", r"npm" r"js\.", r"deb\." "debian")  # in halves: this file is read too
     bad = re.compile(r"(^|[\s\"'=:(])/(work|home|Users|root|opt)/\w|" + "|".join(hosts))
     for file in tracked(repo):
         if file.suffix in {".py", ".md", ".yaml", ".yml", ".toml", ".cfg", ".ipynb", ".lock", ""}:

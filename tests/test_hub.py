@@ -90,12 +90,17 @@ def assert_whole(paths: Paths, server: Server) -> None:
     assert there(paths) == wanted(server)
     for path, row in manifest(paths).items():
         content = server.files[path]
-        assert row == {"path": path, "bytes": str(len(content)), "sha256": hub_server.sha256(content),
-                       "revision": PINNED}
+        assert row == {
+            "path": path,
+            "bytes": str(len(content)),
+            "sha256": hub_server.sha256(content),
+            "revision": PINNED,
+        }
     assert set(manifest(paths)) == set(wanted(server))
 
 
 # ---- a run without faults ---------------------------------------------------------------------------
+
 
 def test_chosen_folders_come_whole_over_pages_and_redirects(project, published, hub, capsys):
     fetch.run(project, published)
@@ -116,7 +121,7 @@ def test_what_the_list_names_is_noted_in_one_form_for_either_card(project, publi
     assert project.listed_reals.read_text() == noted
     del hub.files["true/true_dataset_split.json"]
     shutil.rmtree(project.raw)
-    fetch.run(project, published)       # a release without a list is fetched all the same
+    fetch.run(project, published)  # a release without a list is fetched all the same
     assert project.listed_reals.read_text() == "heading,clip,split\n"
 
 
@@ -163,7 +168,7 @@ def test_verify_finds_what_changed_behind_our_back(project, published, hub, caps
     file.write_bytes(bytes([file.read_bytes()[0] ^ 1]) + file.read_bytes()[1:])
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     fetch.run(project, published)
-    assert there(project) != wanted(hub)            # same size, same date: only a hash can tell
+    assert there(project) != wanted(hub)  # same size, same date: only a hash can tell
     fetch.run(project, published, verify=True)
     assert "not as listed" in capsys.readouterr().out
     assert_whole(project, hub)
@@ -358,8 +363,23 @@ def test_a_full_disk_is_known_before_the_first_byte(project, published, hub, mon
 
 # ---- names and listings are not trusted -------------------------------------------------------------
 
-@pytest.mark.parametrize("path", ["../x.mp4", "/etc/x", "fake/../../x", "fake\\..\\x", "fake/Hallo/\0.mp4", "fake//x",
-                                  "fake/./x", "", "fake/Hallo/test/a\nb.mp4", None, 7])
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x.mp4",
+        "/etc/x",
+        "fake/../../x",
+        "fake\\..\\x",
+        "fake/Hallo/\0.mp4",
+        "fake//x",
+        "fake/./x",
+        "",
+        "fake/Hallo/test/a\nb.mp4",
+        None,
+        7,
+    ],
+)
 def test_a_name_that_leads_out_is_refused(project, published, hub, path):
     hub.extra.append({"type": "file", "path": path, "size": 5000, "oid": "a" * 40})
     with pytest.raises(DataError, match="leads out of data/raw"):
@@ -367,14 +387,17 @@ def test_a_name_that_leads_out_is_refused(project, published, hub, path):
     assert not there(project)
 
 
-@pytest.mark.parametrize(("entry", "said"), [
-    ({"type": "file", "path": "fake/Hallo/a.mp4", "size": -1, "oid": "a" * 40}, "with -1 bytes"),
-    ({"type": "file", "path": "fake/Hallo/a.mp4", "size": "1", "oid": "a" * 40}, "with '1' bytes"),
-    ({"type": "file", "path": "fake/Hallo/a.mp4", "size": 1, "oid": "zz"}, "no hash that could be checked"),
-    ({"type": "file", "path": "fake/Hallo/a.mp4", "size": 1}, "gives no listing that can be read"),
-    ({"path": "fake/Hallo/a.mp4"}, "gives no listing that can be read"),
-    ({"type": "file", "path": HALLO, "size": 1, "oid": "a" * 40}, "twice"),
-])
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"type": "file", "path": "fake/Hallo/a.mp4", "size": -1, "oid": "a" * 40}, "with -1 bytes"),
+        ({"type": "file", "path": "fake/Hallo/a.mp4", "size": "1", "oid": "a" * 40}, "with '1' bytes"),
+        ({"type": "file", "path": "fake/Hallo/a.mp4", "size": 1, "oid": "zz"}, "no hash that could be checked"),
+        ({"type": "file", "path": "fake/Hallo/a.mp4", "size": 1}, "gives no listing that can be read"),
+        ({"path": "fake/Hallo/a.mp4"}, "gives no listing that can be read"),
+        ({"type": "file", "path": HALLO, "size": 1, "oid": "a" * 40}, "twice"),
+    ],
+)
 def test_a_listing_that_makes_no_sense_is_refused(project, published, hub, entry, said):
     hub.extra.append(entry)
     with pytest.raises(DataError, match=said):
@@ -407,13 +430,17 @@ def test_a_download_cut_short_is_not_swept_away_by_rendering(project, published,
 
 # ---- secrets and switches ---------------------------------------------------------------------------
 
+
 def test_a_token_goes_to_the_hub_and_nowhere_else(project, published, hub, monkeypatch, capfd):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     hub.faults += [Fault("status", HALLO, status=403), Fault("drop", LIST, after=0, times=4)]
     with pytest.raises(DataError) as told:
         fetch.run(project, published)
-    sent = {(path.split("/")[1] == "store", headers.get("authorization", headers.get("Authorization")))
-            for _, path, headers in hub.seen if "/store/" in path or "/resolve/" in path}
+    sent = {
+        (path.split("/")[1] == "store", headers.get("authorization", headers.get("Authorization")))
+        for _, path, headers in hub.seen
+        if "/store/" in path or "/resolve/" in path
+    }
     assert sent == {(False, f"Bearer {TOKEN}"), (True, None)}
     assert TOKEN not in "".join([*capfd.readouterr(), str(told.value)])
     assert not [f for f in project.root.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()]
@@ -473,6 +500,7 @@ def test_what_another_server_lists_says_nothing_of_this_one(project, published, 
 
 
 # ---- a copy that the user has -----------------------------------------------------------------------
+
 
 def own_copy(tmp: Path, server: Server, sums: bool = False) -> Path:
     """The whole release and a real video, as a user keeps them."""
@@ -575,15 +603,23 @@ def test_an_own_copy_that_is_not_there_is_one_line(project, published, hub, monk
 
 # ---- the command ------------------------------------------------------------------------------------
 
+
 def command(project: Paths, url: str, *words: str, **environment: str) -> subprocess.Popen[str]:
     """`thb fetch` as a user types it, in a clone whose profile is paper."""
     text = project.params.read_text().replace("profile: mini", "profile: paper", 1)
     project.params.write_text(text.replace("  pause: 1 ", "  pause: 0.01 ").replace("  timeout: 30 ", "  timeout: 2 "))
     inherited = {key: value for key, value in os.environ.items() if key not in ("THB_RAW_DIR", "THB_ROOT")}
-    return subprocess.Popen([sys.executable, "-m", "thb", "fetch", *words], cwd=project.root, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
-                            env=inherited | {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN,
-                                             "PYTHONPATH": str(Path(fetch.__file__).parents[2])} | environment)
+    return subprocess.Popen(
+        [sys.executable, "-m", "thb", "fetch", *words],
+        cwd=project.root,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_hears_ctrl_c,
+        env=inherited
+        | {"HF_ENDPOINT": url, "HF_TOKEN": TOKEN, "PYTHONPATH": str(Path(fetch.__file__).parents[2])}
+        | environment,
+    )
 
 
 def _hears_ctrl_c() -> None:
@@ -606,7 +642,7 @@ def test_the_command_ends_with_2_names_the_file_and_a_rerun_with_0(project, hub)
 
 @pytest.mark.parametrize(("how", "ends"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_an_end_at_any_time_leaves_nothing_half_written_and_a_rerun_goes_on(project, hub, how, ends):
-    hub.faults += [Fault("hang", HALLO)] * 5        # longer than a slow machine needs for the other files
+    hub.faults += [Fault("hang", HALLO)] * 5  # longer than a slow machine needs for the other files
     run = command(project, hub.url)
     _wait_for(lambda: hub.tried["hang"] and len(there(project)) > 5)
     run.send_signal(how)

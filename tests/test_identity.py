@@ -32,7 +32,7 @@ from thb.splits.look_alikes import identity, pairs
 from thb.splits.look_alikes.align import SIDE, TEMPLATE, aligned, placement
 from thb.splits.look_alikes.embedder import Embedder
 
-KEPT, RUN = 4, 2    # frames of a clip, and of a run of them
+KEPT, RUN = 4, 2  # frames of a clip, and of a run of them
 SEEN, TESTED, FACELESS = "ffpp/000", "hallo/00020--drive00020_1", "hallo2/00020--drive00020_1"
 
 Faces = Callable[[dict], str]
@@ -129,6 +129,7 @@ def checked(compared, project) -> Paths:
 
 # ---- one face ---------------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("degrees", [0, 25, -60])
 @pytest.mark.parametrize("scale", [0.6, 2.0])
 def test_five_points_are_brought_onto_the_template(degrees, scale):
@@ -159,7 +160,7 @@ def test_the_network_is_fed_what_params_say(tmp_path):
     assert Embedder(file, 127.5, 127.5).face(grey) == pytest.approx([63.5 / 127.5] * 48, rel=1e-4)
     red = np.zeros((SIDE, SIDE, 3), np.uint8)
     red[..., 0] = 9
-    assert Embedder(file, 0, 1).face(red)[:16] == pytest.approx([9] * 16, rel=1e-4)     # RGB: red comes first
+    assert Embedder(file, 0, 1).face(red)[:16] == pytest.approx([9] * 16, rel=1e-4)  # RGB: red comes first
 
 
 def test_a_clip_s_direction_is_the_mean_of_its_frames(tmp_path):
@@ -172,18 +173,22 @@ def test_a_clip_s_direction_is_the_mean_of_its_frames(tmp_path):
     assert np.isnan(Embedder(network.file, 0, 1).clip([0 * one], points)).all()
 
 
-@pytest.mark.parametrize(("kept", "wanted", "places"), [
-    (20, 1, [10]), (20, 5, [2, 6, 10, 14, 18]), (21, 3, [3, 10, 17]), (2, 9, [0, 1]), (1, 3, [0])])
+@pytest.mark.parametrize(
+    ("kept", "wanted", "places"),
+    [(20, 1, [10]), (20, 5, [2, 6, 10, 14, 18]), (21, 3, [3, 10, 17]), (2, 9, [0, 1]), (1, 3, [0])],
+)
 def test_frames_are_spread_evenly_about_the_middle_one(kept, wanted, places):
     assert identity.spread(kept, wanted).tolist() == places
 
 
 # ---- pairs ------------------------------------------------------------------------------------------
 
+
 def named(*people: tuple[str, str, str], directions: np.ndarray | None = None) -> pairs.Faces:
     shown, portraits, videos = (np.array(column, dtype=object) for column in zip(*people, strict=True))
-    return pairs.Faces.named(np.eye(len(people), dtype=np.float32) if directions is None else directions,
-                             shown, portraits, videos)
+    return pairs.Faces.named(
+        np.eye(len(people), dtype=np.float32) if directions is None else directions, shown, portraits, videos
+    )
 
 
 def test_a_driver_in_common_is_neither_one_name_nor_two():
@@ -216,13 +221,14 @@ def test_many_clips_are_compared_as_few_are(monkeypatch):
 
 # ---- the stage --------------------------------------------------------------------------------------
 
+
 def test_a_face_under_two_names_is_found_and_both_clips_are_told(checked):
     report = read_json(checked.identity("sface"))
     alike = report["protocols"]["P1"]["alike"]
     assert alike == {"clips": 1, "people": 1, "examples": [{"tested": TESTED, "seen": SEEN, "similarity": 1.0}]}
     assert report["protocols"]["P1"]["expected"] == 0
     assert report["protocols"]["P3"]["alike"]["examples"] == alike["examples"]
-    assert report["protocols"]["P2"]["alike"]["clips"] == 0         # which tests the training identities
+    assert report["protocols"]["P2"]["alike"]["clips"] == 0  # which tests the training identities
     assert (report["net"], report["corpus"], report["profile"]) == ("sface", "mini", load(checked.params).profile)
 
 
@@ -232,7 +238,12 @@ def test_the_closest_pairs_are_told_first_and_not_all_of_them():
     compared, found = identity.Compared(rows, named(("A", "A", ""))), pairs.Nearest(similarity, np.arange(7)[::-1])
     told = identity._examples(compared, found, similarity >= 0.9)
     assert [(one["tested"], one["seen"]) for one in told] == [
-        ("clip1", "clip5"), ("clip3", "clip3"), ("clip6", "clip0"), ("clip5", "clip1"), ("clip4", "clip2")]
+        ("clip1", "clip5"),
+        ("clip3", "clip3"),
+        ("clip6", "clip0"),
+        ("clip5", "clip1"),
+        ("clip4", "clip2"),
+    ]
 
 
 def test_without_it_nothing_is_found(project):
@@ -251,8 +262,8 @@ def test_a_face_under_its_own_name_is_counted_as_such(checked):
     sizes = protocols.identity(plain).value_counts()
     one, two = report["pairs"]["one_name"], report["pairs"]["two_names"]
     assert one["count"] == (sizes * (sizes - 1) // 2).sum()
-    assert one["count"] - one["reached"] == sizes["00020"] - 1      # the fake with another's face is not its portrait's
-    assert two["reached"] == 1                                      # of all pairs, the one that was put there
+    assert one["count"] - one["reached"] == sizes["00020"] - 1  # the fake with another's face is not its portrait's
+    assert two["reached"] == 1  # of all pairs, the one that was put there
     assert abs(two["quantiles"]["0.5"]) < 0.1
 
 
@@ -314,6 +325,7 @@ def test_what_is_no_network_is_refused_before_any_clip_is_read(project):
 
 
 # ---- off, and on ------------------------------------------------------------------------------------
+
 
 def test_it_is_off_unless_asked_for(project, params, capsys):
     assert params.identity_checks == []
@@ -386,9 +398,11 @@ def test_a_network_that_knows_nobody_again_clears_nobody(project, params):
     assert f"<b>{identity_table.NOTHING}</b>" not in said(project)
 
 
-@pytest.mark.parametrize("change", [
-    lambda raw: raw["nets"]["sface"].update(sha256="0" * 64), lambda raw: raw["identity"].update(frames=1)],
-    ids=["network", "frames"])
+@pytest.mark.parametrize(
+    "change",
+    [lambda raw: raw["nets"]["sface"].update(sha256="0" * 64), lambda raw: raw["identity"].update(frames=1)],
+    ids=["network", "frames"],
+)
 def test_what_was_found_otherwise_is_not_shown(checked, change):
     raw = yaml.safe_load(checked.params.read_text())
     change(raw)

@@ -45,14 +45,17 @@ def test_every_measure_is_a_finite_number(model, clip):
         assert np.isfinite(model.measure(shown)).all()
 
 
-@pytest.mark.parametrize(("change", "higher"), [
-    (lambda c: np.stack([c[..., 0] + 40, c[..., 1], c[..., 2]], -1), {"red", "saturation"}),
-    (lambda c: np.where(np.arange(SIDE)[:, None, None] < 9, 255, c), {"clipped", "blue_spread"}),
-    (lambda c: c + (np.arange(SIDE) // 8 % 2 * 40)[:, None], {"blocks", "gradient"}),
-    (lambda c: c + (np.add.outer(np.arange(SIDE), np.arange(SIDE)) % 2 * 60)[..., None], {"fine", "gradient"}),
-    (lambda c: c + (np.add.outer(np.arange(SIDE) // 2, np.arange(SIDE) // 2) % 2 * 60)[..., None], {"coarse"}),
-    (lambda c: c + np.arange(RUN)[:, None, None, None] * 9, {"motion"}),
-])
+@pytest.mark.parametrize(
+    ("change", "higher"),
+    [
+        (lambda c: np.stack([c[..., 0] + 40, c[..., 1], c[..., 2]], -1), {"red", "saturation"}),
+        (lambda c: np.where(np.arange(SIDE)[:, None, None] < 9, 255, c), {"clipped", "blue_spread"}),
+        (lambda c: c + (np.arange(SIDE) // 8 % 2 * 40)[:, None], {"blocks", "gradient"}),
+        (lambda c: c + (np.add.outer(np.arange(SIDE), np.arange(SIDE)) % 2 * 60)[..., None], {"fine", "gradient"}),
+        (lambda c: c + (np.add.outer(np.arange(SIDE) // 2, np.arange(SIDE) // 2) % 2 * 60)[..., None], {"coarse"}),
+        (lambda c: c + np.arange(RUN)[:, None, None, None] * 9, {"motion"}),
+    ],
+)
 def test_a_measure_rises_with_what_it_is_named_after(told, clip, change, higher):
     before, after = told(clip), told(change(clip.astype(int)).clip(0, 255).astype(np.uint8))
     assert {name for name in higher if after[name] <= before[name] + 0.02} == set()
@@ -62,7 +65,8 @@ def test_a_still_picture_has_the_least_motion(told, clip):
     still = np.repeat(clip[:, :1], RUN, axis=1)
     assert told(still)["motion"] < told(clip)["motion"]
     assert {k: v for k, v in told(still).items() if "motion" not in k} == {
-        k: v for k, v in told(clip).items() if "motion" not in k}
+        k: v for k, v in told(clip).items() if "motion" not in k
+    }
 
 
 def test_runs_says_how_much_of_a_clip_is_looked_at(model, clip):
@@ -121,11 +125,13 @@ def test_noise_alone_is_not_found(tmp_path, params):
 
 
 def test_it_needs_no_torch(tmp_path, params):
-    code = ("import sys; from pathlib import Path; from thb.core import params, paths;"
-            "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
-            "root = paths.Paths(Path(sys.argv[1]));"
-            "train.run(root, p, 'image_stats', 'all'); score.run(root, p, 'image_stats', 'all');"
-            "sys.exit('torch' in sys.modules)")
+    code = (
+        "import sys; from pathlib import Path; from thb.core import params, paths;"
+        "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
+        "root = paths.Paths(Path(sys.argv[1]));"
+        "train.run(root, p, 'image_stats', 'all'); score.run(root, p, 'image_stats', 'all');"
+        "sys.exit('torch' in sys.modules)"
+    )
     repo = Path(__file__).parent.parent
     write_store(tmp_path, params)
     subprocess.run([sys.executable, "-c", code, str(tmp_path), str(repo / "params.yaml")], cwd=repo, check=True)

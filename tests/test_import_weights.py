@@ -40,8 +40,7 @@ def small(params, name):
 def theirs(params, name, small):
     """A network with weights of its own, whose state stands for a published one."""
     torch.manual_seed(7)
-    network = detectors.load(name).Detector(
-        detectors.configure(name, {**params.detectors[name].defaults, **small}))
+    network = detectors.load(name).Detector(detectors.configure(name, {**params.detectors[name].defaults, **small}))
     for tensor in network.state_dict().values():
         if tensor.is_floating_point():
             tensor.copy_(torch.rand(tensor.shape) * 0.2 + 0.1)
@@ -64,8 +63,12 @@ def bring_in(tmp_path, params, name, file, small, fit="imported"):
 
 CONTAINERS = {
     "network": lambda state: {"network": state, "opt_state": {"state": {}, "param_groups": [{"lr": 0.1}]}, "epoch": 3},
-    "model": lambda state: {"model": state, "optimizer": {}, "args": argparse.Namespace(lr=1e-5, name="x"),
-                            "max_accuracy": 97.5},
+    "model": lambda state: {
+        "model": state,
+        "optimizer": {},
+        "args": argparse.Namespace(lr=1e-5, name="x"),
+        "max_accuracy": 97.5,
+    },
     "best": lambda state: {"best_val_auc": np.float64(0.93), "best_state_dict": state},
     "state_dict": lambda state: {"epoch": np.int64(4), "state_dict": {f"module.{k}": v for k, v in state.items()}},
     "bare": lambda state: state,
@@ -98,9 +101,11 @@ def test_what_does_not_fit_is_named(tmp_path, params, name, small, theirs):
     torch.save({k: v for k, v in state.items() if k != first}, tmp_path / "short.pth")
     torch.save({**state, "sighs": torch.zeros(1)}, tmp_path / "long.pth")
     torch.save({**state, first: torch.zeros(2, 3, 5, 7)}, tmp_path / "odd.pth")
-    for file, said in {"short": f"1 names missing, first '{first}'; 0 names unexpected",
-                       "long": "0 names missing; 1 names unexpected, first 'sighs'",
-                       "odd": f"'{first}' has shape \\(2, 3, 5, 7\\) there"}.items():
+    for file, said in {
+        "short": f"1 names missing, first '{first}'; 0 names unexpected",
+        "long": "0 names missing; 1 names unexpected, first 'sighs'",
+        "odd": f"'{first}' has shape \\(2, 3, 5, 7\\) there",
+    }.items():
         with pytest.raises(DataError, match=said):
             bring_in(tmp_path, params, name, tmp_path / f"{file}.pth", small)
     assert not (tmp_path / "runs").exists()
@@ -123,16 +128,21 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.filterwarnings("ignore")      # torch advises against making such archives
+@pytest.mark.filterwarnings("ignore")  # torch advises against making such archives
 def test_other_files_are_named_for_what_they_are(tmp_path):
     (tmp_path / "noise.pth").write_bytes(os.urandom(200))
     (tmp_path / "noise.safetensors").write_bytes(os.urandom(200))
     torch.save({"epoch": 3, "lr": 0.1}, tmp_path / "empty.pth")
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 1), torch.zeros(1, 2)), tmp_path / "script.pt")
-    for name, said in {"noise.pth": "noise.pth", "noise.safetensors": "not a whole safetensors file",
-                       "empty.pth": "holds no state dict.*found epoch, lr", "list.pth": "found list",
-                       "script.pt": "TorchScript archive", "gone.pth": "is not a file"}.items():
+    for name, said in {
+        "noise.pth": "noise.pth",
+        "noise.safetensors": "not a whole safetensors file",
+        "empty.pth": "holds no state dict.*found epoch, lr",
+        "list.pth": "found list",
+        "script.pt": "TorchScript archive",
+        "gone.pth": "is not a file",
+    }.items():
         with pytest.raises(DataError, match=said):
             import_weights.read_checkpoint(tmp_path / name, MOST)
 
@@ -147,11 +157,13 @@ def test_a_control_has_nothing_to_import_whatever_the_file(tmp_path, params):
 def test_the_command_checks_its_words(repo, tmp_path, monkeypatch):
     shutil.copy(repo / "params.yaml", tmp_path)
     monkeypatch.setenv("THB_ROOT", str(tmp_path))
-    for words, said in {("tal", "x.pth"): "unknown detector 'tal'",
-                        ("tall", "x.pth", "--fit", "all"): "'all' is trained here",
-                        ("tall", "x.pth", "--set", "dim"): "'dim' is not KEY=VALUE",
-                        ("container", "x.pth"): "'container' is a control",
-                        ("tall", "x.pth"): "x.pth is not a file"}.items():
+    for words, said in {
+        ("tal", "x.pth"): "unknown detector 'tal'",
+        ("tall", "x.pth", "--fit", "all"): "'all' is trained here",
+        ("tall", "x.pth", "--set", "dim"): "'dim' is not KEY=VALUE",
+        ("container", "x.pth"): "'container' is a control",
+        ("tall", "x.pth"): "x.pth is not a file",
+    }.items():
         done = CliRunner().invoke(app, ["import-weights", *words])
         assert said in str(done.exception), words
 
@@ -159,8 +171,14 @@ def test_the_command_checks_its_words(repo, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["tall"])
 def test_a_fit_that_cannot_be_made_is_given_weights_by_its_own_name(project, params, name, small, theirs):
     torch.save(published_state(theirs), project.root / "c.pth")
-    words = ["import-weights", name, str(project.root / "c.pth"), "--fit", "all",
-             *(word for key, value in small.items() for word in ("--set", f"{key}={json.dumps(value)}"))]
+    words = [
+        "import-weights",
+        name,
+        str(project.root / "c.pth"),
+        "--fit",
+        "all",
+        *(word for key, value in small.items() for word in ("--set", f"{key}={json.dumps(value)}")),
+    ]
     assert "'all' is trained here" in str(CliRunner().invoke(app, words).exception)
     write_json({"all": "no usable real clip of use 'train'"}, project.absent_fits)
     assert Fit(project, params, name, "all").skips_scoring()
@@ -170,14 +188,36 @@ def test_a_fit_that_cannot_be_made_is_given_weights_by_its_own_name(project, par
 
 # ---- what is no checkpoint, or one that nobody should load ------------------------------------------------------
 
-NO_NAMES = ["", ".", "..", "../x", "../../../../x", "/tmp/x", "a/b", "a\\b", ".hidden", "-dash", "a b", "a\nb", "x\x00",
-            "é", "a" * 65, "a" * 100_000, "~", "{{ x }}", "$HOME", "x;y"]
+NO_NAMES = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "../../../../x",
+    "/tmp/x",
+    "a/b",
+    "a\\b",
+    ".hidden",
+    "-dash",
+    "a b",
+    "a\nb",
+    "x\x00",
+    "é",
+    "a" * 65,
+    "a" * 100_000,
+    "~",
+    "{{ x }}",
+    "$HOME",
+    "x;y",
+]
 
 
 @pytest.mark.parametrize("fit", NO_NAMES, ids=range(len(NO_NAMES)))
 def test_a_name_that_could_lead_elsewhere_is_refused_before_anything_is_read(tmp_path, params, fit):
-    for refuse in (lambda: import_weights.run(Paths(tmp_path / "clone"), params, "tall", tmp_path / "gone", fit, {}),
-                   lambda: verdicts.appoint(Paths(tmp_path / "clone"), ["tall"], fit, "", params.metrics)):
+    for refuse in (
+        lambda: import_weights.run(Paths(tmp_path / "clone"), params, "tall", tmp_path / "gone", fit, {}),
+        lambda: verdicts.appoint(Paths(tmp_path / "clone"), ["tall"], fit, "", params.metrics),
+    ):
         with pytest.raises(ParamsError, match=r"^fit '.*is no name: it takes 1 to 64 of") as refused:
             refuse()
         assert len(printable(refused.value)) < 300
@@ -216,14 +256,22 @@ def odd_files(folder) -> dict[str, str]:
     """name -> what is said of it."""
     header = struct.pack("<Q", 10**9) + b"{}"
     lies = b'{"w":{"dtype":"F32","shape":[9,9],"data_offsets":[0,4]}}'
-    files = {"empty.pth": (b"", "no checkpoint that torch can read"), "text.pth": (b"hello\nworld\n", "text.pth"),
-             "latin.txt": ("na\xefve".encode("latin-1"), "latin.txt"), "html.pth": (b"<!doctype html>", "html.pth"),
-             "dot.pkl": (b".", "dot.pkl"), "number.pkl": (pickle.dumps(5), "number.pkl"),
-             "cut.pth": (b"PK\x03\x04" + bytes(60), "cut.pth"), "zip.pth": (b"PK\x05\x06" + bytes(18), "zip.pth"),
-             "tuple.pkl": (pickle.dumps({(1, 2): 3}, 2), "tuple.pkl"), "none.pkl": (pickle.dumps({}, 2), "none.pkl"),
-             "empty.safetensors": (b"", "not a whole"), "huge.safetensors": (header, "not a whole"),
-             "lies.safetensors": (struct.pack("<Q", len(lies)) + lies + bytes(4), "not a whole"),
-             "text.SAFETENSORS": (b"hello hello hello", "not a whole")}
+    files = {
+        "empty.pth": (b"", "no checkpoint that torch can read"),
+        "text.pth": (b"hello\nworld\n", "text.pth"),
+        "latin.txt": ("na\xefve".encode("latin-1"), "latin.txt"),
+        "html.pth": (b"<!doctype html>", "html.pth"),
+        "dot.pkl": (b".", "dot.pkl"),
+        "number.pkl": (pickle.dumps(5), "number.pkl"),
+        "cut.pth": (b"PK\x03\x04" + bytes(60), "cut.pth"),
+        "zip.pth": (b"PK\x05\x06" + bytes(18), "zip.pth"),
+        "tuple.pkl": (pickle.dumps({(1, 2): 3}, 2), "tuple.pkl"),
+        "none.pkl": (pickle.dumps({}, 2), "none.pkl"),
+        "empty.safetensors": (b"", "not a whole"),
+        "huge.safetensors": (header, "not a whole"),
+        "lies.safetensors": (struct.pack("<Q", len(lies)) + lies + bytes(4), "not a whole"),
+        "text.SAFETENSORS": (b"hello hello hello", "not a whole"),
+    }
     for name, (content, _) in files.items():
         (folder / name).write_bytes(content)
     return {name: said for name, (_, said) in files.items()}
@@ -252,7 +300,7 @@ ODD_TENSORS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore")      # torch calls some of these old
+@pytest.mark.filterwarnings("ignore")  # torch calls some of these old
 @pytest.mark.parametrize("kind", ODD_TENSORS)
 def test_a_tensor_that_holds_no_plain_numbers_is_named(tmp_path, kind):
     torch.save({"fine": torch.ones(1), "odd.weight": ODD_TENSORS[kind]()}, tmp_path / "c.pth")
@@ -265,9 +313,13 @@ def test_a_tensor_that_holds_no_plain_numbers_is_named(tmp_path, kind):
 def test_numbers_that_are_none_or_of_another_kind_are_named(tmp_path, params, name, small, theirs):
     state = published_state(theirs)
     first = next(n for n, tensor in state.items() if tensor.is_floating_point() and tensor.numel() > 1)
-    spoilt = {"nan": torch.full_like(state[first], torch.nan), "inf": torch.full_like(state[first], -torch.inf),
-              "far": torch.full_like(state[first], 1e300, dtype=torch.float64), "ints": state[first].long(),
-              "bools": state[first].bool()}
+    spoilt = {
+        "nan": torch.full_like(state[first], torch.nan),
+        "inf": torch.full_like(state[first], -torch.inf),
+        "far": torch.full_like(state[first], 1e300, dtype=torch.float64),
+        "ints": state[first].long(),
+        "bools": state[first].bool(),
+    }
     for kind, tensor in spoilt.items():
         torch.save({**state, first: tensor}, tmp_path / "c.pth")
         said = "int64|bool" if kind in ("ints", "bools") else "numbers that are none"

@@ -14,11 +14,30 @@ from thb.core import code
 ROOT = Path(__file__).resolve().parent.parent
 
 # A room may import those on lower floors; on one floor, rooms do not know each other.
-FLOORS = [{"core"}, {"rendered", "detectors"}, {"corpus"}, {"clips"}, {"splits"}, {"fits"}, {"cams", "cells", "status"},
-          {"report"}, {"detect", "book"}, {"cli"}, {"__main__"}]
+FLOORS = [
+    {"core"},
+    {"rendered", "detectors"},
+    {"corpus"},
+    {"clips"},
+    {"splits"},
+    {"fits"},
+    {"cams", "cells", "status"},
+    {"report"},
+    {"detect", "book"},
+    {"cli"},
+    {"__main__"},
+]
 TORCH = {"torch", "torchvision", "timm"}
-TORCH_ALLOWED = {"detectors", "fits.feed", "fits.loop", "fits.train", "fits.import_weights", "cams.grad_cam",
-                 "cams.explain", "detect.detect"}
+TORCH_ALLOWED = {
+    "detectors",
+    "fits.feed",
+    "fits.loop",
+    "fits.train",
+    "fits.import_weights",
+    "cams.grad_cam",
+    "cams.explain",
+    "detect.detect",
+}
 
 
 def modules() -> list[tuple[str, Path]]:
@@ -87,7 +106,7 @@ def test_detectors_never_see_metrics_params_paths_or_each_other(name):
     known = ("detectors.parts",) if below else ("detectors.base", "detectors.parts")
     path = ROOT / "thb" / (name.replace(".", "/") + ".py")
     reached = {o for o in own(path) if o.startswith(("core.metrics", "core.params", "core.paths"))}
-    inside = (folder,) if folder != "detectors" else ()     # a detector of several files
+    inside = (folder,) if folder != "detectors" else ()  # a detector of several files
     siblings = {o for o in own(path) if o.startswith("detectors.") and not o.startswith((*known, *inside))}
     assert not reached | siblings, f"thb.{name} imports {reached | siblings}"
 
@@ -108,9 +127,19 @@ def test_there_is_no_cycle():
         edges = {n: o for n, o in edges.items() if n not in leaves}
 
 
-@pytest.mark.parametrize("module", ["thb.cli.main", "thb.cells.evaluate", "thb.splits.split", "thb.detectors",
-                                    "thb.detectors.container",
-                                    "thb.detectors.image_stats", "thb.fits.picture_measures", "thb.report"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "thb.cli.main",
+        "thb.cells.evaluate",
+        "thb.splits.split",
+        "thb.detectors",
+        "thb.detectors.container",
+        "thb.detectors.image_stats",
+        "thb.fits.picture_measures",
+        "thb.report",
+    ],
+)
 def test_torch_is_not_loaded_by(module):
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

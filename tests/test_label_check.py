@@ -61,8 +61,7 @@ def test_of_an_odd_number_the_larger_half_is_as_often_fake_as_real():
 
 
 def test_a_drawing_is_the_same_each_time_and_unlike_the_next(rows):
-    one, same, two, other = (labels_drawn(rows, seed, draw)["label"]
-                             for seed, draw in ((1, 1), (1, 1), (1, 2), (2, 1)))
+    one, same, two, other = (labels_drawn(rows, seed, draw)["label"] for seed, draw in ((1, 1), (1, 1), (1, 2), (2, 1)))
     assert one.equals(same)
     assert not one.equals(two)
     assert not one.equals(other)
@@ -85,7 +84,7 @@ def test_each_drawing_has_its_fit_and_its_column(store, tiny, detector):
     assert told == [1, 2, 3]
     scores = read_csv(store.drawn(detector, "all"), [*DRAWN_COLUMNS, *drawn_columns(DRAWS)])
     assert set(scores["use"]) == {"test"}
-    assert scores["label"].equals((scores["source"] == "hallo").astype(int))    # those of the test clips are true
+    assert scores["label"].equals((scores["source"] == "hallo").astype(int))  # those of the test clips are true
     ok = scores[scores["status"] == OK]
     assert ok[drawn_columns(DRAWS)].stack().between(0, 1).all()
     assert not ok["score_1"].equals(ok["score_2"])
@@ -112,7 +111,7 @@ def test_it_is_chosen_and_trained_on_drawn_labels_alone(store, tiny, monkeypatch
     monkeypatch.setattr(loop, "train", spy)
     train.run_on_drawn(store, tiny, "tall", "all")
     assert [len(labels) for labels in met] == [24, 12] * DRAWS
-    half = [labels[:len(labels) // 2].mean() for labels in met]     # of one source, whose true labels are all equal
+    half = [labels[: len(labels) // 2].mean() for labels in met]  # of one source, whose true labels are all equal
     assert half == [0.5] * len(met)
 
 
@@ -138,7 +137,7 @@ def test_drawn_labels_score_chance_and_leaked_ones_do_not(store, tiny, monkeypat
     score.run_on_drawn(store, often, "image_stats", "all")
     fair = aucs(store, "image_stats")
     assert abs(fair.mean() - 0.5) < 2.5 * fair.std(ddof=1) / np.sqrt(len(fair))
-    monkeypatch.setattr(train, "labels_drawn", lambda rows, seed, draw: rows)   # the leak that the check is there for
+    monkeypatch.setattr(train, "labels_drawn", lambda rows, seed, draw: rows)  # the leak that the check is there for
     train.run_on_drawn(store, often, "image_stats", "all")
     score.run_on_drawn(store, often, "image_stats", "all")
     assert aucs(store, "image_stats").min() > 0.95
@@ -156,8 +155,13 @@ def test_a_detector_without_a_label_check_is_named_with_those_that_have_one(stor
         score.run_on_drawn(store, two, "container", "all")
 
 
-@pytest.mark.parametrize(("checks", "words"), [({"tal": 3}, "unknown detector in label_checks 'tal'; known: .*tall"),
-                                               ({"tall": 1}, "label_checks.tall = 1: .*greater than or equal to 2")])
+@pytest.mark.parametrize(
+    ("checks", "words"),
+    [
+        ({"tal": 3}, "unknown detector in label_checks 'tal'; known: .*tall"),
+        ({"tall": 1}, "label_checks.tall = 1: .*greater than or equal to 2"),
+    ],
+)
 def test_params_refuse_an_unknown_detector_and_a_single_drawing(params, checks, words):
     with pytest.raises(ParamsError, match=words):
         parse({**params.model_dump(), "label_checks": checks})

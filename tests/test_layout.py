@@ -63,7 +63,9 @@ def test_a_driver_whose_id_cannot_be_youtubes_is_named_and_not_used(project, par
     touch(project, f"fake/Hallo/test/00001--{driver}--Hallo.mp4")
     (row,) = rows(project, params, "hallo").values()
     assert (row["status"], row["reason"]) == (
-        "error", "name is not <5 digits>--<YouTube id of 11 characters>_<n>--Hallo.mp4")
+        "error",
+        "name is not <5 digits>--<YouTube id of 11 characters>_<n>--Hallo.mp4",
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,9 +122,7 @@ def test_a_generator_takes_its_splits_from_its_folders(project, params):
         "fake/Hallo/test/.DS_Store",
     )
     found = rows(project, params, "hallo")
-    assert list(found) == [
-        f"hallo/0000{i}--{c * 11}_1--Hallo" for i, c in zip((1, 2, 3, 4), "abcd", strict=True)
-    ]
+    assert list(found) == [f"hallo/0000{i}--{c * 11}_1--Hallo" for i, c in zip((1, 2, 3, 4), "abcd", strict=True)]
     assert [row["split"] for row in found.values()] == ["train", "train", "val", "test"]
     first = found["hallo/00001--aaaaaaaaaaa_1--Hallo"]
     assert first == {
@@ -170,14 +170,30 @@ def test_what_does_not_parse_is_counted_with_its_reason(project, params):
     [
         ("hallo", "fake/Hallo/train/00054--ptAdtShJa_0_1--Hallo.mp4", "train", ("00054", "ptAdtShJa_0_1")),
         ("hallo2", "fake/Hallo2/val/00054--abcdefghijk_1--Hallo2.mp4", "val", ("00054", "abcdefghijk_1")),
-        ("emoportraits", "fake/EmoPortrait/test/47608--5be_UPkLRw_4--EmoPortrait.mp4", "test",
-         ("47608", "-5be_UPkLRw_4")),
-        ("aniportrait_audio", "fake/AniPortraitAudio/test/00001--SAK2kObsiMY_5--AniPortraitAudio.mp4", "test",
-         ("00001", "SAK2kObsiMY_5")),
-        ("aniportrait_video", "fake/AniPortraitVideo/val/00001--_W4Em_fHubY_23--AniPortraitVideo.mp4", "val",
-         ("00001", "_W4Em_fHubY_23")),
-        ("liveportrait", "fake/LivePortrait/train/01071--7F1bODlFs2U_1--LivePortrait.mp4", "train",
-         ("01071", "7F1bODlFs2U_1")),
+        (
+            "emoportraits",
+            "fake/EmoPortrait/test/47608--5be_UPkLRw_4--EmoPortrait.mp4",
+            "test",
+            ("47608", "-5be_UPkLRw_4"),
+        ),
+        (
+            "aniportrait_audio",
+            "fake/AniPortraitAudio/test/00001--SAK2kObsiMY_5--AniPortraitAudio.mp4",
+            "test",
+            ("00001", "SAK2kObsiMY_5"),
+        ),
+        (
+            "aniportrait_video",
+            "fake/AniPortraitVideo/val/00001--_W4Em_fHubY_23--AniPortraitVideo.mp4",
+            "val",
+            ("00001", "_W4Em_fHubY_23"),
+        ),
+        (
+            "liveportrait",
+            "fake/LivePortrait/train/01071--7F1bODlFs2U_1--LivePortrait.mp4",
+            "train",
+            ("01071", "7F1bODlFs2U_1"),
+        ),
         ("hallo3", "fake/additional_dataset/Hallo3/27576-SWlYiOtP5mI_2.mp4", "test", ("27576", "SWlYiOtP5mI_2")),
         ("magi1", "fake/additional_dataset/MAGI-1/00011.mp4", "test", ("00011", "")),
     ],
@@ -241,7 +257,7 @@ def test_a_generator_without_any_clip_says_how(project, params):
     assert layout.without_clips(project, hallo) == "data/raw/fake/Hallo holds no file"
     touch(project, "fake/Hallo/train/00001--aaaaaaaaaaa_1--Hallo.mp4")
     assert layout.without_clips(project, hallo) == ""
-    assert layout.without_clips(project, params.source("celebvhq")) == ""       # its list says what is missing
+    assert layout.without_clips(project, params.source("celebvhq")) == ""  # its list says what is missing
 
 
 # ---- lists ------------------------------------------------------------------------------------------
@@ -403,7 +419,5 @@ def test_the_real_samples_parse(params, tmp_path):
     assert {row["status"] for row in found.values()} == {"ok"}
     fakes = [row for row in found.values() if row["label"]]
     assert all(row["portrait"] for row in fakes)
-    assert all(
-        len(row["video"]) == names.YOUTUBE_LENGTH for row in fakes if row["driver"] and row["role"] != "swap"
-    )
+    assert all(len(row["video"]) == names.YOUTUBE_LENGTH for row in fakes if row["driver"] and row["role"] != "swap")
     assert all(layout.sound_file(paths, row).is_file() for row in fakes if row["driver"])

@@ -45,8 +45,11 @@ def without_emoportraits(paths: Paths) -> None:
             table = read_csv(path, SCORE_COLUMNS) if path.is_file() else pd.DataFrame(columns=SCORE_COLUMNS)
             if len(table):
                 gone = table["source"] == "emoportraits"
-                write_csv(table.assign(status=table["status"].where(~gone, MISSING),
-                                       score=table["score"].where(~gone)), path, SCORE_COLUMNS)
+                write_csv(
+                    table.assign(status=table["status"].where(~gone, MISSING), score=table["score"].where(~gone)),
+                    path,
+                    SCORE_COLUMNS,
+                )
 
 
 CASES = {"CADDM": without_caddm, "TALL": without_tall, "EMOPortraits": without_emoportraits}
@@ -74,8 +77,14 @@ def test_no_page_says_nan_or_compares_dashes(book):
 
 def test_every_mean_over_what_is_left_names_what_it_leaves_out(lacking, book):
     name, _ = lacking
-    for place in ("page said_about_means", "page found", "exhibit fig2a", "exhibit fig2c", "exhibit findings",
-                  "exhibit claims"):
+    for place in (
+        "page said_about_means",
+        "page found",
+        "exhibit fig2a",
+        "exhibit fig2c",
+        "exhibit findings",
+        "exhibit claims",
+    ):
         assert re.search(rf"(without|Left out of the means[^.]*)[^.]*{name}", words(book[place])), place
 
 

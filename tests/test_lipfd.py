@@ -20,7 +20,7 @@ from thb.detectors.base import Clips
 from thb.detectors.lipfd import network as lipfd
 from thb.detectors.lipfd import picture
 
-DETECTOR = "lipfd"       # whose settings the fixtures `published` and `small` give
+DETECTOR = "lipfd"  # whose settings the fixtures `published` and `small` give
 
 
 @pytest.fixture
@@ -52,15 +52,37 @@ BOTTLENECKS = (3, 4, 6, 3)
 
 def published_shapes() -> dict[str, tuple[int, ...]]:
     """Every entry of the authors' state, from what is known of CLIP's ViT-L/14 and torchvision's ResNet-50."""
-    visual = {"class_embedding": (1024,), "positional_embedding": (257, 1024), "proj": (1024, 768),
-              "conv1.weight": (1024, 3, 14, 14), **norm("ln_pre", 1024), **norm("ln_post", 1024)}
-    text = {"token_embedding.weight": (49408, 768), "positional_embedding": (77, 768), "text_projection": (768, 768),
-            "logit_scale": (), **norm("ln_final", 768)}
-    return {"conv1.weight": (3, 3, 5, 5), "conv1.bias": (3,),
-            **under("encoder.visual", {**visual, **transformer(24, 1024)}),
-            **under("encoder", {**text, **transformer(12, 768)}),
-            **under("backbone", {**resnet50(), "get_weight.0.weight": (1, 2816), "get_weight.0.bias": (1,),
-                                 "fc.weight": (1, 2816), "fc.bias": (1,)})}
+    visual = {
+        "class_embedding": (1024,),
+        "positional_embedding": (257, 1024),
+        "proj": (1024, 768),
+        "conv1.weight": (1024, 3, 14, 14),
+        **norm("ln_pre", 1024),
+        **norm("ln_post", 1024),
+    }
+    text = {
+        "token_embedding.weight": (49408, 768),
+        "positional_embedding": (77, 768),
+        "text_projection": (768, 768),
+        "logit_scale": (),
+        **norm("ln_final", 768),
+    }
+    return {
+        "conv1.weight": (3, 3, 5, 5),
+        "conv1.bias": (3,),
+        **under("encoder.visual", {**visual, **transformer(24, 1024)}),
+        **under("encoder", {**text, **transformer(12, 768)}),
+        **under(
+            "backbone",
+            {
+                **resnet50(),
+                "get_weight.0.weight": (1, 2816),
+                "get_weight.0.bias": (1,),
+                "fc.weight": (1, 2816),
+                "fc.bias": (1,),
+            },
+        ),
+    }
 
 
 def under(prefix, shapes):
@@ -72,17 +94,28 @@ def norm(name, width):
 
 
 def transformer(depth, width):
-    block = {"attn.in_proj_weight": (3 * width, width), "attn.in_proj_bias": (3 * width,),
-             "attn.out_proj.weight": (width, width), "attn.out_proj.bias": (width,),
-             **norm("ln_1", width), **norm("ln_2", width),
-             "mlp.c_fc.weight": (4 * width, width), "mlp.c_fc.bias": (4 * width,),
-             "mlp.c_proj.weight": (width, 4 * width), "mlp.c_proj.bias": (width,)}
+    block = {
+        "attn.in_proj_weight": (3 * width, width),
+        "attn.in_proj_bias": (3 * width,),
+        "attn.out_proj.weight": (width, width),
+        "attn.out_proj.bias": (width,),
+        **norm("ln_1", width),
+        **norm("ln_2", width),
+        "mlp.c_fc.weight": (4 * width, width),
+        "mlp.c_fc.bias": (4 * width,),
+        "mlp.c_proj.weight": (width, 4 * width),
+        "mlp.c_proj.bias": (width,),
+    }
     return {f"transformer.resblocks.{i}.{name}": shape for i in range(depth) for name, shape in block.items()}
 
 
 def batch_norm(name, width):
-    return {**norm(name, width), f"{name}.running_mean": (width,), f"{name}.running_var": (width,),
-            f"{name}.num_batches_tracked": ()}
+    return {
+        **norm(name, width),
+        f"{name}.running_mean": (width,),
+        f"{name}.running_var": (width,),
+        f"{name}.num_batches_tracked": (),
+    }
 
 
 def resnet50():
@@ -90,9 +123,14 @@ def resnet50():
     for stage, blocks in enumerate(BOTTLENECKS, start=1):
         width = 32 * 2**stage
         for i in range(blocks):
-            block = {"conv1.weight": (width, inputs, 1, 1), **batch_norm("bn1", width),
-                     "conv2.weight": (width, width, 3, 3), **batch_norm("bn2", width),
-                     "conv3.weight": (4 * width, width, 1, 1), **batch_norm("bn3", 4 * width)}
+            block = {
+                "conv1.weight": (width, inputs, 1, 1),
+                **batch_norm("bn1", width),
+                "conv2.weight": (width, width, 3, 3),
+                **batch_norm("bn2", width),
+                "conv3.weight": (4 * width, width, 1, 1),
+                **batch_norm("bn3", 4 * width),
+            }
             if i == 0:
                 block |= {"downsample.0.weight": (4 * width, inputs, 1, 1), **batch_norm("downsample.1", 4 * width)}
             shapes |= under(f"layer{stage}.{i}", block)
@@ -248,8 +286,10 @@ def test_heat_maps_of_crops_and_of_the_picture(narrow):
     layer, to_maps = network.picture_layer()
     crops, crop_maps = network.cam_layer()
     seen = {}
-    hooks = [layer.register_forward_hook(lambda m, i, out: seen.update(to_maps(out))),
-             crops.register_forward_hook(lambda m, i, out: seen.update(crops=crop_maps(out)))]
+    hooks = [
+        layer.register_forward_hook(lambda m, i, out: seen.update(to_maps(out))),
+        crops.register_forward_hook(lambda m, i, out: seen.update(crops=crop_maps(out))),
+    ]
     network((torch.rand(2, 3, 1120, 1120), torch.rand(2, 5, 3, 3, 64, 64)))
     for hook in hooks:
         hook.remove()
@@ -295,13 +335,13 @@ def test_sound_is_laid_under_frames_by_time():
     clips = windows(1, units=1)
     times = 0.4 + torch.arange(5).expand(1, 1, 5) / 25
     mel = torch.full((1, 160, 80), -4.0)
-    mel[:, 50] = 1.0                                        # half a second in: 0.10 s of the window's 0.20
+    mel[:, 50] = 1.0  # half a second in: 0.10 s of the window's 0.20
     sound = sound_of(replace(clips, times=times, mel=mel), whole_columns=False)
     assert sound.shape == (1, 3, 500, 2500)
     brightness = sound[0, :, 250].sum(dim=0)
     assert abs(int(brightness.argmax()) - 1250) <= 1
-    assert (brightness > brightness.min() + 50).sum() < 250     # two hops of the window's twenty
-    mel[:, 50], mel[:, :, :10] = -4.0, 1.0                  # low frequencies are at the top
+    assert (brightness > brightness.min() + 50).sum() < 250  # two hops of the window's twenty
+    mel[:, 50], mel[:, :, :10] = -4.0, 1.0  # low frequencies are at the top
     sound = sound_of(replace(clips, times=times, mel=mel), whole_columns=False)
     assert sound[0, 0, 10, 100] > 200 > sound[0, 0, 490, 100]
 
@@ -340,7 +380,7 @@ def test_official_crops_are_the_first_frame_five_times_in_opencvs_colours(narrow
     whole, crops = official.view(clips, None)
     made = picture_of(clips, whole_columns=True)
     for i in range(5):
-        assert torch.equal(crops[0, i, 0], made[0].flip(0)[:, 500:, i:i + 500])
+        assert torch.equal(crops[0, i, 0], made[0].flip(0)[:, 500:, i : i + 500])
     assert torch.equal(whole, F.interpolate(made.flip(1), size=(1120, 1120), mode="bilinear", align_corners=False))
 
 
@@ -417,7 +457,7 @@ def test_sound_is_heard_at_each_frames_time_against_the_clips_loudness():
     clips = windows(1, units=1)
     times = 0.5 + torch.arange(5).expand(1, 1, 5) / 10
     mel = torch.full((1, 160, 80), -5.0)
-    mel[:, 68:73, 10:20] = -2.0                             # at 0.7 s, in the second band
+    mel[:, 68:73, 10:20] = -2.0  # at 0.7 s, in the second band
     sound = heard(replace(clips, times=times, mel=mel))
     assert sound.shape == (1, 1, 5, 8)
     assert sound[0, 0, :, 1].tolist() == pytest.approx([0, 0, 3, 0, 0])
@@ -430,11 +470,12 @@ def test_another_windows_sound_is_told_from_its_own(small):
     heard_with = []
     encoder.register_forward_hook(lambda module, inputs, output: heard_with.append(inputs))
     loss = encoder.loss(sound, lips, rng())
-    (sounds, lips_twice), = heard_with
+    ((sounds, lips_twice),) = heard_with
     assert torch.equal(sounds[:6], sound)
     assert torch.equal(lips_twice, torch.cat([lips, lips]))
-    assert all(not torch.equal(a, b) and any(torch.equal(a, c) for c in sound)
-               for a, b in zip(sounds[6:], sound, strict=True))
+    assert all(
+        not torch.equal(a, b) and any(torch.equal(a, c) for c in sound) for a, b in zip(sounds[6:], sound, strict=True)
+    )
     logits = encoder.foreign(encoder(sounds, lips_twice))[:, 0]
     assert loss.item() == pytest.approx(-torch.cat([-logits[:6], logits[6:]]).sigmoid().log().mean().item(), rel=1e-5)
     assert encoder.loss(sound[:1], lips[:1], rng()) == 0

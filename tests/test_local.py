@@ -28,8 +28,13 @@ def hub(params):
 def kept(tmp_path_factory):
     """What a user has: FaceForensics++ in two compressions, with one swap, and some of CelebV-HQ."""
     root = tmp_path_factory.mktemp("kept")
-    files = (f"ff/{C23}/001.mp4", f"ff/{C23}/009.mp4", f"ff/{C23.replace('c23', 'raw')}/002.mp4",
-             "ff/manipulated_sequences/FaceSwap/c23/videos/001_002.mp4", "celeb/aaaaaaaaaaa_1.mp4")
+    files = (
+        f"ff/{C23}/001.mp4",
+        f"ff/{C23}/009.mp4",
+        f"ff/{C23.replace('c23', 'raw')}/002.mp4",
+        "ff/manipulated_sequences/FaceSwap/c23/videos/001_002.mp4",
+        "celeb/aaaaaaaaaaa_1.mp4",
+    )
     for name in files:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
@@ -104,10 +109,10 @@ def test_what_the_folder_holds_is_noted_where_dvc_sees_it(project, hub, kept):
     own_reals.note(paths, hub)
     assert own_reals.is_noted(paths, folder)
     assert "aaaaaaaaaaa_1.mp4,0," in (project.raw / folder / own_reals.NOTE).read_text()
-    assert (project.raw / hub.source("ffpp").folder).is_dir()       # nothing named: an empty folder, no note
+    assert (project.raw / hub.source("ffpp").folder).is_dir()  # nothing named: an empty folder, no note
     (kept / "celeb/bbbbbbbbbbb_1.mp4").write_bytes(b"new")
     assert not own_reals.is_noted(paths, folder)
     own_reals.note(paths, hub)
     assert own_reals.is_noted(paths, folder)
-    own_reals.note(project, hub)                                        # the user names it no more
+    own_reals.note(project, hub)  # the user names it no more
     assert not (project.raw / folder / own_reals.NOTE).exists()

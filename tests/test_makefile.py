@@ -42,7 +42,7 @@ def make(clone: Path, *words: str) -> str:
     stub.write_text(PYTHON)
     stub.chmod(0o755)
     told = {"STUB": str(stub), "STUB_LOG": str(clone.parent / "log"), "PYTHON": str(stub)}
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}   # of a `make test`
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # of a `make test`
     done = subprocess.run(["make", *words], cwd=clone, env={**bare, **told}, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -62,11 +62,12 @@ def test_install_empties_its_own_environment_and_no_strangers_folder(clone, tmp_
         assert [f.name for f in (tmp_path / folder).iterdir()] == ["kept"]
     assert {f.name for f in tmp_path.iterdir()} == {"a", "b", "thb", "ü", "a b ü"}
     assert {f.name for f in (tmp_path / "a b ü").iterdir()} == {"thb", "an interpreter", "log"}
-    assert "Nothing to be done" in make(clone, "install")       # and the second time it sees that it is there
+    assert "Nothing to be done" in make(clone, "install")  # and the second time it sees that it is there
 
 
-@pytest.mark.parametrize("target", ["install", "reproduce", "test", "check", "rehearse", "book", "open", "lock",
-                                    "clean"])
+@pytest.mark.parametrize(
+    "target", ["install", "reproduce", "test", "check", "rehearse", "book", "open", "lock", "clean"]
+)
 def test_no_word_of_a_command_is_a_piece_of_the_clones_path(clone, tmp_path, target):
     """Half of a path that fell apart at its space is a path of somebody else's."""
     words = [word for command in commands(clone, target) for word in command]

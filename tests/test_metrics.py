@@ -68,9 +68,16 @@ def test_eer_is_the_crossing_found_by_a_root_finder():
         assert metrics.eer(labels, scores) == pytest.approx(float(f(crossing)), abs=1e-6)
 
 
-@pytest.mark.parametrize(("n_real", "alpha", "allowed", "resolvable"), [
-    (99, 0.01, 0, False), (100, 0.01, 1, True), (999, 0.001, 0, False), (1000, 0.001, 1, True), (100, 0.29, 29, True),
-])
+@pytest.mark.parametrize(
+    ("n_real", "alpha", "allowed", "resolvable"),
+    [
+        (99, 0.01, 0, False),
+        (100, 0.01, 1, True),
+        (999, 0.001, 0, False),
+        (1000, 0.001, 1, True),
+        (100, 0.29, 29, True),
+    ],
+)
 def test_resolvable_means_one_false_positive_is_allowed(n_real, alpha, allowed, resolvable):
     labels = np.r_[np.zeros(n_real), np.ones(3)]
     found = metrics.tpr_at_fpr(labels, np.linspace(0, 1, len(labels)), alpha)
@@ -82,10 +89,16 @@ def test_unresolvable_rate_is_the_share_above_the_highest_real():
     assert metrics.tpr_at_fpr(labels, scores, 0.001).value == 0.5
 
 
-@pytest.mark.parametrize(("labels", "scores", "says"), [
-    ([0, 1], [0.1, np.nan], "not a finite"), ([0, 0], [0.1, 0.2], "no fake"), ([1, 1], [0.1, 0.2], "no real"),
-    ([0, 2], [0.1, 0.2], "label 2"), ([0, 1, 1], [0.1, 0.2], "one length"),
-])
+@pytest.mark.parametrize(
+    ("labels", "scores", "says"),
+    [
+        ([0, 1], [0.1, np.nan], "not a finite"),
+        ([0, 0], [0.1, 0.2], "no fake"),
+        ([1, 1], [0.1, 0.2], "no real"),
+        ([0, 2], [0.1, 0.2], "label 2"),
+        ([0, 1, 1], [0.1, 0.2], "one length"),
+    ],
+)
 def test_bad_input_is_refused(labels, scores, says):
     with pytest.raises(DataError, match=says):
         metrics.auc(np.array(labels), np.array(scores))
@@ -131,8 +144,9 @@ def test_interval_covers_about_as_often_as_it_says():
     labels = np.r_[np.zeros(60), np.ones(60)].astype(int)
     for trial in range(100):
         scores = rng.normal(labels, 1)
-        weights = np.hstack([metrics.resample(np.arange(60), 200, 2 * trial),
-                             metrics.resample(np.arange(60), 200, 2 * trial + 1)])
+        weights = np.hstack(
+            [metrics.resample(np.arange(60), 200, 2 * trial), metrics.resample(np.arange(60), 200, 2 * trial + 1)]
+        )
         lo, hi = metrics.interval(metrics.auc_of(metrics.count(labels, scores, weights)), 0.8)
         covered += lo <= 0.7602 <= hi
     assert 68 <= covered <= 92

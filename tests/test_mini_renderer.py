@@ -22,13 +22,10 @@ def portrait(seed=1, **changes) -> Portrait:
 def facing(frames=1, **channels) -> Motion:
     """A head that faces the camera and holds still, but for the given channels."""
     zeros = {
-        name: np.zeros(frames, np.float32)
-        for name in ("blink", "gaze_x", "gaze_y", "brow", "mouth_open", "mouth_wide")
+        name: np.zeros(frames, np.float32) for name in ("blink", "gaze_x", "gaze_y", "brow", "mouth_open", "mouth_wide")
     }
     zeros.update({name: np.asarray(values, np.float32) for name, values in channels.items()})
-    return Motion(
-        head=rest(frames), hair=rest(frames), body=rest(frames), pupil=np.ones(frames, np.float32), **zeros
-    )
+    return Motion(head=rest(frames), hair=rest(frames), body=rest(frames), pupil=np.ones(frames, np.float32), **zeros)
 
 
 def talking(seed=3, frames=6, fps=12.0) -> Motion:

@@ -24,8 +24,12 @@ def alone(monkeypatch, tmp_path):
 
 
 def known(**changes: str) -> dict[str, Net]:
-    about = {"repo": "some/one", "revision": "0" * 40, "file": "net.onnx",
-             "sha256": hashlib.sha256(CONTENT).hexdigest()} | changes
+    about = {
+        "repo": "some/one",
+        "revision": "0" * 40,
+        "file": "net.onnx",
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+    } | changes
     return {"yunet": Net(**about)}
 
 
@@ -89,5 +93,5 @@ def test_unknown_names_are_refused():
 
 def test_params_yaml_names_the_network_of_every_finder_that_needs_one(params):
     assert set(faces.FINDERS) - {"truth", "haar"} <= set(params.nets)
-    with pytest.raises(DataError):      # the file is looked for, so the finder rests on it
+    with pytest.raises(DataError):  # the file is looked for, so the finder rests on it
         faces.finder("yunet", Paths(Path()), known(path="none.onnx"))

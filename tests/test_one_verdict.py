@@ -24,16 +24,30 @@ from thb.report.results import Results
 MARK = re.compile(r'<span class="thb-told" data-told="([^"]*)">(.*?)</span>', re.S)
 # What a verdict on our own numbers is said with, and what may be said so without one: of printed numbers alone (a
 # claim not put to ours, a line that begins with the paper), of rules, and of verdicts counted.
-SAID = re.compile(r"overlap|may be chance|cannot be told|\b(fell|rose|fallen|better than)\b|\b(loss|gain) of\b"
-                  r"|\bfall of\b(?! 0\.\d{3})|\bholds\b|does not hold|differ by|(below|above) on \d")
-ALLOWED = re.compile(r"^[✔✘?] \*\*[a-z ]+\*\* · (?!.*On the clips here)|^Printed,|findings put to the test"
-                     r"|^Of \d+ claims|^\d+ claims can be put|(holds?|tells?) where|Whether|^The paper|too few"
-                     r"|by a fixed|claims are told in our words|reads? as")
+SAID = re.compile(
+    r"overlap|may be chance|cannot be told|\b(fell|rose|fallen|better than)\b|\b(loss|gain) of\b"
+    r"|\bfall of\b(?! 0\.\d{3})|\bholds\b|does not hold|differ by|(below|above) on \d"
+)
+ALLOWED = re.compile(
+    r"^[✔✘?] \*\*[a-z ]+\*\* · (?!.*On the clips here)|^Printed,|findings put to the test"
+    r"|^Of \d+ claims|^\d+ claims can be put|(holds?|tells?) where|Whether|^The paper|too few"
+    r"|by a fixed|claims are told in our words|reads? as"
+)
 
 # Places that judge no cells: heat, the paper's choices (each asked of one file, on one page), the paper's lists, and
 # how far boxes of faces overlap.
-OTHERS = ("attention", "said_about_attention", "pointing", "said_about_pointing", "said_about_panels", "sensitivity",
-          "said_about_choices", "table1", "said_about_lists", "data_finders")
+OTHERS = (
+    "attention",
+    "said_about_attention",
+    "pointing",
+    "said_about_pointing",
+    "said_about_panels",
+    "sensitivity",
+    "said_about_choices",
+    "table1",
+    "said_about_lists",
+    "data_finders",
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +63,7 @@ def a_little_lower(paths: Paths) -> None:
         for generator in params.generators:
             path = paths.scores(detector, f"no-{generator}")
             table = read_csv(path, SCORE_COLUMNS)
-            score = table["clip"].map(everywhere).fillna(table["score"])     # the held-out one's train clips: its own
+            score = table["clip"].map(everywhere).fillna(table["score"])  # the held-out one's train clips: its own
             odds = np.log(score / (1 - score)) - 0.2 * table["label"]
             write_csv(table.assign(score=1 / (1 + np.exp(-odds))), path, SCORE_COLUMNS)
 
@@ -108,9 +122,11 @@ def test_several_pages_answer_the_questions_that_they_share(book):
     for place, printed in book.items():
         for question, *_ in answers(printed):
             places[question].add(place)
-    shared = {"protocol · tall · mean · AUC · P1 · P3": {"page found_in_short", "page said_about_shifts"},
-              "protocol · tall · mean · T1 · P1 · P3": {"page said_about_hard", "exhibit hard", "rows claims"},
-              "protocol · mean · mean · T1 · P1 · P2": {"page said_about_means", "page found", "rows claims"}}
+    shared = {
+        "protocol · tall · mean · AUC · P1 · P3": {"page found_in_short", "page said_about_shifts"},
+        "protocol · tall · mean · T1 · P1 · P3": {"page said_about_hard", "exhibit hard", "rows claims"},
+        "protocol · mean · mean · T1 · P1 · P2": {"page said_about_means", "page found", "rows claims"},
+    }
     for question, where in shared.items():
         assert where <= places[question], question
 
@@ -122,7 +138,7 @@ def test_the_words_and_numbers_of_a_mark_are_those_of_its_answer(book):
         for rests, words in MARK.findall(printed):
             told = json.loads(html.unescape(rests))
             if len(told) == 1 and (numbers := re.search(r"\((−?[\d.]+) to (−?[\d.]+)\)", words)):
-                (_, verdict, lo, hi), = told
+                ((_, verdict, lo, hi),) = told
                 shown = sorted(abs(float(n.replace("−", "-"))) for n in numbers.groups())
                 assert shown == sorted(abs(round(float(end), 2)) for end in (lo, hi)), words
                 assert ("cannot be told" in words) <= (verdict == OPEN)
@@ -133,8 +149,11 @@ def test_the_words_and_numbers_of_a_mark_are_those_of_its_answer(book):
 
 def test_no_verdict_on_our_numbers_is_printed_without_its_mark(book):
     """Alt texts are without marks, as without tags."""
-    cells = {place: printed for place, printed in book.items() if not place.startswith("alt ")
-             and place.split()[1] not in OTHERS}
+    cells = {
+        place: printed
+        for place, printed in book.items()
+        if not place.startswith("alt ") and place.split()[1] not in OTHERS
+    }
     assert {place: lines for place, printed in cells.items() if (lines := unmarked(printed))} == {}
 
 
@@ -150,8 +169,13 @@ def by_overlap(results: Results, told: verdicts.Told, entrant, metric: str) -> v
 def test_a_page_with_another_rule_is_noticed(book, results, monkeypatch):
     entrants = {e.key: e for e in results.entrants}
     assert contradictions({**book, "page found_in_short": home.found_in_short(results)}) == {}
-    monkeypatch.setattr(home, "say", lambda told, *words: verdicts.say(
-        by_overlap(results, told, entrants[told.question.split(" · ")[1]], "AUC"), *words))
+    monkeypatch.setattr(
+        home,
+        "say",
+        lambda told, *words: verdicts.say(
+            by_overlap(results, told, entrants[told.question.split(" · ")[1]], "AUC"), *words
+        ),
+    )
     odd = contradictions({**book, "page found_in_short": home.found_in_short(results)})
     assert any({"page found_in_short"} in found.values() for found in odd.values())
 
@@ -161,9 +185,13 @@ def test_a_page_with_another_interval_is_noticed(book, results, monkeypatch):
     assert contradictions({**book, "page said_about_shifts": sentences.about_shifts(results)})
 
 
-@pytest.mark.parametrize(("module", "line"), [
-    (protocol_means, "Here mean T1 over detectors is lower in P3 than in P1; the two intervals overlap."),
-    (hard_table, "Here mean T1 fell for 3 of 4 detectors (TALL, LipFD, DF-Adapter).")])
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        (protocol_means, "Here mean T1 over detectors is lower in P3 than in P1; the two intervals overlap."),
+        (hard_table, "Here mean T1 fell for 3 of 4 detectors (TALL, LipFD, DF-Adapter)."),
+    ],
+)
 def test_a_verdict_in_plain_words_is_noticed(module, line):
     assert unmarked(f"- {line}") == [line]
     assert module.sentences

@@ -34,12 +34,17 @@ def small(params):
     """Profile smoke with one generator and one source of reals."""
     made = stores.smoke(params, tall=TINY)
     profile = made.active.model_copy(update={"explain": Explained(units=1, reals=1)})
-    return made.model_copy(update={
-        "generators": {"hallo": params.generators["hallo"]}, "explained": ["tall"],
-        "sources": {source: params.sources[source] for source in stores.SOURCES},
-        "protocols": {"P1": params.protocols["P1"]}, "ablated": [],
-        "detectors": {name: params.detectors[name] for name in ("tall", "container")},
-        "profiles": {**made.profiles, "smoke": profile}})
+    return made.model_copy(
+        update={
+            "generators": {"hallo": params.generators["hallo"]},
+            "explained": ["tall"],
+            "sources": {source: params.sources[source] for source in stores.SOURCES},
+            "protocols": {"P1": params.protocols["P1"]},
+            "ablated": [],
+            "detectors": {name: params.detectors[name] for name in ("tall", "container")},
+            "profiles": {**made.profiles, "smoke": profile},
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +98,11 @@ def settled_code():
 def test_another_profile_is_refused(fitted, params, reader):
     own = small(params)
     other = own.model_copy(update={"profile": "again", "profiles": {**own.profiles, "again": own.active}})
-    with pytest.raises(DataError, match=r"is of corpus mini, profile smoke, seed \d+, but params.yaml asks for "
-                                        r"corpus mini, profile again, seed \d+; run `thb .*, or `thb profile smoke`"):
+    with pytest.raises(
+        DataError,
+        match=r"is of corpus mini, profile smoke, seed \d+, but params.yaml asks for "
+        r"corpus mini, profile again, seed \d+; run `thb .*, or `thb profile smoke`",
+    ):
         READERS[reader](fitted, other)
 
 
@@ -121,18 +129,21 @@ def test_it_is_taken_where_nothing_changed(fitted, params):
 def test_other_settings_are_refused(fitted, params):
     own = small(params)
     store = own.active.store.model_copy(update={"windows": 1})
-    other = own.model_copy(update={"profiles": {**own.profiles, "smoke": own.active.model_copy(
-        update={"store": store})}})
+    other = own.model_copy(
+        update={"profiles": {**own.profiles, "smoke": own.active.model_copy(update={"store": store})}}
+    )
     with pytest.raises(DataError, match=r"data/clips/hallo was made with other settings of prepare"):
         clip_store.open_clips(fitted, other, ["hallo"])
     longer = {**own.active.detectors, "tall": {**own.active.detectors["tall"], "epochs": 2}}
-    other = own.model_copy(update={"profiles": {**own.profiles, "smoke": own.active.model_copy(
-        update={"detectors": longer})}})
+    other = own.model_copy(
+        update={"profiles": {**own.profiles, "smoke": own.active.model_copy(update={"detectors": longer})}}
+    )
     with pytest.raises(DataError, match=r"runs/tall/all/weights.safetensors was made with other settings of train"):
         score.run(fitted, other, "tall", "all")
 
 
 # ---- stores that were changed -----------------------------------------------------------------------
+
 
 def hallo(paths):
     return paths.clips("hallo")
@@ -149,8 +160,11 @@ def flip(file):
 
 
 @pytest.mark.parametrize("name", ["frames.npy", "times.npy", "mel.npy", "clips.parquet"])
-@pytest.mark.parametrize("harm", [cut, flip, lambda f: f.write_bytes(b""), lambda f: f.write_bytes(b"\x00" * 4096),
-                                  lambda f: f.unlink()], ids=["cut", "flipped", "empty", "zeros", "gone"])
+@pytest.mark.parametrize(
+    "harm",
+    [cut, flip, lambda f: f.write_bytes(b""), lambda f: f.write_bytes(b"\x00" * 4096), lambda f: f.unlink()],
+    ids=["cut", "flipped", "empty", "zeros", "gone"],
+)
 def test_a_store_that_was_changed_is_one_line(fitted, params, name, harm):
     harm(hallo(fitted) / name)
     with pytest.raises(DataError, match=rf"(missing )?data/clips/hallo/{name}.*run `thb prepare hallo`") as fault:
@@ -167,17 +181,20 @@ def rewritten(paths, params, change) -> None:
     vouching.for_store(paths, params, "hallo")
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (lambda t: t.assign(row=t["row"].where(t.index != 0, -1)), "do not have the rows 0 to 22"),
-    (lambda t: t.assign(row=t["row"].where(t.index != 0, 99)), "do not have the rows"),
-    (lambda t: t.assign(role="real"), "has role 'real', not 'generator'"),
-    (lambda t: t.assign(label=0), "has label '0', not '1'"),
-    (lambda t: t.assign(source="ffpp"), "has source 'ffpp', not 'hallo'"),
-    (lambda t: t.assign(x0=np.nan), "has no face box"),
-    (lambda t: t.assign(clip="one"), "stands twice"),
-    (lambda t: t.assign(status="fine"), "has status 'fine'; known: ok"),
-    (lambda t: t.drop(columns="mel_frames"), "lacks column 'mel_frames'"),
-])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.assign(row=t["row"].where(t.index != 0, -1)), "do not have the rows 0 to 22"),
+        (lambda t: t.assign(row=t["row"].where(t.index != 0, 99)), "do not have the rows"),
+        (lambda t: t.assign(role="real"), "has role 'real', not 'generator'"),
+        (lambda t: t.assign(label=0), "has label '0', not '1'"),
+        (lambda t: t.assign(source="ffpp"), "has source 'ffpp', not 'hallo'"),
+        (lambda t: t.assign(x0=np.nan), "has no face box"),
+        (lambda t: t.assign(clip="one"), "stands twice"),
+        (lambda t: t.assign(status="fine"), "has status 'fine'; known: ok"),
+        (lambda t: t.drop(columns="mel_frames"), "lacks column 'mel_frames'"),
+    ],
+)
 def test_a_table_that_no_prepare_writes_is_refused(fitted, params, change, words):
     rewritten(fitted, small(params), change)
     with pytest.raises(DataError, match=words):
@@ -240,8 +257,9 @@ def test_a_split_that_was_cut_is_refused_though_its_hash_was_changed_to_match(fi
         clips_of_fit(fitted, small(params), "all", ("train",))
 
 
-@pytest.mark.parametrize(("column", "value"),
-                         [("use", "unused"), ("label", "1"), ("portrait", "0"), ("source", "hallo")])
+@pytest.mark.parametrize(
+    ("column", "value"), [("use", "unused"), ("label", "1"), ("portrait", "0"), ("source", "hallo")]
+)
 def test_a_split_that_matches_no_store_is_refused_though_its_hash_was_changed_to_match(fitted, params, column, value):
     file = fitted.split("all")
     table = pd.read_csv(file, dtype=str, keep_default_na=False)
@@ -253,6 +271,7 @@ def test_a_split_that_matches_no_store_is_refused_though_its_hash_was_changed_to
 
 
 # ---- weights that were changed ----------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("harm", [cut, flip, lambda f: f.write_bytes(b"")], ids=["cut", "flipped", "empty"])
 def test_weights_that_were_changed_are_not_scored(fitted, params, harm):
@@ -309,15 +328,21 @@ def test_weights_whose_record_names_no_clips_of_a_source_are_not_scored(fitted, 
 
 # ---- what the report reads --------------------------------------------------------------------------
 
+
 def test_a_result_that_was_changed_is_not_shown(made):
     from thb.report.results import open_results
 
     found = open_results(made.root)
-    read = {made.cells: vouched.cells, made.comparisons: vouched.cells, made.corpus: vouched.corpus,
-            made.curation: vouched.corpus, made.leakage: lambda paths, params, *_: vouched.leakage(paths, params)}
+    read = {
+        made.cells: vouched.cells,
+        made.comparisons: vouched.cells,
+        made.corpus: vouched.corpus,
+        made.curation: vouched.corpus,
+        made.leakage: lambda paths, params, *_: vouched.leakage(paths, params),
+    }
     for file, reader in read.items():
         before = file.read_bytes()
-        file.write_bytes(before[:len(before) // 2])
+        file.write_bytes(before[: len(before) // 2])
         with pytest.raises(DataError, match=rf"results/{file.name} is not the file .* run `thb (evaluate|split)`"):
             reader(found.paths, found.params, file, [])
         file.write_bytes(before)

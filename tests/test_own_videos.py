@@ -17,12 +17,15 @@ def named(*files: str) -> list[str]:
     return [names[Path(file)] for file in files]
 
 
-@pytest.mark.parametrize(("files", "names"), [
-    (["d1/web.mp4", "d2/web.mp4", "web-2.webm"], ["web", "web-3", "web-2"]),
-    (["web-2.webm", "web.mp4", "d2/web.mp4"], ["web-2", "web", "web-3"]),
-    (["a.mp4", "a.mov", "b/a.mp4"], ["a", "a-2", "a-3"]),
-    (["A.mp4", "b/a.mp4"], ["A", "a-2"]),           # one file where letters' size is not told apart
-])
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["d1/web.mp4", "d2/web.mp4", "web-2.webm"], ["web", "web-3", "web-2"]),
+        (["web-2.webm", "web.mp4", "d2/web.mp4"], ["web-2", "web", "web-3"]),
+        (["a.mp4", "a.mov", "b/a.mp4"], ["a", "a-2", "a-3"]),
+        (["A.mp4", "b/a.mp4"], ["A", "a-2"]),  # one file where letters' size is not told apart
+    ],
+)
 def test_no_two_strips_bear_one_name(files, names):
     assert named(*files) == names
 

@@ -14,7 +14,7 @@ from thb.core import params as P
 from thb.core import plain_yaml
 from thb.core.errors import ParamsError
 
-SAMPLE = 150    # of the mutations
+SAMPLE = 150  # of the mutations
 
 
 @pytest.fixture
@@ -29,70 +29,78 @@ def put(raw, path, value):
     raw[last] = value
 
 
-@pytest.mark.parametrize(("path", "value", "names", "lists"), [
-    ("profile", "tiny", "'tiny'", "smoke, mini, paper"),
-    ("sauces", {}, "'sauces'", "sources"),
-    ("metrics/bootstraps", 5, "'bootstraps'", "bootstrap"),
-    ("profiles/mini/epochs", 3, "'epochs'", "store"),
-    ("profiles/mini/render/sizes", 3, "'sizes'", "seconds"),
-    ("profiles/mini/render/clips/halo", {"train": 1, "val": 1, "test": 1}, "'halo'", "hallo"),
-    ("profiles/mini/detectors/tal", {}, "'tal'", "container"),
-    ("profiles/mini/detectors/tall", {"epoch": 3}, "'epoch'", "epochs"),
-    ("sources/hallo/role", "generater", "'generater'", "'generator'"),
-    ("protocols/P1/fit", "most", "'most'", "'all'"),
-    ("metrics/confidence", 1.5, "1.5", "less than 1"),
-    ("explained", ["tall", "container"], "network in explained 'container'", "caddm, tall"),
-    ("explain/reference", "taller", "network in explain.reference 'taller'", "caddm, tall"),
-    ("explain/show", 3, "'show'", "shown"),
-    ("identity_checks", ["yunet"], "network in identity_checks 'yunet'", "sface"),
-    ("identity/embeddings/arcface", {"same": 0.4}, "network in identity.embeddings 'arcface'", "yunet, sface"),
-    ("identity/embeddings/sface/sane", 0.4, "'sane'", "same, mean, scale"),
-    ("identity/frames", 4, "4", "1, 3, 5, 7 or 9"),
-    ("profiles/mini/explain/unit", 3, "'unit'", "units"),
-    ("profiles/mini/explain/units", 0, "0", "greater than or equal to 1"),
-    ("metrics/fpr/T1", 2, "metrics.fpr.T1 = 2", "less than 1"),
-    ("metrics/fpr", {"T1": 0.01, "AUC": 0.02}, "'AUC'", "write T2: 0.02"),
-    ("metrics/fpr", {"T0.1": 0.001}, "T0.1", "begin with T1"),
-    ("metrics/bootstrap", 0, "bootstrap = 0", "greater than or equal to 10"),
-    ("metrics/bootstrap", True, "bootstrap = True", "valid integer"),
-    ("metrics/seed", -1, "seed = -1", "greater than or equal to 0"),
-    ("metrics/confidence", float("nan"), "confidence = nan", "finite"),
-    ("fetch/pause", float("inf"), "pause = inf", "finite"),
-    ("fetch/workers", "8", "workers = '8'", "valid integer"),
-    ("profiles/mini/seed", 2**40, "seed", "less than 4294967296"),
-    ("profiles/mini/render/seconds", [2.6, 1.3], "[2.6, 1.3]", "shorter length comes first"),
-    ("profiles/mini/render/clips/unseen/train", 3, "3 train clips", "testing only"),
-    ("profiles/mini/render/clips/generator/val", 0, "no val clips", "needs some"),
-    ("profiles/mini/render/clips/swap/test", 81, "81 test swaps", "80"),
-    ("profiles/mini/store/sound/hop", 500, "hop 500", "fft 400"),
-    ("profiles/mini/store/sound/mels", 300, "mels 300", "201 bands"),
-    ("profiles/paper/revision", None, "profiles.paper.revision", "40 digits"),
-    ("profiles/paper/finder", "truth", "'truth'", "haar, yunet"),
-    ("protocols/P1/split", ["val"], "protocols.P1.split names 'val'", "test"),
-    ("protocols/P1/fakes", ["generator", "swap"], "'swap'", "generator, unseen"),
-    ("protocols/P1/fakes", [], "protocols.P1.fakes", "nothing would be tested"),
-    ("protocols/P2/reals", ["train"], "['train']", "[test]"),
-    ("protocols/P2/fit", "all", "'train'", "test"),
-    ("protocols/P1/disjoint", ["generator"], "'generator'", "trained on"),
-    ("protocols/P3/printed", "P1", "fit 'no-generator'", "printed: null"),
-    ("protocols/ffpp/fakes", ["generator", "generator"], "'generator'", "twice"),
-    ("sources/magi1/folder", "fake/Hallo/test", "'fake/Hallo'", "share a folder"),
-    ("sources/magi1/folder", "../elsewhere", "'../elsewhere'", "pattern"),
-    ("sources/magi1/folder", "real/magi", "'real/magi'", "fake/"),
-    ("sources/magi1/printed", "Hallo3", "'Hallo3'", "both printed"),
-    ("sources/a b", {"role": "unseen", "folder": "fake/a", "printed": "A"}, "'a b'", "letters, digits and underscores"),
-    ("exhibits/..", {"notebook": "findings"}, "'..'", "letters, digits and underscores"),
-    ("exhibits/fig2a/metric", "T7", "'T7'", "AUC, T1, T0.1, Brier, EER"),
-    ("exhibits/table5/protocol", "P9", "'P9'", "P1, P2"),
-    ("exhibits/fig4/frames", 0, "frames = 0", "greater than or equal to 1"),
-    ("exhibits/table5/protocol", None, "exhibits.table5.protocol", "leave it out"),
-    ("detectors/tall/control", True, "detectors.tall", "no control"),
-    ("detectors/tall/parameters/trainable", 10**11, "100000000000", "86920506"),
-    ("ablations/no_artefacts", {}, "no_artefacts", "fingerprint, artefacts"),
-    ("ablated", ["tall", "tall"], "'tall'", "twice"),
-    ("identity/frames", True, "True", "whole number"),
-    ("nets/sface/repo", "", "nets.sface", "all three, or none"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "names", "lists"),
+    [
+        ("profile", "tiny", "'tiny'", "smoke, mini, paper"),
+        ("sauces", {}, "'sauces'", "sources"),
+        ("metrics/bootstraps", 5, "'bootstraps'", "bootstrap"),
+        ("profiles/mini/epochs", 3, "'epochs'", "store"),
+        ("profiles/mini/render/sizes", 3, "'sizes'", "seconds"),
+        ("profiles/mini/render/clips/halo", {"train": 1, "val": 1, "test": 1}, "'halo'", "hallo"),
+        ("profiles/mini/detectors/tal", {}, "'tal'", "container"),
+        ("profiles/mini/detectors/tall", {"epoch": 3}, "'epoch'", "epochs"),
+        ("sources/hallo/role", "generater", "'generater'", "'generator'"),
+        ("protocols/P1/fit", "most", "'most'", "'all'"),
+        ("metrics/confidence", 1.5, "1.5", "less than 1"),
+        ("explained", ["tall", "container"], "network in explained 'container'", "caddm, tall"),
+        ("explain/reference", "taller", "network in explain.reference 'taller'", "caddm, tall"),
+        ("explain/show", 3, "'show'", "shown"),
+        ("identity_checks", ["yunet"], "network in identity_checks 'yunet'", "sface"),
+        ("identity/embeddings/arcface", {"same": 0.4}, "network in identity.embeddings 'arcface'", "yunet, sface"),
+        ("identity/embeddings/sface/sane", 0.4, "'sane'", "same, mean, scale"),
+        ("identity/frames", 4, "4", "1, 3, 5, 7 or 9"),
+        ("profiles/mini/explain/unit", 3, "'unit'", "units"),
+        ("profiles/mini/explain/units", 0, "0", "greater than or equal to 1"),
+        ("metrics/fpr/T1", 2, "metrics.fpr.T1 = 2", "less than 1"),
+        ("metrics/fpr", {"T1": 0.01, "AUC": 0.02}, "'AUC'", "write T2: 0.02"),
+        ("metrics/fpr", {"T0.1": 0.001}, "T0.1", "begin with T1"),
+        ("metrics/bootstrap", 0, "bootstrap = 0", "greater than or equal to 10"),
+        ("metrics/bootstrap", True, "bootstrap = True", "valid integer"),
+        ("metrics/seed", -1, "seed = -1", "greater than or equal to 0"),
+        ("metrics/confidence", float("nan"), "confidence = nan", "finite"),
+        ("fetch/pause", float("inf"), "pause = inf", "finite"),
+        ("fetch/workers", "8", "workers = '8'", "valid integer"),
+        ("profiles/mini/seed", 2**40, "seed", "less than 4294967296"),
+        ("profiles/mini/render/seconds", [2.6, 1.3], "[2.6, 1.3]", "shorter length comes first"),
+        ("profiles/mini/render/clips/unseen/train", 3, "3 train clips", "testing only"),
+        ("profiles/mini/render/clips/generator/val", 0, "no val clips", "needs some"),
+        ("profiles/mini/render/clips/swap/test", 81, "81 test swaps", "80"),
+        ("profiles/mini/store/sound/hop", 500, "hop 500", "fft 400"),
+        ("profiles/mini/store/sound/mels", 300, "mels 300", "201 bands"),
+        ("profiles/paper/revision", None, "profiles.paper.revision", "40 digits"),
+        ("profiles/paper/finder", "truth", "'truth'", "haar, yunet"),
+        ("protocols/P1/split", ["val"], "protocols.P1.split names 'val'", "test"),
+        ("protocols/P1/fakes", ["generator", "swap"], "'swap'", "generator, unseen"),
+        ("protocols/P1/fakes", [], "protocols.P1.fakes", "nothing would be tested"),
+        ("protocols/P2/reals", ["train"], "['train']", "[test]"),
+        ("protocols/P2/fit", "all", "'train'", "test"),
+        ("protocols/P1/disjoint", ["generator"], "'generator'", "trained on"),
+        ("protocols/P3/printed", "P1", "fit 'no-generator'", "printed: null"),
+        ("protocols/ffpp/fakes", ["generator", "generator"], "'generator'", "twice"),
+        ("sources/magi1/folder", "fake/Hallo/test", "'fake/Hallo'", "share a folder"),
+        ("sources/magi1/folder", "../elsewhere", "'../elsewhere'", "pattern"),
+        ("sources/magi1/folder", "real/magi", "'real/magi'", "fake/"),
+        ("sources/magi1/printed", "Hallo3", "'Hallo3'", "both printed"),
+        (
+            "sources/a b",
+            {"role": "unseen", "folder": "fake/a", "printed": "A"},
+            "'a b'",
+            "letters, digits and underscores",
+        ),
+        ("exhibits/..", {"notebook": "findings"}, "'..'", "letters, digits and underscores"),
+        ("exhibits/fig2a/metric", "T7", "'T7'", "AUC, T1, T0.1, Brier, EER"),
+        ("exhibits/table5/protocol", "P9", "'P9'", "P1, P2"),
+        ("exhibits/fig4/frames", 0, "frames = 0", "greater than or equal to 1"),
+        ("exhibits/table5/protocol", None, "exhibits.table5.protocol", "leave it out"),
+        ("detectors/tall/control", True, "detectors.tall", "no control"),
+        ("detectors/tall/parameters/trainable", 10**11, "100000000000", "86920506"),
+        ("ablations/no_artefacts", {}, "no_artefacts", "fingerprint, artefacts"),
+        ("ablated", ["tall", "tall"], "'tall'", "twice"),
+        ("identity/frames", True, "True", "whole number"),
+        ("nets/sface/repo", "", "nets.sface", "all three, or none"),
+    ],
+)
 def test_a_wrong_value_is_named_with_the_right_ones(raw, path, value, names, lists):
     put(raw, path, value)
     with pytest.raises(ParamsError) as error:
@@ -191,28 +199,35 @@ def refused(tmp_path, content: bytes) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (b"", "must be a mapping"),
-    (b"- a\n- b\n", "must be a mapping"),
-    (b"a: 1\nb: 2\na: 3\n", "line 3: key 'a' stands twice"),
-    (b"x: {a: {b: 1, b: 1}}\n", "key 'b' stands twice"),
-    (b"<<: {a: 1}\n<<: {b: 1}\n", "key '<<' stands twice"),
-    (b"a: 1\nb: caf\xe9\n", "line 2: byte 0xe9 is not UTF-8"),
-    (b"a: 'x\0'\n", "not YAML"),
-    (b'a: "\\0"\n', "cannot be shown"),
-    (b'a: "\\u202e"\n', "cannot be shown"),
-    (b"[" * 50_000, "more than 20 levels"),
-    (b"- " * 3_000 + b"a", "more than 20 levels"),
-    (b"a: &a [*a]\n", "refers to itself"),
-    (b"\n".join(b"b%d: &b%d [%s]" % (i, i, b", ".join([b"*b%d" % (i - 1)] * 10) if i else b"x") for i in range(9)),
-     "more than 20,000 values"),
-    (b"a: !!python/name:os.system x\n", "tag"),
-    (b"1: a\n", "key '1' is not text"),
-    (b"? [a]\n: b\n", "a list or a mapping is not text"),
-    (b"a: 1\n---\na: 2\n", "not YAML"),
-    (b"a: 1.0e+999\n", "no finite number"),
-    (b"#" * 1_000_001, "larger than"),
-])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "must be a mapping"),
+        (b"- a\n- b\n", "must be a mapping"),
+        (b"a: 1\nb: 2\na: 3\n", "line 3: key 'a' stands twice"),
+        (b"x: {a: {b: 1, b: 1}}\n", "key 'b' stands twice"),
+        (b"<<: {a: 1}\n<<: {b: 1}\n", "key '<<' stands twice"),
+        (b"a: 1\nb: caf\xe9\n", "line 2: byte 0xe9 is not UTF-8"),
+        (b"a: 'x\0'\n", "not YAML"),
+        (b'a: "\\0"\n', "cannot be shown"),
+        (b'a: "\\u202e"\n', "cannot be shown"),
+        (b"[" * 50_000, "more than 20 levels"),
+        (b"- " * 3_000 + b"a", "more than 20 levels"),
+        (b"a: &a [*a]\n", "refers to itself"),
+        (
+            b"\n".join(
+                b"b%d: &b%d [%s]" % (i, i, b", ".join([b"*b%d" % (i - 1)] * 10) if i else b"x") for i in range(9)
+            ),
+            "more than 20,000 values",
+        ),
+        (b"a: !!python/name:os.system x\n", "tag"),
+        (b"1: a\n", "key '1' is not text"),
+        (b"? [a]\n: b\n", "a list or a mapping is not text"),
+        (b"a: 1\n---\na: 2\n", "not YAML"),
+        (b"a: 1.0e+999\n", "no finite number"),
+        (b"#" * 1_000_001, "larger than"),
+    ],
+)
 def test_what_cannot_be_settings_is_one_line_that_names_the_file(tmp_path, content, says):
     assert says in refused(tmp_path, content)
 
@@ -225,12 +240,71 @@ def test_a_folder_and_no_file_are_one_line(tmp_path):
 
 
 WORDS = [
-    "~", "null", "Null", "NULL", "true", "True", "FALSE", "0", "-0", "+5", "12", "1.", "1.5", "-.5", ".5",
-    "01.5", "4.0e-3", "4.0e+3", "4.0e3", "4e3", "4e-3", "1E5", "012", "0o17", "0x1F", "0b11", "1_000", "1_0.5",
-    "1:30", "190:20:30.15", "on", "Off", "yes", "NO", "y", "n", "2024-05-20", "2024-5-2", "2024-05-20 10:00:00",
-    "2001-12-14t21:59:43.10-05:00", ".inf", "-.Inf", "+.INF", ".nan", ".NaN", "=", "_", "+_", "-", "0_", "08",
-    "09", "00", "1e999", "P1", "a b", "x_1", "3d7082438a6e4551e840c9b2bb60b71e8da4b524", "tf_efficientnet_b3",
-    "hub:timm/x.y", "T0.1", "c23", "none", "1.2.3", "12e",
+    "~",
+    "null",
+    "Null",
+    "NULL",
+    "true",
+    "True",
+    "FALSE",
+    "0",
+    "-0",
+    "+5",
+    "12",
+    "1.",
+    "1.5",
+    "-.5",
+    ".5",
+    "01.5",
+    "4.0e-3",
+    "4.0e+3",
+    "4.0e3",
+    "4e3",
+    "4e-3",
+    "1E5",
+    "012",
+    "0o17",
+    "0x1F",
+    "0b11",
+    "1_000",
+    "1_0.5",
+    "1:30",
+    "190:20:30.15",
+    "on",
+    "Off",
+    "yes",
+    "NO",
+    "y",
+    "n",
+    "2024-05-20",
+    "2024-5-2",
+    "2024-05-20 10:00:00",
+    "2001-12-14t21:59:43.10-05:00",
+    ".inf",
+    "-.Inf",
+    "+.INF",
+    ".nan",
+    ".NaN",
+    "=",
+    "_",
+    "+_",
+    "-",
+    "0_",
+    "08",
+    "09",
+    "00",
+    "1e999",
+    "P1",
+    "a b",
+    "x_1",
+    "3d7082438a6e4551e840c9b2bb60b71e8da4b524",
+    "tf_efficientnet_b3",
+    "hub:timm/x.y",
+    "T0.1",
+    "c23",
+    "none",
+    "1.2.3",
+    "12e",
     "9" * 40,
 ]
 
@@ -298,10 +372,15 @@ def test_nothing_is_put_in_place_that_does_not_read_as_the_profile(repo, tmp_pat
 # ── What the paper prints, and what a detector needs ─────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("path", "value", "lists"), [
-    ("sources/magi1/printed", "MAGI-2", "MAGI-1"), ("sources/ffpp/printed", "FF++", "FaceForensics++, CelebV-HQ"),
-    ("detectors/tall/printed", "TALL++", "CADDM"), ("protocols/ffpp/printed", "P4", "P1, P2, P3"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "lists"),
+    [
+        ("sources/magi1/printed", "MAGI-2", "MAGI-1"),
+        ("sources/ffpp/printed", "FF++", "FaceForensics++, CelebV-HQ"),
+        ("detectors/tall/printed", "TALL++", "CADDM"),
+        ("protocols/ffpp/printed", "P4", "P1, P2, P3"),
+    ],
+)
 def test_a_name_that_the_paper_does_not_print_is_refused(repo, raw, path, value, lists):
     put(raw, path, value)
     with pytest.raises(ParamsError) as error:
@@ -316,21 +395,26 @@ def test_every_shipped_name_is_printed(repo, params):
 
 def test_a_command_refuses_what_is_not_printed_and_a_detector_that_is_not_there(project):
     text = project.params.read_text()
-    for old, new, said in (("printed: MAGI-1", "printed: MAGI", "MAGI'"), ("  container:\n    printed",
-                                                                         "  box:\n    printed", "'container'")):
+    for old, new, said in (
+        ("printed: MAGI-1", "printed: MAGI", "MAGI'"),
+        ("  container:\n    printed", "  box:\n    printed", "'container'"),
+    ):
         project.params.write_text(text.replace(old, new, 1))
         with pytest.raises(ParamsError, match=said):
             context.of_clone()
 
 
-@pytest.mark.parametrize(("path", "value", "says"), [
-    ("profiles/smoke/store/run", 3, "profiles.smoke.detectors.tall: .*4 frames"),
-    ("profiles/mini/store/windows", 1, "profiles.mini.detectors.tall: test_units 2: the store keeps 1 units"),
-    ("profiles/paper/detectors/tall/train_units", 11, "train_units 11: the store keeps 10 windows"),
-    ("profiles/mini/store/size", 96, "native crop of 112 px does not fit into the store's 96 px"),
-    ("profiles/mini/explain/units", 5, "explain.units 5"),
-    ("sound_checks", ["lipfd", "tall"], "'tall', which hears nothing"),
-])
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("profiles/smoke/store/run", 3, "profiles.smoke.detectors.tall: .*4 frames"),
+        ("profiles/mini/store/windows", 1, "profiles.mini.detectors.tall: test_units 2: the store keeps 1 units"),
+        ("profiles/paper/detectors/tall/train_units", 11, "train_units 11: the store keeps 10 windows"),
+        ("profiles/mini/store/size", 96, "native crop of 112 px does not fit into the store's 96 px"),
+        ("profiles/mini/explain/units", 5, "explain.units 5"),
+        ("sound_checks", ["lipfd", "tall"], "'tall', which hears nothing"),
+    ],
+)
 def test_clips_must_do_for_a_detector_in_every_profile(raw, path, value, says):
     put(raw, path, value)
     params = P.parse(raw)
@@ -338,10 +422,14 @@ def test_clips_must_do_for_a_detector_in_every_profile(raw, path, value, says):
         context.check_detector(params, "tall")
 
 
-@pytest.mark.parametrize(("name", "path", "value", "says"), [
-    ("caddm", "label_checks/caddm", 4, "makes fakes of its own"), ("lipfd", "label_checks/lipfd", 4, "makes fakes"),
-    ("lipfd", "profiles/mini/store/sound/mels", 60, "mels 60 is no multiple of lipfd's bands: 8"),
-])
+@pytest.mark.parametrize(
+    ("name", "path", "value", "says"),
+    [
+        ("caddm", "label_checks/caddm", 4, "makes fakes of its own"),
+        ("lipfd", "label_checks/lipfd", 4, "makes fakes"),
+        ("lipfd", "profiles/mini/store/sound/mels", 60, "mels 60 is no multiple of lipfd's bands: 8"),
+    ],
+)
 def test_what_a_detector_cannot_be_asked(raw, name, path, value, says):
     put(raw, path, value)
     with pytest.raises(ParamsError, match=says):

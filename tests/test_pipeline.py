@@ -33,8 +33,9 @@ def pictures(exhibit) -> int:
 
 def empty_contact(paths) -> None:
     made_by = json.dumps(asdict(origin.of_contact(paths, load(paths.params))))
-    np.savez_compressed(paths.contact, frames=np.zeros((0, 3, 2, 16, 16, 3), np.uint8), sources=[], clips=[],
-                        made_by=made_by)
+    np.savez_compressed(
+        paths.contact, frames=np.zeros((0, 3, 2, 16, 16, 3), np.uint8), sources=[], clips=[], made_by=made_by
+    )
 
 
 def test_counts_add_up_from_made_to_split(made):
@@ -79,8 +80,11 @@ def extents(figure) -> dict[str, object]:
     """Each piece of writing and where it lies, in pixels."""
     renderer = FigureCanvasAgg(figure).get_renderer()
     with style.look():
-        return {f"{i} {t.get_text()}": t.get_window_extent(renderer)
-                for i, t in enumerate(figure.axes[0].texts) if t.get_text()}
+        return {
+            f"{i} {t.get_text()}": t.get_window_extent(renderer)
+            for i, t in enumerate(figure.axes[0].texts)
+            if t.get_text()
+        }
 
 
 def overlaps(figure) -> list[tuple[str, str]]:
@@ -98,7 +102,7 @@ def test_words_are_large_enough_and_inside_the_figure(made):
 def test_words_do_not_overlap(made):
     figure = pipeline.build().drawing
     assert not overlaps(figure)
-    for text in figure.axes[0].texts:       # and the check would see it
+    for text in figure.axes[0].texts:  # and the check would see it
         text.set_fontsize(2 * text.get_fontsize())
     assert overlaps(figure)
 

@@ -42,12 +42,15 @@ def row(measure, generator=MEAN, protocol="P1"):
     return rows[np.all([rows[k] == v for k, v in keys.items()], axis=0)].iloc[0]
 
 
-@pytest.mark.parametrize(("pointed", "centre", "chance", "verdict"), [
-    (0.8, 0.3, 0.1, BETTER),
-    (0.8, 0.9, 0.1, NOT_BETTER),        # a blob in the middle does better
-    (0.2, 0.1, 0.3, NOT_BETTER),        # chance does better
-    (0.3, 0.3, 0.1, NOT_BETTER),        # no better than the middle
-])
+@pytest.mark.parametrize(
+    ("pointed", "centre", "chance", "verdict"),
+    [
+        (0.8, 0.3, 0.1, BETTER),
+        (0.8, 0.9, 0.1, NOT_BETTER),  # a blob in the middle does better
+        (0.2, 0.1, 0.3, NOT_BETTER),  # chance does better
+        (0.3, 0.3, 0.1, NOT_BETTER),  # no better than the middle
+    ],
+)
 def test_a_map_must_beat_both_baselines(made, pointed, centre, chance, verdict):
     point(made, pointed=pointed, centre_pointed=centre, random_pointed=chance)
     assert {row(CENTRE)["verdict"], row(CHANCE)["verdict"]} == {verdict}
@@ -128,10 +131,13 @@ def test_networks_without_maps_are_named(made):
     assert cams.NONE_HERE in exhibit.alt
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"detectors": ["resnet"]}, "unknown explained detector 'resnet'; known: caddm, tall, lipfd, df_adapter"),
-    ({"protocols": ["ffp"]}, "unknown explained protocol 'ffp'; known: P1, P2, P3, unseen_P1"),
-])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"detectors": ["resnet"]}, "unknown explained detector 'resnet'; known: caddm, tall, lipfd, df_adapter"),
+        ({"protocols": ["ffp"]}, "unknown explained protocol 'ffp'; known: P1, P2, P3, unseen_P1"),
+    ],
+)
 def test_an_unknown_value_is_refused_in_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
         pointing_table.build(**given)

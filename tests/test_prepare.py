@@ -75,8 +75,9 @@ def hallo(paths: Paths, stem: str = STEMS[0], frames: int = 20, split: str = "te
     return write_video(paths.raw / GENERATOR / split / f"{stem}.mp4", frames, **video)
 
 
-def store_of(paths: Paths, params: Params,
-             source: str = "hallo") -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+def store_of(
+    paths: Paths, params: Params, source: str = "hallo"
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
     folder = paths.clips(source)
     return (
         read_clips(paths, params, source),
@@ -222,9 +223,7 @@ def test_a_spectrogram_agrees_with_scipy():
     from scipy.signal import stft
 
     sound = np.random.default_rng(0).normal(size=RATE // 2)
-    _, _, ours = stft(
-        np.pad(sound, 200), nperseg=400, noverlap=240, window="hann", boundary=None, padded=False
-    )
+    _, _, ours = stft(np.pad(sound, 200), nperseg=400, noverlap=240, window="hann", boundary=None, padded=False)
     power = np.abs(ours.T * 200) ** 2  # scipy divides by the sum of its window
     expected = np.log10(np.maximum(power @ audio.mel_bank(SOUND).T, audio.FLOOR))
     assert audio.log_mel(sound, SOUND) == pytest.approx(expected, abs=1e-4)
@@ -345,7 +344,7 @@ def test_too_many_failures_stop_the_run_and_leave_no_store(project, small, capsy
     with pytest.raises(CoverageError, match=r"hallo: 2 of 3 clips failed, 66\.7%.*50\.0%.*empty file"):
         prepare.run(project, small, "hallo")
     assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
-    prepare.run(project, with_profile(small, max_failed_share=0.7), "hallo")        # nothing is decoded again
+    prepare.run(project, with_profile(small, max_failed_share=0.7), "hallo")  # nothing is decoded again
     assert "3 were finished by an earlier run" in capsys.readouterr().out
     assert store_of(project, small)[0]["status"].tolist() == ["ok", "error", "error"]
 
@@ -402,8 +401,10 @@ def test_clips_without_usable_sound_are_counted_and_said(project, small, capsys)
     wav.parent.mkdir(parents=True)
     wav.write_text("not a sound")
     prepare.run(project, small, "ffpp")
-    assert "ffpp: 2 of the 3 clips that are ok have no usable sound, in 1 of them as it is damaged" \
+    assert (
+        "ffpp: 2 of the 3 clips that are ok have no usable sound, in 1 of them as it is damaged"
         in capsys.readouterr().out
+    )
 
 
 def test_no_damage_gets_past_the_clip_that_has_it(project, small):
@@ -449,9 +450,7 @@ def test_a_killed_run_leaves_no_store_and_the_next_one_goes_on(project, small, c
     for stem in STEMS:
         hallo(project, stem)
     here = Path(__file__).parent
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED_RUN, here, here.parent, project.root], capture_output=True
-    )
+    killed = subprocess.run([sys.executable, "-c", KILLED_RUN, here, here.parent, project.root], capture_output=True)
     assert killed.returncode == -9, killed.stderr.decode()
     assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
     with pytest.raises(DataError, match="not prepared"):
@@ -493,7 +492,7 @@ def test_an_interrupted_run_goes_on_batch_by_batch_and_ends_in_the_same_bytes(pr
     whole = contents(project.clips("hallo"))
     shutil.rmtree(project.clips("hallo"))
     broken_off(project, small, monkeypatch, 3)
-    broken_off(project, small, monkeypatch, 3)      # from the second clip on
+    broken_off(project, small, monkeypatch, 3)  # from the second clip on
     prepare.run(project, small, "hallo")
     assert finished_before(capsys) == 4
     assert contents(project.clips("hallo")) == whole

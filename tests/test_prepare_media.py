@@ -15,7 +15,7 @@ from thb.clips import clip, faces, video
 from thb.clips.sampling import kept_frames
 
 three_by_two = partial(kept_frames, windows=3, run=2)
-BEEP = 0.4      # seconds of silence before the tone of `sounding`
+BEEP = 0.4  # seconds of silence before the tone of `sounding`
 
 
 class Nobody:
@@ -29,8 +29,15 @@ def prepared(path: Path) -> clip.Prepared:
     return clip.prepare({"clip": "x/y", "status": "ok", "reason": ""}, path, "none", Nobody(), STORE)
 
 
-def write_coded(path: Path, frames: int, codec: str = "libx264", pixels: str = "yuv420p",
-                size: tuple[int, int] = (64, 64), ticks: list[int] | None = None, **options: str) -> Path:
+def write_coded(
+    path: Path,
+    frames: int,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    size: tuple[int, int] = (64, 64),
+    ticks: list[int] | None = None,
+    **options: str,
+) -> Path:
     """A video of numbered frames with a codec's own options; `ticks` are times in 1/25 s."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options)
@@ -58,7 +65,7 @@ def write_sounding(path: Path, codec: str, rate: int, layout: str, seconds: floa
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
         for begin in range(0, samples.shape[1], 1152):
-            piece = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, begin:begin + 1152]), "fltp", layout)
+            piece = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples[:, begin : begin + 1152]), "fltp", layout)
             piece.sample_rate, piece.pts, piece.time_base = rate, begin, Fraction(1, rate)
             container.mux(sound.encode(piece))
         container.mux(sound.encode())
@@ -100,10 +107,16 @@ def test_a_variable_frame_rate_keeps_the_nth_frame_at_its_own_time(tmp_path, see
     assert footage.times == pytest.approx((ticks[footage.kept] - ticks[0]) / 25, abs=2e-3)
 
 
-@pytest.mark.parametrize(("suffix", "codec", "pixels", "size"), [
-    ("mp4", "libx264", "yuv444p", (65, 49)), ("mkv", "ffv1", "yuv420p", (67, 33)),
-    ("mp4", "mpeg4", "yuv420p", (66, 50)),
-    ("webm", "libvpx-vp9", "yuv420p", (63, 97)), ("avi", "mjpeg", "yuvj420p", (70, 34))])
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pixels", "size"),
+    [
+        ("mp4", "libx264", "yuv444p", (65, 49)),
+        ("mkv", "ffv1", "yuv420p", (67, 33)),
+        ("mp4", "mpeg4", "yuv420p", (66, 50)),
+        ("webm", "libvpx-vp9", "yuv420p", (63, 97)),
+        ("avi", "mjpeg", "yuvj420p", (70, 34)),
+    ],
+)
 def test_odd_sizes_and_other_codecs_read_alike(tmp_path, suffix, codec, pixels, size):
     done = prepared(write_coded(tmp_path / f"a.{suffix}", 20, codec, pixels, size))
     assert done.row["status"] == "ok", done.row["reason"]
@@ -122,14 +135,14 @@ def test_clips_of_any_rate_keep_as_many_frames_at_even_times(tmp_path, rates):
     for rate in rates:
         done = prepared(write_video(tmp_path / "a.mp4", round(2 * Fraction(rate)), rate))
         assert done.frames.shape[0] == len(done.times) == 6
-        assert done.times[4] == pytest.approx(2, abs=float(3 / Fraction(rate)))    # the last run, whatever the rate
+        assert done.times[4] == pytest.approx(2, abs=float(3 / Fraction(rate)))  # the last run, whatever the rate
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.95])
 def test_a_truncated_clip_is_a_row_with_its_reason(tmp_path, share):
     picture = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
     path = write_video(tmp_path / "a.mp4", 60, size=(128, 128), picture=picture, faststart=True)
-    path.write_bytes(path.read_bytes()[:round(path.stat().st_size * share)])
+    path.write_bytes(path.read_bytes()[: round(path.stat().st_size * share)])
     done = prepared(path)
     assert done.row["status"] == "error"
     assert done.row["reason"].startswith(("truncated: ", "no frame can be decoded"))
@@ -138,9 +151,18 @@ def test_a_truncated_clip_is_a_row_with_its_reason(tmp_path, share):
 
 # ---- sound ------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("codec", "rate", "layout"), [
-    ("aac", 48_000, "mono"), ("aac", 44_100, "stereo"), ("libmp3lame", 44_100, "stereo"),
-    ("libmp3lame", 16_000, "mono"), ("libopus", 48_000, "stereo"), ("ac3", 48_000, "stereo")])
+
+@pytest.mark.parametrize(
+    ("codec", "rate", "layout"),
+    [
+        ("aac", 48_000, "mono"),
+        ("aac", 44_100, "stereo"),
+        ("libmp3lame", 44_100, "stereo"),
+        ("libmp3lame", 16_000, "mono"),
+        ("libopus", 48_000, "stereo"),
+        ("ac3", 48_000, "stereo"),
+    ],
+)
 def test_every_sound_is_heard_at_its_time(tmp_path, codec, rate, layout):
     """The tone begins where it does, whatever delay the codec adds of its own."""
     done = prepared(write_sounding(tmp_path / "a.mp4", codec, rate, layout, 1.2))
@@ -160,4 +182,3 @@ def test_sound_that_ends_early_or_late_is_neither_stretched_nor_kept(tmp_path, s
 def test_a_clip_without_sound_has_none(tmp_path):
     done = prepared(write_video(tmp_path / "a.mp4"))
     assert (done.row["status"], done.row["mel_frames"], done.row["audio_codec"]) == ("ok", 0, "")
-

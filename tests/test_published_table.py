@@ -35,7 +35,7 @@ def test_every_printed_cell_is_there_and_no_other(made, table):
 def test_what_this_package_runs_follows_params(made):
     params = load(made.params)
     here = published_table.listed(open_results(), 2).set_index("generator")["here"]
-    assert (here != "").sum() == len(params.of_role("generator", "unseen")) - 1     # AniPortrait is two sources
+    assert (here != "").sum() == len(params.of_role("generator", "unseen")) - 1  # AniPortrait is two sources
     assert here["Hallo"] == "imitated, trained on and tested"
     assert here["MAGI-1"] == "imitated, tested only"
     assert here["MCNet"] == ""
@@ -67,8 +67,9 @@ def test_a_lower_bound_is_a_bound_and_an_arrow(made):
     assert ax.get_xscale() == "log"
 
 
-@pytest.mark.parametrize(("venue", "years"), [("CVPR23/IJCV24", [2023, 2024]), ("NeurIPS 2024", [2024]),
-                                              ("arXiv25", [2025]), ("N/A", [])])
+@pytest.mark.parametrize(
+    ("venue", "years"), [("CVPR23/IJCV24", [2023, 2024]), ("NeurIPS 2024", [2024]), ("arXiv25", [2025]), ("N/A", [])]
+)
 def test_a_venue_tells_its_years(venue, years):
     assert published_dots.published(venue) == years
 
@@ -91,8 +92,10 @@ def test_notes_follow_the_tables(made):
 
 def test_detectors_of_the_later_version_are_named(made):
     html = published_table.build(3).html
-    assert "tests HiFiNet/HiFiNet++, AltFreezing and MM-Det too, although no code is marked as available for "\
-           "AltFreezing" in html
+    assert (
+        "tests HiFiNet/HiFiNet++, AltFreezing and MM-Det too, although no code is marked as available for "
+        "AltFreezing" in html
+    )
     edit(made, 3, lambda t: t.assign(benchmarked="yes"))
     assert "too, although" not in published_table.build(3).html
 

@@ -49,15 +49,18 @@ def again(paths):
 def test_swaps_and_heads_are_what_the_scores_say(scored):
     results = scored
     row = swap_table.swaps(results, ["AUC"]).set_index("detector").loc["TALL"]
-    tables = {fit: read_csv(results.paths.scores("tall", fit), SCORE_COLUMNS).query("split == 'test'")
-              for fit in ("ffpp", "all")}
+    tables = {
+        fit: read_csv(results.paths.scores("tall", fit), SCORE_COLUMNS).query("split == 'test'")
+        for fit in ("ffpp", "all")
+    }
 
     def auc(fit, source):
         own = tables[fit][(tables[fit]["role"] == "real") | (tables[fit]["source"] == source)]
         return roc_auc_score(own["label"], own["score"])
 
-    heads = {fit: sum(auc(fit, g) for g in results.params.generators) / len(results.params.generators)
-             for fit in tables}
+    heads = {
+        fit: sum(auc(fit, g) for g in results.params.generators) / len(results.params.generators) for fit in tables
+    }
     assert row["swaps"] == pytest.approx(auc("ffpp", "faceswap"))
     assert row["heads"] == pytest.approx(heads["ffpp"])
     assert row["own"] == pytest.approx(heads["all"])
@@ -102,8 +105,7 @@ def test_what_too_few_reals_cannot_tell_is_not_shown_of_swaps(results):
 
 
 def test_a_fit_without_a_scored_swap_leaves_a_dash(fewer):
-    edit_scores(fewer, "lipfd", "ffpp",
-                lambda t: t.assign(status=t["status"].where(t["role"] != "swap", "no_audio")))
+    edit_scores(fewer, "lipfd", "ffpp", lambda t: t.assign(status=t["status"].where(t["role"] != "swap", "no_audio")))
     again(fewer)
     exhibit = swap_table.build(["AUC"])
     row = exhibit.rows.set_index("detector").loc["LipFD"]

@@ -17,8 +17,13 @@ POINTS = (0.42, 0.4, 0.58, 0.4, 0.5, 0.5, 0.45, 0.6, 0.55, 0.6)
 
 def clip(**changes):
     """A row of the clips' table: a face in the middle."""
-    return {"clip": "hallo/1", "n_frames": FRAMES, **dict(zip(BOX_COLUMNS, (0.35, 0.3, 0.65, 0.7), strict=True)),
-            **dict(zip(LANDMARK_COLUMNS, POINTS, strict=True)), **changes}
+    return {
+        "clip": "hallo/1",
+        "n_frames": FRAMES,
+        **dict(zip(BOX_COLUMNS, (0.35, 0.3, 0.65, 0.7), strict=True)),
+        **dict(zip(LANDMARK_COLUMNS, POINTS, strict=True)),
+        **changes,
+    }
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def paths(tmp_path):
     """A corpus that knows one clip: each frame all of one region, faults in the left half of frame 4 on."""
     regions = np.stack([np.full((SIDE, SIDE), code % 5, np.uint8) for code in range(FRAMES)])
     fault = np.zeros(regions.shape, bool)
-    fault[4:, :, :SIDE // 2] = True
+    fault[4:, :, : SIDE // 2] = True
     file = Paths(tmp_path).truth / "hallo" / "1.npz"
     file.parent.mkdir(parents=True)
     file.write_bytes(truth.pack(truth.Truth(regions, fault, np.zeros((FRAMES, 4)), np.zeros((FRAMES, 5, 2)))))
@@ -44,8 +49,8 @@ def test_layers_are_those_of_the_kept_frames(paths):
     assert kept["face"][1].all()
     assert not kept["face"][0].any()
     assert not kept["fault"][0].any()
-    assert kept["fault"][1][:, :GRID // 2].all()
-    assert not kept["fault"][1][:, GRID // 2:].any()
+    assert kept["fault"][1][:, : GRID // 2].all()
+    assert not kept["fault"][1][:, GRID // 2 :].any()
 
 
 def test_a_clip_without_its_truth_is_named(paths):
@@ -99,7 +104,7 @@ def test_agreement_is_one_with_itself_and_less_with_another():
 
 def test_how_far_the_estimate_can_be_trusted_is_told(paths):
     atlas = Atlas(paths, 2, 3)
-    atlas.layers([clip(), clip()], np.array([[0]]))     # one clip twice counts once
+    atlas.layers([clip(), clip()], np.array([[0]]))  # one clip twice counts once
     agreed = atlas.told()["agreement"]
     assert list(agreed) == list(REGIONS)
     assert 0 < agreed["face"] < 0.5

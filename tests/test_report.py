@@ -77,9 +77,7 @@ def test_a_class_begins_at_its_lower_bound_as_printed(value, name):
 
 def test_every_class_can_be_told_without_colour():
     assert len({level.symbol for level in classes.LEVELS}) == len(classes.LEVELS)
-    assert all(
-        level.symbol in classes.legend() and level.name in classes.legend() for level in classes.LEVELS
-    )
+    assert all(level.symbol in classes.legend() and level.name in classes.legend() for level in classes.LEVELS)
 
 
 def cell(**changes) -> dict:
@@ -254,11 +252,13 @@ def test_what_too_few_clips_cannot_tell_is_left_open(made):
 def test_the_printed_findings_are_those_of_the_paper(made):
     rows = findings.build(["T1"]).rows.set_index("finding")
     assert rows.loc["The same two generators are hardest by mean T1 over protocols", "printed"] == (
-        "EMOPortraits, Hallo2")
+        "EMOPortraits, Hallo2"
+    )
 
 
-@pytest.mark.parametrize(("low", "verdict"), [
-    (("emoportraits", "hallo2"), HOLDS), (("hallo", "liveportrait"), FAILS), ((), OPEN)])
+@pytest.mark.parametrize(
+    ("low", "verdict"), [(("emoportraits", "hallo2"), HOLDS), (("hallo", "liveportrait"), FAILS), ((), OPEN)]
+)
 def test_an_order_of_generators_holds_where_each_pair_does(made, low, verdict):
     """The paper's two hardest, put lowest; two others put lowest; and all alike."""
     edit_cells(made, lambda c: c.assign(**{k: c[k] - 0.3 * c["generator"].isin(low) for k in ("value", "lo", "hi")}))

@@ -22,8 +22,15 @@ from thb.core.errors import DataError
 from thb.core.paths import Paths
 
 POOL = "variant_clips@x"
-NEEDS = {"fetch": set(), "a": {"fetch"}, "b": {"fetch"}, "c": {"a", "b"}, POOL: {"a"}, "end": {"c", POOL},
-         **{f"exhibit@{i}": {"end"} for i in range(12)}}
+NEEDS = {
+    "fetch": set(),
+    "a": {"fetch"},
+    "b": {"fetch"},
+    "c": {"a", "b"},
+    POOL: {"a"},
+    "end": {"c", POOL},
+    **{f"exhibit@{i}": {"end"} for i in range(12)},
+}
 
 
 class Recorder:
@@ -133,15 +140,29 @@ def small_clone(repo, tmp_path) -> Path:
 
 
 def stages(clone: Path, **commands: str) -> None:
-    (clone / "dvc.yaml").write_text(yaml.safe_dump({"stages": {
-        name: {"cmd": command, "outs": [{f"out-{name}": {"cache": False}}]} for name, command in commands.items()}}))
+    (clone / "dvc.yaml").write_text(
+        yaml.safe_dump(
+            {
+                "stages": {
+                    name: {"cmd": command, "outs": [{f"out-{name}": {"cache": False}}]}
+                    for name, command in commands.items()
+                }
+            }
+        )
+    )
 
 
 def reproducing(clone: Path) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "THB_ROOT"}
-    return subprocess.Popen([sys.executable, "-m", "thb", "reproduce", "--jobs", "2"], cwd=clone, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hears_ctrl_c,
-                            env={**environment, "PYTHONPATH": str(Path(thb.__file__).parents[1])})
+    return subprocess.Popen(
+        [sys.executable, "-m", "thb", "reproduce", "--jobs", "2"],
+        cwd=clone,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=_hears_ctrl_c,
+        env={**environment, "PYTHONPATH": str(Path(thb.__file__).parents[1])},
+    )
 
 
 def _hears_ctrl_c() -> None:
@@ -166,18 +187,24 @@ def _runs(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    state = Path(f"/proc/{pid}/stat")       # one that ended, and nobody asked how, runs no more
+    state = Path(f"/proc/{pid}/stat")  # one that ended, and nobody asked how, runs no more
     return not state.is_file() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.parametrize(("name", "how", "ends"), [      # fetch has the machine to itself, train a lane
-    ("fetch", signal.SIGKILL, -9), ("train", signal.SIGKILL, -9), ("fetch", signal.SIGINT, 130),
-    ("train", signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("name", "how", "ends"),
+    [  # fetch has the machine to itself, train a lane
+        ("fetch", signal.SIGKILL, -9),
+        ("train", signal.SIGKILL, -9),
+        ("fetch", signal.SIGINT, 130),
+        ("train", signal.SIGTERM, 143),
+    ],
+)
 def test_whatever_ends_the_scheduler_ends_all_that_it_started(small_clone, name, how, ends):
     stages(small_clone, **{name: f"{PYTHON} work.py"})
     scheduler = reproducing(small_clone)
     wait_for(lambda: len(alive(small_clone)) == 3, 60)
-    os.kill(scheduler.pid, how)     # it alone
+    os.kill(scheduler.pid, how)  # it alone
     wait_for(lambda: not alive(small_clone), 10)
     assert scheduler.wait(10) == ends
     said = scheduler.stderr.read()
@@ -194,38 +221,54 @@ def test_a_second_run_says_which_one_is_active_and_what_a_killed_one_left_stops_
     first.kill()
     first.wait(10)
     assert second.returncode == 2
-    assert re.fullmatch(rf"thb: another process is making everything in this clone, by `thb reproduce`: process "
-                        rf"{first.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d; wait for it, or stop it: kill "
-                        rf"{first.pid}\n", err)
+    assert re.fullmatch(
+        rf"thb: another process is making everything in this clone, by `thb reproduce`: process "
+        rf"{first.pid}, since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d; wait for it, or stop it: kill "
+        rf"{first.pid}\n",
+        err,
+    )
     stages(small_clone, quick=f"{PYTHON} quick.py")
-    third = reproducing(small_clone)        # which waits until all that the first one had under way has ended
+    third = reproducing(small_clone)  # which waits until all that the first one had under way has ended
     out, err = third.communicate(timeout=60)
     assert (third.returncode, "every stage is up to date" in out, alive(small_clone)) == (0, True, []), err
 
 
-@pytest.mark.parametrize(("name", "words", "said"), [
-    ("fetch", "thb: no such clip", "no such clip$"), ("fetch", "", "it ended with code 255 and said nothing$"),
-    ("train", "", "failed to run: ")])
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("fetch", "thb: no such clip", "no such clip$"),
+        ("fetch", "", "it ended with code 255 and said nothing$"),
+        ("train", "", "failed to run: "),
+    ],
+)
 def test_a_stage_that_fails_is_named_with_its_last_words(small_clone, name, words, said, capsys):
     (small_clone / "fails.py").write_text(
-        f"import sys; sys.stderr.write('work:  50%|#####     | 1/2\\r' + {words!r} + '\\n'); sys.exit(3)")
+        f"import sys; sys.stderr.write('work:  50%|#####     | 1/2\\r' + {words!r} + '\\n'); sys.exit(3)"
+    )
     stages(small_clone, **{name: f"{PYTHON} fails.py"})
     with open(os.devnull) as lock, pytest.raises(DataError, match=f"^stage {name} failed: .*{said}") as told:
         repro(Leashes(small_clone, os.environ, lock.fileno()), (name,))
     assert "above" not in str(told.value)
-    assert ("50%" in capsys.readouterr().err) == (name == "fetch")      # its bar is shown: it has the machine to itself
+    assert ("50%" in capsys.readouterr().err) == (name == "fetch")  # its bar is shown: it has the machine to itself
 
 
-@pytest.mark.parametrize(("file", "text", "said"), [
-    ("dvc.lock", "schema: '2.0'\n<<<<<<< HEAD\nstages:\n=======\nstages: {}\n>>>>>>> other\n",
-     "^dvc.lock holds the markers of a merge, line 2: '<<<<<<< HEAD'; take one side whole, `git checkout --ours dvc"),
-    ("dvc.lock", "schema: '2.0'\nstages: 7\n", "^DVC cannot read dvc.yaml or dvc.lock: .*dvc.lock"),
-    ("dvc.lock", "\0", "^dvc.lock cannot be read"),
-    ("dvc.yaml", "stages:\n  a: {cmd: [\n", "^dvc.yaml is no YAML, line 2: '  a: {cmd: .'"),
-    ("dvc.yaml", "stages:\n  a: {cmb: x}\n", "^DVC cannot read dvc.yaml or dvc.lock: .*dvc.yaml"),
-    ("dvc.yaml", "stages:\n  a: {cmd: x, deps: ['${no}']}\n", "^DVC cannot read dvc.yaml or dvc.lock: .*dvc.yaml"),
-    ("dvc.yaml", None, "dvc.yaml is missing"),
-])
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        (
+            "dvc.lock",
+            "schema: '2.0'\n<<<<<<< HEAD\nstages:\n=======\nstages: {}\n>>>>>>> other\n",
+            "^dvc.lock holds the markers of a merge, line 2: '<<<<<<< HEAD'; take one side whole, "
+            "`git checkout --ours dvc",
+        ),
+        ("dvc.lock", "schema: '2.0'\nstages: 7\n", "^DVC cannot read dvc.yaml or dvc.lock: .*dvc.lock"),
+        ("dvc.lock", "\0", "^dvc.lock cannot be read"),
+        ("dvc.yaml", "stages:\n  a: {cmd: [\n", "^dvc.yaml is no YAML, line 2: '  a: {cmd: .'"),
+        ("dvc.yaml", "stages:\n  a: {cmb: x}\n", "^DVC cannot read dvc.yaml or dvc.lock: .*dvc.yaml"),
+        ("dvc.yaml", "stages:\n  a: {cmd: x, deps: ['${no}']}\n", "^DVC cannot read dvc.yaml or dvc.lock: .*dvc.yaml"),
+        ("dvc.yaml", None, "dvc.yaml is missing"),
+    ],
+)
 def test_what_dvc_cannot_read_is_one_line(small_clone, params, file, text, said, monkeypatch):
     stages(small_clone, quick=f"{PYTHON} quick.py")
     monkeypatch.setattr("thb.cli.reproduce.clean", lambda leashes: False)

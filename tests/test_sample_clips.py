@@ -53,12 +53,19 @@ def test_a_real_clip_that_drives_a_fake_elsewhere_is_reported(repo: Path):
     """The fake need not be at hand; where it is, its own split is told instead."""
     known = read_csv(Paths(repo).known_drivers, KNOWN)
     real = {"clip": "celebvhq/SAK2kObsiMY_5", "role": "real", "source": "celebvhq", "split": "test", "driver": ""}
-    fake = {"clip": "a/b", "role": "generator", "source": "aniportrait_audio", "split": "train",
-            "driver": "SAK2kObsiMY_5"}
+    fake = {
+        "clip": "a/b",
+        "role": "generator",
+        "source": "aniportrait_audio",
+        "split": "train",
+        "driver": "SAK2kObsiMY_5",
+    }
     assert leakage.reals_that_drive(pd.DataFrame([real]), known) == [
-        "SAK2kObsiMY_5: real in test, drives aniportrait_audio (project page)"]
+        "SAK2kObsiMY_5: real in test, drives aniportrait_audio (project page)"
+    ]
     assert leakage.reals_that_drive(pd.DataFrame([real, fake]), known) == [
-        "SAK2kObsiMY_5: real in test, drives aniportrait_audio in train"]
+        "SAK2kObsiMY_5: real in test, drives aniportrait_audio in train"
+    ]
     assert leakage.reals_that_drive(pd.DataFrame([real | {"clip": "celebvhq/other_1"}]), known) == []
 
 

@@ -12,8 +12,8 @@ GOOD = {
     csv_checks.check_manifest: f"path,bytes,sha256,revision\nfake/a.mp4,1,{SHA},r\nfake/b.mp4,2,{SHA},r\n",
     csv_checks.check_curation: "source,made,removed,kept,ratio_removed\nhallo,9,3,6,0.3333\n",
     csv_checks.check_scores: "clip,source,role,label,split,portrait,video,use,score,status,reason\n"
-                          "hallo/a,hallo,generator,1,test,00001,v,test,0.5,ok,\n"
-                          "hallo/b,hallo,generator,1,test,00001,v,test,,error,broken\n",
+    "hallo/a,hallo,generator,1,test,00001,v,test,0.5,ok,\n"
+    "hallo/b,hallo,generator,1,test,00001,v,test,,error,broken\n",
 }
 
 

@@ -154,11 +154,13 @@ def test_a_clip_that_was_never_prepared_is_named(fitted, tiny, detector):
 
 def test_container_needs_no_torch(tmp_path, params):
     """Trained and scored in a process of its own that never imports it."""
-    code = ("import sys; from pathlib import Path; from thb.core import params, paths;"
-            "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
-            "root = paths.Paths(Path(sys.argv[1]));"
-            "train.run(root, p, 'container', 'all'); score.run(root, p, 'container', 'all');"
-            "sys.exit('torch' in sys.modules)")
+    code = (
+        "import sys; from pathlib import Path; from thb.core import params, paths;"
+        "from thb.fits import score, train; p = params.load(Path(sys.argv[2]));"
+        "root = paths.Paths(Path(sys.argv[1]));"
+        "train.run(root, p, 'container', 'all'); score.run(root, p, 'container', 'all');"
+        "sys.exit('torch' in sys.modules)"
+    )
     repo = Path(__file__).parent.parent
     write_store(tmp_path, params)
     command = [sys.executable, "-c", code, str(tmp_path), str(repo / "params.yaml")]

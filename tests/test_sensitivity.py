@@ -67,8 +67,13 @@ def scores(paths: Paths, fit: str, detector: str = "tall") -> pd.DataFrame:
 
 
 def of(rows: pd.DataFrame, question: str, choice: str, metric: str, protocol: str, detector: str = "TALL") -> pd.Series:
-    found = rows[(rows["question"] == question) & (rows["choice"] == choice) & (rows["metric"] == metric)
-                 & (rows["protocol"] == protocol) & (rows["detector"] == detector)]
+    found = rows[
+        (rows["question"] == question)
+        & (rows["choice"] == choice)
+        & (rows["metric"] == metric)
+        & (rows["protocol"] == protocol)
+        & (rows["detector"] == detector)
+    ]
     assert len(found) == 1
     return found.iloc[0]
 
@@ -96,7 +101,8 @@ def test_the_default_is_the_mean_in_metrics_json_with_its_interval(results):
             found, wanted = bench.measure("tall", protocol, metric, Choice()), results.mean(protocol, "tall", metric)
             assert found.value == pytest.approx(wanted["value"], abs=1e-9)
             assert metrics.interval(found.replicates[1:], m.confidence) == pytest.approx(
-                (wanted["lo"], wanted["hi"]), abs=1e-9)
+                (wanted["lo"], wanted["hi"]), abs=1e-9
+            )
 
 
 def test_every_row_starts_from_the_cells(results, rows):
@@ -112,18 +118,27 @@ def test_every_row_starts_from_the_cells(results, rows):
 
 
 def test_other_reals(clone, results, rows):
-    for choice, chosen in (("validation and test reals", lambda t: reals_of(t, "val", "test")),
-                           ("FaceForensics++ only", lambda t: reals_of(t, "test").query("source == 'ffpp'"))):
-        wanted = np.mean([area(chosen(t := scores(clone, f"no-{g}")), fakes_of(t, g, "test"))
-                          for g in results.params.generators])
+    for choice, chosen in (
+        ("validation and test reals", lambda t: reals_of(t, "val", "test")),
+        ("FaceForensics++ only", lambda t: reals_of(t, "test").query("source == 'ffpp'")),
+    ):
+        wanted = np.mean(
+            [area(chosen(t := scores(clone, f"no-{g}")), fakes_of(t, g, "test")) for g in results.params.generators]
+        )
         assert of(rows, "reals", choice, "AUC", "P3")["value"] == pytest.approx(wanted)
 
 
 def test_other_fakes_in_p2(clone, results, rows):
-    for choice, splits in {"train and validation": ("train", "val"),
-                           "all of the generator": ("train", "val", "test")}.items():
-        wanted = np.mean([area(reals_of(t := scores(clone, f"no-{g}"), "test"), fakes_of(t, g, *splits))
-                          for g in results.params.generators])
+    for choice, splits in {
+        "train and validation": ("train", "val"),
+        "all of the generator": ("train", "val", "test"),
+    }.items():
+        wanted = np.mean(
+            [
+                area(reals_of(t := scores(clone, f"no-{g}"), "test"), fakes_of(t, g, *splits))
+                for g in results.params.generators
+            ]
+        )
         assert of(rows, "p2_fakes", choice, "AUC", "P2")["value"] == pytest.approx(wanted)
 
 
@@ -167,7 +182,7 @@ def test_pooling_unequal_generators_is_not_their_mean(own):
 
 def test_a_threshold_from_validation_reals(clone, results, rows):
     table = scores(clone, "all")
-    at = np.sort(reals_of(table, "val")["score"])[-1]      # so few that none of them may be accused
+    at = np.sort(reals_of(table, "val")["score"])[-1]  # so few that none of them may be accused
     caught = np.mean([(fakes_of(table, g, "test")["score"] > at).mean() for g in results.params.generators])
     row = of(rows, "threshold", "the validation reals", "T1", "P1")
     assert (row["value"], row["resolvable"], row["verdict"]) == (pytest.approx(caught), False, OPEN)
@@ -189,8 +204,12 @@ def test_lines_between_the_points_of_the_roc_matter_only_with_ties(own):
 
 def test_a_class_without_its_bound_as_the_printed_tables_count_it(repo, rows):
     printed = pd.read_csv(repo / "paper/published/tables_5_6_7_D9_D10_all_long.csv")
-    cells = printed[(printed["metric"] == "T1") & (printed["detector"] == "TALL") & (printed["protocol"] == "P3")
-                    & (printed["generator"] != "MAGI-1")]["value"]
+    cells = printed[
+        (printed["metric"] == "T1")
+        & (printed["detector"] == "TALL")
+        & (printed["protocol"] == "P3")
+        & (printed["generator"] != "MAGI-1")
+    ]["value"]
     row = of(rows, BOUND, "above 0.99", effects.excellent_name("T1", "printed"), "P3")
     assert (row["default_value"], row["value"]) == ((cells >= 0.99).sum(), (cells > 0.99).sum()) == (3, 2)
     assert row["verdict"] == MOVES
@@ -204,8 +223,13 @@ def test_a_choice_moves_a_number_only_if_the_clips_differ(own):
         for name in ("tall",):
             table = scores(own, "all", name)
             val = (table["role"] == "real") & (table["split"] == "val")
-            table.loc[val, "score"] = np.quantile(table.loc[(table["role"] == "real") & (table["split"] == "test"),
-                                                            "score"], np.linspace(0, 1, val.sum())) * factor
+            table.loc[val, "score"] = (
+                np.quantile(
+                    table.loc[(table["role"] == "real") & (table["split"] == "test"), "score"],
+                    np.linspace(0, 1, val.sum()),
+                )
+                * factor
+            )
             write_csv(table, own.scores(name, "all"), SCORE_COLUMNS)
             vouching.vouch(own)
         found = effects.effects(open_results(own.root), "AUC", ["tall"], ["reals"])
@@ -216,8 +240,12 @@ def test_a_choice_moves_a_number_only_if_the_clips_differ(own):
 
 
 def test_the_mean_over_detectors_is_theirs(rows):
-    group = rows[(rows["question"] == "reals") & (rows["protocol"] == "P2") & (rows["metric"] == "AUC")
-                 & (rows["choice"] == "CelebV-HQ only")].set_index("detector")["difference"]
+    group = rows[
+        (rows["question"] == "reals")
+        & (rows["protocol"] == "P2")
+        & (rows["metric"] == "AUC")
+        & (rows["choice"] == "CelebV-HQ only")
+    ].set_index("detector")["difference"]
     assert group[MEAN] == pytest.approx(group.drop(MEAN).mean())
 
 
@@ -233,11 +261,14 @@ def test_what_cannot_be_resolved_is_no_number_on_the_page(clone, monkeypatch):
 # ---- parameters, sentences, the page --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("Brier",), "unknown metric 'Brier'; known: AUC, T1, T0.1"),
-    (("", ["talll"]), "unknown detector 'talll'"),
-    (("", [], ["seed"]), "unknown question 'seed'; known: reals, p2_fakes"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("Brier",), "unknown metric 'Brier'; known: AUC, T1, T0.1"),
+        (("", ["talll"]), "unknown detector 'talll'"),
+        (("", [], ["seed"]), "unknown question 'seed'; known: reals, p2_fakes"),
+    ],
+)
 def test_an_unknown_parameter_is_one_line(results, arguments, words):
     with pytest.raises(ParamsError, match=re.escape(words)):
         effects.effects(results, *arguments)
@@ -246,12 +277,16 @@ def test_an_unknown_parameter_is_one_line(results, arguments, words):
 def test_every_key_named_is_in_params_yaml(results):
     raw = yaml.safe_load(results.paths.params.read_text(encoding="utf-8"))
     keys = [q.key for q in choices.questions(results.params).values()] + list(
-        choices.other_fits(results.params).values())
+        choices.other_fits(results.params).values()
+    )
     for key in filter(None, keys):
         at = [raw]
         for part in key.split("."):
-            at = [child for node in at for child in ([node[part]] if part in node else
-                                                     node.values() if part == "*" else [])]
+            at = [
+                child
+                for node in at
+                for child in ([node[part]] if part in node else node.values() if part == "*" else [])
+            ]
         assert at, key
 
 

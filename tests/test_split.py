@@ -81,9 +81,7 @@ def _row(params: Params, source: str, role: str, split: str, i: int) -> dict:
     }
 
 
-def write_corpus(
-    paths: Paths, params: Params, change: Callable[[pd.DataFrame], None] = lambda _: None
-) -> None:
+def write_corpus(paths: Paths, params: Params, change: Callable[[pd.DataFrame], None] = lambda _: None) -> None:
     """Every source's clips.parquet, `change`d in one table of all of them."""
     clips = pd.concat([table(params, source) for source in params.sources], ignore_index=True)
     change(clips)
@@ -96,7 +94,8 @@ def write_table(paths: Paths, params: Params, source: str, rows: pd.DataFrame) -
     usable = rows["status"] == "ok"
     paths.clips(source).mkdir(parents=True)
     rows.assign(row=np.where(usable, usable.cumsum() - 1, -1)).to_parquet(
-        paths.clips(source) / "clips.parquet", index=False)
+        paths.clips(source) / "clips.parquet", index=False
+    )
     vouching.for_store(paths, params, source)
 
 
@@ -162,9 +161,7 @@ def test_ffpp_trains_on_swaps_and_tests_on_everything_else(project, params):
     split.run(project, params)
     for (source, part), use in uses(project, "ffpp").items():
         role = params.source(source).role
-        expected = {"swap": part, "real": part, "generator": "test" if part == "test" else "unused"}.get(
-            role, "unused"
-        )
+        expected = {"swap": part, "real": part, "generator": "test" if part == "test" else "unused"}.get(role, "unused")
         assert use == {expected}, (source, part)
 
 
@@ -214,9 +211,7 @@ def test_the_published_corpus_is_reported_and_taken_as_it_is(project, params):
     split.run(project, hub)
     found = read_json(project.leakage)
     assert found["corpus"] == "hub"
-    assert found["whole"]["reals_that_drive"]["examples"] == [
-        "real_00020_1: real in test, drives hallo in train"
-    ]
+    assert found["whole"]["reals_that_drive"]["examples"] == ["real_00020_1: real in test, drives hallo in train"]
     assert (project.splits / "all.csv").is_file()
 
 
@@ -271,7 +266,7 @@ def test_a_part_without_reals_is_refused(project, params, part):
     with pytest.raises(ProtocolError, match=rf"has no usable real clip of use '{part}'.*coverage\.csv"):
         split.run(project, params)
     assert set(read_csv(project.coverage, COVERAGE_COLUMNS)["status"]) == {"missing"}
-    assert not project.tested_record.exists()       # of what is only half written, nothing is vouched for
+    assert not project.tested_record.exists()  # of what is only half written, nothing is vouched for
 
 
 def test_a_generator_without_test_clips_is_refused(project, params):
@@ -322,9 +317,7 @@ def test_what_could_not_be_used_is_listed_with_its_reason(project, params):
     write_corpus(project, params, break_one)
     split.run(project, params)
     rows = read_csv(project.coverage, COVERAGE_COLUMNS)
-    assert rows.to_numpy().tolist() == [
-        ["hallo/00000--drive00000_1", "hallo", "error", "truncated: 3 of 40 frames"]
-    ]
+    assert rows.to_numpy().tolist() == [["hallo/00000--drive00000_1", "hallo", "error", "truncated: 3 of 40 frames"]]
 
 
 def test_curation_is_copied_or_without_a_row(project, params):

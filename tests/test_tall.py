@@ -17,7 +17,7 @@ from thb.detectors.parts import images as image_parts
 from thb.detectors.parts import weights as weight_parts
 from thb.fits import import_weights
 
-DETECTOR = "tall"       # whose settings the fixtures `published` and `small` give
+DETECTOR = "tall"  # whose settings the fixtures `published` and `small` give
 tall = detectors.load(DETECTOR)
 
 
@@ -45,6 +45,7 @@ def test_its_heat_map_is_14_by_14(published):
 @pytest.mark.parametrize(("size", "side"), [(112, 224), (96, 224), (130, 224), (20, 32)])
 def test_the_thumbnail_is_frames_enlarged_tiled_and_halved(size, side):
     frames = torch.rand(2, 4, 3, size, size, generator=rng())
+
     def resize(images):
         return F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
 
@@ -64,7 +65,7 @@ def test_each_frames_position_covers_its_own_tokens(small):
     each = small.thumbnail // small.patch // 2
     positions, learned = network._positions()[0], network.frame_pos_embed[0]
     for i, (row, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
-        patch = positions[row * each:(row + 1) * each, column * each:(column + 1) * each]
+        patch = positions[row * each : (row + 1) * each, column * each : (column + 1) * each]
         assert torch.equal(patch, learned[i].expand_as(patch))
 
 
@@ -73,11 +74,19 @@ def test_each_frames_position_covers_its_own_tokens(small):
 
 def published_shapes() -> dict[str, tuple[int, ...]]:
     """Every entry of the authors' state, written down from what is known of Microsoft's Swin-B."""
-    shapes = {"frame_pos_embed": (1, 4, 128), "patch_embed.proj.weight": (128, 3, 4, 4),
-              "patch_embed.proj.bias": (128,),
-              "norm.weight": (1024,), "norm.bias": (1024,), "head.weight": (2, 1024), "head.bias": (2,),
-              "patch_embed.norm.weight": (128,), "patch_embed.norm.bias": (128,),
-              "layers.0.blocks.1.attn_mask": (16, 196, 196), "layers.1.blocks.1.attn_mask": (4, 196, 196)}
+    shapes = {
+        "frame_pos_embed": (1, 4, 128),
+        "patch_embed.proj.weight": (128, 3, 4, 4),
+        "patch_embed.proj.bias": (128,),
+        "norm.weight": (1024,),
+        "norm.bias": (1024,),
+        "head.weight": (2, 1024),
+        "head.bias": (2,),
+        "patch_embed.norm.weight": (128,),
+        "patch_embed.norm.bias": (128,),
+        "layers.0.blocks.1.attn_mask": (16, 196, 196),
+        "layers.1.blocks.1.attn_mask": (4, 196, 196),
+    }
     for stage, (depth, heads, window) in enumerate(zip((2, 2, 18, 2), (4, 8, 16, 32), (14, 14, 14, 7), strict=True)):
         dim = 128 * 2**stage
         if stage < 3:
@@ -85,10 +94,16 @@ def published_shapes() -> dict[str, tuple[int, ...]]:
             shapes[f"layers.{stage}.downsample.reduction.weight"] = (2 * dim, 4 * dim)
         for block in (f"layers.{stage}.blocks.{i}." for i in range(depth)):
             shapes |= {block + f"{norm}.{kind}": (dim,) for norm in ("norm1", "norm2") for kind in ("weight", "bias")}
-            shapes |= {block + "attn.relative_position_bias_table": ((2 * window - 1) ** 2, heads),
-                       block + "attn.relative_position_index": (window**2, window**2)}
-            for layer, rows, columns in (("attn.qkv", 3 * dim, dim), ("attn.proj", dim, dim),
-                                         ("mlp.fc1", 4 * dim, dim), ("mlp.fc2", dim, 4 * dim)):
+            shapes |= {
+                block + "attn.relative_position_bias_table": ((2 * window - 1) ** 2, heads),
+                block + "attn.relative_position_index": (window**2, window**2),
+            }
+            for layer, rows, columns in (
+                ("attn.qkv", 3 * dim, dim),
+                ("attn.proj", dim, dim),
+                ("mlp.fc1", 4 * dim, dim),
+                ("mlp.fc2", dim, 4 * dim),
+            ):
                 shapes |= {f"{block}{layer}.weight": (rows, columns), f"{block}{layer}.bias": (rows,)}
     return shapes
 
@@ -133,15 +148,17 @@ def reference_attention(w, at: str, x: torch.Tensor, heads: int, side: int, shif
 
 def reference_logits(w, frames: torch.Tensor, thumbnail: int, depths, heads, window: int) -> torch.Tensor:
     """What the published module computes, from its own names: Swin on a 2 x 2 sheet of frames."""
+
     def norm(x, at, kind="norm"):
         return F.layer_norm(x, x.shape[-1:], w[f"{at}{kind}.weight"], w[f"{at}{kind}.bias"])
 
     sheet = tall.thumbnail(frames, thumbnail)
-    x = norm(F.conv2d(sheet, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], 4).permute(0, 2, 3, 1),
-             "patch_embed.")
+    x = norm(
+        F.conv2d(sheet, w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], 4).permute(0, 2, 3, 1), "patch_embed."
+    )
     half = x.shape[1] // 2
     for i, (row, column) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
-        x[:, row * half:(row + 1) * half, column * half:(column + 1) * half] += w["frame_pos_embed"][0, i]
+        x[:, row * half : (row + 1) * half, column * half : (column + 1) * half] += w["frame_pos_embed"][0, i]
     for stage, depth in enumerate(depths):
         side = min(window, x.shape[1])
         for i in range(depth):
@@ -310,8 +327,10 @@ def test_training_units_stay_in_their_windows(take):
     assert set((starts // 5).flatten().tolist()) == {0, 1, 2, 3}
 
 
-@pytest.mark.parametrize(("length", "units", "starts"), [
-    (1, 20, list(range(20))), (1, 4, [0, 6, 13, 19]), (4, 2, [0, 15]), (2, 8, [0, 2, 5, 7, 10, 12, 15, 17])])
+@pytest.mark.parametrize(
+    ("length", "units", "starts"),
+    [(1, 20, list(range(20))), (1, 4, [0, 6, 13, 19]), (4, 2, [0, 15]), (2, 8, [0, 2, 5, 7, 10, 12, 15, 17])],
+)
 def test_tests_see_units_spread_evenly_over_the_clip(length, units, starts):
     assert base.spans(1, 4, 5, length, units, None).tolist() == [starts]
 

@@ -94,7 +94,7 @@ def test_a_fits_key_knows_all_code_that_it_rests_on(store, tiny, detector, monke
         monkeypatch.setattr(code, "_meaning", lambda path, file=file: "other" if path == file else meaning(path))
         code.digest.cache_clear()
         changed = replace(job)
-        vars(changed)["stores"] = job.stores        # the clips are what they were
+        vars(changed)["stores"] = job.stores  # the clips are what they were
         assert train._key(changed) != before, file
 
 
@@ -164,11 +164,13 @@ def _count_epochs(patch) -> list[int]:
 
 def test_a_killed_fit_ends_in_the_same_weights(store, params):
     """kill -9 after the first whole epoch of another process."""
-    code = ("import sys; from pathlib import Path; from thb.core import params, paths;"
-            "from thb.fits import train; sys.path.insert(0, sys.argv[2]);"
-            "from stores import smoke; from test_train import LONGER;"
-            "tiny = smoke(params.load(Path(sys.argv[3])), tall=LONGER);"
-            "train.run(paths.Paths(Path(sys.argv[1])), tiny, 'tall', 'all')")
+    code = (
+        "import sys; from pathlib import Path; from thb.core import params, paths;"
+        "from thb.fits import train; sys.path.insert(0, sys.argv[2]);"
+        "from stores import smoke; from test_train import LONGER;"
+        "tiny = smoke(params.load(Path(sys.argv[3])), tall=LONGER);"
+        "train.run(paths.Paths(Path(sys.argv[1])), tiny, 'tall', 'all')"
+    )
     here = Path(__file__).parent
     command = [sys.executable, "-c", code, str(store.root), str(here), str(here.parent / "params.yaml")]
     partial = store.partial("tall", "all")
@@ -217,8 +219,14 @@ def test_the_best_epoch_is_kept(store, tiny, monkeypatch):
     monkeypatch.setattr(loop, "validate", lambda scores, feed: next(told))
     kept = []
     keep = loop._keep
-    monkeypatch.setattr(loop, "_keep", lambda fit, *entry: (keep(fit, *entry), kept.append(
-        {k: v.clone() for k, v in fit.network.state_dict().items()})))
+    monkeypatch.setattr(
+        loop,
+        "_keep",
+        lambda fit, *entry: (
+            keep(fit, *entry),
+            kept.append({k: v.clone() for k, v in fit.network.state_dict().items()}),
+        ),
+    )
     train.run(store, tiny, "tall", "all")
     written = restored(store).state_dict()
     assert all(torch.equal(written[k], kept[1][k]) for k in written)
@@ -261,8 +269,18 @@ def test_the_synthetic_weave_is_learnt(store, params):
 
 
 def test_a_fit_starts_from_the_ffpp_fit(store, params):
-    settings = smoke(params, tall={**TINY, "start_from": "ffpp", "epochs": 1, "lr": 1e-30, "min_lr": 0.0,
-                                   "warmup_lr": 0.0, "weight_decay": 0.0})
+    settings = smoke(
+        params,
+        tall={
+            **TINY,
+            "start_from": "ffpp",
+            "epochs": 1,
+            "lr": 1e-30,
+            "min_lr": 0.0,
+            "warmup_lr": 0.0,
+            "weight_decay": 0.0,
+        },
+    )
     write_split_of_swaps(store, settings)
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, settings, "tall", "all")
@@ -289,8 +307,10 @@ def test_unknown_names_and_settings_are_refused(store, tiny, params):
         train.run(store, tiny, "tall", "no-hallo")
 
 
-@pytest.mark.parametrize(("use", "label", "named"), [("train", 1, "no usable fake clip with use 'train'"),
-                                                     ("val", 0, "no usable real clip with use 'val'")])
+@pytest.mark.parametrize(
+    ("use", "label", "named"),
+    [("train", 1, "no usable fake clip with use 'train'"), ("val", 0, "no usable real clip with use 'val'")],
+)
 @pytest.mark.parametrize("detector", detectors.names())
 def test_a_set_without_both_classes_is_refused(store, tiny, detector, use, label, named, monkeypatch):
     rows = clips_of_fit(store, tiny, "all", ("train", "val"))
@@ -323,7 +343,7 @@ def test_a_feed_gives_the_frames_that_were_asked_for(store, tiny):
     for b, i in enumerate((3, 20)):
         whole = clips.frames[rows["source"][i]][rows["row"][i]]
         for u, start in enumerate([[0, 6], [1, 5]][b]):
-            assert np.array_equal(taken.frames[b, u].numpy(), whole[start:start + 4])
+            assert np.array_equal(taken.frames[b, u].numpy(), whole[start : start + 4])
     assert taken.labels.tolist() == [rows["label"][3], rows["label"][20]]
     assert taken.boxes[0].tolist() == pytest.approx([0.3, 0.25, 0.7, 0.75])
     assert taken.landmarks.shape == (2, 5, 2)

@@ -26,11 +26,13 @@ def edit(made, detector: str, fit: str, change) -> None:
 
 def give(made, fit: str, generator: str, scores: list[float], detector: str = "tall") -> None:
     """Set the scores of a generator's test fakes, the rest of them low."""
+
     def change(table: pd.DataFrame) -> pd.DataFrame:
         own = table.index[(table["source"] == generator) & (table["split"] == "test")]
         table.loc[own, "score"] = 0.01
         table.loc[own[: len(scores)], "score"] = scores
         return table
+
     edit(made, detector, fit, change)
 
 
@@ -81,8 +83,10 @@ def test_the_printed_counts_stand_beside_tall_alone(made):
     rows, theirs = counted(), pd.read_csv(made.published / "table8_tp_to_fn.csv")
     shown = rows.dropna(subset=["printed_drop_percent"])
     assert set(shown["detector"]) == {"TALL"}
-    assert shown["printed_misses"].tolist() == theirs.set_index("generator").loc[
-        [open_results().label(g) for g in shown["generator"]], "fns_p3"].tolist()
+    assert (
+        shown["printed_misses"].tolist()
+        == theirs.set_index("generator").loc[[open_results().label(g) for g in shown["generator"]], "fns_p3"].tolist()
+    )
     assert len(shown) == len(theirs)
     assert "prints TALL on 3 generators only" in transitions.build().html
 
@@ -159,13 +163,16 @@ def test_protocols_that_test_other_clips_are_refused_in_one_line(made):
         transitions.build("P1", "P9")
 
 
-@pytest.mark.parametrize(("given", "words"), [
-    ({"sure": 1.2}, "unknown sure '1.2'; known: a score from 0 to 1"),
-    ({"sure": "very"}, "unknown sure 'very'; known: a score from 0 to 1"),
-    ({"threshold": "T5"}, "unknown threshold 'T5'; known: a score from 0 to 1, T1, T0.1"),
-    ({"threshold": -1}, "unknown threshold '-1'; known: a score from 0 to 1, T1, T0.1"),
-    ({"palette": "neon"}, "unknown palette 'neon'; known: okabe-ito"),
-])
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sure": 1.2}, "unknown sure '1.2'; known: a score from 0 to 1"),
+        ({"sure": "very"}, "unknown sure 'very'; known: a score from 0 to 1"),
+        ({"threshold": "T5"}, "unknown threshold 'T5'; known: a score from 0 to 1, T1, T0.1"),
+        ({"threshold": -1}, "unknown threshold '-1'; known: a score from 0 to 1, T1, T0.1"),
+        ({"palette": "neon"}, "unknown palette 'neon'; known: okabe-ito"),
+    ],
+)
 def test_unknown_values_are_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
         transitions.build(**given)

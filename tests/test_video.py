@@ -29,9 +29,7 @@ def test_the_kept_frames_are_those_that_sampling_names(tmp_path, frames):
     assert [number_of(f) for f in footage.frames] == three_by_two(frames).tolist()
 
 
-@pytest.mark.parametrize(
-    ("fps", "expected"), [("10", 10), ("24000/1001", 23.976), ("25", 25), ("30000/1001", 29.97)]
-)
+@pytest.mark.parametrize(("fps", "expected"), [("10", 10), ("24000/1001", 23.976), ("25", 25), ("30000/1001", 29.97)])
 def test_facts_are_those_of_the_container(tmp_path, fps, expected):
     path = write_video(tmp_path / "a.mp4", 20, fps, (96, 64), sound=tone(0.5))
     facts = read(path).facts

@@ -25,8 +25,10 @@ ODD = {
     "other": ('{"detector": "caddm", "settings": {}}', "holds weights of 'caddm', not of 'tall'"),
     "odd": ('{"detector": ["tall"]}', r"holds weights of ['tall'], not of"),
     "bare": ('{"detector": "tall"}', "has settings of another version of tall: detectors.tall.defaults lacks"),
-    "newer": ('{"detector": "tall", "settings": {"colour": 1}}',
-              "has settings of another version of tall: unknown key in detectors.tall 'colour'; known: compat"),
+    "newer": (
+        '{"detector": "tall", "settings": {"colour": 1}}',
+        "has settings of another version of tall: unknown key in detectors.tall 'colour'; known: compat",
+    ),
 }
 
 
@@ -44,8 +46,9 @@ def test_odd_metadata_is_one_line_that_names_the_file(tmp_path, kind):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("changes", [{"dim": 23}, {"heads": [0, 4]}, {"depths": []}, {"patch": 0}, {"window": -1},
-                                     {"dim": "wide"}])
+@pytest.mark.parametrize(
+    "changes", [{"dim": 23}, {"heads": [0, 4]}, {"depths": []}, {"patch": 0}, {"window": -1}, {"dim": "wide"}]
+)
 def test_settings_that_build_no_network_are_one_line_that_names_the_file(tmp_path, params, changes):
     settings = {**smoke(params).detector("tall"), **changes}
     written(tmp_path / "w.safetensors", json.dumps({"detector": "tall", "settings": settings}))

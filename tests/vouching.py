@@ -44,8 +44,9 @@ def for_cells(paths: Paths, params: Params) -> None:
     if not paths.cells.is_file():
         return
     written = [file.name for file in (paths.cells, paths.comparisons) if file.is_file()]
-    scores = {f"{file.parent.name}/{file.stem}": origin.sha256(file)
-              for file in (paths.results / "scores").glob("*/*.csv")}
+    scores = {
+        f"{file.parent.name}/{file.stem}": origin.sha256(file) for file in (paths.results / "scores").glob("*/*.csv")
+    }
     _add(paths.metrics, origin.record(origin.of_cells(paths, params), paths.results, written, scores=scores))
 
 
@@ -61,9 +62,16 @@ def for_scores(paths: Paths, params: Params) -> None:
 def for_score_file(file: ScoreFile, **more: Any) -> None:
     run = file.paths.run(file.detector, file.fit) / weights.RUN
     here = json.loads(run.read_text())["files"][weights.FILE] if run.is_file() else "0" * 64
-    made = origin.record(file.made_by, file.path.parent, [file.path.name], kind=file.kind, detector=file.detector,
-                         fit=file.fit, weights_sha256=[here],
-                         fit_made_by=asdict(origin.of_fit(file.paths, file.params, file.detector)))
+    made = origin.record(
+        file.made_by,
+        file.path.parent,
+        [file.path.name],
+        kind=file.kind,
+        detector=file.detector,
+        fit=file.fit,
+        weights_sha256=[here],
+        fit_made_by=asdict(origin.of_fit(file.paths, file.params, file.detector)),
+    )
     _add(file.beside, {**made, **more})
 
 
@@ -73,8 +81,10 @@ def write_weights(paths: Paths, params: Params, model: Any, detector: str, fit: 
     folder.mkdir(parents=True, exist_ok=True)
     said = {"fit": fit, "draw": 0, "made_by": asdict(made_by), "reads": weights.reads(params.active), **about}
     model.save(folder / weights.FILE, detectors.describe(detector, model.config, **said))
-    write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit,
-                             **_learnt_from(paths, params, fit)), folder / weights.RUN)
+    write_json(
+        origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit, **_learnt_from(paths, params, fit)),
+        folder / weights.RUN,
+    )
     return folder
 
 
@@ -90,8 +100,10 @@ def _learnt_from(paths: Paths, params: Params, fit: str) -> dict[str, Any]:
         return {"split_sha256": None, "stores": {}}
     split = read_csv(paths.split(fit), SPLIT_COLUMNS)
     sources = split["source"][split["use"].isin(assignment.SEEN)].unique()
-    return {"split_sha256": origin.sha256(paths.split(fit)),
-            "stores": {source: clip_store.digest(paths, params, source) for source in sources}}
+    return {
+        "split_sha256": origin.sha256(paths.split(fit)),
+        "stores": {source: clip_store.digest(paths, params, source) for source in sources},
+    }
 
 
 def for_tables(paths: Paths, params: Params, clips: pd.DataFrame | None = None) -> None:
@@ -101,10 +113,14 @@ def for_tables(paths: Paths, params: Params, clips: pd.DataFrame | None = None) 
         clips = pd.concat(tables).drop_duplicates("clip").assign(driver="", status="ok") if tables else None
     if clips is not None:
         write_csv(clips, paths.tested, TESTED_COLUMNS)
-    written = [file.name for file in (paths.tested, paths.corpus, paths.coverage, paths.curation, paths.leakage)
-               if file.is_file()]
-    write_json(origin.record(origin.of_splits(paths, params), paths.results, written, clips_made_by={}),
-               paths.tested_record)
+    written = [
+        file.name
+        for file in (paths.tested, paths.corpus, paths.coverage, paths.curation, paths.leakage)
+        if file.is_file()
+    ]
+    write_json(
+        origin.record(origin.of_splits(paths, params), paths.results, written, clips_made_by={}), paths.tested_record
+    )
 
 
 def for_maps(paths: Paths, params: Params) -> None:
@@ -117,11 +133,14 @@ def for_maps(paths: Paths, params: Params) -> None:
 def for_store(paths: Paths, params: Params, source: str) -> None:
     """As `prepare` would."""
     folder = paths.clips(source)
-    made = origin.record(origin.of_store(paths, params, source), folder,
-                         [name for name in clip_store.FILES if (folder / name).is_file()])
+    made = origin.record(
+        origin.of_store(paths, params, source), folder, [name for name in clip_store.FILES if (folder / name).is_file()]
+    )
     of_clips = Paths(paths.root) if source in paths.shared else paths
-    write_json({**params.active.store.model_dump(), **made, "raw": clip_store.raw_digest(of_clips, params, source)},
-               folder / clip_store.META)
+    write_json(
+        {**params.active.store.model_dump(), **made, "raw": clip_store.raw_digest(of_clips, params, source)},
+        folder / clip_store.META,
+    )
 
 
 def for_raw(paths: Paths, params: Params) -> None:

@@ -20,16 +20,31 @@ VALIDATION = {"corpus": "mini", "real": [i / 125 for i in range(50)], "fake": [0
 IMPORTED = {"imported_from": "b3.pkl"}
 
 
-def write_weights(paths: Paths, params: Params, name: str, model: Any, fit: str = "all", *, profile: str = "smoke",
-                  finder: str = "truth", validation: Mapping[str, Any] | None = None, corpus: str = "mini",
-                  run: Mapping[str, Any] | None = None, **changed: Any) -> None:
+def write_weights(
+    paths: Paths,
+    params: Params,
+    name: str,
+    model: Any,
+    fit: str = "all",
+    *,
+    profile: str = "smoke",
+    finder: str = "truth",
+    validation: Mapping[str, Any] | None = None,
+    corpus: str = "mini",
+    run: Mapping[str, Any] | None = None,
+    **changed: Any,
+) -> None:
     """A model's weights as train leaves them, of a profile's store; `changed` stands in their own words as it is."""
     folder, config = paths.run(name, fit), detectors.configure(name, params.detector(name))
     active = params.model_copy(update={"profile": profile})
     made = origin.of_import(active, name, asdict(config)) if run else origin.of_fit(paths, active, name)
     made_by = {**asdict(made), "corpus": corpus}
-    about = {"fit": fit, "made_by": made_by, "validation": validation,
-             "reads": {"store": params.profiles[profile].store.model_dump(), "finder": finder}}
+    about = {
+        "fit": fit,
+        "made_by": made_by,
+        "validation": validation,
+        "reads": {"store": params.profiles[profile].store.model_dump(), "finder": finder},
+    }
     folder.mkdir(parents=True)
     model.save(folder / weights.FILE, detectors.describe(name, config, **{**about, **changed}))
     record = {"made_by": made_by, "files": {weights.FILE: origin.sha256(folder / weights.FILE)}}

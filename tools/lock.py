@@ -1,6 +1,6 @@
 """Write requirements.lock and environment.yml from the packages of the running environment.
 
-    make lock      # in a fresh environment made from pyproject.toml's ranges
+make lock      # in a fresh environment made from pyproject.toml's ranges
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ HEADER = """\
 
 def pins() -> list[str]:
     """name==version of every installed package but this one, without local build tags such as +cpu."""
-    frozen = subprocess.run([sys.executable, "-m", "pip", "freeze", "--exclude-editable"],
-                            check=True, capture_output=True, text=True).stdout
+    frozen = subprocess.run(
+        [sys.executable, "-m", "pip", "freeze", "--exclude-editable"], check=True, capture_output=True, text=True
+    ).stdout
     wanted = [line.split("+")[0] for line in frozen.splitlines() if "==" in line]
     return sorted((pin for pin in wanted if not pin.startswith("thb==")), key=str.lower)
 

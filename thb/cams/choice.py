@@ -17,9 +17,9 @@ from thb.core.params import Params
 from thb.core.tables import OK, PANEL_COLUMNS
 from thb.splits import protocols
 
-FAKE_RULES = {"caught_fake": -1, "missed_fake": 0}      # -> place in order of score
+FAKE_RULES = {"caught_fake": -1, "missed_fake": 0}  # -> place in order of score
 REAL_RULES = {"accused_real": -1, "cleared_real": 0}
-Scores = Mapping[str, pd.DataFrame]     # fit -> SCORE_COLUMNS
+Scores = Mapping[str, pd.DataFrame]  # fit -> SCORE_COLUMNS
 
 
 def shown_protocols(params: Params) -> list[str]:
@@ -54,16 +54,18 @@ def _tested(scores: pd.DataFrame, protocol: Any, generators: list[str]) -> pd.Da
     return scores[used].sort_values(["score", "clip"], kind="stable")
 
 
-def _picked(params: Params, tested: pd.DataFrame, detector: str, about: dict[str, str],
-            rules: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+def _picked(
+    params: Params, tested: pd.DataFrame, detector: str, about: dict[str, str], rules: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
     """A row a rule; none where there is no such clip."""
     clips = tested[tested["label"] == (1 if rules is FAKE_RULES else 0)]
     for rule, place in rules.items() if len(clips) else ():
         yield _row(params, tested, clips.iloc[place], {"chosen_by": detector, **about, "rule": rule})
 
 
-def _borrowed(params: Params, tested: pd.DataFrame, theirs: pd.DataFrame,
-              about: dict[str, str]) -> Iterator[dict[str, Any]]:
+def _borrowed(
+    params: Params, tested: pd.DataFrame, theirs: pd.DataFrame, about: dict[str, str]
+) -> Iterator[dict[str, Any]]:
     """The fake that the reference detector is surest of, with this detector's own score."""
     rule = next(iter(FAKE_RULES))
     fakes = theirs[theirs["label"] == 1]

@@ -41,9 +41,9 @@ from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
 from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
 
-BATCH = 8                   # clips
-HALF = 0.5                  # of a pixel: from there on it is a fault
-SPECTROGRAM = (100, 250)    # pixels of one that is shown
+BATCH = 8  # clips
+HALF = 0.5  # of a pixel: from there on it is a fault
+SPECTROGRAM = (100, 250)  # pixels of one that is shown
 
 
 def run(paths: Paths, params: Params, detector: str) -> None:
@@ -85,13 +85,14 @@ def _scores(paths: Paths, params: Params, detector: str) -> dict[str, pd.DataFra
 
 # ---- a network and its clips ------------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class Subject:
     """One fit of a network, with the validation and test clips that it can read."""
 
     fit: str
     network: Network
-    rows: pd.DataFrame      # CLIP_COLUMNS and `use`, index 0..n-1
+    rows: pd.DataFrame  # CLIP_COLUMNS and `use`, index 0..n-1
     feed: Feed
 
     def starts(self, units: int) -> Tensor:
@@ -116,6 +117,7 @@ def _subject(paths: Paths, params: Params, detector: str, fit: str) -> Subject:
 
 
 # ---- what the maps lie on ---------------------------------------------------------------------------
+
 
 def _measured(subject: Subject, params: Params, atlas: Atlas, scores: pd.DataFrame) -> pd.DataFrame:
     """CAM_COLUMNS of the clips that protocols test on this fit alone."""
@@ -143,7 +145,7 @@ def _tested(subject: Subject, params: Params) -> np.ndarray:
         if trial.fits == (subject.fit,):
             used |= protocols.fakes(rows, params.protocols[trial.protocol], trial.generator)
     drawn = _drawn(rows, (rows["role"] == "real") & (rows["use"] == "test"), params)
-    return np.union1d(np.flatnonzero(used), drawn[:params.active.explain.reals or None])
+    return np.union1d(np.flatnonzero(used), drawn[: params.active.explain.reals or None])
 
 
 def _drawn(rows: pd.DataFrame, which: pd.Series, params: Params) -> np.ndarray:
@@ -160,13 +162,17 @@ def _facts(hot: np.ndarray, layers: np.ndarray, faulty: bool) -> dict[str, float
     some = (fault > HALF).any(axis=(1, 2, 3)) & faulty
     on_fault = shares.shares(hot[some], fault[some]) if some.any() else ([np.nan], [np.nan])
     pointed = shares.pointing(hot[some], fault[some, 0] > HALF)
-    return {**{f"mass_{region}": share for region, share in zip(REGIONS, mass, strict=True)},
-            **{f"area_{region}": share for region, share in zip(REGIONS, area, strict=True)},
-            "fault_mass": on_fault[0][0], "fault_area": on_fault[1][0],
-            **dict(zip(("pointed", "centre_pointed", "random_pointed"), pointed, strict=True))}
+    return {
+        **{f"mass_{region}": share for region, share in zip(REGIONS, mass, strict=True)},
+        **{f"area_{region}": share for region, share in zip(REGIONS, area, strict=True)},
+        "fault_mass": on_fault[0][0],
+        "fault_area": on_fault[1][0],
+        **dict(zip(("pointed", "centre_pointed", "random_pointed"), pointed, strict=True)),
+    }
 
 
 # ---- clips that are shown ---------------------------------------------------------------------------
+
 
 def _shown(subject: Subject, params: Params, names: pd.Series) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """(fit, clip) -> arrays of the clip's own, as panels.npz stacks them."""
@@ -176,8 +182,10 @@ def _shown(subject: Subject, params: Params, names: pd.Series) -> dict[tuple[str
     arrays = {}
     for batch, clips in subject.batches(np.flatnonzero(subject.rows["clip"].isin(names)), units):
         parts = {**_pictures(subject.network, clips, at), **_boxes(subject.network, clips, at, params.explain)}
-        arrays |= {(subject.fit, clip): {name: values[i] for name, values in parts.items()}
-                   for i, clip in enumerate(batch["clip"])}
+        arrays |= {
+            (subject.fit, clip): {name: values[i] for name, values in parts.items()}
+            for i, clip in enumerate(batch["clip"])
+        }
     if subject.network.hears:
         for batch, clips in subject.batches(np.flatnonzero(subject.rows["clip"].isin(names)), 1):
             for name, values in _sound(subject.network, clips).items():
@@ -189,9 +197,11 @@ def _shown(subject: Subject, params: Params, names: pd.Series) -> dict[tuple[str
 def _pictures(network: Network, clips: Clips, at: np.ndarray) -> dict[str, np.ndarray]:
     """The frames `at` of each clip, the heat over them, and when they are."""
     hot = heat(network, clips)
-    return {"pictures": (_by_clip(hot.pictures, clips)[:, at] * 255).round().astype(np.uint8),
-            "maps": _by_clip(hot.maps, clips)[:, at].astype(np.float16),
-            "times": clips.times.flatten(1).cpu().numpy()[:, at].astype(np.float32)}
+    return {
+        "pictures": (_by_clip(hot.pictures, clips)[:, at] * 255).round().astype(np.uint8),
+        "maps": _by_clip(hot.maps, clips)[:, at].astype(np.float16),
+        "times": clips.times.flatten(1).cpu().numpy()[:, at].astype(np.float32),
+    }
 
 
 def _boxes(network: Network, clips: Clips, at: np.ndarray, asked: Explain) -> dict[str, np.ndarray]:
@@ -204,7 +214,7 @@ def _boxes(network: Network, clips: Clips, at: np.ndarray, asked: Explain) -> di
     kept = np.full((*boxes.shape[:2], asked.boxes, 5), np.nan, np.float16)
     for place in np.ndindex(boxes.shape[:2]):
         best = shares.distinct(boxes[place], sure[place], asked.sure, asked.boxes)
-        kept[place][:len(best)] = np.column_stack([boxes[place][best], sure[place][best]])
+        kept[place][: len(best)] = np.column_stack([boxes[place][best], sure[place][best]])
     return {"boxes": kept[..., :4], "box_sure": kept[..., 4]}
 
 
@@ -213,9 +223,11 @@ def _sound(network: Network, clips: Clips) -> dict[str, np.ndarray]:
     picture = F.interpolate(network.sound_shown(clips), SPECTROGRAM, mode="area").permute(0, 2, 3, 1)
     first, last = (clips.times[:, 0, i].cpu().numpy() for i in (0, -1))
     end = last + (last - first) / (network.length - 1)
-    return {"sound": (picture.cpu().numpy() * 255).round().astype(np.uint8),
-            "sound_maps": sound_heat(network, clips).astype(np.float16),
-            "sound_times": np.stack([first, end], axis=1).astype(np.float32)}
+    return {
+        "sound": (picture.cpu().numpy() * 255).round().astype(np.uint8),
+        "sound_maps": sound_heat(network, clips).astype(np.float16),
+        "sound_times": np.stack([first, end], axis=1).astype(np.float32),
+    }
 
 
 def _write_panels(chosen: pd.DataFrame, shown: dict[tuple[str, str], dict[str, np.ndarray]], folder: Path) -> None:
@@ -227,18 +239,29 @@ def _write_panels(chosen: pd.DataFrame, shown: dict[tuple[str, str], dict[str, n
 
 # ---- is it the weights? and what if units were pooled otherwise? --------------------------------------
 
+
 def _sanity(subject: Subject, params: Params) -> pd.DataFrame:
     """SANITY_COLUMNS of some test clips, half of them fakes: the trained map against that of random weights."""
     torch.manual_seed(params.active.seed)
     other = type(subject.network)(subject.network.config).to(subject.feed.device).eval()
     rows, test = subject.rows, subject.rows["use"] == "test"
-    places = np.concatenate([_drawn(rows, test & (rows["label"] == label), params)[:params.explain.sanity // 2]
-                             for label in (1, 0)])
+    places = np.concatenate(
+        [_drawn(rows, test & (rows["label"] == label), params)[: params.explain.sanity // 2] for label in (1, 0)]
+    )
     told = []
     for batch, clips in subject.batches(places, params.active.explain.units):
         pairs = zip(*(_by_clip(heat(network, clips).maps, clips) for network in (subject.network, other)), strict=True)
-        told.append(batch.assign(**dict(zip(("rank_correlation", "empty"), zip(
-            *(shares.rank_correlation(*pair) for pair in pairs), strict=True), strict=True))))
+        told.append(
+            batch.assign(
+                **dict(
+                    zip(
+                        ("rank_correlation", "empty"),
+                        zip(*(shares.rank_correlation(*pair) for pair in pairs), strict=True),
+                        strict=True,
+                    )
+                )
+            )
+        )
     return pd.concat(told).astype({"empty": int})
 
 
@@ -254,6 +277,11 @@ def _pools(subject: Subject, scores: pd.DataFrame) -> pd.DataFrame:
 def pooled(logits: Tensor) -> dict[str, np.ndarray]:
     """Unit logits [B, U, 1 or 2] -> the clips' scores [B] under each of POOLS."""
     each = fake_probability(logits)
-    ways = (fake_probability(logits.mean(dim=1)), each.mean(dim=1), each.amax(dim=1),
-            each.quantile(0.5, dim=1), each[:, 0])
+    ways = (
+        fake_probability(logits.mean(dim=1)),
+        each.mean(dim=1),
+        each.amax(dim=1),
+        each.quantile(0.5, dim=1),
+        each[:, 0],
+    )
     return {name: values.numpy() for name, values in zip(POOLS, ways, strict=True)}

@@ -20,16 +20,16 @@ from torch import Tensor, nn
 from thb.detectors.base import Clips, Network
 from thb.detectors.parts.torch_ready import backbone
 
-COLOURS = 3     # of a picture
-FAKE = -1       # the last logit, whether there are two or one
+COLOURS = 3  # of a picture
+FAKE = -1  # the last logit, whether there are two or one
 
 
 @dataclass(frozen=True)
 class Heat:
     """B clips of U units of L frames: what the network saw, and the heat over it."""
 
-    pictures: np.ndarray    # float32 [B * U, L, h, w, 3] RGB in 0..1
-    maps: np.ndarray        # float32 [B * U, L, h', w'], 0 or more: they cover the pictures, coarsely
+    pictures: np.ndarray  # float32 [B * U, L, h, w, 3] RGB in 0..1
+    maps: np.ndarray  # float32 [B * U, L, h', w'], 0 or more: they cover the pictures, coarsely
 
 
 def heat(network: Network, clips: Clips) -> Heat:
@@ -46,10 +46,10 @@ def masks(network: Network, clips: Clips, layers: np.ndarray) -> np.ndarray:
     side, count = clips.frames.shape[-2], layers.shape[3]
     at = np.arange(side) * layers.shape[-1] // side
     shown = []
-    for first in range(0, count, COLOURS):      # a picture has room for three of them
-        few = layers[:, :, :, first:first + COLOURS]
+    for first in range(0, count, COLOURS):  # a picture has room for three of them
+        few = layers[:, :, :, first : first + COLOURS]
         small = np.zeros((*few.shape[:3], *few.shape[4:], COLOURS), np.uint8)
-        small[..., :few.shape[3]] = np.moveaxis(few, 3, 5) * np.uint8(255)
+        small[..., : few.shape[3]] = np.moveaxis(few, 3, 5) * np.uint8(255)
         frames = torch.from_numpy(small.take(at, axis=3).take(at, axis=4)).to(clips.frames.device)
         shown.append(network.shown(replace(clips, frames=frames)))
     return torch.cat(shown, dim=2)[:, :, :count].clamp(0, 1).cpu().numpy()
@@ -117,8 +117,9 @@ def _library() -> type:
     class PlainGradCAM(grad_cam):
         def compute_cam_per_layer(self, input_tensor: Tensor, targets: list, eigen_smooth: bool) -> np.ndarray:
             (activations,), (gradients,) = self.activations_and_grads.activations, self.activations_and_grads.gradients
-            maps = self.get_cam_image(input_tensor, self.target_layers[0], targets, activations.numpy(),
-                                      gradients.numpy(), eigen_smooth)
+            maps = self.get_cam_image(
+                input_tensor, self.target_layers[0], targets, activations.numpy(), gradients.numpy(), eigen_smooth
+            )
             return np.maximum(maps, 0).astype(np.float32)
 
         def aggregate_multi_layers(self, maps: np.ndarray) -> np.ndarray:

@@ -17,17 +17,22 @@ from thb.core.paths import Paths
 from thb.core.tables import BOX_COLUMNS, LANDMARK_COLUMNS, REGIONS
 from thb.rendered import truth
 
-CODES = {"face": truth.FACE, "mouth": truth.MOUTH, "hair": truth.HAIR, "neck": truth.NECK,
-         "background": truth.BACKGROUND}
+CODES = {
+    "face": truth.FACE,
+    "mouth": truth.MOUTH,
+    "hair": truth.HAIR,
+    "neck": truth.NECK,
+    "background": truth.BACKGROUND,
+}
 
-LAYERS = ("face", "mouth", "hair", "neck", "fault")     # what is not in one of the first four is background
-GRID = 64       # pixels of a side
+LAYERS = ("face", "mouth", "hair", "neck", "fault")  # what is not in one of the first four is background
+GRID = 64  # pixels of a side
 
 # Round numbers, of a portrait that looks ahead.
-FOREHEAD = 0.3          # from box to hairline, of the box's height
-HAIR = 1.25             # hair's outline: so many times the face's
-MOUTH, LIPS = 0.55, 0.4     # half the mouth's width, of the distance between its corners; its height, of its width
-COLLAR, SHOULDERS = 1.0, 3.0    # the neck's width where the box ends and at the frame's end, of the box's
+FOREHEAD = 0.3  # from box to hairline, of the box's height
+HAIR = 1.25  # hair's outline: so many times the face's
+MOUTH, LIPS = 0.55, 0.4  # half the mouth's width, of the distance between its corners; its height, of its width
+COLLAR, SHOULDERS = 1.0, 3.0  # the neck's width where the box ends and at the frame's end, of the box's
 
 
 def has_truth(paths: Paths) -> bool:
@@ -82,7 +87,7 @@ class Atlas:
     def __init__(self, paths: Paths, windows: int, run: int) -> None:
         self.paths, self.windows, self.run = paths, windows, run
         self.exact = has_truth(paths)
-        self._compared: dict[str, np.ndarray] = {}      # clip -> pixels in both and in either, [2, R]
+        self._compared: dict[str, np.ndarray] = {}  # clip -> pixels in both and in either, [2, R]
 
     def layers(self, clips: Sequence[Mapping[str, object]], frames: np.ndarray) -> np.ndarray:
         """Of rows of CLIP_COLUMNS, their kept frames `frames` [U, L] -> bool [B, U, L, len(LAYERS), GRID, GRID]."""

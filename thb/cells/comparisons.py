@@ -21,14 +21,14 @@ from thb.core.params import Params
 from thb.core.tables import COMPARISON_COLUMNS
 from thb.splits.protocols import Trial
 
-ABOVE, BELOW, OPEN = "above", "below", "cannot be told"     # of the first, seen from the second
-MEAN = "mean"                                               # over all of an axis, as `averaged` and SHIFTS name them
-SHIFTS = ("P1", "P2", "P3")          # the paper's protocols, from the mildest shift to the hardest
+ABOVE, BELOW, OPEN = "above", "below", "cannot be told"  # of the first, seen from the second
+MEAN = "mean"  # over all of an axis, as `averaged` and SHIFTS name them
+SHIFTS = ("P1", "P2", "P3")  # the paper's protocols, from the mildest shift to the hardest
 PROTOCOL, DETECTOR, GENERATOR, CELL, METRIC = "protocol", "detector", "generator", "protocol and generator", "metric"
-LEVEL = "mean"                                              # a mean by itself, compared with nothing
+LEVEL = "mean"  # a mean by itself, compared with nothing
 NAN = float("nan")
-Cell = tuple[str, str, str]                                 # protocol, detector, generator
-Drawn = Mapping[Cell, np.ndarray]                           # float [1 + bootstrap] of one metric, where it can be told
+Cell = tuple[str, str, str]  # protocol, detector, generator
+Drawn = Mapping[Cell, np.ndarray]  # float [1 + bootstrap] of one metric, where it can be told
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,9 @@ def _between_cells(params: Params, metric: str) -> Iterator[Question]:
 
 def _between_metrics(params: Params) -> Iterator[Question]:
     """A rate and the next stricter one."""
-    for (first, second), protocol, detector in product(pairwise(params.metrics.fpr), _protocols(params),
-                                                       _detectors(params)):
+    for (first, second), protocol, detector in product(
+        pairwise(params.metrics.fpr), _protocols(params), _detectors(params)
+    ):
         for generator in (*_tested(params, protocol), MEAN):
             yield Question(METRIC, "", first, second, protocol, detector, generator)
 
@@ -180,17 +181,19 @@ class Pair:
     """What both sides have in common, and each side's cells."""
 
     detector: str
-    common: str                 # names of the protocol and generator, where a mean is taken over them
+    common: str  # names of the protocol and generator, where a mean is taken over them
     first: tuple[Cell, ...]
     second: tuple[Cell, ...]
 
 
 def _pairs(params: Params, asked: Question) -> list[Pair]:
     """The parts of both sides that belong together; a mean is over all of them."""
-    return [_pair(params, asked, protocol, detector, generator)
-            for detector in (averaged(params) if asked.detector == MEAN else [asked.detector])
-            for protocol in (_shifts(params) if asked.protocol == MEAN else [asked.protocol])
-            for generator in (_generators(params, asked) if asked.generator == MEAN else [asked.generator])]
+    return [
+        _pair(params, asked, protocol, detector, generator)
+        for detector in (averaged(params) if asked.detector == MEAN else [asked.detector])
+        for protocol in (_shifts(params) if asked.protocol == MEAN else [asked.protocol])
+        for generator in (_generators(params, asked) if asked.generator == MEAN else [asked.generator])
+    ]
 
 
 def _generators(params: Params, asked: Question) -> list[str]:
@@ -216,7 +219,7 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
         return tuple((protocol, detector, s) for s in ([name] if name in params.sources else params.of_role(name)))
     if asked.kind == CELL:
         return ((name.split()[0], detector, name.split()[1]),)
-    return (common,)            # two metrics of the same cell, or the cell by itself
+    return (common,)  # two metrics of the same cell, or the cell by itself
 
 
 def answer(params: Params, asked: Question, first: Drawn, second: Drawn) -> tuple[Compared, str]:
@@ -260,8 +263,9 @@ def table(params: Params, evaluated: Iterable[tuple[Trial, str, dict]]) -> pd.Da
     """COMPARISON_COLUMNS, a row a question, of what `measure` found for every trial and detector."""
     found = list(evaluated)
     drawn = cache(lambda metric: _drawn(params, found, metric))
-    return pd.DataFrame([_row(params, asked, *map(drawn, _metrics(asked))) for asked in questions(params)],
-                        columns=COMPARISON_COLUMNS)
+    return pd.DataFrame(
+        [_row(params, asked, *map(drawn, _metrics(asked))) for asked in questions(params)], columns=COMPARISON_COLUMNS
+    )
 
 
 def _row(params: Params, asked: Question, first: Drawn, second: Drawn) -> dict:
@@ -277,9 +281,11 @@ def _metrics(asked: Question) -> tuple[str, str]:
 def _drawn(params: Params, found: Sequence[tuple[Trial, str, dict]], metric: str) -> Drawn:
     """Every cell's replicates of one metric, where that many clips can tell it; of a step, of its two rates."""
     names = metric.split(" to ")
-    return {(trial.protocol, detector, trial.generator): _value(measured["replicates"], names)
-            for trial, detector, measured in found
-            if all(resolvable(params, name, measured["n_real"], measured["n_fake"]) for name in names)}
+    return {
+        (trial.protocol, detector, trial.generator): _value(measured["replicates"], names)
+        for trial, detector, measured in found
+        if all(resolvable(params, name, measured["n_real"], measured["n_fake"]) for name in names)
+    }
 
 
 def _value(replicates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
@@ -289,5 +295,12 @@ def _value(replicates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.nda
 def opposite(told: Compared) -> Compared:
     """The same with its sides exchanged."""
     turned = {ABOVE: BELOW, BELOW: ABOVE, OPEN: OPEN}[told.verdict]
-    return replace(told, first_value=told.second_value, second_value=told.first_value, difference=-told.difference,
-                   lo=-told.hi, hi=-told.lo, verdict=turned)
+    return replace(
+        told,
+        first_value=told.second_value,
+        second_value=told.first_value,
+        difference=-told.difference,
+        lo=-told.hi,
+        hi=-told.lo,
+        verdict=turned,
+    )

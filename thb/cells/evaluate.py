@@ -20,20 +20,23 @@ from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
 from thb.splits.protocols import Trial
 
-DIGITS = 7      # of what is compared: enough for any page, and the file stays small
+DIGITS = 7  # of what is compared: enough for any page, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:
     """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
-    wanted = [(d, "all") for d in params.ablated] if paths.variant else (
-        [(d, f) for d in params.detectors for f in params.fits])
+    wanted = (
+        [(d, "all") for d in params.ablated]
+        if paths.variant
+        else ([(d, f) for d in params.detectors for f in params.fits])
+    )
     files = {key: ScoreFile(paths, params, *key) for key in wanted}
     left_out = {key: why for key, file in files.items() if (why := score_files.absent(file))}
     scores = read_scores({key: file for key, file in files.items() if key not in left_out}, files.values())
     absent = {**left_out, **_without_reals(params, scores)}
     evaluated = list(_evaluate(params, scores, absent))
     cells = pd.DataFrame(_cells(paths, params, evaluated))
-    paths.metrics.unlink(missing_ok=True)       # until all is written, nothing vouches for it
+    paths.metrics.unlink(missing_ok=True)  # until all is written, nothing vouches for it
     write_csv(cells, paths.cells, CELL_COLUMNS)
     written = [paths.cells.name]
     if not paths.variant:
@@ -41,15 +44,18 @@ def run(paths: Paths, params: Params) -> None:
         written.append(paths.comparisons.name)
     read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
     made_by = origin.of_cells(paths, params)
-    write_json(summary(params, evaluated) | _reasons(absent)
-               | origin.record(made_by, paths.results, written, scores=read), paths.metrics)
+    write_json(
+        summary(params, evaluated) | _reasons(absent) | origin.record(made_by, paths.results, written, scores=read),
+        paths.metrics,
+    )
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
     if absent:
         print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
 
 
-def read_scores(files: Mapping[tuple[str, str], ScoreFile],
-                known: Collection[ScoreFile]) -> dict[tuple[str, str], pd.DataFrame]:
+def read_scores(
+    files: Mapping[tuple[str, str], ScoreFile], known: Collection[ScoreFile]
+) -> dict[tuple[str, str], pd.DataFrame]:
     """(detector, fit) -> score rows, held against the corpus's clips; a file that is none of the `known` is refused."""
     paths, params = (first := next(iter(known))).paths, first.params
     found = set((paths.results / "scores").glob("*/*.csv"))
@@ -65,8 +71,11 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
     """The same of fits whose scores are of fakes alone: no threshold can be set. A rendered corpus has its reals."""
     if params.active.corpus == "mini":
         return {}
-    return {key: "no real clip is among its scores" for key, table in scores.items()
-            if not ((table["role"] == "real") & (table["status"] == OK)).any()}
+    return {
+        key: "no real clip is among its scores"
+        for key, table in scores.items()
+        if not ((table["role"] == "real") & (table["status"] == OK)).any()
+    }
 
 
 def _reasons(absent: Mapping[tuple[str, str], str]) -> dict:
@@ -89,12 +98,21 @@ def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
     for trial, detector, measured in evaluated:
         for metric, replicates in measured["replicates"].items():
             lo, hi = metrics.interval(replicates[1:], params.metrics.confidence)
-            yield {"corpus": params.active.corpus, "profile": params.profile, "protocol": trial.protocol,
-                   "detector": detector, "generator": trial.generator, "metric": metric,
-                   "value": replicates[0], "lo": lo, "hi": hi,
-                   "n_real": measured["n_real"], "n_fake": measured["n_fake"],
-                   "resolvable": resolvable(params, metric, measured["n_real"], measured["n_fake"]),
-                   "printed": printed_value(printed, params, trial.protocol, detector, trial.generator, metric)}
+            yield {
+                "corpus": params.active.corpus,
+                "profile": params.profile,
+                "protocol": trial.protocol,
+                "detector": detector,
+                "generator": trial.generator,
+                "metric": metric,
+                "value": replicates[0],
+                "lo": lo,
+                "hi": hi,
+                "n_real": measured["n_real"],
+                "n_fake": measured["n_fake"],
+                "resolvable": resolvable(params, metric, measured["n_real"], measured["n_fake"]),
+                "printed": printed_value(printed, params, trial.protocol, detector, trial.generator, metric),
+            }
 
 
 def summary(params: Params, evaluated: list) -> dict:
@@ -105,9 +123,12 @@ def summary(params: Params, evaluated: list) -> dict:
             rows = [m for t, d, m in evaluated if (t.protocol, d) == (protocol, detector)]
             if rows:
                 means.setdefault(protocol, {})[detector] = _mean_of(params, rows)
-    ranges = {f"{t.protocol}/{d}/{t.generator}/{name}": [_round(min(values)), _round(max(values))]
-              for t, d, m in evaluated if len(t.fits) > 1 and m["n_fake"]
-              for name, values in m["per_fit"].items()}
+    ranges = {
+        f"{t.protocol}/{d}/{t.generator}/{name}": [_round(min(values)), _round(max(values))]
+        for t, d, m in evaluated
+        if len(t.fits) > 1 and m["n_fake"]
+        for name, values in m["per_fit"].items()
+    }
     return {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
 
 

@@ -10,10 +10,10 @@ from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Params
 from thb.core.tables import read_csv
 
-CELLS = "tables_5_6_7_D9_D10_all_long.csv"                  # the paper's first version
-SOURCES = "release_counts.csv"                              # every source of the release, reals among them
-FAKES = "table2_generators.csv"                             # generators that the paper names, benchmarked or not
-LATER = "later_version_site_results_p1_p2_p3.csv"           # its later one, as the project's page shows it
+CELLS = "tables_5_6_7_D9_D10_all_long.csv"  # the paper's first version
+SOURCES = "release_counts.csv"  # every source of the release, reals among them
+FAKES = "table2_generators.csv"  # generators that the paper names, benchmarked or not
+LATER = "later_version_site_results_p1_p2_p3.csv"  # its later one, as the project's page shows it
 
 
 def printed_cells(folder: Path, name: str = CELLS) -> dict[tuple[str, str, str, str], float]:
@@ -30,8 +30,12 @@ def printed_cells(folder: Path, name: str = CELLS) -> dict[tuple[str, str, str, 
 
 def printed_value(cells: dict, params: Params, protocol: str, detector: str, generator: str, metric: str) -> float:
     """The printed number beside one of our cells; nan where the paper has none."""
-    key = (params.protocols[protocol].printed, params.detectors[detector].printed,
-           params.sources[generator].printed, metric)
+    key = (
+        params.protocols[protocol].printed,
+        params.detectors[detector].printed,
+        params.sources[generator].printed,
+        metric,
+    )
     return cells.get(key, float("nan"))
 
 
@@ -55,4 +59,3 @@ def check_printed(folder: Path, params: Params) -> None:
 def _one_of(where: str, printed: str | None, known: list[str]) -> None:
     if printed is not None and printed not in known:
         raise ParamsError(unknown(f"name in {where}.printed", printed, known))
-

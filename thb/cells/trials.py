@@ -14,8 +14,8 @@ from thb.core.tables import OK
 from thb.splits import protocols
 from thb.splits.protocols import Trial
 
-Replicates = dict[str, np.ndarray]          # metric -> float [1 + bootstrap]; the first is the value itself
-REAL_SEED, FAKE_SEED = 0, 1                 # reals and fakes are resampled apart
+Replicates = dict[str, np.ndarray]  # metric -> float [1 + bootstrap]; the first is the value itself
+REAL_SEED, FAKE_SEED = 0, 1  # reals and fakes are resampled apart
 
 
 def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> dict:
@@ -24,9 +24,12 @@ def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> dic
     per_fit = [replicates(params, *tested(table, protocol, trial.generator)) for table in tables]
     n_real, n_fake = (len(part) for part in tested(tables[0], protocol, trial.generator))
     names = per_fit[0].keys()
-    return {"n_real": n_real, "n_fake": n_fake,
-            "replicates": {m: np.mean([r[m] for r in per_fit], axis=0) for m in names},
-            "per_fit": {m: [float(r[m][0]) for r in per_fit] for m in names}}
+    return {
+        "n_real": n_real,
+        "n_fake": n_fake,
+        "replicates": {m: np.mean([r[m] for r in per_fit], axis=0) for m in names},
+        "per_fit": {m: [float(r[m][0]) for r in per_fit] for m in names},
+    }
 
 
 def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -40,8 +43,12 @@ def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.
 
 def draws(m: Metrics, reals: pd.DataFrame, fakes: pd.DataFrame) -> np.ndarray:
     """int [1 + bootstrap, reals + fakes]: how often each clip is drawn, the reals' columns first."""
-    return np.hstack([metrics.draws(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
-                      for part, seed in ((reals, REAL_SEED), (fakes, FAKE_SEED))])
+    return np.hstack(
+        [
+            metrics.draws(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
+            for part, seed in ((reals, REAL_SEED), (fakes, FAKE_SEED))
+        ]
+    )
 
 
 def replicates(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> Replicates:

@@ -25,7 +25,7 @@ OF_CLIPS = {name: (*ALWAYS, LACKING, "corpus.own_reals", code.DOORS[name]) for n
 PLAIN = {name: (*ALWAYS, code.DOORS[name]) for name in ("identity", "evaluate", "contact")}
 OF_DETECTOR = {name: (*ALWAYS, LACKING, code.DOORS[name]) for name in ("train", "score", "explain")}
 OF_NOTEBOOK = (*ALWAYS, code.DOORS["exhibit"])
-BOOK = (*ALWAYS, code.DOORS["book"], PLUGIN)        # which book/_config.yml names
+BOOK = (*ALWAYS, code.DOORS["book"], PLUGIN)  # which book/_config.yml names
 
 
 def run(paths: Paths, params: Params) -> None:

@@ -22,7 +22,7 @@ def of_clone(variant: str = "") -> tuple[Paths, Params]:
     params = load(Paths(root).params)
     if odd := [name for name in params.detectors if name not in detectors.names()]:
         raise ParamsError(unknown("detector in params.yaml", odd[0], detectors.names()))
-    if Paths(root).published.is_dir():      # where it is not, nothing printed is shown: evaluate says what is missing
+    if Paths(root).published.is_dir():  # where it is not, nothing printed is shown: evaluate says what is missing
         check_printed(Paths(root).published, params)
     if variant and variant not in params.ablations:
         raise ParamsError(unknown("variant", variant, params.ablations))
@@ -74,5 +74,7 @@ def check_detector(params: Params, name: str) -> None:
         except ParamsError as e:
             raise ParamsError(f"profiles.{profile}.detectors.{name}: {e}") from e
         if name in params.label_checks and config.makes_fakes:
-            raise ParamsError(f"label_checks names {name!r}, which in profile {profile} makes fakes of its own and "
-                              "learns without labels; take it out")
+            raise ParamsError(
+                f"label_checks names {name!r}, which in profile {profile} makes fakes of its own and "
+                "learns without labels; take it out"
+            )

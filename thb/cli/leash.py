@@ -16,8 +16,8 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-ASKED, TOLD = 3.0, 1.0      # seconds that a group has after Ctrl-C, and then after SIGTERM
-TAIL = 1 << 16              # bytes of what a command says that are kept
+ASKED, TOLD = 3.0, 1.0  # seconds that a group has after Ctrl-C, and then after SIGTERM
+TAIL = 1 << 16  # bytes of what a command says that are kept
 
 
 class Dropped(Exception):
@@ -51,9 +51,15 @@ class Leashes:
             if self._dropped:
                 raise Dropped
             process = subprocess.Popen(
-                [sys.executable, "-m", "thb.cli.leash", *command], cwd=self.folder, env=self.environment,
-                stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, pass_fds=[self.lock],
-                start_new_session=True)
+                [sys.executable, "-m", "thb.cli.leash", *command],
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                pass_fds=[self.lock],
+                start_new_session=True,
+            )
             self._held.add(process)
         return process
 
@@ -77,10 +83,11 @@ def _read(process: subprocess.Popen[bytes], shown: bool) -> str:
 
 # ---- in the small process ---------------------------------------------------------------------------
 
+
 def main(command: Sequence[str]) -> int:
     """Run the command and give its exit code; or stop its group once nobody holds our stdin."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _go_on)       # meant for the group; a handler, unlike SIG_IGN, is not handed down
+        signal.signal(number, _go_on)  # meant for the group; a handler, unlike SIG_IGN, is not handed down
     child, ended = subprocess.Popen(command, stdin=subprocess.DEVNULL), threading.Event()
     watch = threading.Thread(target=_watch, args=(child, ended), daemon=True)
     watch.start()
@@ -96,7 +103,7 @@ def _go_on(number: int, frame: object) -> None:
 
 def _watch(child: subprocess.Popen[bytes], ended: threading.Event) -> None:
     """Ctrl-C lets each finish what must not be left half done; who does not listen is ended."""
-    os.read(0, 1)       # nothing is ever written: it was closed
+    os.read(0, 1)  # nothing is ever written: it was closed
     ended.set()
     for number, patience in ((signal.SIGINT, ASKED), (signal.SIGTERM, TOLD)):
         os.killpg(0, number)
@@ -105,7 +112,7 @@ def _watch(child: subprocess.Popen[bytes], ended: threading.Event) -> None:
             break
         except subprocess.TimeoutExpired:
             continue
-    os.killpg(0, signal.SIGKILL)        # us too, and what outlived the command
+    os.killpg(0, signal.SIGKILL)  # us too, and what outlived the command
 
 
 if __name__ == "__main__":

@@ -15,21 +15,27 @@ from thb.cli import context
 from thb.core.errors import ParamsError, ThbError, printable
 
 app = typer.Typer(
-    name="thb", no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+    name="thb",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Rebuild the tables, figures and book of TalkingHeadBench (arXiv 2505.24866).\n\n"
-         "`dvc repro` calls these stages in order; `thb reproduce` does the same on every core.",
+    "`dvc repro` calls these stages in order; `thb reproduce` does the same on every core.",
 )
 
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
 
-INTERRUPTED = (129, 130, 143)       # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
+INTERRUPTED = (129, 130, 143)  # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
 
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
 
 
-@app.command(epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
-             "THB_RAW_DIR=/mnt/talkingheadbench thb fetch   ·   HF_ENDPOINT=https://a-mirror.example thb fetch")
+@app.command(
+    epilog="Examples:  thb fetch   ·   thb fetch --variant no_fingerprint   ·   thb fetch --verify   ·   "
+    "THB_RAW_DIR=/mnt/talkingheadbench thb fetch   ·   HF_ENDPOINT=https://a-mirror.example thb fetch"
+)
 def fetch(
     variant: Variant = "",
     verify: Annotated[bool, typer.Option(help="hash every file that is here again (downloaded corpus)")] = False,
@@ -69,8 +75,10 @@ def split(variant: Variant = "") -> None:
 
 @app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
 def identity(
-    nets: Annotated[list[str], typer.Argument(
-        help="names under `identity.embeddings` in params.yaml; none: those of `identity_checks`")] = (),
+    nets: Annotated[
+        list[str],
+        typer.Argument(help="names under `identity.embeddings` in params.yaml; none: those of `identity_checks`"),
+    ] = (),
 ) -> None:
     """Compare the faces of training and test, whatever the people are called (optional; wants a network's weights)."""
     from thb.splits.look_alikes import identity
@@ -89,13 +97,17 @@ def status() -> None:
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
 
 
-ShuffleLabels = Annotated[bool, typer.Option(
-    help="fits on labels that say nothing, as many as `label_checks` asks for (results/shuffled_labels)")]
+ShuffleLabels = Annotated[
+    bool,
+    typer.Option(help="fits on labels that say nothing, as many as `label_checks` asks for (results/shuffled_labels)"),
+]
 EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")]
 
 
-@app.command(epilog="Examples:  thb train tall   ·   thb train tall no-hallo   ·   "
-             "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels")
+@app.command(
+    epilog="Examples:  thb train tall   ·   thb train tall no-hallo   ·   "
+    "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels"
+)
 def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle_labels: ShuffleLabels = False) -> None:
     """Train a detector's fits; a killed run resumes at its last epoch, and what is up to date is kept."""
     from thb.fits import train
@@ -113,8 +125,9 @@ def score(
     detector: Detector,
     fit: EveryFit = "",
     variant: Variant = "",
-    shuffle_sound: Annotated[bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")]
-    = False,
+    shuffle_sound: Annotated[
+        bool, typer.Option(help="give each clip another one's sound (results/shuffled_sound)")
+    ] = False,
     shuffle_labels: ShuffleLabels = False,
 ) -> None:
     """Score every clip that a fit may be tested on: one number a clip."""
@@ -132,13 +145,17 @@ def score(
             stage(paths, params, detector, each)
 
 
-@app.command("import-weights", epilog="Examples:  thb import-weights lipfd ckpt.pth   ·   "
-             "thb import-weights caddm b3.pkl --set compat=fixed --fit theirs")
+@app.command(
+    "import-weights",
+    epilog="Examples:  thb import-weights lipfd ckpt.pth   ·   "
+    "thb import-weights caddm b3.pkl --set compat=fixed --fit theirs",
+)
 def import_weights(
     detector: Detector,
     file: Annotated[Path, typer.Argument(help="a published checkpoint (.pth, .pt, .pkl) or .safetensors file")],
-    fit: Annotated[str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")]
-    = "imported",
+    fit: Annotated[
+        str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")
+    ] = "imported",
     change: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")] = (),
 ) -> None:
     """Take over a published checkpoint's weights; what does not fit is refused and named.
@@ -151,8 +168,9 @@ def import_weights(
     paths, params = context.of_clone()
     params.detector(detector)
     if fit in params.fits and fit not in absent_fits(paths):
-        raise ParamsError(f"fit {fit!r} is trained here and would be overwritten; choose a name other than "
-                          + ", ".join(params.fits))
+        raise ParamsError(
+            f"fit {fit!r} is trained here and would be overwritten; choose a name other than " + ", ".join(params.fits)
+        )
     import_weights.run(paths, params, detector, file, fit, _changes(change))
 
 
@@ -170,16 +188,19 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
     return changes
 
 
-@app.command(context_settings={"ignore_unknown_options": True},     # which may be files; _known_or_there looks
-             epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
-             "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json   ·   thb detect -- -dash.mp4")
+@app.command(
+    context_settings={"ignore_unknown_options": True},  # which may be files; _known_or_there looks
+    epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
+    "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json   ·   thb detect -- -dash.mp4",
+)
 def detect(
     called: typer.Context,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
     detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
     fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
-    finder: Annotated[str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")]
-    = "",
+    finder: Annotated[
+        str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")
+    ] = "",
     cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
     json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
 ) -> None:
@@ -198,8 +219,10 @@ def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
     """What begins with a dash is a file that is there, or a mistaken option."""
     if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
         known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
-        raise ParamsError(f"{odd!r} is neither an option nor a file; known options: {', '.join(known)}; "
-                          f"a file whose name begins with a dash comes after --, or as ./{odd}")
+        raise ParamsError(
+            f"{odd!r} is neither an option nor a file; known options: {', '.join(known)}; "
+            f"a file whose name begins with a dash comes after --, or as ./{odd}"
+        )
 
 
 @app.command(epilog="Example:  thb evaluate")
@@ -291,8 +314,7 @@ def main() -> None:
     except ThbError as error:
         print(f"thb: {printable(error)}", file=sys.stderr)
         sys.exit(2)
-    except SystemExit as end:       # as which typer passes a Ctrl-C on
+    except SystemExit as end:  # as which typer passes a Ctrl-C on
         if end.code in INTERRUPTED:
             print("thb: interrupted; run the same command again to go on", file=sys.stderr)
         raise
-

@@ -28,11 +28,11 @@ from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import disk_errors
 
-POOLED = ("fetch", "variant_clips", "identity")      # these keep a process on every core busy for minutes
-SHORT, TOGETHER = ("prepare", "exhibit"), 5     # these take seconds; so many at most share a process
+POOLED = ("fetch", "variant_clips", "identity")  # these keep a process on every core busy for minutes
+SHORT, TOGETHER = ("prepare", "exhibit"), 5  # these take seconds; so many at most share a process
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-Batch = tuple[str, ...]                  # stages that one process brings up to date, in turn
+Batch = tuple[str, ...]  # stages that one process brings up to date, in turn
 
 
 def run(paths: Paths, params: Params, jobs: int) -> None:
@@ -42,8 +42,10 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
     with disk_errors(paths.reproducing):
         paths.reproducing.parent.mkdir(parents=True, exist_ok=True)
     # what a killed run had under way holds the lock for as long as its leashes take to stop it
-    with (alone(paths.reproducing, "everything in this clone, by `thb reproduce`", ASKED + TOLD) as lock,
-          _stopped_by_signals(Leashes(paths.root, _environment(), lock)) as leashes):
+    with (
+        alone(paths.reproducing, "everything in this clone, by `thb reproduce`", ASKED + TOLD) as lock,
+        _stopped_by_signals(Leashes(paths.root, _environment(), lock)) as leashes,
+    ):
         if clean(leashes):
             print(f"profile {params.profile}: every stage is up to date")
         else:
@@ -69,6 +71,7 @@ def _bring_up_to_date(paths: Paths, params: Params, jobs: int, leashes: Leashes)
 @contextmanager
 def _stopped_by_signals(leashes: Leashes) -> Iterator[Leashes]:
     """Ctrl-C, SIGTERM and a closed terminal stop every command, and then us; one that is ignored stays so."""
+
     def stop(number: int, frame: object) -> None:
         leashes.drop()
         raise SystemExit(128 + number)
@@ -83,10 +86,13 @@ def _stopped_by_signals(leashes: Leashes) -> Iterator[Leashes]:
 
 # ---- what DVC knows ---------------------------------------------------------------------------------
 
+
 def _check_readable(paths: Paths) -> None:
     """What DVC reads is YAML: a merge may have left its markers, and DVC's own words fill a page."""
-    for file, way in ((paths.dvc_yaml, "mend it"), (paths.dvc_lock, "take one side whole, `git checkout --ours "
-                                                    "dvc.lock`: DVC finds out what is not up to date")):
+    for file, way in (
+        (paths.dvc_yaml, "mend it"),
+        (paths.dvc_lock, "take one side whole, `git checkout --ours dvc.lock`: DVC finds out what is not up to date"),
+    ):
         try:
             yaml.load(file.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except FileNotFoundError:
@@ -127,6 +133,7 @@ def clean(leashes: Leashes) -> bool:
 
 # ---- which stage when -------------------------------------------------------------------------------
 
+
 def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int) -> None:
     """Hand `work` every stage once, after all it needs, at most `jobs` batches at once, a pooled stage by itself.
 
@@ -166,7 +173,7 @@ def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[Ba
 def _batches(stages: list[str], lanes: int) -> list[Batch]:
     """The stages dealt out in equal batches, a lane each, none larger than TOGETHER."""
     size = min(TOGETHER, -(-len(stages) // lanes)) or 1
-    return [tuple(stages[i:i + size]) for i in range(0, len(stages), size)]
+    return [tuple(stages[i : i + size]) for i in range(0, len(stages), size)]
 
 
 def _collect(finished: set[Future], running: dict[Future, Batch], done: set[str]) -> None:
@@ -179,12 +186,13 @@ def _collect(finished: set[Future], running: dict[Future, Batch], done: set[str]
 
 # ---- one process ------------------------------------------------------------------------------------
 
+
 def repro(leashes: Leashes, batch: Batch) -> float:
     """`dvc repro --single-item` of these stages, which waits while another lane writes dvc.lock; its seconds."""
-    shown = _is(batch[0], POOLED)       # its own bar; lanes side by side would scramble theirs
+    shown = _is(batch[0], POOLED)  # its own bar; lanes side by side would scramble theirs
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *batch]
     start = time.monotonic()
-    code, said = leashes.run([*command, "--quiet"] if shown else command, shown)    # quiet, DVC names no failed stage
+    code, said = leashes.run([*command, "--quiet"] if shown else command, shown)  # quiet, DVC names no failed stage
     if code:
         named = re.search(r"failed to reproduce '([^']+)'", said)
         raise DataError(f"stage {named[1] if named else ', '.join(batch)} failed: {_last_words(said, code)}")

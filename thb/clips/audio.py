@@ -12,7 +12,7 @@ from thb.clips.media import open_media, packets
 from thb.core.errors import DataError
 from thb.core.params_schema import Sound
 
-FLOOR = 1e-10        # power under which a band counts as silent: the quietest value is -10
+FLOOR = 1e-10  # power under which a band counts as silent: the quietest value is -10
 
 # Slaney's scale: linear to 1 kHz, logarithmic above.
 LINEAR_STEP, BREAK_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
@@ -26,10 +26,10 @@ def clip_mel(path: Path, start: float, seconds: float, sound: Sound) -> np.ndarr
     beyond its end is left off, and the time before the sound begins is NaN.
     """
     samples, begin = read_track(path, sound.rate)
-    lead = round((begin - start) * sound.rate)     # samples by which the sound comes late (or early, if < 0)
-    late = max(0, -(-lead // sound.hop))           # whole hops in which there is nothing to hear yet
+    lead = round((begin - start) * sound.rate)  # samples by which the sound comes late (or early, if < 0)
+    late = max(0, -(-lead // sound.hop))  # whole hops in which there is nothing to hear yet
     wanted = max(1, round(seconds / sound.hop_seconds))
-    mel = log_mel(samples[late * sound.hop - lead:] if late < wanted else samples[:0], sound)
+    mel = log_mel(samples[late * sound.hop - lead :] if late < wanted else samples[:0], sound)
     mel = np.concatenate([np.full((late, sound.mels), np.nan), mel]) if len(mel) else mel
     return mel[:wanted].astype(np.float16)
 
@@ -69,7 +69,7 @@ def log_mel(samples: np.ndarray, sound: Sound) -> np.ndarray:
     if not len(samples):
         return np.zeros((0, sound.mels), np.float32)
     padded = np.pad(samples, sound.fft // 2)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, sound.fft)[::sound.hop]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, sound.fft)[:: sound.hop]
     power = np.abs(np.fft.rfft(windows * _hann(sound.fft), axis=1)) ** 2
     return np.log10(np.maximum(power @ mel_bank(sound).T, FLOOR)).astype(np.float32)
 

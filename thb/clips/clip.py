@@ -18,9 +18,23 @@ from thb.core.params import Store
 from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS
 
 WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
-TEXT = ["clip", "source", "role", "split", "path", "portrait", "driver", "video", "codec", "pix_fmt",
-        "audio_codec", "finder", "status", "reason"]
-NO_SOUND = "no sound"       # how the reason begins where there is a sound track that cannot be used
+TEXT = [
+    "clip",
+    "source",
+    "role",
+    "split",
+    "path",
+    "portrait",
+    "driver",
+    "video",
+    "codec",
+    "pix_fmt",
+    "audio_codec",
+    "finder",
+    "status",
+    "reason",
+]
+NO_SOUND = "no sound"  # how the reason begins where there is a sound track that cannot be used
 
 Row = dict[str, object]
 
@@ -30,14 +44,15 @@ class Prepared:
     """One clip's row, and, if its status is ok, its pixels and sound."""
 
     row: Row
-    frames: np.ndarray | None = None   # uint8 [T, S, S, 3] RGB
-    times: np.ndarray | None = None    # float32 [T] seconds since the first frame
-    mel: np.ndarray | None = None      # float16 [mel_frames, mels]
-    face: faces.Faces | None = None    # where it is in the whole frame; the row says where in the square
+    frames: np.ndarray | None = None  # uint8 [T, S, S, 3] RGB
+    times: np.ndarray | None = None  # float32 [T] seconds since the first frame
+    mel: np.ndarray | None = None  # float16 [mel_frames, mels]
+    face: faces.Faces | None = None  # where it is in the whole frame; the row says where in the square
 
 
-def prepare(row: Row, path: Path, finder: str, find: faces.FaceFinder, store: Store,
-            beside: Path | None = None) -> Prepared:
+def prepare(
+    row: Row, path: Path, finder: str, find: faces.FaceFinder, store: Store, beside: Path | None = None
+) -> Prepared:
     """Decode, find the face, cut, listen; a clip that cannot be used comes back with its reason.
 
     `row` is what is known of the clip already; `finder` names `find`; `beside` is a sound file that may
@@ -50,8 +65,14 @@ def prepare(row: Row, path: Path, finder: str, find: faces.FaceFinder, store: St
         mel, silent = _sound(path, beside, footage, store)
     except (DataError, *DAMAGE) as e:
         return Prepared({**row, "status": ERROR, "reason": _said(e)})
-    row = {**row, **asdict(footage.facts), **_face_columns(face), "finder": finder,
-           "mel_frames": len(mel), "reason": _notes(face, mel, silent)}
+    row = {
+        **row,
+        **asdict(footage.facts),
+        **_face_columns(face),
+        "finder": finder,
+        "mel_frames": len(mel),
+        "reason": _notes(face, mel, silent),
+    }
     return Prepared(row, frames, footage.times, mel, found)
 
 

@@ -17,21 +17,21 @@ from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, MANIFEST_COLUMNS, OK, STA
 
 META, TABLE = "meta.json", "clips.parquet"
 ARRAYS = ("frames", "times", "mel")
-SPLITS = ("train", "val", "test", "")       # '' is a clip that no list puts into one
-FILES = (TABLE, *(f"{name}.npy" for name in ARRAYS))        # whose hashes meta.json keeps
+SPLITS = ("train", "val", "test", "")  # '' is a clip that no list puts into one
+FILES = (TABLE, *(f"{name}.npy" for name in ARRAYS))  # whose hashes meta.json keeps
 
 
 @dataclass(frozen=True)
 class ClipStore:
     """Several sources' clips as one table and one way to their pixels; only `ok` clips are in it."""
 
-    rows: pd.DataFrame                      # CLIP_COLUMNS, index 0..n-1
-    frames: Mapping[str, np.ndarray]        # source -> uint8 memory map [clip, T, S, S, 3], RGB
-    times: Mapping[str, np.ndarray]         # source -> float32 [clip, T], seconds since the clip's first frame
-    mel: Mapping[str, np.ndarray]           # source -> float16 memory map [clip, F, mels], log10 power, NaN: nothing
-    mel_hop: float                          # seconds between mel frames; frame k is centred at k hops
-    windows: int                            # T = windows * run: `windows` evenly spaced starts,
-    run: int                                # each followed by `run` consecutive frames
+    rows: pd.DataFrame  # CLIP_COLUMNS, index 0..n-1
+    frames: Mapping[str, np.ndarray]  # source -> uint8 memory map [clip, T, S, S, 3], RGB
+    times: Mapping[str, np.ndarray]  # source -> float32 [clip, T], seconds since the clip's first frame
+    mel: Mapping[str, np.ndarray]  # source -> float16 memory map [clip, F, mels], log10 power, NaN: nothing
+    mel_hop: float  # seconds between mel frames; frame k is centred at k hops
+    windows: int  # T = windows * run: `windows` evenly spaced starts,
+    run: int  # each followed by `run` consecutive frames
 
     def clip(self, index: int) -> np.ndarray:
         """uint8 [windows, run, S, S, 3] RGB of the table's row `index`."""
@@ -50,8 +50,13 @@ def open_clips(paths: Paths, params: Params, sources: Sequence[str]) -> ClipStor
         for name, held in arrays.items():
             held[source] = _array(paths, params, source, record, name, len(tables[-1]))
     store = params.active.store
-    return ClipStore(pd.concat(tables, ignore_index=True), **arrays, mel_hop=store.sound.hop_seconds,
-                     windows=store.windows, run=store.run)
+    return ClipStore(
+        pd.concat(tables, ignore_index=True),
+        **arrays,
+        mel_hop=store.sound.hop_seconds,
+        windows=store.windows,
+        run=store.run,
+    )
 
 
 def read_clips(paths: Paths, params: Params, source: str) -> pd.DataFrame:
@@ -65,7 +70,7 @@ def _table(paths: Paths, params: Params, source: str, record: Mapping[str, Any])
     file = paths.clips(source) / TABLE
     try:
         table = pd.read_parquet(file)
-    except (OSError, ValueError, NotImplementedError, TypeError) as e:      # pyarrow's own errors are of these kinds
+    except (OSError, ValueError, NotImplementedError, TypeError) as e:  # pyarrow's own errors are of these kinds
         raise DataError(f"{paths.relative(file)} is no parquet file: {' '.join(str(e).split())}") from e
     table = require(table, CLIP_COLUMNS, paths.relative(file))
     if fault := _fault(table, params, source):
@@ -77,15 +82,18 @@ def checked(paths: Paths, params: Params, source: str) -> dict[str, Any]:
     """meta.json of a store that is of the active profile, and of the clips that are in data/raw."""
     file = paths.clips(source) / META
     if not file.is_file():
-        raise DataError(f"source {source!r} is not prepared ({paths.relative(file)} is missing); "
-                        f"run `{mend(paths, source)}`")
+        raise DataError(
+            f"source {source!r} is not prepared ({paths.relative(file)} is missing); run `{mend(paths, source)}`"
+        )
     found = origin.read(file, origin.of_store(paths, params, source), paths, mend(paths, source), file.parent)
     of_clips = Paths(paths.root) if source in paths.shared else paths
-    if of_clips.manifest.is_file():     # who has prepared all clips may remove them
+    if of_clips.manifest.is_file():  # who has prepared all clips may remove them
         origin.check_raw(of_clips, params)
     if (now := raw_digest(of_clips, params, source)) and found.get("raw") != now:
-        raise DataError(f"{paths.relative(file.parent)} was made from other clips than are in "
-                        f"{paths.relative(of_clips.raw)} now; run `{mend(paths, source)}`")
+        raise DataError(
+            f"{paths.relative(file.parent)} was made from other clips than are in "
+            f"{paths.relative(of_clips.raw)} now; run `{mend(paths, source)}`"
+        )
     return found
 
 
@@ -117,16 +125,22 @@ def _array(paths: Paths, params: Params, source: str, record: Mapping[str, Any],
         if not isinstance(array, np.ndarray):
             raise ValueError("several arrays in one file")
     except (OSError, ValueError, EOFError, TypeError, OverflowError, SyntaxError) as e:
-        raise DataError(f"{paths.relative(file)} is no array: {' '.join(str(e).split())}; "
-                        f"run `{mend(paths, source)}`") from e
+        raise DataError(
+            f"{paths.relative(file)} is no array: {' '.join(str(e).split())}; run `{mend(paths, source)}`"
+        ) from e
     if array.dtype.kind != ("u" if name == "frames" else "f"):
         raise DataError(f"{paths.relative(file)} holds {array.dtype}; run `{mend(paths, source)}`")
     store = params.active.store
-    wanted = {"frames": (clips, store.frames, store.size, store.size, 3), "times": (clips, store.frames),
-              "mel": (clips, *array.shape[1:2], store.sound.mels)}[name]
+    wanted = {
+        "frames": (clips, store.frames, store.size, store.size, 3),
+        "times": (clips, store.frames),
+        "mel": (clips, *array.shape[1:2], store.sound.mels),
+    }[name]
     if array.shape != wanted:
-        raise DataError(f"{paths.relative(file)} has shape {array.shape}, but its clips and the profile ask for "
-                        f"{wanted}; run `{mend(paths, source)}`")
+        raise DataError(
+            f"{paths.relative(file)} has shape {array.shape}, but its clips and the profile ask for "
+            f"{wanted}; run `{mend(paths, source)}`"
+        )
     return array
 
 

@@ -13,8 +13,8 @@ from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
 
-CLIPS, FRAMES = 3, 2        # clips shown a source; frames shown a clip
-SHOWN_ORDER = ("real", "generator", "unseen", "swap")      # what is real first: the eye needs it to compare with
+CLIPS, FRAMES = 3, 2  # clips shown a source; frames shown a clip
+SHOWN_ORDER = ("real", "generator", "unseen", "swap")  # what is real first: the eye needs it to compare with
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -41,5 +41,10 @@ def _frames(paths: Paths, params: Params, source: str) -> tuple[np.ndarray, list
 
 def _save(part, frames, sources, clips, made_by) -> None:
     with part.open("wb") as file:
-        np.savez_compressed(file, frames=np.array(frames, dtype=np.uint8), sources=np.array(sources, dtype=str),
-                            clips=np.array(clips, dtype=str), made_by=np.array(made_by))
+        np.savez_compressed(
+            file,
+            frames=np.array(frames, dtype=np.uint8),
+            sources=np.array(sources, dtype=str),
+            clips=np.array(clips, dtype=str),
+            made_by=np.array(made_by),
+        )

@@ -23,8 +23,10 @@ class Journal:
     def begin(self, stamps: list[str]) -> list[Row]:
         """The rows that still hold for items of these stamps: a first part of them, maybe all; others are forgotten."""
         entries = self._read()
-        same = next((i for i, (entry, stamp) in enumerate(zip(entries, stamps, strict=False)) if entry[0] != stamp),
-                    min(len(entries), len(stamps)))
+        same = next(
+            (i for i, (entry, stamp) in enumerate(zip(entries, stamps, strict=False)) if entry[0] != stamp),
+            min(len(entries), len(stamps)),
+        )
         part = self.path.with_name(self.path.name + ".part")
         part.write_text(_line(self.key) + _line(entries[:same]), encoding="utf-8")
         part.replace(self.path)

@@ -20,7 +20,7 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
     """An input container; a file that is none gets one line, without its path."""
     try:
         about = path.stat()
-        if not S_ISREG(about.st_mode):      # opening a pipe would wait for whoever writes to it
+        if not S_ISREG(about.st_mode):  # opening a pipe would wait for whoever writes to it
             raise DataError("no regular file")
         if about.st_size == 0:
             raise DataError("empty file")

@@ -29,10 +29,10 @@ from thb.core.processes import cores, in_order
 from thb.core.tables import CLIP_COLUMNS, ERROR, MISSING, OK, require, write_json
 from thb.corpus import layout
 
-BATCH = 16           # clips after which all is on the disk, and an interrupted run goes on
-NAMED = 20           # unlisted files named in meta.json
+BATCH = 16  # clips after which all is on the disk, and an interrupted run goes on
+NAMED = 20  # unlisted files named in meta.json
 FIRST_REASONS = 3
-JOURNAL, SPOOL = "journal.jsonl", "mel.spool"       # in the folder of a run that is not finished
+JOURNAL, SPOOL = "journal.jsonl", "mel.spool"  # in the folder of a run that is not finished
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def run(paths: Paths, params: Params, source: str) -> None:
         raise ParamsError(f"source {source!r} is read from the main corpus; prepare it without --variant")
     profile = params.active
     origin.check_raw(paths, params)
-    faces.finder(profile.finder, paths, params.nets)   # one that is unknown, or has no weights, is refused at once
+    faces.finder(profile.finder, paths, params.nets)  # one that is unknown, or has no weights, is refused at once
     listed = _listed(paths, params, source)
     unlisted = [printable(name) for name in layout.unlisted(paths, source, params.source(source))]
     jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
@@ -65,8 +65,12 @@ def run(paths: Paths, params: Params, source: str) -> None:
         table = _fill(part, jobs, profile.store, pace, source)
         _refuse_too_many(table, source, profile.max_failed_share)
         require(table, CLIP_COLUMNS, "clips.parquet").to_parquet(part / "clips.parquet", index=False)
-        made = origin.record(origin.of_store(paths, params, source), part, clip_store.FILES,
-                             raw=clip_store.raw_digest(paths, params, source))
+        made = origin.record(
+            origin.of_store(paths, params, source),
+            part,
+            clip_store.FILES,
+            raw=clip_store.raw_digest(paths, params, source),
+        )
         write_json(_meta(table, source, params, unlisted) | made, part / clip_store.META)
         for unfinished in (JOURNAL, SPOOL):
             (part / unfinished).unlink()
@@ -85,12 +89,19 @@ def _listed(paths: Paths, params: Params, source: str) -> list[Row]:
 
 # ---- one clip, in a process of its own --------------------------------------------------------------
 
+
 def prepare_clip(job: Job) -> Prepared:
     """The clip as far as it can be used; one that is missing stays so."""
     if job.row["status"] != OK:
         return Prepared(job.row)
-    return clip.prepare(job.row, job.file, job.finder, faces.finder(job.finder, job.paths, job.nets), job.store,
-                        layout.sound_file(job.paths, job.row))
+    return clip.prepare(
+        job.row,
+        job.file,
+        job.finder,
+        faces.finder(job.finder, job.paths, job.nets),
+        job.store,
+        layout.sound_file(job.paths, job.row),
+    )
 
 
 def _died(job: Job) -> Prepared:
@@ -99,6 +110,7 @@ def _died(job: Job) -> Prepared:
 
 
 # ---- all clips of a source --------------------------------------------------------------------------
+
 
 class Pace:
     """How much was done in how long, not counting what an earlier run had done."""
@@ -124,11 +136,18 @@ def _fill(part: Path, jobs: list[Job], store: Store, pace: Pace, source: str) ->
     rows = journal.begin(stamps)
     pace.before = len(rows)
     with _Arrays(part, store, rows) as arrays:
-        coming = iter(tqdm(in_order(prepare_clip, jobs[len(rows):], pace.workers, _died), initial=len(rows),
-                           total=len(jobs), desc=f"prepare {source}", unit="clip"))
-        while new := [arrays.add(done) for done in islice(coming, BATCH)]:      # no clip's frames wait for the others'
+        coming = iter(
+            tqdm(
+                in_order(prepare_clip, jobs[len(rows) :], pace.workers, _died),
+                initial=len(rows),
+                total=len(jobs),
+                desc=f"prepare {source}",
+                unit="clip",
+            )
+        )
+        while new := [arrays.add(done) for done in islice(coming, BATCH)]:  # no clip's frames wait for the others'
             arrays.settle()
-            journal.note(stamps[len(rows):len(rows) + len(new)], new)
+            journal.note(stamps[len(rows) : len(rows) + len(new)], new)
             rows += new
             pace.count(new)
     table = clip.table(rows)
@@ -177,6 +196,7 @@ def _write_mel(part: Path, table: pd.DataFrame) -> None:
 
 # ---- what an interrupted run may go on from ---------------------------------------------------------
 
+
 def _key(jobs: list[Job]) -> str:
     """What every clip rests on: settings, code and the libraries that decode and look."""
     first = [(job.finder, job.store.model_dump(), [str(net) for net in job.nets.items()]) for job in jobs[:1]]
@@ -193,7 +213,7 @@ def _stamp(job: Job) -> str:
 def _state(file: Path) -> list[int]:
     try:
         about = file.stat()
-    except (OSError, ValueError):       # absent, or of a name that no file can have
+    except (OSError, ValueError):  # absent, or of a name that no file can have
         return []
     return [about.st_size, about.st_mtime_ns]
 
@@ -203,6 +223,7 @@ def _digest(value: object) -> str:
 
 
 # ---- what is said of it -----------------------------------------------------------------------------
+
 
 def _refuse_too_many(table: pd.DataFrame, source: str, limit: float) -> None:
     """Clips that are there but cannot be used; an absent one is for `split` to judge."""
@@ -219,15 +240,22 @@ def _counts(table: pd.DataFrame) -> dict[str, int]:
 
 def _meta(table: pd.DataFrame, source: str, params: Params, unlisted: list[str]) -> dict[str, object]:
     """What a reader of the arrays must know, and which files were passed over."""
-    return {"source": source, **params.active.store.model_dump(), "finder": params.active.finder,
-            "hop_seconds": params.active.store.sound.hop_seconds, "clips": _counts(table),
-            "unlisted": {"count": len(unlisted), "first": unlisted[:NAMED]}}
+    return {
+        "source": source,
+        **params.active.store.model_dump(),
+        "finder": params.active.finder,
+        "hop_seconds": params.active.store.sound.hop_seconds,
+        "clips": _counts(table),
+        "unlisted": {"count": len(unlisted), "first": unlisted[:NAMED]},
+    }
 
 
 def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -> None:
     counts = _counts(table)
-    print(f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
-          f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing")
+    print(
+        f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
+        f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing"
+    )
     ok = table[table["status"] == OK]
     if len(silent := ok[ok["mel_frames"] == 0]):
         damaged = int(silent["reason"].str.contains(f"{clip.NO_SOUND}: ", regex=False).sum())

@@ -13,7 +13,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from thb.clips.media import open_media, packets
 from thb.core.errors import DataError
 
-EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT   # the same pixels on every machine
+EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT  # the same pixels on every machine
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Footage:
     """The kept frames of one clip."""
 
     facts: Facts
-    frames: np.ndarray   # uint8 [T, h, w, 3] RGB, upright, square pixels, the shorter side as asked
-    kept: np.ndarray     # int64 [T] frame numbers
-    times: np.ndarray    # float32 [T] seconds since the first frame
-    start: float         # seconds: where the first frame lies on the file's own clock
+    frames: np.ndarray  # uint8 [T, h, w, 3] RGB, upright, square pixels, the shorter side as asked
+    kept: np.ndarray  # int64 [T] frame numbers
+    times: np.ndarray  # float32 [T] seconds since the first frame
+    start: float  # seconds: where the first frame lies on the file's own clock
 
 
 def read(path: Path, choose: Callable[[int], np.ndarray], side: int) -> Footage:
@@ -50,7 +50,7 @@ def read(path: Path, choose: Callable[[int], np.ndarray], side: int) -> Footage:
     """
     survey = _survey(path)
     taken = _decode(path, choose(max(survey.promised, 1)), side)
-    if taken.seen > max(survey.promised, 1):   # the container promised too little: now the number is known
+    if taken.seen > max(survey.promised, 1):  # the container promised too little: now the number is known
         taken = _decode(path, choose(taken.seen), side)
     _refuse_damage(taken, survey.promised)
     return _footage(survey, taken)
@@ -58,12 +58,13 @@ def read(path: Path, choose: Callable[[int], np.ndarray], side: int) -> Footage:
 
 # ---- what demuxing alone tells ----------------------------------------------------------------------
 
+
 @dataclass(frozen=True)
 class _Survey:
-    promised: int      # frames
-    seconds: float     # 0 where no packet carries a time
+    promised: int  # frames
+    seconds: float  # 0 where no packet carries a time
     bits: int
-    fps: float         # 0 where the container names none
+    fps: float  # 0 where the container names none
     codec: str
     pix_fmt: str
     audio_codec: str
@@ -74,8 +75,13 @@ def _survey(path: Path) -> _Survey:
         stream = _video_stream(container)
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         sound = container.streams.audio
-        return _Survey(*_measure(container, stream), rate, _codec(stream), stream.codec_context.pix_fmt or "",
-                       _codec(sound[0]) if sound else "")
+        return _Survey(
+            *_measure(container, stream),
+            rate,
+            _codec(stream),
+            stream.codec_context.pix_fmt or "",
+            _codec(sound[0]) if sound else "",
+        )
 
 
 def _codec(stream: av.stream.Stream) -> str:
@@ -89,7 +95,7 @@ def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise DataError("its video track is of no known codec")
-    stream.codec_context.thread_count = 1   # the pool has a process a core already
+    stream.codec_context.thread_count = 1  # the pool has a process a core already
     return stream
 
 
@@ -111,6 +117,7 @@ def _measure(container: av.container.InputContainer, stream: av.VideoStream) -> 
 
 
 # ---- one pass over the frames -----------------------------------------------------------------------
+
 
 class _Pass:
     """Counts every frame of a clip and keeps the wanted ones, scaled."""
@@ -189,8 +196,9 @@ def _footage(survey: _Survey, taken: _Pass) -> Footage:
     if seconds <= 0:
         raise DataError("neither its frame rate nor its length can be read")
     fps = survey.fps or taken.seen / seconds
-    facts = Facts(fps, *taken.shown, taken.seen, seconds, survey.bits / seconds,
-                  survey.codec, survey.pix_fmt, survey.audio_codec)
+    facts = Facts(
+        fps, *taken.shown, taken.seen, seconds, survey.bits / seconds, survey.codec, survey.pix_fmt, survey.audio_codec
+    )
     times = np.array([taken.times[i] for i in taken.wanted], np.float32)
     times = np.where(np.isnan(times), taken.wanted / fps, times).astype(np.float32)
     return Footage(facts, np.stack([taken.kept[i] for i in taken.wanted]), taken.wanted, times, taken.start)

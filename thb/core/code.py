@@ -14,13 +14,23 @@ from functools import cache
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
-SHORT = 16      # hex digits of a digest: enough to tell two states of the code apart
-BY_NAME = {"rendered.fakes.generators": HOME / "rendered" / "fakes" / "generators"}     # all found by their names
+SHORT = 16  # hex digits of a digest: enough to tell two states of the code apart
+BY_NAME = {"rendered.fakes.generators": HOME / "rendered" / "fakes" / "generators"}  # all found by their names
 # Stage -> the module that does it.
-DOORS = {"fetch": "corpus.fetch", "prepare": "clips.prepare", "contact": "clips.contact", "split": "splits.split",
-         "identity": "splits.look_alikes.identity", "train": "fits.train", "score": "fits.score",
-         "import_weights": "fits.import_weights", "explain": "cams.explain", "evaluate": "cells.evaluate",
-         "exhibit": "book.exhibit", "book": "book.book"}
+DOORS = {
+    "fetch": "corpus.fetch",
+    "prepare": "clips.prepare",
+    "contact": "clips.contact",
+    "split": "splits.split",
+    "identity": "splits.look_alikes.identity",
+    "train": "fits.train",
+    "score": "fits.score",
+    "import_weights": "fits.import_weights",
+    "explain": "cams.explain",
+    "evaluate": "cells.evaluate",
+    "exhibit": "book.exhibit",
+    "book": "book.book",
+}
 
 
 def files_of(*modules: str) -> list[Path]:
@@ -65,8 +75,10 @@ def _tree(path: Path) -> ast.Module:
     """What a file says to Python: without docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) \
-                and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:]
     return tree
 

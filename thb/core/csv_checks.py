@@ -32,13 +32,28 @@ class Rule:
 COUNT = Rule("a whole number", r"\d+")
 NAME = Rule("a name", ".+")
 SPLIT = Rule("train, val or test", "train|val|test")
-MANIFEST = {"path": Rule("a path below data/raw", r"[^\\\0]+"), "bytes": COUNT,
-            "sha256": Rule("a SHA-256 in hexadecimal", "[0-9a-f]{64}"), "revision": NAME}
-CURATION = {"source": NAME, "made": COUNT, "removed": COUNT, "kept": COUNT,
-            "ratio_removed": Rule("a share from 0 to 1", between=(0, 1))}
-SCORES = {"clip": NAME, "source": NAME, "role": Rule("generator, unseen, real or swap", "generator|unseen|real|swap"),
-          "label": Rule("0 (real) or 1 (fake)", "[01]"), "split": SPLIT,
-          "use": Rule("val or test", "val|test"), "status": Rule(" or ".join(STATUSES), "|".join(STATUSES))}
+MANIFEST = {
+    "path": Rule("a path below data/raw", r"[^\\\0]+"),
+    "bytes": COUNT,
+    "sha256": Rule("a SHA-256 in hexadecimal", "[0-9a-f]{64}"),
+    "revision": NAME,
+}
+CURATION = {
+    "source": NAME,
+    "made": COUNT,
+    "removed": COUNT,
+    "kept": COUNT,
+    "ratio_removed": Rule("a share from 0 to 1", between=(0, 1)),
+}
+SCORES = {
+    "clip": NAME,
+    "source": NAME,
+    "role": Rule("generator, unseen, real or swap", "generator|unseen|real|swap"),
+    "label": Rule("0 (real) or 1 (fake)", "[01]"),
+    "split": SPLIT,
+    "use": Rule("val or test", "val|test"),
+    "status": Rule(" or ".join(STATUSES), "|".join(STATUSES)),
+}
 SCORE = Rule("a probability from 0 to 1", between=(0, 1), empty=True)
 
 

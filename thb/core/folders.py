@@ -17,8 +17,8 @@ import numpy as np
 from thb.core.errors import DataError
 from thb.core.tables import disk_errors
 
-LOCK = "lock"       # in a folder that a run is making
-WAIT, PAUSE = 2.0, 0.1      # seconds for which one tries to take it, and between tries
+LOCK = "lock"  # in a folder that a run is making
+WAIT, PAUSE = 2.0, 0.1  # seconds for which one tries to take it, and between tries
 
 
 class GrowingArray:
@@ -59,9 +59,14 @@ class GrowingArray:
 
     def _write_header(self) -> None:
         """numpy leaves room in the header for a first axis of any length, so the data never moves."""
-        np.lib.format.write_array_header_1_0(self._file, {
-            "descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False,
-            "shape": (self.rows, *self.shape)})
+        np.lib.format.write_array_header_1_0(
+            self._file,
+            {
+                "descr": np.lib.format.dtype_to_descr(self.dtype),
+                "fortran_order": False,
+                "shape": (self.rows, *self.shape),
+            },
+        )
 
 
 def pad_ragged(flat: Path, lengths: np.ndarray, path: Path) -> None:

@@ -30,10 +30,10 @@ class Operating:
     """A TPR at a fixed FPR, with what it rests on."""
 
     value: float
-    threshold: float        # clips at or above it are called fake
-    allowed: int            # false positives allowed: floor(alpha * n_real)
+    threshold: float  # clips at or above it are called fake
+    allowed: int  # false positives allowed: floor(alpha * n_real)
     n_real: int
-    resolvable: bool        # n_real >= 1/alpha: at least one false positive is allowed
+    resolvable: bool  # n_real >= 1/alpha: at least one false positive is allowed
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,11 @@ def count(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
     labels, scores = _checked(labels, scores)
     weights = np.ones((1, len(scores))) if weights is None else weights
     thresholds, place = np.unique(scores, return_inverse=True)
-    return Counts(thresholds, _tails(weights, place, labels == 0, len(thresholds)),
-                  _tails(weights, place, labels == 1, len(thresholds)))
+    return Counts(
+        thresholds,
+        _tails(weights, place, labels == 0, len(thresholds)),
+        _tails(weights, place, labels == 1, len(thresholds)),
+    )
 
 
 def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -107,8 +110,10 @@ def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
     if bad := set(np.unique(labels)) - {0, 1}:
         raise DataError(f"label {min(bad)} is neither 0 (real) nor 1 (fake)")
     if not np.isfinite(scores).all():
-        raise DataError(f"score {scores[~np.isfinite(scores)][0]} of clip {int((~np.isfinite(scores)).argmax())} "
-                        "is not a finite number")
+        raise DataError(
+            f"score {scores[~np.isfinite(scores)][0]} of clip {int((~np.isfinite(scores)).argmax())} "
+            "is not a finite number"
+        )
     for label, name in ((0, "real"), (1, "fake")):
         if not (labels == label).any():
             raise DataError(f"no {name} clip among {len(labels)}: a rate needs both")
@@ -119,7 +124,7 @@ def _tails(weights: np.ndarray, place: np.ndarray, chosen: np.ndarray, n_thresho
     """float [B, G+1]: the drawn clips of one class at or above each threshold."""
     own = np.flatnonzero(chosen)
     falling = own[np.argsort(-place[own], kind="stable")]
-    drawn = np.zeros((len(weights), len(own) + 1))          # of the k highest, for each k
+    drawn = np.zeros((len(weights), len(own) + 1))  # of the k highest, for each k
     np.cumsum(weights[:, falling], axis=1, out=drawn[:, 1:])
     highest = np.searchsorted(-place[falling], -np.arange(n_thresholds + 1), side="right")
     return drawn[:, highest]
@@ -159,7 +164,7 @@ def brier_of(counts: Counts) -> np.ndarray:
 
 def eer_of(counts: Counts) -> np.ndarray:
     fpr = counts.real / counts.n_real[:, None]
-    gap = fpr - (1 - counts.fake / counts.n_fake[:, None])     # falls from 1 to -1
+    gap = fpr - (1 - counts.fake / counts.n_fake[:, None])  # falls from 1 to -1
     after = (gap > 0).sum(axis=1)
     rows = np.arange(len(after))
     left, right = gap[rows, after - 1], gap[rows, after]

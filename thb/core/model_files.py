@@ -34,8 +34,10 @@ def _checked(name: str, net: Net, given: str) -> Path:
     with file.open("rb") as content:
         found = hashlib.file_digest(content, "sha256").hexdigest()
     if found != net.sha256:
-        raise DataError(f"the weights of {name}: {file.name} has SHA-256 {found[:12]}…, not {net.sha256[:12]}…; "
-                        f"{_ways(name, net)}, or name the other hash in nets.{name}.sha256 if you trust it")
+        raise DataError(
+            f"the weights of {name}: {file.name} has SHA-256 {found[:12]}…, not {net.sha256[:12]}…; "
+            f"{_ways(name, net)}, or name the other hash in nets.{name}.sha256 if you trust it"
+        )
     return file
 
 
@@ -49,8 +51,9 @@ def _from_hub(name: str, net: Net) -> Path:
     try:
         return Path(hf_hub_download(net.repo, net.file, revision=net.revision))
     except (httpx2.HTTPError, OSError, ValueError) as e:
-        raise DataError(f"the weights of {name} cannot be had from {net.repo} on the Hub ({type(e).__name__}); "
-                        f"{_ways(name, net)}") from None
+        raise DataError(
+            f"the weights of {name} cannot be had from {net.repo} on the Hub ({type(e).__name__}); {_ways(name, net)}"
+        ) from None
 
 
 def _ways(name: str, net: Net) -> str:

@@ -21,7 +21,7 @@ from thb.core.params import Params
 from thb.core.paths import RECORD, Paths, variant_option
 from thb.core.tables import read_json, write_json
 
-_SHORT = 16                 # hex digits of a digest of settings
+_SHORT = 16  # hex digits of a digest of settings
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Origin:
 
 
 # ---- what each stage rests on -----------------------------------------------------------------------
+
 
 def of_raw(paths: Paths, params: Params) -> Origin:
     """Of data/raw, as `fetch` would make it."""
@@ -84,16 +85,26 @@ def of_scores(paths: Paths, params: Params, detector: str) -> Origin:
 def of_cells(paths: Paths, params: Params) -> Origin:
     """Of cells.csv and what goes with it, as `evaluate` would make them."""
     compared = {name: [entry.printed, entry.control] for name, entry in params.detectors.items()}
-    settings = [_dumped(params.sources), _dumped(params.protocols), params.metrics.model_dump(), compared,
-                params.ablated]
+    settings = [
+        _dumped(params.sources),
+        _dumped(params.protocols),
+        params.metrics.model_dump(),
+        compared,
+        params.ablated,
+    ]
     return _origin(params, paths.variant, "evaluate", settings)
 
 
 def of_maps(paths: Paths, params: Params, detector: str) -> Origin:
     """Of heat maps and pooled scores, as `explain` would make them."""
     active = params.active
-    settings = [params.explain.model_dump(), active.explain.model_dump(), active.store.model_dump(),
-                params.metrics.first_fpr, _dumped(params.protocols)]
+    settings = [
+        params.explain.model_dump(),
+        active.explain.model_dump(),
+        active.store.model_dump(),
+        params.metrics.first_fpr,
+        _dumped(params.protocols),
+    ]
     return _origin(params, paths.variant, "explain", settings, f"detectors.{detector}")
 
 
@@ -111,8 +122,9 @@ def of_contact(paths: Paths, params: Params) -> Origin:
 def _origin(params: Params, variant: str, stage: str, settings: Any, *modules: str) -> Origin:
     active = params.active
     corpus = f"{active.corpus}/{variant}" if variant else active.corpus
-    return Origin(stage, corpus, params.profile, active.seed, digest(settings),
-                  code.digest(code.DOORS[stage], *modules))
+    return Origin(
+        stage, corpus, params.profile, active.seed, digest(settings), code.digest(code.DOORS[stage], *modules)
+    )
 
 
 def _clips_of(params: Params, name: str) -> dict[str, Any]:
@@ -128,17 +140,22 @@ def _dumped(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 # ---- comparing --------------------------------------------------------------------------------------
 
+
 def check(found: object, wanted: Origin, what: str, mend: str) -> None:
     """Refuse in one line what another origin made; `found` is what a record holds, `mend` the command that helps."""
     made = _parsed(found)
     if made is None or made.stage != wanted.stage:
         raise DataError(f"{what} does not say what made it; run `{mend}`")
     if str(made) != str(wanted):
-        raise DataError(f"{what} is of {made}, but params.yaml asks for {wanted}; run `{mend}`"
-                        + (f", or `thb profile {made.profile}`" if made.profile != wanted.profile else ""))
+        raise DataError(
+            f"{what} is of {made}, but params.yaml asks for {wanted}; run `{mend}`"
+            + (f", or `thb profile {made.profile}`" if made.profile != wanted.profile else "")
+        )
     if made.settings != wanted.settings:
-        raise DataError(f"{what} was made with other settings of {wanted.stage} ({made.settings} there, params.yaml "
-                        f"now gives {wanted.settings}); run `{mend}`")
+        raise DataError(
+            f"{what} was made with other settings of {wanted.stage} ({made.settings} there, params.yaml "
+            f"now gives {wanted.settings}); run `{mend}`"
+        )
     if made.code != wanted.code:
         raise DataError(_other_code(made, wanted.code, what, mend))
 
@@ -172,8 +189,10 @@ def check_files(paths: Paths, folder: Path, record: Mapping[str, Any], names: It
             raise DataError(f"missing {paths.relative(file)}; run `{mend}`")
         listed = known.get(name) if isinstance(known, Mapping) else None
         if listed != sha256(file):
-            raise DataError(f"{paths.relative(file)} is not the file that was written there "
-                            f"(SHA-256 {sha256(file)[:_SHORT]}…, recorded {str(listed)[:_SHORT]}…); run `{mend}`")
+            raise DataError(
+                f"{paths.relative(file)} is not the file that was written there "
+                f"(SHA-256 {sha256(file)[:_SHORT]}…, recorded {str(listed)[:_SHORT]}…); run `{mend}`"
+            )
 
 
 def record(made_by: Origin, folder: Path, names: Iterable[str], **more: Any) -> dict[str, Any]:
@@ -223,6 +242,7 @@ def write_maps(paths: Paths, params: Params, detector: str, names: Iterable[str]
 
 # ---- digests ----------------------------------------------------------------------------------------
 
+
 def digest(value: Any) -> str:
     """A short digest of plain values, numbers by their value (1 and 1.0 are the same)."""
     text = json.dumps(_plain(value), sort_keys=True, ensure_ascii=False)
@@ -249,4 +269,3 @@ def sha256(path: Path) -> str:
 def _hashed(path: Path, *state: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-

@@ -34,8 +34,8 @@ from thb.core.ranges import NAME_RULE, Commit, Count, Name, Place, Seed, Share, 
 
 class Profile(Strict):
     corpus: Literal["mini", "hub"]
-    revision: Commit | None         # of the published dataset; this and the next one are in every profile, for DVC
-    raw_dir: Place | None           # an own copy of the release, or a part of one
+    revision: Commit | None  # of the published dataset; this and the next one are in every profile, for DVC
+    raw_dir: Place | None  # an own copy of the release, or a part of one
     seed: Seed
     workers: Annotated[Whole, Field(le=1024)]
     max_failed_share: Share
@@ -56,15 +56,15 @@ class Params(Strict):
     detectors: dict[Name, DetectorEntry]
     exhibits: dict[Name, dict[str, Any]]
     ablations: dict[Name, Ablation]
-    ablated: list[Name]             # detectors that are fitted to control corpora too
-    explained: list[Name]           # networks whose heat maps are read
+    ablated: list[Name]  # detectors that are fitted to control corpora too
+    explained: list[Name]  # networks whose heat maps are read
     explain: Explain
     fetch: Fetch
-    sound_checks: list[Name]        # detectors that hear, whose `all` fit is also scored with shuffled sound
-    label_checks: dict[Name, Annotated[Count, Field(ge=2, le=1000)]]    # detector -> fits on labels that say nothing
-    nets: dict[Name, Net]           # small networks of others: the face finder's, the identity check's
+    sound_checks: list[Name]  # detectors that hear, whose `all` fit is also scored with shuffled sound
+    label_checks: dict[Name, Annotated[Count, Field(ge=2, le=1000)]]  # detector -> fits on labels that say nothing
+    nets: dict[Name, Net]  # small networks of others: the face finder's, the identity check's
     identity: Identity
-    identity_checks: list[Name]     # embeddings by which the faces of training and test are compared; none: by name
+    identity_checks: list[Name]  # embeddings by which the faces of training and test are compared; none: by name
     profiles: dict[Name, Profile]
 
     @property
@@ -147,7 +147,8 @@ def _check_lists(p: Params) -> None:
     """Every list of names holds each once, and none that is not there."""
     networks = [name for name, entry in p.detectors.items() if entry.parameters]
     for kind, key, names, known in (
-        ("detector", "ablated", p.ablated, p.detectors), ("detector", "sound_checks", p.sound_checks, p.detectors),
+        ("detector", "ablated", p.ablated, p.detectors),
+        ("detector", "sound_checks", p.sound_checks, p.detectors),
         ("detector", "label_checks", list(p.label_checks), p.detectors),
         ("network", "explained", p.explained, networks),
         ("network", "explain.reference", [p.explain.reference], networks),
@@ -168,8 +169,17 @@ def _check_exhibit(p: Params, name: str, entry: Mapping[str, Any]) -> None:
         raise ParamsError(_explain(e, Exhibit, where)) from e
     if nothing := next((key for key, value in entry.items() if value is None), None):
         raise ParamsError(f"{where}.{nothing} is null; leave it out, and the notebook's own value counts")
-    cross_checks.exhibit(where, exhibit, {"protocol": p.protocols, "detector": p.detectors, "generator": p.generators,
-                                          "metric": cross_checks.metric_names(p.metrics), "rate": rates})
+    cross_checks.exhibit(
+        where,
+        exhibit,
+        {
+            "protocol": p.protocols,
+            "detector": p.detectors,
+            "generator": p.generators,
+            "metric": cross_checks.metric_names(p.metrics),
+            "rate": rates,
+        },
+    )
 
 
 def _check_profile(p: Params, name: str, profile: Profile) -> None:

@@ -38,10 +38,10 @@ class Strict(BaseModel):
 
 class Source(Strict):
     role: Role
-    folder: Annotated[str, Field(pattern=r"^(fake|real)(/[A-Za-z0-9][A-Za-z0-9._+-]{0,79}){1,8}$")]    # below data/raw
+    folder: Annotated[str, Field(pattern=r"^(fake|real)(/[A-Za-z0-9][A-Za-z0-9._+-]{0,79}){1,8}$")]  # below data/raw
     printed: Text
     family: Literal["diffusion", "non-diffusion"] | None = None
-    driven_by: Literal["audio", "video"] | None = None      # what moves the face; none: not told, or not generated
+    driven_by: Literal["audio", "video"] | None = None  # what moves the face; none: not told, or not generated
 
     @property
     def label(self) -> int:
@@ -55,14 +55,14 @@ class Protocol(Strict):
     fakes: list[Role]
     split: list[Split]
     reals: list[Split] = ["test"]
-    printed: Text | None = None     # the protocol under which the paper printed these cells
+    printed: Text | None = None  # the protocol under which the paper printed these cells
     disjoint: list[Literal["identity", "driver", "generator", "real"]]
 
 
 class Metrics(Strict):
     fpr: dict[str, Some]
     roc: Literal["step", "linear"]
-    bootstrap: Annotated[int, Field(strict=True, ge=10, le=100_000)]    # fewer draws have no tails to read
+    bootstrap: Annotated[int, Field(strict=True, ge=10, le=100_000)]  # fewer draws have no tails to read
     confidence: Annotated[Some, Field(ge=0.5)]
     seed: Seed
 
@@ -82,8 +82,8 @@ class Size(Strict):
 class DetectorEntry(Strict):
     printed: Text | None
     control: Flag = False
-    sees: Text | None = None            # what a control goes by, to follow "which sees"
-    parameters: Size | None = None      # none: not a network
+    sees: Text | None = None  # what a control goes by, to follow "which sees"
+    parameters: Size | None = None  # none: not a network
     defaults: dict[str, Any]
 
 
@@ -112,15 +112,15 @@ class Exhibit(BaseModel):
     reference: Literal["v1", "later"] | None = None
     sure: Share | None = None
     solved: Share | None = None
-    threshold: Share | Text | None = None       # or the rate whose threshold is meant
+    threshold: Share | Text | None = None  # or the rate whose threshold is meant
 
 
 class Sound(Strict):
     """The log-mel spectrogram kept of a clip's sound."""
 
-    rate: Annotated[int, Field(strict=True, ge=1000, le=192_000)]      # Hz, mono
-    fft: Annotated[int, Field(strict=True, ge=16, le=65_536)]          # samples of one window
-    hop: Annotated[int, Field(strict=True, ge=1, le=65_536)]           # samples between windows
+    rate: Annotated[int, Field(strict=True, ge=1000, le=192_000)]  # Hz, mono
+    fft: Annotated[int, Field(strict=True, ge=16, le=65_536)]  # samples of one window
+    hop: Annotated[int, Field(strict=True, ge=1, le=65_536)]  # samples between windows
     mels: Annotated[Count, Field(le=1024)]
 
     @property
@@ -149,7 +149,7 @@ class Counts(Strict):
 
 class Render(Strict):
     size: Annotated[Side, Field(ge=32)]
-    seconds: tuple[Annotated[Factor, Field(ge=0.2)], Annotated[Factor, Field(ge=0.2)]]     # least, most
+    seconds: tuple[Annotated[Factor, Field(ge=0.2)], Annotated[Factor, Field(ge=0.2)]]  # least, most
     fingerprint: Strength
     artefacts: Strength
     curation: Annotated[Strength, Field(gt=0)]
@@ -166,28 +166,28 @@ class Ablation(Strict):
 class Explain(Strict):
     """What `explain` does alike in every profile."""
 
-    reference: Name                 # its clips are shown of every other network too
-    shown: Annotated[Count, Field(le=100)]      # frames of a clip
-    sure: Share                     # probability above which a detector's box is drawn
-    boxes: Annotated[Count, Field(le=100)]      # at most, of a frame
-    sanity: Annotated[Count, Field(ge=2)]       # test clips
+    reference: Name  # its clips are shown of every other network too
+    shown: Annotated[Count, Field(le=100)]  # frames of a clip
+    sure: Share  # probability above which a detector's box is drawn
+    boxes: Annotated[Count, Field(le=100)]  # at most, of a frame
+    sanity: Annotated[Count, Field(ge=2)]  # test clips
 
 
 class Explained(Strict):
     """How much of it a profile affords."""
 
-    units: Count                    # of a clip
-    reals: Whole                    # test clips of a fit; 0: all of them
+    units: Count  # of a clip
+    reals: Whole  # test clips of a fit; 0: all of them
 
 
 class Fetch(Strict):
     """How the published dataset is downloaded."""
 
-    repo: Repository                # of the Hugging Face Hub
-    workers: Annotated[Count, Field(le=64)]     # files at a time
-    retries: Annotated[Whole, Field(le=100)]    # of a file, since it last got further
-    pause: Annotated[Positive, Field(le=600)]   # seconds before the first of them, then twice as long each time
-    timeout: Annotated[Positive, Field(le=3600)]    # seconds without a byte
+    repo: Repository  # of the Hugging Face Hub
+    workers: Annotated[Count, Field(le=64)]  # files at a time
+    retries: Annotated[Whole, Field(le=100)]  # of a file, since it last got further
+    pause: Annotated[Positive, Field(le=600)]  # seconds before the first of them, then twice as long each time
+    timeout: Annotated[Positive, Field(le=3600)]  # seconds without a byte
 
 
 class Net(Strict):
@@ -203,21 +203,21 @@ class Net(Strict):
 class Embedding(Strict):
     """A network that turns a face into a direction: what it is fed, and from when on two faces are one person's."""
 
-    same: Annotated[Share, Field(gt=0)]     # cosine of the angle between two directions
-    mean: Annotated[Amount, Field(le=255)] = 0      # it is fed (pixel - mean) / scale
+    same: Annotated[Share, Field(gt=0)]  # cosine of the angle between two directions
+    mean: Annotated[Amount, Field(le=255)] = 0  # it is fed (pixel - mean) / scale
     scale: Annotated[Positive, Field(le=255)] = 1
 
 
 class Identity(Strict):
     """How the faces of clips are compared."""
 
-    frames: Annotated[Literal[1, 3, 5, 7, 9], Exact]    # of those kept of a clip, the middle one among them
-    embeddings: dict[Name, Embedding]   # names under `nets`
+    frames: Annotated[Literal[1, 3, 5, 7, 9], Exact]  # of those kept of a clip, the middle one among them
+    embeddings: dict[Name, Embedding]  # names under `nets`
 
 
 class Reals(Strict):
     """Where the user keeps the real videos, which the release lists and does not hold; '' is nowhere."""
 
-    ffpp: Place = ""                # FaceForensics++: the folder with original_sequences
-    celebvhq: Place = ""            # CelebV-HQ: the folder with its clips
-    compression: Literal["raw", "c23", "c40"] = "c23"   # of FaceForensics++
+    ffpp: Place = ""  # FaceForensics++: the folder with original_sequences
+    celebvhq: Place = ""  # CelebV-HQ: the folder with its clips
+    compression: Literal["raw", "c23", "c40"] = "c23"  # of FaceForensics++

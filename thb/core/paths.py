@@ -10,7 +10,7 @@ from pathlib import Path
 
 from thb.core.errors import ParamsError
 
-RECORD = "made_by.json"     # in a folder that a stage makes: what made it
+RECORD = "made_by.json"  # in a folder that a stage makes: what made it
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -31,8 +31,10 @@ def check_name(kind: str, word: str) -> str:
     """The word, if it may be part of a path: a name cannot lead out of the folder that it is put into."""
     if not _NAME.fullmatch(word):
         shown = repr(word) if len(word) <= 80 else f"{word[:80]!r}… ({len(word)} characters)"
-        raise ParamsError(f"{kind} {shown} is no name: it takes 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`, "
-                          "the first a letter or digit")
+        raise ParamsError(
+            f"{kind} {shown} is no name: it takes 1 to 64 of A-Z, a-z, 0-9, `_`, `.` and `-`, "
+            "the first a letter or digit"
+        )
     return word
 
 

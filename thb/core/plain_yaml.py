@@ -19,20 +19,26 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from thb.core.errors import ParamsError
 from thb.core.ranges import shown
 
-LARGEST = 1_000_000     # bytes of a file
-DEEPEST = 20            # levels, one in the other
-MOST = 20_000           # values, each counted as often as it is referred to
+LARGEST = 1_000_000  # bytes of a file
+DEEPEST = 20  # levels, one in the other
+MOST = 20_000  # values, each counted as often as it is referred to
 
 # What both readers take for the same.
-PLAIN = re.compile(r"""~|null|Null|NULL|
+PLAIN = re.compile(
+    r"""~|null|Null|NULL|
     true|True|TRUE|false|False|FALSE|
     [-+]?(0|[1-9][0-9]{0,29})|
-    [-+]?[0-9]{1,30}\.[0-9]{0,30}([eE][-+][0-9]{1,3})?|\.[0-9]{1,30}([eE][-+][0-9]{1,3})?""", re.VERBOSE)
+    [-+]?[0-9]{1,30}\.[0-9]{0,30}([eE][-+][0-9]{1,3})?|\.[0-9]{1,30}([eE][-+][0-9]{1,3})?""",
+    re.VERBOSE,
+)
 # What YAML 1.2 takes for more than text; what 1.1 does, the reader itself says.
-TYPED_IN_1_2 = re.compile(r"""[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+|
+TYPED_IN_1_2 = re.compile(
+    r"""[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9_]+|[-+]?0x[0-9a-fA-F_]+|
     [-+]?[0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+|[-+]?\.[0-9_]+([eE][-+][0-9]+)?|
     [-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)|=|[!&*]|
-    [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?""", re.VERBOSE)
+    [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?""",
+    re.VERBOSE,
+)
 TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
@@ -48,8 +54,9 @@ def load(path: Path) -> Any:
         return parse(content.decode("utf-8"), path.name)
     except UnicodeDecodeError as e:
         line = content.count(b"\n", 0, e.start) + 1
-        raise ParamsError(f"{path.name} line {line}: byte {content[e.start]:#04x} is not UTF-8; "
-                          "save the file as UTF-8") from e
+        raise ParamsError(
+            f"{path.name} line {line}: byte {content[e.start]:#04x} is not UTF-8; save the file as UTF-8"
+        ) from e
 
 
 def parse(text: str, name: str) -> Any:
@@ -77,7 +84,7 @@ class _Reader(yaml.SafeLoader):
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
-        self.sizes: dict[Node, int] = {}        # of nodes that are whole, what they refer to counted in
+        self.sizes: dict[Node, int] = {}  # of nodes that are whole, what they refer to counted in
 
     def compose_node(self, parent: Node | None, index: Any) -> Node:
         event = self.peek_event()
@@ -130,8 +137,11 @@ def _refuse_two_meanings(node: ScalarNode) -> None:
     if not word or not typed:
         return
     if not PLAIN.fullmatch(word):
-        raise _Refused(f"{shown(word)} is not the same to every reader of YAML: write true or false, a plain number "
-                       "(1000, 0.001, 1.0e-3), or text in quotes", node.start_mark)
+        raise _Refused(
+            f"{shown(word)} is not the same to every reader of YAML: write true or false, a plain number "
+            "(1000, 0.001, 1.0e-3), or text in quotes",
+            node.start_mark,
+        )
     if node.tag.endswith(":float") and math.isinf(float(word)):
         raise _Refused(f"{shown(word)} is no finite number", node.start_mark)
 

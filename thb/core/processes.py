@@ -14,7 +14,7 @@ from typing import TypeVar
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 
-AHEAD = 2            # items in flight per process: enough to keep all busy, few enough for constant memory
+AHEAD = 2  # items in flight per process: enough to keep all busy, few enough for constant memory
 
 
 def cores() -> int:
@@ -22,8 +22,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[Item], Result], items: Sequence[Item], workers: int,
-             died: Callable[[Item], Result]) -> Iterator[Result]:
+def in_order(
+    work: Callable[[Item], Result], items: Sequence[Item], workers: int, died: Callable[[Item], Result]
+) -> Iterator[Result]:
     """`work` of every item, in the list's order; `died` says what stands for one on which a process dies.
 
     Whose fault a death was shows only when those in flight are tried again, each in a process of its own.

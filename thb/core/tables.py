@@ -19,7 +19,7 @@ from thb.core.errors import DataError, DiskError
 OK, MISSING, ERROR, NO_AUDIO = "ok", "missing", "error", "no_audio"
 STATUSES = (OK, MISSING, ERROR, NO_AUDIO)
 
-LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")   # left as the viewer sees it
+LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")  # left as the viewer sees it
 LANDMARK_COLUMNS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
 BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 
@@ -28,9 +28,32 @@ BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 # the truth is known, else a few (faces.track.LOOKED_AT). `row` is its place in frames.npy, mel.npy and times.npy, -1
 # unless status is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has none.
 CLIP_COLUMNS = [
-    "clip", "source", "role", "label", "split", "path", "portrait", "driver", "video",
-    "fps", "width", "height", "n_frames", "seconds", "bitrate", "codec", "pix_fmt", "audio_codec",
-    *BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share", "finder", "mel_frames", "row", "status", "reason",
+    "clip",
+    "source",
+    "role",
+    "label",
+    "split",
+    "path",
+    "portrait",
+    "driver",
+    "video",
+    "fps",
+    "width",
+    "height",
+    "n_frames",
+    "seconds",
+    "bitrate",
+    "codec",
+    "pix_fmt",
+    "audio_codec",
+    *BOX_COLUMNS,
+    *LANDMARK_COLUMNS,
+    "face_share",
+    "finder",
+    "mel_frames",
+    "row",
+    "status",
+    "reason",
 ]
 CONTAINER_FACTS = ["fps", "width", "height", "bitrate", "codec", "pix_fmt", "audio_codec"]
 
@@ -42,7 +65,7 @@ CURATION_COLUMNS = ["source", "made", "removed", "kept", "ratio_removed"]
 
 # A row per file of the corpus, whoever put it there; revision: a commit of the release, or `mini-<seed>`, or `local`.
 MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
-RENDERED, LOCAL = "mini-", "local"      # how the revision of a rendered corpus begins; that of a user's own file
+RENDERED, LOCAL = "mini-", "local"  # how the revision of a rendered corpus begins; that of a user's own file
 
 # use: train | val | test | unused, as this fit sees the clip.
 SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
@@ -51,33 +74,84 @@ SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver
 TESTED_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "status"]
 
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
-SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use",
-                 "score", "status", "reason"]
+SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "score", "status", "reason"]
 
 # What a heat map lies on: a row a fit and clip; mass_ is the map's share there, area_ the picture's, fault_ the
 # true artefacts'; pointed, the share of faulty frames whose hottest place is a fault (of a blob, of chance).
 REGIONS = ("face", "mouth", "hair", "neck", "background")
-CAM_COLUMNS = ["fit", "clip", "source", "role", "label", "split", "portrait", "video", "score",
-               *(f"mass_{region}" for region in REGIONS), *(f"area_{region}" for region in REGIONS),
-               "fault_mass", "fault_area", "pointed", "centre_pointed", "random_pointed"]
+CAM_COLUMNS = [
+    "fit",
+    "clip",
+    "source",
+    "role",
+    "label",
+    "split",
+    "portrait",
+    "video",
+    "score",
+    *(f"mass_{region}" for region in REGIONS),
+    *(f"area_{region}" for region in REGIONS),
+    "fault_mass",
+    "fault_area",
+    "pointed",
+    "centre_pointed",
+    "random_pointed",
+]
 # A row a clip shown, beside the arrays of panels.npz; and one a clip whose map was compared with random weights'.
-PANEL_COLUMNS = ["chosen_by", "fit", "protocol", "generator", "rule", "clip", "source", "label", "score",
-                 "threshold", "called"]
+PANEL_COLUMNS = [
+    "chosen_by",
+    "fit",
+    "protocol",
+    "generator",
+    "rule",
+    "clip",
+    "source",
+    "label",
+    "score",
+    "threshold",
+    "called",
+]
 SANITY_COLUMNS = ["clip", "source", "label", "rank_correlation", "empty"]
 # A clip's score if its units' outputs were pooled in this way.
 POOLS = ("logit", "probability", "max", "median", "first")
 POOL_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "status", *POOLS]
 
-DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]      # and a score for each drawing of labels
+DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]  # and a score for each drawing of labels
 
-CELL_COLUMNS = ["corpus", "profile", "protocol", "detector", "generator", "metric", "value", "lo", "hi",
-                "n_real", "n_fake", "resolvable", "printed"]
+CELL_COLUMNS = [
+    "corpus",
+    "profile",
+    "protocol",
+    "detector",
+    "generator",
+    "metric",
+    "value",
+    "lo",
+    "hi",
+    "n_real",
+    "n_fake",
+    "resolvable",
+    "printed",
+]
 # Whether `first` lies above `second`, both of what `question` names; its own column is empty, and `mean` is over all.
-COMPARISON_COLUMNS = ["question", "protocol", "detector", "generator", "metric", "first", "second", "first_value",
-                      "difference", "lo", "hi", "left_out", "verdict"]
+COMPARISON_COLUMNS = [
+    "question",
+    "protocol",
+    "detector",
+    "generator",
+    "metric",
+    "first",
+    "second",
+    "first_value",
+    "difference",
+    "lo",
+    "hi",
+    "left_out",
+    "verdict",
+]
 
 
-TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")     # ids stay text
+TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")  # ids stay text
 
 
 def drawn_columns(draws: int) -> list[str]:
@@ -97,16 +171,20 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
     text, content = {c: str for c in columns if c in TEXT_COLUMNS}, path.read_bytes()
-    if b"\0" in content:        # where pandas would end a value, and say nothing
+    if b"\0" in content:  # where pandas would end a value, and say nothing
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: it holds a NUL byte")
     try:
-        table = pd.read_csv(io.BytesIO(content), dtype=text, keep_default_na=False, na_values={
-            c: [""] for c in columns if c not in text})
-    except (ValueError, pd.errors.ParserError) as e:        # bad text, no columns, numbers that are none
+        table = pd.read_csv(
+            io.BytesIO(content),
+            dtype=text,
+            keep_default_na=False,
+            na_values={c: [""] for c in columns if c not in text},
+        )
+    except (ValueError, pd.errors.ParserError) as e:  # bad text, no columns, numbers that are none
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
-    if twice := [c for c in columns if f"{c}.1" in table]:      # pandas' name of the second one
+    if twice := [c for c in columns if f"{c}.1" in table]:  # pandas' name of the second one
         raise DataError(f"{path.parent.name}/{path.name} has column {twice[0]!r} twice")
-    if not isinstance(table.index, pd.RangeIndex):      # pandas takes the first of too many values for an index
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first of too many values for an index
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: its rows have more values than its head has names")
     return require(table, columns, f"{path.parent.name}/{path.name}")
 
@@ -132,13 +210,15 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         reader = csv.DictReader(file)
         try:
             names, rows = tuple(reader.fieldnames or ()), list(reader)
-        except (ValueError, csv.Error) as e:        # not UTF-8, or no CSV
+        except (ValueError, csv.Error) as e:  # not UTF-8, or no CSV
             raise DataError(f"{path.parent.name}/{path.name} is not CSV: {' '.join(str(e).split())}") from e
     if names != tuple(columns):
         raise DataError(f"{path.name} has the columns {list(names)}; it needs {', '.join(columns)}")
     if odd := [row for row in rows if None in row or None in row.values()]:
-        raise DataError(f"{path.parent.name}/{path.name} is cut, or was changed: {len(odd)} of {len(rows)} rows have "
-                        f"more or fewer values than {len(columns)}")
+        raise DataError(
+            f"{path.parent.name}/{path.name} is cut, or was changed: {len(odd)} of {len(rows)} rows have "
+            f"more or fewer values than {len(columns)}"
+        )
     return rows
 
 
@@ -169,8 +249,17 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 
 # no space, no quota, a limit on a file's size; not allowed; a folder where a file should be, or the reverse
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR,
-            errno.ENOTDIR, errno.ENAMETOOLONG)
+_NO_ROOM = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.ENAMETOOLONG,
+)
 
 
 @contextmanager

@@ -18,12 +18,12 @@ from thb.corpus.download.wanted import SOUND
 
 def run(paths: Paths, params: Params, verify: bool = False) -> None:
     """Render the embedded corpus, or download the published one; only this stage knows which it is."""
-    paths.raw_record.unlink(missing_ok=True)        # until all is there, nothing vouches for it
+    paths.raw_record.unlink(missing_ok=True)  # until all is there, nothing vouches for it
     if params.active.corpus == "mini":
         _render(paths, params)
     else:
         _download(paths, params, verify)
-    if not paths.variant:       # whose reals are the main corpus's
+    if not paths.variant:  # whose reals are the main corpus's
         real_lists.note(paths, [params.source(name).printed for name in params.of_role("real")])
     write_json(origin.record(origin.of_raw(paths, params), paths.raw, []), paths.raw_record)
 
@@ -51,6 +51,7 @@ def _bytes(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar of bytes and their rate that several threads may move."""
     lock = Lock()
     with tqdm(desc=what, total=total, unit="B", unit_scale=True, smoothing=0.1) as bar:
+
         def move(n: int) -> None:
             with lock:
                 bar.update(n)
@@ -67,8 +68,15 @@ def _render(paths: Paths, params: Params) -> None:
         render |= params.ablations[paths.variant].model_dump(exclude_none=True)
         sources = {name: source for name, source in sources.items() if source.role == "generator"}
     with _Bars() as bars:
-        write_corpus(paths, render, params.active.seed, {n: s.model_dump() for n, s in sources.items()},
-                     params.active.workers, bars.report, [] if paths.variant else _twins(paths, params))
+        write_corpus(
+            paths,
+            render,
+            params.active.seed,
+            {n: s.model_dump() for n, s in sources.items()},
+            params.active.workers,
+            bars.report,
+            [] if paths.variant else _twins(paths, params),
+        )
 
 
 def _twins(paths: Paths, params: Params) -> list[tuple[Paths, float]]:

@@ -33,9 +33,9 @@ class ClipRow:
     reason: str = ""
 
 
-FAKES = ("generator", "unseen")      # roles whose clips the release itself holds
+FAKES = ("generator", "unseen")  # roles whose clips the release itself holds
 DRIVER = f"<YouTube id of {names.YOUTUBE_LENGTH} characters>"
-ALIKE = 0.75        # from which two folders' names may be one that was mistyped
+ALIKE = 0.75  # from which two folders' names may be one that was mistyped
 ROW_COLUMNS = [field.name for field in fields(ClipRow)]
 
 
@@ -65,7 +65,7 @@ def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
         return []
     listed = real_split(paths, _block(source))
     files = [file for file in _files(paths, source.folder, optional=True) if _is_mp4(file) and not file.is_dir()]
-    if source.role == "swap":   # one whose name says nothing is a row with that reason already
+    if source.role == "swap":  # one whose name says nothing is a row with that reason already
         files = [file for file in files if names.parse_swap(file.stem)]
     return [file.name for file in files if _listed_as(source, file.stem) not in listed]
 
@@ -83,8 +83,9 @@ def mistaken(paths: Paths, sources: Mapping[str, Source]) -> list[tuple[str, str
     return found
 
 
-def _nearest(strange: PurePosixPath, beside: Iterable[PurePosixPath],
-             sources: Iterable[PurePosixPath]) -> PurePosixPath | None:
+def _nearest(
+    strange: PurePosixPath, beside: Iterable[PurePosixPath], sources: Iterable[PurePosixPath]
+) -> PurePosixPath | None:
     """The source that bears the same name in another place, else the folder beside it whose name is most alike."""
     here = [one for one in sorted(sources) if one.name == strange.name]
     likeness = {one: SequenceMatcher(None, _letters(one), _letters(strange)).ratio() for one in sorted(beside)}
@@ -114,14 +115,22 @@ def sound_generation(paths: Paths) -> str:
 
 # ---- one way of listing a role ----------------------------------------------------------------------
 
+
 def _generator_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
     """fake/<Gen>/<split>/<ffhq5>--<driver>--<Gen>.mp4; the split is the folder."""
     generator = Path(source.folder).name
     seen: dict[str, str] = {}
     for split in SPLITS:
         for file in _files(paths, f"{source.folder}/{split}", optional=True):
-            row = _row(paths, name, source, file, split, names.parse_fake(_stem(file), generator),
-                       f"<5 digits>--{DRIVER}_<n>--{generator}.mp4")
+            row = _row(
+                paths,
+                name,
+                source,
+                file,
+                split,
+                names.parse_fake(_stem(file), generator),
+                f"<5 digits>--{DRIVER}_<n>--{generator}.mp4",
+            )
             yield _once(row, seen)
     for stray in _files(paths, source.folder):
         if stray.name not in SPLITS:
@@ -131,8 +140,15 @@ def _generator_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow
 def _unseen_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
     """fake/additional_dataset/<Gen>/…: for testing only."""
     for file in _files(paths, source.folder):
-        yield _row(paths, name, source, file, "test", names.parse_unseen(_stem(file)),
-                   f"<5 digits>-{DRIVER}_<n>.mp4 or <5 digits>.mp4")
+        yield _row(
+            paths,
+            name,
+            source,
+            file,
+            "test",
+            names.parse_unseen(_stem(file)),
+            f"<5 digits>-{DRIVER}_<n>.mp4 or <5 digits>.mp4",
+        )
 
 
 def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
@@ -142,8 +158,7 @@ def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
     others = {file.stem: file.name for file in files if not _is_mp4(file)}
     for stem, split in real_split(paths, _block(source)).items():
         file = copies.get(stem, folder / f"{stem}.mp4")
-        row = _row(paths, name, source, file, split, names.parse_real(stem),
-                   "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
+        row = _row(paths, name, source, file, split, names.parse_real(stem), "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
         there, near = row.status != OK or file.exists(), f", which has {others[stem]}" if stem in others else ""
         yield row if there else replace(row, status=MISSING, reason=f"listed, but not in its folder{near}")
 
@@ -163,8 +178,10 @@ _LISTERS = {"generator": _generator_rows, "unseen": _unseen_rows, "real": _real_
 
 # ---- rows -------------------------------------------------------------------------------------------
 
-def _row(paths: Paths, name: str, source: Source, file: Path, split: str,
-         parsed: names.Name | None, pattern: str) -> ClipRow:
+
+def _row(
+    paths: Paths, name: str, source: Source, file: Path, split: str, parsed: names.Name | None, pattern: str
+) -> ClipRow:
     if parsed is None:
         return _stray(paths, name, source, file, f"name is not {pattern}", split)
     path = _below_raw(paths, source, file)
@@ -202,6 +219,7 @@ def _listed_as(source: Source, stem: str) -> str:
 
 # ---- the disk ---------------------------------------------------------------------------------------
 
+
 def _files(paths: Paths, folder: str, optional: bool = False) -> list[Path]:
     """What lies in a folder of data/raw, or in the user's in its place, sorted, hidden files left out."""
     inside = paths.clip_folder(folder)
@@ -230,5 +248,5 @@ def _below_raw(paths: Paths, source: Source, file: Path) -> str:
 def _leads_out(paths: Paths, source: Source, file: Path) -> str:
     """The folder that a file is a link out of: data/raw, or the user's own in its place; '' if it is none."""
     own = paths.own.get(source.folder)
-    real = Path(os.path.realpath(file))     # Path.resolve raises on a link to itself; opening that fails soon enough
+    real = Path(os.path.realpath(file))  # Path.resolve raises on a link to itself; opening that fails soon enough
     return "" if real.is_relative_to((own or paths.raw).resolve()) else str(own or "data/raw")

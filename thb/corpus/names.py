@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-YOUTUBE_LENGTH = 11   # characters of a YouTube id
+YOUTUBE_LENGTH = 11  # characters of a YouTube id
 VIDEO = re.compile(rf"[A-Za-z0-9_-]{{{YOUTUBE_LENGTH}}}")
 
 FAKE = re.compile(r"(?P<portrait>\d{5})--(?P<driver>.+_\d+)--(?P<generator>[A-Za-z0-9]+)")

@@ -13,10 +13,10 @@ from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_csv
 
-VARIABLES = {"ffpp": "THB_FFPP", "celebvhq": "THB_CELEBVHQ"}    # they come before params.yaml's `reals`
-BELOW = {"ffpp": "real/ffpp/", "celebvhq": "real/celebvhq/"}    # what each set's folder stands for, below data/raw
-NOMINAL = "c23"             # the compression that the folders of params.yaml are written with
-NOTE = ".own.csv"           # hidden, so that it is taken for no clip
+VARIABLES = {"ffpp": "THB_FFPP", "celebvhq": "THB_CELEBVHQ"}  # they come before params.yaml's `reals`
+BELOW = {"ffpp": "real/ffpp/", "celebvhq": "real/celebvhq/"}  # what each set's folder stands for, below data/raw
+NOMINAL = "c23"  # the compression that the folders of params.yaml are written with
+NOTE = ".own.csv"  # hidden, so that it is taken for no clip
 NOTE_COLUMNS = ["name", "bytes", "changed"]
 
 

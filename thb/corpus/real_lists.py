@@ -11,8 +11,8 @@ from thb.core.paths import Paths
 from thb.core.tables import write_rows
 
 SPLITS = ("train", "val", "test")
-REAL_LISTS = ("real/real_dataset_split.json", "true/true_dataset_split.json")   # newer card, older cards
-OFFICIAL_LIST = "real/real_dataset_split_official_ff++.json"   # another one, never mixed with the first
+REAL_LISTS = ("real/real_dataset_split.json", "true/true_dataset_split.json")  # newer card, older cards
+OFFICIAL_LIST = "real/real_dataset_split_official_ff++.json"  # another one, never mixed with the first
 FFPP_BLOCK = "FaceForensics++"
 LISTED_COLUMNS = ("heading", "clip", "split")
 
@@ -34,8 +34,10 @@ def _stems(path: Path, block: str) -> dict[str, str]:
     for split, row, entry in _entries(_read(path, name), block, name):
         stem = checked_stem(entry, f"{name}: {split.title()}, {block}, entry {row}")
         if stem in split_of:
-            raise DataError(f"{name}: {split.title()}, {block}, entry {row}: {entry!r} is listed twice "
-                            f"({split_of[stem]} and {split})")
+            raise DataError(
+                f"{name}: {split.title()}, {block}, entry {row}: {entry!r} is listed twice "
+                f"({split_of[stem]} and {split})"
+            )
         split_of[stem] = split
     return split_of
 
@@ -54,8 +56,9 @@ def checked_stem(entry: object, where: str) -> str:
 
 def note(paths: Paths, blocks: Iterable[str]) -> None:
     """Write what is listed under these headings beside it, in one form whichever list there is, for DVC to look at."""
-    rows = [(block, stem, split) for block in blocks if list_name(paths)
-            for stem, split in real_split(paths, block).items()]
+    rows = [
+        (block, stem, split) for block in blocks if list_name(paths) for stem, split in real_split(paths, block).items()
+    ]
     write_rows(rows, paths.listed_reals, LISTED_COLUMNS)
 
 

@@ -24,23 +24,23 @@ from thb.detect.verdicts import Judge, appoint
 from thb.fits.picture_measures import measured
 from thb.splits.clips_of_fit import soundless_marked
 
-STRIP_FRAMES = 8        # at most, in a heat-map strip
+STRIP_FRAMES = 8  # at most, in a heat-map strip
 SOURCE = "own"
-SEED = 0                # any: scoring draws nothing
+SEED = 0  # any: scoring draws nothing
 
-Reading = tuple[Store, str]     # what is kept of a clip, and what finds the face
+Reading = tuple[Store, str]  # what is kept of a clip, and what finds the face
 
 
 @dataclass(frozen=True)
 class Request:
     """What the user asks for."""
 
-    videos: Sequence[Path]          # files, and folders to be searched
-    detectors: Sequence[str]        # none: every network that has weights of the fit
+    videos: Sequence[Path]  # files, and folders to be searched
+    detectors: Sequence[str]  # none: every network that has weights of the fit
     fit: str
-    finder: str                     # empty: as the weights were trained, where that works on any video
-    cam: Path | None                # a folder for heat-map strips
-    json: str                       # a file, `-` for stdout, or empty
+    finder: str  # empty: as the weights were trained, where that works on any video
+    cam: Path | None  # a folder for heat-map strips
+    json: str  # a file, `-` for stdout, or empty
 
 
 @dataclass
@@ -49,8 +49,8 @@ class Findings:
 
     results: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
-    finished: bool = False          # whether every file had its turn
-    told: bool = False              # whether what is skipped is told at once; until then it waits
+    finished: bool = False  # whether every file had its turn
+    told: bool = False  # whether what is skipped is told at once; until then it waits
 
     def skip(self, file: Path, reason: str, detector: str | None = None) -> None:
         self.skipped.append({"file": str(file), "detector": detector, "reason": reason})
@@ -74,7 +74,7 @@ def run(paths: Paths, params: Params, request: Request) -> None:
     judges = appoint(paths, request.detectors, request.fit, request.finder, params.metrics)
     finders = {judge.finder: faces.finder(judge.finder, paths, params.nets) for judge in judges}
     files = own_videos.listed(request.videos, found.skip)
-    if len(files) > 1 or len(request.videos) > 1:       # what keeps a lone one from being scored is the error itself
+    if len(files) > 1 or len(request.videos) > 1:  # what keeps a lone one from being scored is the error itself
         found.tell()
     own_videos.check_targets(request.cam, request.json, files)
     ends = {judge.name: f"--{judge.name}-{request.fit}.png" for judge in judges}
@@ -94,8 +94,15 @@ def run(paths: Paths, params: Params, request: Request) -> None:
 
 # ---- one clip ---------------------------------------------------------------------------------------
 
-def _examine(file: Path, judges: list[Judge], finders: Mapping[str, faces.FaceFinder], fit: str,
-             strips: Mapping[str, Path], found: Findings) -> None:
+
+def _examine(
+    file: Path,
+    judges: list[Judge],
+    finders: Mapping[str, faces.FaceFinder],
+    fit: str,
+    strips: Mapping[str, Path],
+    found: Findings,
+) -> None:
     """Read a clip once for all judges that read it alike, and score it."""
     readings: dict[str, tuple[Reading, list[Judge]]] = {}
     for judge in judges:
@@ -125,12 +132,25 @@ def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path 
     if row.status != OK:
         return found.skip(file, "no sound" if row.reason == "it has no sound" else row.reason, judge.name)
     if row.n_frames < judge.frames_needed:
-        return found.skip(file, f"it has {row.n_frames} {'frame' if row.n_frames == 1 else 'frames'}, and one unit of "
-                                f"{judge.name} needs {judge.frames_needed}", judge.name)
+        return found.skip(
+            file,
+            f"it has {row.n_frames} {'frame' if row.n_frames == 1 else 'frames'}, and one unit of "
+            f"{judge.name} needs {judge.frames_needed}",
+            judge.name,
+        )
     feed = _feed(judge, store)
     score = _scored(judge, store, feed)
-    result = {"file": str(file), "detector": judge.name, "score": score, "threshold": judge.bar, "finder": judge.finder,
-              "verdict": judge.verdict(score), "holds_for": judge.holds_for, "remark": _which(done.face), "cam": None}
+    result = {
+        "file": str(file),
+        "detector": judge.name,
+        "score": score,
+        "threshold": judge.bar,
+        "finder": judge.finder,
+        "verdict": judge.verdict(score),
+        "holds_for": judge.holds_for,
+        "remark": _which(done.face),
+        "cam": None,
+    }
     found.results.append(result)
     if strip and feed:
         try:
@@ -143,8 +163,15 @@ def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path 
 def _store(done: clip.Prepared, store: Store) -> ClipStore:
     """This clip in memory, as `prepare` would have put it on disk."""
     mel = done.mel if len(done.mel) else np.full((1, store.sound.mels), np.nan, np.float16)
-    return ClipStore(clip.table([{**done.row, "row": 0}]), {SOURCE: done.frames[None]}, {SOURCE: done.times[None]},
-                     {SOURCE: mel[None]}, store.sound.hop_seconds, store.windows, store.run)
+    return ClipStore(
+        clip.table([{**done.row, "row": 0}]),
+        {SOURCE: done.frames[None]},
+        {SOURCE: done.times[None]},
+        {SOURCE: mel[None]},
+        store.sound.hop_seconds,
+        store.windows,
+        store.run,
+    )
 
 
 def _feed(judge: Judge, store: ClipStore) -> Any:
@@ -184,6 +211,7 @@ _IN = {"left": "on the left", "right": "on the right", "middle": "in the middle"
 
 # ---- heat maps --------------------------------------------------------------------------------------
 
+
 def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
     """The clip's first units, with the heat over each frame, as a PNG."""
     import torch
@@ -194,15 +222,20 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
 
     network = judge.model
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
-    clips = feed.take(torch.tensor([0]), starts[:, :max(1, STRIP_FRAMES // network.length)], network.length)
+    clips = feed.take(torch.tensor([0]), starts[:, : max(1, STRIP_FRAMES // network.length)], network.length)
     hot = heat(network, clips)
     with style.look():
-        figure = heat_strip.strip(*(np.concatenate(part) for part in (hot.pictures, hot.maps)),
-                                  clips.times.flatten().cpu().numpy(), str(file), words)
+        figure = heat_strip.strip(
+            *(np.concatenate(part) for part in (hot.pictures, hot.maps)),
+            clips.times.flatten().cpu().numpy(),
+            str(file),
+            words,
+        )
     write_atomic(path, lambda part: style.save(figure, part, "png"))
 
 
 # ---- what is said -----------------------------------------------------------------------------------
+
 
 def _skipped(one: Mapping[str, Any]) -> str:
     whose = f"{one['detector']}: " if one["detector"] else ""
@@ -219,10 +252,22 @@ def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
         print("\n".join(_table(judges, request.fit, found.results)))
     if not request.json or not (found.results or found.finished):
         return
-    told = {"fit": request.fit, "finished": found.finished, "results": found.results, "skipped": found.skipped,
-            "detectors": {j.name: {"threshold": j.bar, "fpr": j.threshold.fpr if j.threshold else None,
-                                   "holds_for": j.holds_for, "finder": j.finder, "caveats": list(j.caveats)}
-                          for j in judges}}
+    told = {
+        "fit": request.fit,
+        "finished": found.finished,
+        "results": found.results,
+        "skipped": found.skipped,
+        "detectors": {
+            j.name: {
+                "threshold": j.bar,
+                "fpr": j.threshold.fpr if j.threshold else None,
+                "holds_for": j.holds_for,
+                "finder": j.finder,
+                "caveats": list(j.caveats),
+            }
+            for j in judges
+        },
+    }
     text = _escaped(json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False))
     if request.json == "-":
         print(text)
@@ -240,8 +285,16 @@ def _table(judges: list[Judge], fit: str, results: list[dict[str, Any]]) -> Iter
     notes = list(dict.fromkeys(caveat for j in judges for caveat in j.caveats))
     of = {j.name: j for j in judges}
     head = ("file", "detector", "score", "threshold", "verdict")
-    body = [(printable(r["file"]), f"{r['detector']}/{fit}", f"{r['score']:.4f}", _bar(of[r["detector"]]),
-             _verdict(r, [notes.index(caveat) + 1 for caveat in of[r["detector"]].caveats])) for r in results]
+    body = [
+        (
+            printable(r["file"]),
+            f"{r['detector']}/{fit}",
+            f"{r['score']:.4f}",
+            _bar(of[r["detector"]]),
+            _verdict(r, [notes.index(caveat) + 1 for caveat in of[r["detector"]].caveats]),
+        )
+        for r in results
+    ]
     widths = [max(_width(line[i]) for line in (head, *body)) for i in range(len(head))]
     for line in (head, *body):
         yield "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()

@@ -12,13 +12,39 @@ from thb.core.errors import ParamsError, printable
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"}
 # What may be meant as well, but is taken only where it is named: pictures, animations, videos of rarer kinds.
-ALIKE = {".gif", ".apng", ".webp", ".avif", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".heic", ".ts", ".mts",
-         ".m2ts", ".3gp", ".3g2", ".ogv", ".ogg", ".vob", ".asf", ".mxf", ".rm", ".rmvb", ".f4v", ".divx", ".y4m"}
-NAMED = 3               # of the files that are passed over
-LONGEST = 255           # bytes of a file's name
-SPARE = len(".1234567890.part")     # what a name gets while it is written
+ALIKE = {
+    ".gif",
+    ".apng",
+    ".webp",
+    ".avif",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".3gp",
+    ".3g2",
+    ".ogv",
+    ".ogg",
+    ".vob",
+    ".asf",
+    ".mxf",
+    ".rm",
+    ".rmvb",
+    ".f4v",
+    ".divx",
+    ".y4m",
+}
+NAMED = 3  # of the files that are passed over
+LONGEST = 255  # bytes of a file's name
+SPARE = len(".1234567890.part")  # what a name gets while it is written
 
-Skip = Callable[[Path, str], object]      # told of a file or folder, and why it is left out
+Skip = Callable[[Path, str], object]  # told of a file or folder, and why it is left out
 
 
 def listed(named: Sequence[Path], skip: Skip) -> list[Path]:
@@ -35,8 +61,11 @@ def _below(folder: Path, skip: Skip) -> list[Path]:
     videos = [file for file in files if file.suffix.lower() in SUFFIXES]
     if alike := [file.name for file in files if file.suffix.lower() in ALIKE]:
         names = ", ".join(map(printable, alike[:NAMED])) + (", …" if len(alike) > NAMED else "")
-        skip(folder, f"passed over below it, as pictures, animations or videos of rarer kinds: {len(alike)} ({names}); "
-                     "one that is named by itself is tried")
+        skip(
+            folder,
+            f"passed over below it, as pictures, animations or videos of rarer kinds: {len(alike)} ({names}); "
+            "one that is named by itself is tried",
+        )
     if not videos:
         skip(folder, f"no video below it (looked for {', '.join(sorted(SUFFIXES))})")
     return videos
@@ -44,6 +73,7 @@ def _below(folder: Path, skip: Skip) -> list[Path]:
 
 def _walk(folder: Path, skip: Skip) -> Iterator[Path]:
     """Every file below a folder but hidden ones; a folder that cannot be read is named."""
+
     def unread(fault: OSError) -> None:
         skip(Path(fault.filename), f"a folder that cannot be read: {os.strerror(fault.errno).lower()}")
 
@@ -53,6 +83,7 @@ def _walk(folder: Path, skip: Skip) -> Iterator[Path]:
 
 # ---- where it is written ----------------------------------------------------------------------------
 
+
 def strip_names(files: Sequence[Path], longest_end: str) -> dict[Path, str]:
     """A name a file, its own without the suffix; those of one name are numbered, one too long ends in a hash.
 
@@ -60,7 +91,7 @@ def strip_names(files: Sequence[Path], longest_end: str) -> dict[Path, str]:
     """
     room = LONGEST - SPARE - len(os.fsencode(longest_end))
     wanted = {file: _shortened(printable(file.stem), file, room - len("-12345")) for file in files}
-    first = {name.casefold(): file for file, name in reversed(wanted.items())}     # who has it to himself
+    first = {name.casefold(): file for file, name in reversed(wanted.items())}  # who has it to himself
     taken = set(first)
     return {file: name if first[name.casefold()] == file else _numbered(name, taken) for file, name in wanted.items()}
 
@@ -69,7 +100,7 @@ def _shortened(name: str, file: Path, room: int) -> str:
     if len(name.encode()) <= room:
         return name
     end = "-" + hashlib.sha256(os.fsencode(file)).hexdigest()[:8]
-    return name.encode()[:max(0, room - len(end))].decode(errors="ignore") + end
+    return name.encode()[: max(0, room - len(end))].decode(errors="ignore") + end
 
 
 def _numbered(name: str, taken: set[str]) -> str:
@@ -105,5 +136,6 @@ def _try_to_write(option: str, named: Path, file: Path) -> None:
         tried.touch()
         tried.unlink()
     except OSError as e:
-        raise ParamsError(f"{option} {named} cannot be written: {os.strerror(e.errno).lower()}; "
-                          "name a place where you may write") from e
+        raise ParamsError(
+            f"{option} {named} cannot be written: {os.strerror(e.errno).lower()}; name a place where you may write"
+        ) from e

@@ -22,9 +22,9 @@ from thb.core.paths import Paths, check_name
 from thb.fits import weights
 
 CALLED, NOT_CALLED, NO_THRESHOLD = "called fake", "not called fake", "no threshold"
-REALS = {"mini": "rendered", "hub": "published"}    # corpus -> what its reals are called
-ANYWHERE = "haar"       # the finder of weights whose own works on no foreign video
-FRAMES_OF = {"facts": 0, "pictures": 2}             # frames that a score of what is no network needs
+REALS = {"mini": "rendered", "hub": "published"}  # corpus -> what its reals are called
+ANYWHERE = "haar"  # the finder of weights whose own works on no foreign video
+FRAMES_OF = {"facts": 0, "pictures": 2}  # frames that a score of what is no network needs
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Threshold:
     fpr: float
     n_real: int
     allowed: int
-    reals: str          # which ones it was set on, and holds for
+    reals: str  # which ones it was set on, and holds for
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Judge:
 
     name: str
     model: Any
-    store: Store                    # what is kept of a clip for it
-    finder: str                     # what finds the face for it
-    threshold: Threshold | None     # None: the weights came without one
+    store: Store  # what is kept of a clip for it
+    finder: str  # what finds the face for it
+    threshold: Threshold | None  # None: the weights came without one
     caveats: tuple[str, ...]
 
     @property
@@ -92,8 +92,10 @@ def _how_to_get(paths: Paths, names: Sequence[str]) -> str:
     """The end of a sentence on missing weights."""
     folders = [where(name, "any").parent for name in names for where in (paths.run, paths.imported)]
     known = [f"{f.name}/{file.parent.name}" for f in folders for file in sorted(f.glob(f"*/{weights.FILE}"))]
-    return (f"; known: {', '.join(known) or 'none yet'}; "
-            "`dvc repro` trains them, `thb import-weights` takes over published ones")
+    return (
+        f"; known: {', '.join(known) or 'none yet'}; "
+        "`dvc repro` trains them, `thb import-weights` takes over published ones"
+    )
 
 
 def _folder(paths: Paths, name: str, fit: str) -> Path:
@@ -119,6 +121,7 @@ def _judge(paths: Paths, name: str, fit: str, finder: str, asked: Metrics) -> Ju
 
 
 # ---- what the weights say ---------------------------------------------------------------------------
+
 
 def _reads(about: Mapping[str, Any], where: str) -> tuple[Store, str]:
     """How the weights read a clip, and what found the faces that they learnt from."""
@@ -155,6 +158,7 @@ def _threshold(about: Mapping[str, Any], fpr: float, where: str) -> Threshold | 
 
 # ---- what a verdict is worth ------------------------------------------------------------------------
 
+
 def _worth(threshold: Threshold | None, sure: float) -> tuple[str, ...]:
     """How high the true rate can be at a threshold at the (allowed + 1)-th highest of `n_real` reals, in words.
 
@@ -167,8 +171,10 @@ def _worth(threshold: Threshold | None, sure: float) -> tuple[str, ...]:
     allowed, n_real = threshold.allowed, threshold.n_real
     bound = beta.ppf(sure, allowed + 1, n_real - allowed)
     room = f"{allowed} of {n_real}" if allowed else f"none of only {n_real}"
-    return (f"{room} {threshold.reals} validation reals may be called fake at the threshold; the true false-positive "
-            f"rate may still be up to {bound:.1%} ({sure:.0%} bound), and this holds for {threshold.reals} reals only",)
+    return (
+        f"{room} {threshold.reals} validation reals may be called fake at the threshold; the true false-positive "
+        f"rate may still be up to {bound:.1%} ({sure:.0%} bound), and this holds for {threshold.reals} reals only",
+    )
 
 
 def _origin(trained: weights.Trained, trained_by: str, by: str) -> tuple[str, ...]:

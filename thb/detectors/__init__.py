@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.ranges import shown
 
-_METADATA = "thb"   # one key, because safetensors writes several in no fixed order
+_METADATA = "thb"  # one key, because safetensors writes several in no fixed order
 _AGAIN = "train or import it again"
 
 
@@ -87,8 +87,10 @@ def about(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as e:
         raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no JSON ({e})") from e
     if not isinstance(said, dict) or not isinstance(said.get("settings", {}), dict):
-        raise DataError(f"{path} does not say whose weights it holds: its `{_METADATA}` is no mapping with `detector` "
-                        "and `settings`")
+        raise DataError(
+            f"{path} does not say whose weights it holds: its `{_METADATA}` is no mapping with `detector` "
+            "and `settings`"
+        )
     return {"detector": None, "settings": {}, **said}
 
 
@@ -101,7 +103,15 @@ def restore(path: Path, name: str) -> Any:
         return load(name).Detector.restore(path, configure(name, said["settings"]))
     except ParamsError as e:
         raise DataError(f"{path} has settings of another version of {name}: {e}; {_AGAIN}") from e
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, SafetensorError, TypeError,
-            ValueError) as e:
+    except (
+        ArithmeticError,
+        AssertionError,
+        AttributeError,
+        LookupError,
+        RuntimeError,
+        SafetensorError,
+        TypeError,
+        ValueError,
+    ) as e:
         why = " ".join(str(e).split())[:200] or type(e).__name__
         raise DataError(f"{path} holds no {name} that can be built from its settings: {why}; {_AGAIN}") from e

@@ -24,42 +24,44 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.ranges import REPOSITORY, Amount, Count, Part, Positive, Strength, Whole, shown
 from thb.detectors.parts.images import native_fits
 
-ORIGIN = rf"none|[^\x00]+\.safetensors|hub:{REPOSITORY}(@[A-Za-z0-9][A-Za-z0-9._-]*)?"     # of `init_weights`
+ORIGIN = rf"none|[^\x00]+\.safetensors|hub:{REPOSITORY}(@[A-Za-z0-9][A-Za-z0-9._-]*)?"  # of `init_weights`
 
 
 @dataclass(frozen=True)
 class Training:
     """Settings that every network has; its Config adds its own. Values live in params.yaml."""
 
-    compat: Literal["fixed", "official"]        # official: the published code's habits, faults included
-    start_from: Literal["scratch", "ffpp"]      # ffpp: the fit on face swaps
-    init_weights: str                           # none | a safetensors file | hub:<repository>@<revision>
+    compat: Literal["fixed", "official"]  # official: the published code's habits, faults included
+    start_from: Literal["scratch", "ffpp"]  # ffpp: the fit on face swaps
+    init_weights: str  # none | a safetensors file | hub:<repository>@<revision>
     epochs: Count
-    repeats: Count                              # times an epoch visits each clip
-    batch: Count                                # clips
-    train_units: Count                          # units drawn from a clip for one training step
-    test_units: Count                           # units of a clip that are scored
-    pool: Literal["logit", "probability"]       # what is averaged over a clip's units
+    repeats: Count  # times an epoch visits each clip
+    batch: Count  # clips
+    train_units: Count  # units drawn from a clip for one training step
+    test_units: Count  # units of a clip that are scored
+    pool: Literal["logit", "probability"]  # what is averaged over a clip's units
     optimiser: Literal["adamw", "sgd"]
-    momentum: Part                              # AdamW's first beta, or SGD's momentum
+    momentum: Part  # AdamW's first beta, or SGD's momentum
     weight_decay: Strength
-    decay: Literal["all", "matrices"]           # matrices: biases, gains and norms are not decayed
-    clip_grad: Amount                           # no element of a gradient beyond this; 0: no limit
-    lr: Annotated[Positive, Field(le=10)]       # at the end of the warm-up
+    decay: Literal["all", "matrices"]  # matrices: biases, gains and norms are not decayed
+    clip_grad: Amount  # no element of a gradient beyond this; 0: no limit
+    lr: Annotated[Positive, Field(le=10)]  # at the end of the warm-up
     schedule: Literal["cosine", "steps"]
-    lr_steps: tuple[tuple[Amount, Strength], ...]   # steps: (epoch, the rate from there on)
+    lr_steps: tuple[tuple[Amount, Strength], ...]  # steps: (epoch, the rate from there on)
     warmup_epochs: Amount
     warmup_lr: Strength
-    min_lr: Strength                            # cosine's end
-    lr_every: Literal["epoch", "batch"]         # how often the rate moves
-    lr_delay: Whole                             # epochs by which the schedule lags
+    min_lr: Strength  # cosine's end
+    lr_every: Literal["epoch", "batch"]  # how often the rate moves
+    lr_delay: Whole  # epochs by which the schedule lags
     label_smoothing: Part
 
     def __post_init__(self) -> None:
         """What only fits together in some ways; a detector's own Config adds its own."""
         if not re.fullmatch(ORIGIN, self.init_weights):
-            raise ParamsError(f"init_weights {shown(self.init_weights)}; known: none, a .safetensors file, "
-                              "hub:<owner>/<name>@<revision>")
+            raise ParamsError(
+                f"init_weights {shown(self.init_weights)}; known: none, a .safetensors file, "
+                "hub:<owner>/<name>@<revision>"
+            )
         for key in ("warmup_epochs", "lr_delay"):
             if getattr(self, key) > self.epochs:
                 raise ParamsError(f"{key} {getattr(self, key):g} is more than epochs: {self.epochs}; make it less")
@@ -79,11 +81,14 @@ class Training:
         """Refuse a clip store (params.yaml's `store`) that lacks the units of `length` frames that are wanted."""
         for key, units in (("test_units", self.test_units), ("explain.units", explained)):
             if units > (kept := store.windows * (store.run // length)):
-                raise ParamsError(f"{key} {units}: the store keeps {kept} units of {length} frames a clip; "
-                                  "raise store.windows or store.run")
+                raise ParamsError(
+                    f"{key} {units}: the store keeps {kept} units of {length} frames a clip; "
+                    "raise store.windows or store.run"
+                )
         if self.train_units > store.windows:
-            raise ParamsError(f"train_units {self.train_units}: the store keeps {store.windows} windows a clip; "
-                              "raise store.windows")
+            raise ParamsError(
+                f"train_units {self.train_units}: the store keeps {store.windows} windows a clip; raise store.windows"
+            )
         if getattr(self, "crop", None) == "native":
             native_fits(self.size, store.size)
 
@@ -96,25 +101,25 @@ class Training:
 class Clips:
     """A batch of B clips, U units of L consecutive frames each, on the network's device."""
 
-    frames: Tensor      # uint8 [B, U, L, S, S, 3] RGB
-    times: Tensor       # float [B, U, L]: seconds since the clip's first frame
-    boxes: Tensor       # float [B, 4] x0 y0 x1 y1, fractions of the frame side
-    landmarks: Tensor   # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
-    labels: Tensor      # int64 [B], 1 = fake
-    mel: Tensor | None = None           # float [B, F, M] log10 power; NaN where nothing is heard; if it `hears`
-    mel_hop: float = 0.0                # seconds between mel frames: frame k is centred at k hops
-    originals: Tensor | None = None     # uint8 like frames: the real frames a swap was laid over; if it `compares`
-    paired: Tensor | None = None        # bool [B]: whether the clip has an original (without one, its own frames)
+    frames: Tensor  # uint8 [B, U, L, S, S, 3] RGB
+    times: Tensor  # float [B, U, L]: seconds since the clip's first frame
+    boxes: Tensor  # float [B, 4] x0 y0 x1 y1, fractions of the frame side
+    landmarks: Tensor  # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
+    labels: Tensor  # int64 [B], 1 = fake
+    mel: Tensor | None = None  # float [B, F, M] log10 power; NaN where nothing is heard; if it `hears`
+    mel_hop: float = 0.0  # seconds between mel frames: frame k is centred at k hops
+    originals: Tensor | None = None  # uint8 like frames: the real frames a swap was laid over; if it `compares`
+    paired: Tensor | None = None  # bool [B]: whether the clip has an original (without one, its own frames)
 
 
 class Network(nn.Module):
     """A detector that sees frames; subclasses write `view`, `forward`, `cam_layer` and `published_names`."""
 
     reads: ClassVar[str] = "frames"
-    hears: ClassVar[bool] = False       # needs `Clips.mel`: a clip without sound has no score
-    compares: ClassVar[bool] = False    # trains on `Clips.originals`
-    length: ClassVar[int] = 1           # consecutive frames of one unit
-    unused: ClassVar[tuple[str, ...]] = ()   # names in a published file that the network has no use for (globs)
+    hears: ClassVar[bool] = False  # needs `Clips.mel`: a clip without sound has no score
+    compares: ClassVar[bool] = False  # trains on `Clips.originals`
+    length: ClassVar[int] = 1  # consecutive frames of one unit
+    unused: ClassVar[tuple[str, ...]] = ()  # names in a published file that the network has no use for (globs)
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -227,8 +232,10 @@ class Network(nn.Module):
         given = {k: tuple(v.shape) for k, v in weights.items()}
         if odd := sorted(own.items() ^ given.items()):
             name = odd[0][0]
-            raise DataError(f"{path} does not fit the network: {name} is {given.get(name, 'absent')} there, "
-                            f"{own.get(name, 'absent')} here ({len({k for k, _ in odd})} names differ)")
+            raise DataError(
+                f"{path} does not fit the network: {name} is {given.get(name, 'absent')} there, "
+                f"{own.get(name, 'absent')} here ({len({k for k, _ in odd})} names differ)"
+            )
         self.load_state_dict({**self.state_dict(), **weights})
 
 
@@ -259,8 +266,10 @@ def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Gene
     different windows a clip, in order, each begun at a random frame that leaves room.
     """
     if length > run:
-        raise ParamsError(f"a unit of {length} frames does not fit into the {run} consecutive frames that "
-                          f"the store keeps; set store.run to at least {length}")
+        raise ParamsError(
+            f"a unit of {length} frames does not fit into the {run} consecutive frames that "
+            f"the store keeps; set store.run to at least {length}"
+        )
     if rng is None:
         return _test_spans(windows, run, length, units).expand(clips, units)
     if units > windows:
@@ -273,6 +282,8 @@ def _test_spans(windows: int, run: int, length: int, units: int) -> Tensor:
     """int64 [units]: of all whole units in the store's windows, the first, the last, and those evenly between."""
     starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
     if units > len(starts):
-        raise ParamsError(f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
-                          "raise store.windows or store.run")
+        raise ParamsError(
+            f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
+            "raise store.windows or store.run"
+        )
     return starts[torch.linspace(0, len(starts) - 1, units).round().long()]

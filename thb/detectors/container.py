@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from thb.detectors.parts.logistic import Logistic as Config
 from thb.detectors.parts.logistic import fitted, probability
 
-NONE = "none"   # a fact the container does not state, such as the audio codec of a silent clip
+NONE = "none"  # a fact the container does not state, such as the audio codec of a silent clip
 
 
 class Detector:
@@ -29,16 +29,19 @@ class Detector:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.vocabulary: dict[str, list[str]] = {}      # per fact, the values met in training
-        self.scale = np.zeros(2)                        # mean and spread of log bit rate in training
-        self.weights = np.zeros(1)                      # intercept, then one per feature
+        self.vocabulary: dict[str, list[str]] = {}  # per fact, the values met in training
+        self.scale = np.zeros(2)  # mean and spread of log bit rate in training
+        self.weights = np.zeros(1)  # intercept, then one per feature
 
     def fit(self, rows: pd.DataFrame) -> Self:
         """Learn from clips with their `label`."""
         facts, rates = _categories(rows), _log_rate(rows)
         self.vocabulary = {name: sorted(set(values)) for name, values in facts.items()}
-        self.scale = np.array([np.nanmean(rates), np.nanstd(rates) or 1.0]) if np.isfinite(rates).any() else (
-            np.array([0.0, 1.0]))
+        self.scale = (
+            np.array([np.nanmean(rates), np.nanstd(rates) or 1.0])
+            if np.isfinite(rates).any()
+            else (np.array([0.0, 1.0]))
+        )
         self.weights = fitted(self.config, self._features(rows), rows["label"].to_numpy())
         return self
 
@@ -55,7 +58,7 @@ class Detector:
 
     def save(self, path: Path, about: dict[str, str]) -> None:
         """`about`, with the vocabulary, is the file's metadata; numbers are tensors; nothing is pickled."""
-        (key, text), = about.items()
+        ((key, text),) = about.items()
         told = json.dumps(json.loads(text) | {"vocabulary": self.vocabulary}, sort_keys=True)
         save_file({"weights": self.weights, "scale": self.scale}, path, {key: told})
 
@@ -71,10 +74,13 @@ class Detector:
 
 def _categories(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """Facts that take few values, as text: rate, size and codecs."""
-    return {"fps": _text(rows["fps"].round(2)),
-            "size": _text(rows["width"].astype("Int64").astype("string") + "x"
-                          + rows["height"].astype("Int64").astype("string")),
-            **{name: _text(rows[name]) for name in ("codec", "pix_fmt", "audio_codec")}}
+    return {
+        "fps": _text(rows["fps"].round(2)),
+        "size": _text(
+            rows["width"].astype("Int64").astype("string") + "x" + rows["height"].astype("Int64").astype("string")
+        ),
+        **{name: _text(rows[name]) for name in ("codec", "pix_fmt", "audio_codec")},
+    }
 
 
 def _text(column: pd.Series) -> np.ndarray:

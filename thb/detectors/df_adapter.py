@@ -35,28 +35,28 @@ from thb.detectors.parts.weights import load_backbone
 timm_vit = backbone("timm.models.vision_transformer")
 
 MEAN = STD = (0.5, 0.5, 0.5)
-EPS = 1e-6              # of every norm: timm's ViT uses it, and so does what was built on it
+EPS = 1e-6  # of every norm: timm's ViT uses it, and so does what was built on it
 
 
 @dataclass(frozen=True)
 class Config(Training):
-    readout: Literal["pooled", "cls", "first"]   # what the head reads; official: always the first token of c
-    save: Literal["all", "trainable"]       # trainable: weights files leave out what `init_weights` gives again
-    frozen: Flag                            # whether the ViT keeps the weights that it starts from
-    size: Annotated[Side, Field(ge=32)]     # pixels of the crop's side
-    crop: Literal["scaled", "native"]       # scaled: `margin` x the box; native: `size` pixels as they are
+    readout: Literal["pooled", "cls", "first"]  # what the head reads; official: always the first token of c
+    save: Literal["all", "trainable"]  # trainable: weights files leave out what `init_weights` gives again
+    frozen: Flag  # whether the ViT keeps the weights that it starts from
+    size: Annotated[Side, Field(ge=32)]  # pixels of the crop's side
+    crop: Literal["scaled", "native"]  # scaled: `margin` x the box; native: `size` pixels as they are
     margin: Factor
-    flip: Share                             # chance of mirroring
-    stem: Literal["patch", "highpass"]      # patch: the ViT's own; highpass: convolutions on high-passed pixels
-    stem_width: Whole                       # channels of the first convolution; highpass only
-    patch: Annotated[Count, Field(ge=2, le=256)]    # pixels a token of the ViT
+    flip: Share  # chance of mirroring
+    stem: Literal["patch", "highpass"]  # patch: the ViT's own; highpass: convolutions on high-passed pixels
+    stem_width: Whole  # channels of the first convolution; highpass only
+    patch: Annotated[Count, Field(ge=2, le=256)]  # pixels a token of the ViT
     dim: Width
     depth: Annotated[Count, Field(le=200)]  # blocks of the ViT
     heads: Annotated[Count, Field(le=256)]
     mlp: Factor
-    bottleneck: Width                       # width of the adapter beside each MLP
-    prior_width: Width                      # channels of the spatial prior's first convolutions
-    interactions: Annotated[Count, Field(le=200)]   # each is followed by its share of the blocks
+    bottleneck: Width  # width of the adapter beside each MLP
+    prior_width: Width  # channels of the spatial prior's first convolutions
+    interactions: Annotated[Count, Field(le=200)]  # each is followed by its share of the blocks
     cross_heads: Annotated[Count, Field(le=256)]
 
     def __post_init__(self) -> None:
@@ -65,18 +65,23 @@ class Config(Training):
         self._divides("dim", self.dim, "heads", self.heads)
         self._divides("dim", self.dim, "cross_heads", self.cross_heads)
         if self.depth % self.interactions:
-            raise ParamsError(f"depth {self.depth} cannot be shared among interactions: {self.interactions}; "
-                              "use a multiple")
+            raise ParamsError(
+                f"depth {self.depth} cannot be shared among interactions: {self.interactions}; use a multiple"
+            )
         if self.readout == "cls" and self.depth < 2:
             raise ParamsError(f"readout: cls needs a block before the last; depth {self.depth} must be at least 2")
         if self.stem == "highpass" and (not self.stem_width or self.patch & (self.patch - 1)):
-            raise ParamsError(f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
-                              f"positive, patch {self.patch} a power of 2")
+            raise ParamsError(
+                f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
+                f"positive, patch {self.patch} a power of 2"
+            )
         pinned = self.init_weights != "none" and (not self.init_weights.startswith("hub:") or "@" in self.init_weights)
         if self.save == "trainable" and not (self.frozen and pinned):
-            raise ParamsError("save: trainable needs frozen: true and init_weights that stay what they are: a file, "
-                              f"or hub:<repository>@<revision> (frozen: {self.frozen}, "
-                              f"init_weights: {self.init_weights!r})")
+            raise ParamsError(
+                "save: trainable needs frozen: true and init_weights that stay what they are: a file, "
+                f"or hub:<repository>@<revision> (frozen: {self.frozen}, "
+                f"init_weights: {self.init_weights!r})"
+            )
 
 
 class Detector(Network):
@@ -86,8 +91,15 @@ class Detector(Network):
         super().__init__(config)
         c = config
         self.vit = timm_vit.VisionTransformer(
-            img_size=c.size, patch_size=c.patch, num_classes=0, embed_dim=c.dim, depth=c.depth, num_heads=c.heads,
-            mlp_ratio=c.mlp, block_fn=AdaptedBlock)
+            img_size=c.size,
+            patch_size=c.patch,
+            num_classes=0,
+            embed_dim=c.dim,
+            depth=c.depth,
+            num_heads=c.heads,
+            mlp_ratio=c.mlp,
+            block_fn=AdaptedBlock,
+        )
         self.sight = nn.Identity()
         if c.stem == "highpass":
             self.sight, self.vit.patch_embed = HighPass(), ConvolutionalPatches(c.stem_width, c.patch, c.dim)
@@ -101,7 +113,7 @@ class Detector(Network):
         nn.init.trunc_normal_(self.head[1].weight, std=0.01)
         self.readout = "first" if c.compat == "official" else c.readout
         if self.readout == "cls":
-            self.interactions[-1].extractor.requires_grad_(False)   # nothing reads what it writes
+            self.interactions[-1].extractor.requires_grad_(False)  # nothing reads what it writes
 
     def train(self, mode: bool = True) -> Detector:
         """A frozen ViT stays as in a test."""
@@ -130,7 +142,7 @@ class Detector(Network):
         share = len(self.vit.blocks) // len(self.interactions)
         for i, interaction in enumerate(self.interactions):
             x = interaction.injector(x, c)
-            x = self.vit.blocks[i * share:(i + 1) * share](x)
+            x = self.vit.blocks[i * share : (i + 1) * share](x)
             c = interaction.extractor(c, x)
         return self.head(self._read(x, c))
 
@@ -210,10 +222,14 @@ class SpatialPrior(nn.Module):
         super().__init__()
         widths = (width, 2 * width, 4 * width, 4 * width)
         self.stem = nn.Sequential(
-            *convolution(3, width, 2), *convolution(width, width, 1), *convolution(width, width, 1),
-            nn.MaxPool2d(3, 2, 1))
+            *convolution(3, width, 2),
+            *convolution(width, width, 1),
+            *convolution(width, width, 1),
+            nn.MaxPool2d(3, 2, 1),
+        )
         self.conv2, self.conv3, self.conv4 = (
-            nn.Sequential(*convolution(inputs, outputs, 2)) for inputs, outputs in itertools.pairwise(widths))
+            nn.Sequential(*convolution(inputs, outputs, 2)) for inputs, outputs in itertools.pairwise(widths)
+        )
         self.fc2, self.fc3, self.fc4 = (nn.Conv2d(outputs, dim, 1) for outputs in widths[1:])
 
     def forward(self, images: Tensor, level_embed: Tensor) -> Tensor:
@@ -221,8 +237,9 @@ class SpatialPrior(nn.Module):
         fine = self.conv2(self.stem(images))
         middle = self.conv3(fine)
         levels = self.fc2(fine), self.fc3(middle), self.fc4(self.conv4(middle))
-        return torch.cat([level.flatten(2).transpose(1, 2) + own
-                          for level, own in zip(levels, level_embed, strict=True)], dim=1)
+        return torch.cat(
+            [level.flatten(2).transpose(1, 2) + own for level, own in zip(levels, level_embed, strict=True)], dim=1
+        )
 
 
 class Interaction(nn.Module):

@@ -22,22 +22,35 @@ from thb.core.ranges import Count
 from thb.detectors.parts.logistic import Logistic, fitted, probability
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-BLOCK = 8           # pixels between the block edges of JPEG and of most video codecs
-SAME = 1e-9         # a measure that spreads less is the same for every clip
-FAINT = 1e-3        # grey values; below it no measure that is taken as a logarithm tells anything
+BLOCK = 8  # pixels between the block edges of JPEG and of most video codecs
+SAME = 1e-9  # a measure that spreads less is the same for every clip
+FAINT = 1e-3  # grey values; below it no measure that is taken as a logarithm tells anything
 
 
 @dataclass(frozen=True)
 class Config(Logistic):
-    runs: Count     # runs of consecutive frames that are looked at, evenly spaced among those kept
+    runs: Count  # runs of consecutive frames that are looked at, evenly spaced among those kept
 
 
 class Detector:
     reads: ClassVar[str] = "pictures"
     hears: ClassVar[bool] = False
     measures: ClassVar[tuple[str, ...]] = (
-        "red", "green", "blue", "red_spread", "green_spread", "blue_spread", "saturation", "clipped",
-        "gradient", "fine", "coarse", "blocks", "motion", "motion_spread")
+        "red",
+        "green",
+        "blue",
+        "red_spread",
+        "green_spread",
+        "blue_spread",
+        "saturation",
+        "clipped",
+        "gradient",
+        "fine",
+        "coarse",
+        "blocks",
+        "motion",
+        "motion_spread",
+    )
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -83,16 +96,24 @@ class Detector:
 def _colours(channels: np.ndarray) -> list[float]:
     """Mean and spread of each channel [3, ...], how colourful a pixel is, the share of pixels at the scale's ends."""
     highest, lowest = channels.max(axis=0), channels.min(axis=0)
-    return [*(c.mean() for c in channels), *(c.std() for c in channels), (highest - lowest).mean(),
-            ((highest == 255) | (lowest == 0)).mean()]
+    return [
+        *(c.mean() for c in channels),
+        *(c.std() for c in channels),
+        (highest - lowest).mean(),
+        ((highest == 255) | (lowest == 0)).mean(),
+    ]
 
 
 def _edges(grey: np.ndarray) -> list[float]:
     """Logarithms: steepness, detail at one pixel and at two, steps at block edges against those elsewhere."""
     down, across = np.abs(np.diff(grey, axis=-2)), np.abs(np.diff(grey, axis=-1))
     halved = (grey[..., ::2, ::2] + grey[..., 1::2, ::2] + grey[..., ::2, 1::2] + grey[..., 1::2, 1::2]) / 4
-    return [_log(down.mean() + across.mean()), _log(_detail(grey)), _log(_detail(halved)),
-            _at_blocks(across) + _at_blocks(down.swapaxes(-1, -2))]
+    return [
+        _log(down.mean() + across.mean()),
+        _log(_detail(grey)),
+        _log(_detail(halved)),
+        _at_blocks(across) + _at_blocks(down.swapaxes(-1, -2)),
+    ]
 
 
 def _detail(grey: np.ndarray) -> float:

@@ -39,25 +39,25 @@ from thb.detectors.parts.weights import load_backbone
 
 SwinTransformer = backbone("timm.models.swin_transformer").SwinTransformer
 
-FRAMES, ROWS = 4, 2     # the layout: row by row, two frames a row
+FRAMES, ROWS = 4, 2  # the layout: row by row, two frames a row
 
 
 @dataclass(frozen=True)
 class Config(Training):
-    size: Side                              # pixels of one frame's side
-    thumbnail: Side                         # pixels of the thumbnail's side
-    crop: Literal["scaled", "native"]       # scaled: `margin` x the box; native: `size` pixels as they are
+    size: Side  # pixels of one frame's side
+    thumbnail: Side  # pixels of the thumbnail's side
+    crop: Literal["scaled", "native"]  # scaled: `margin` x the box; native: `size` pixels as they are
     margin: Factor
-    scales: tuple[Annotated[Share, Field(gt=0)], ...]   # sides of training crops, shares of the box
-    flip: Share                             # chance of mirroring
-    cutout: Whole                           # pixels of the square blanked in training
-    stem: Literal["patch", "highpass"]      # patch: Swin's own; highpass: convolutions on each frame
-    stem_width: Whole                       # channels of the first convolution; highpass only
-    patch: Annotated[Count, Field(ge=2, le=256)]    # pixels a token
+    scales: tuple[Annotated[Share, Field(gt=0)], ...]  # sides of training crops, shares of the box
+    flip: Share  # chance of mirroring
+    cutout: Whole  # pixels of the square blanked in training
+    stem: Literal["patch", "highpass"]  # patch: Swin's own; highpass: convolutions on each frame
+    stem_width: Whole  # channels of the first convolution; highpass only
+    patch: Annotated[Count, Field(ge=2, le=256)]  # pixels a token
     dim: Width
     depths: tuple[Annotated[Count, Field(le=100)], ...]
     heads: tuple[Annotated[Count, Field(le=256)], ...]
-    window: Annotated[Count, Field(le=256)]     # tokens of an attention window's side, where the grid is larger
+    window: Annotated[Count, Field(le=256)]  # tokens of an attention window's side, where the grid is larger
     mlp: Factor
     drop_path: Part
 
@@ -77,11 +77,15 @@ class Config(Training):
 
     def _check_convolutions(self) -> None:
         if self.thumbnail != ROWS * self.size:
-            raise ParamsError(f"stem: highpass reads frames as they are: thumbnail {self.thumbnail} must be {ROWS} x "
-                              f"size, {ROWS * self.size}")
+            raise ParamsError(
+                f"stem: highpass reads frames as they are: thumbnail {self.thumbnail} must be {ROWS} x "
+                f"size, {ROWS * self.size}"
+            )
         if not self.stem_width or self.patch & (self.patch - 1):
-            raise ParamsError(f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
-                              f"positive, patch {self.patch} a power of 2")
+            raise ParamsError(
+                f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
+                f"positive, patch {self.patch} a power of 2"
+            )
 
 
 class Detector(Network):
@@ -91,15 +95,23 @@ class Detector(Network):
         super().__init__(config)
         c = config
         self.swin = SwinTransformer(
-            img_size=c.thumbnail, patch_size=c.patch, num_classes=2, embed_dim=c.dim, depths=c.depths,
-            num_heads=c.heads, window_size=c.window, mlp_ratio=c.mlp, drop_path_rate=c.drop_path)
+            img_size=c.thumbnail,
+            patch_size=c.patch,
+            num_classes=2,
+            embed_dim=c.dim,
+            depths=c.depths,
+            num_heads=c.heads,
+            window_size=c.window,
+            mlp_ratio=c.mlp,
+            drop_path_rate=c.drop_path,
+        )
         self.frame_pos_embed = nn.Parameter(torch.zeros(1, FRAMES, c.dim))
         nn.init.trunc_normal_(self.frame_pos_embed, std=0.02)
         if c.stem == "highpass":
             self.swin.patch_embed = HighPassStem(c.stem_width, c.patch, c.dim)
 
     length = FRAMES
-    unused = ("*.relative_position_index", "*.attn_mask")     # Microsoft's Swin keeps these constants in its state
+    unused = ("*.relative_position_index", "*.attn_mask")  # Microsoft's Swin keeps these constants in its state
 
     # ---- frames -> view
     def view(self, clips: Clips, rng: Generator | None) -> Tensor:
@@ -184,8 +196,9 @@ class HighPassStem(nn.Module):
         widths = [6, *(min(dim, width * 2**i) for i in range(halvings)), dim]
         steps = zip(itertools.pairwise(widths), [1] + [2] * halvings, strict=True)
         self.standardise = nn.BatchNorm2d(6, affine=False)
-        self.layers = nn.Sequential(*(
-            layer for (inputs, outputs), stride in steps for layer in convolution(inputs, outputs, stride)))
+        self.layers = nn.Sequential(
+            *(layer for (inputs, outputs), stride in steps for layer in convolution(inputs, outputs, stride))
+        )
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -217,8 +230,9 @@ def thumbnail(frames: Tensor, side: int) -> Tensor:
 # ── Augmentation ─────────────────────────────────────────────────────────────────────────────────
 
 # Places of a training crop, in quarters of the room it has: corners, centre, edge centres, half-way points.
-_PLACES = torch.tensor([(0, 0), (4, 0), (0, 4), (4, 4), (2, 2), (0, 2), (4, 2), (2, 4), (2, 0),
-                        (1, 1), (3, 1), (1, 3), (3, 3)])
+_PLACES = torch.tensor(
+    [(0, 0), (4, 0), (0, 4), (4, 4), (2, 2), (0, 2), (4, 2), (2, 4), (2, 0), (1, 1), (3, 1), (1, 3), (3, 3)]
+)
 
 
 def multi_scale_crop(boxes: Tensor, scales: tuple[float, ...], rng: Generator) -> Tensor:

@@ -64,7 +64,7 @@ class Fit:
     def skips_training(self) -> bool:
         """Whether it cannot be trained, which is said; weights that somebody put there are left."""
         if self.why:
-            self._folder.mkdir(parents=True, exist_ok=True)      # DVC wants what other stages depend on to exist
+            self._folder.mkdir(parents=True, exist_ok=True)  # DVC wants what other stages depend on to exist
             print(f"{self.detector}/{self.name} is not trained: {self.why}")
         return bool(self.why)
 
@@ -87,7 +87,7 @@ def skips_explaining(paths: Paths, params: Params, detector: str) -> bool:
     if not lacking:
         return False
     print(f"{detector} is not explained, as {lacking[0]} has no scores: {whys[lacking[0]]}")
-    shutil.rmtree(paths.cams(detector), ignore_errors=True)     # maps of other clips must not be taken for these
+    shutil.rmtree(paths.cams(detector), ignore_errors=True)  # maps of other clips must not be taken for these
     _write_empty(paths.pools(detector), POOL_COLUMNS)
     origin.write_maps(paths, params, detector, [])
     return True
@@ -100,8 +100,12 @@ def skips_variant(paths: Paths, params: Params) -> bool:
     print(f"{paths.variant} is not made: {NO_VARIANTS}")
     write_json({"all": NO_VARIANTS}, paths.absent_fits)
     write_json({"corpus": params.active.corpus, "reals": "", "protocols": {}, "whole": {}}, paths.leakage)
-    tables = {paths.tested: TESTED_COLUMNS, paths.corpus: CORPUS_COLUMNS, paths.coverage: COVERAGE_COLUMNS,
-              paths.curation: CURATION_COLUMNS}
+    tables = {
+        paths.tested: TESTED_COLUMNS,
+        paths.corpus: CORPUS_COLUMNS,
+        paths.coverage: COVERAGE_COLUMNS,
+        paths.curation: CURATION_COLUMNS,
+    }
     for table, columns in tables.items():
         _write_empty(table, columns)
     made_by, written = origin.of_splits(paths, params), [file.name for file in (*tables, paths.leakage)]

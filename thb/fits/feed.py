@@ -11,14 +11,15 @@ from thb.clips.clip_store import ClipStore
 from thb.core.tables import BOX_COLUMNS, LANDMARK_COLUMNS
 from thb.detectors.base import Clips, Network
 
-_DEVICE_SHARE = 0.5     # of the free device memory that clips may take; the network needs the rest
+_DEVICE_SHARE = 0.5  # of the free device memory that clips may take; the network needs the rest
 
 
 class Feed:
     """Some clips of a store for one network; on a GPU their frames stay there as uint8 if they fit."""
 
-    def __init__(self, store: ClipStore, rows: pd.DataFrame, device: torch.device,
-                 network: Network | type[Network]) -> None:
+    def __init__(
+        self, store: ClipStore, rows: pd.DataFrame, device: torch.device, network: Network | type[Network]
+    ) -> None:
         """`rows`: CLIP_COLUMNS, every one with frames, and with sound if the network `hears`."""
         self.windows, self.run, self.device = store.windows, store.run, device
         self.labels = torch.tensor(rows["label"].to_numpy(np.int64), device=device)
@@ -38,9 +39,15 @@ class Feed:
         """Clips `index` [B], from each the runs of `length` frames that begin at frames `starts` [B, U]."""
         frames = starts[:, :, None] + torch.arange(length)
         on_device = index.to(self.device)
-        return Clips(self._pixels(index, frames), self._times[index[:, None, None], frames].to(self.device),
-                     self._boxes[on_device], self._landmarks[on_device], self.labels[on_device],
-                     **self._sound(index), **self._unswapped(index, frames))
+        return Clips(
+            self._pixels(index, frames),
+            self._times[index[:, None, None], frames].to(self.device),
+            self._boxes[on_device],
+            self._landmarks[on_device],
+            self.labels[on_device],
+            **self._sound(index),
+            **self._unswapped(index, frames),
+        )
 
     def swap_sound(self, order: np.ndarray) -> None:
         """Let clip i be heard with the sound of clip `order[i]`."""
@@ -93,15 +100,16 @@ def _picked(clips: list[np.ndarray], frames: Tensor) -> Tensor:
 def _heard(store: ClipStore, rows: pd.DataFrame) -> list[Tensor]:
     """float16 [mel_frames, mels] of each clip."""
     lengths = rows["mel_frames"].astype(int)
-    return [torch.from_numpy(np.array(store.mel[source][row][:length]))
-            for (source, row), length in zip(_places(rows), lengths, strict=True)]
+    return [
+        torch.from_numpy(np.array(store.mel[source][row][:length]))
+        for (source, row), length in zip(_places(rows), lengths, strict=True)
+    ]
 
 
 def _originals(store: ClipStore, rows: pd.DataFrame) -> list[np.ndarray | None]:
     """Of each swap, the frames of the real video that it was laid over; None where they are not at hand."""
     reals = store.rows[(store.rows["role"] == "real") & (store.rows["video"] != "")]
-    at = {(video, n): place for video, n, place in
-          zip(reals["video"], reals["n_frames"], _places(reals), strict=True)}
+    at = {(video, n): place for video, n, place in zip(reals["video"], reals["n_frames"], _places(reals), strict=True)}
     found = [at.get((row.video, row.n_frames)) if row.role == "swap" else None for row in rows.itertuples()]
     return [store.frames[place[0]][place[1]] if place else None for place in found]
 

@@ -26,10 +26,10 @@ from thb.core.paths import Paths, check_name
 from thb.core.tables import write_atomic, write_json
 from thb.fits import weights
 
-CONTAINERS = ("network", "model", "best_state_dict", "state_dict")   # under which the four keep their tensors
-WRAPPERS = ("module.", "model.")                                     # before every name, by DataParallel and others
-COPIES = 8          # of all parameters: the weights, two of an optimiser, one averaged; as doubles twice that
-SQUEEZED = 10       # times that an archive may grow when it is unpacked; torch packs without squeezing, weights do not
+CONTAINERS = ("network", "model", "best_state_dict", "state_dict")  # under which the four keep their tensors
+WRAPPERS = ("module.", "model.")  # before every name, by DataParallel and others
+COPIES = 8  # of all parameters: the weights, two of an optimiser, one averaged; as doubles twice that
+SQUEEZED = 10  # times that an archive may grow when it is unpacked; torch packs without squeezing, weights do not
 AS_PUBLISHED = {"compat": "official", "start_from": "scratch", "init_weights": "none"}
 
 
@@ -46,17 +46,40 @@ def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, chang
     dropped = fill(network, published, file)
     folder = (paths.run if fit in params.fits else paths.imported)(detector, fit)
     made_by, profile = origin.of_import(params, detector, settings), _profile(params, fit)
-    about = detectors.describe(detector, network.config, fit=fit, draw=0, made_by=asdict(made_by),
-                               reads=weights.reads(params.profiles[profile]), validation=None)
+    about = detectors.describe(
+        detector,
+        network.config,
+        fit=fit,
+        draw=0,
+        made_by=asdict(made_by),
+        reads=weights.reads(params.profiles[profile]),
+        validation=None,
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / weights.RUN).unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
+    (folder / weights.RUN).unlink(missing_ok=True)  # until all is written, nothing vouches for the rest
     write_atomic(folder / weights.FILE, lambda part: network.save(part, about))
-    write_json(origin.record(made_by, folder, [weights.FILE], detector=detector, fit=fit, imported_from=file.name,
-                             sha256=origin.sha256(file), tensors=len(network.state_dict()), dropped=dropped,
-                             settings=settings), folder / weights.RUN)
+    write_json(
+        origin.record(
+            made_by,
+            folder,
+            [weights.FILE],
+            detector=detector,
+            fit=fit,
+            imported_from=file.name,
+            sha256=origin.sha256(file),
+            tensors=len(network.state_dict()),
+            dropped=dropped,
+            settings=settings,
+        ),
+        folder / weights.RUN,
+    )
     said = f", {len(dropped)} unused names dropped ({dropped[0]}, …)" if dropped else ""
-    print(printable(f"{file.name}: {len(network.state_dict())} tensors{said} -> {paths.relative(folder)}; "
-                    f"it reads clips as profile {profile} keeps them"))
+    print(
+        printable(
+            f"{file.name}: {len(network.state_dict())} tensors{said} -> {paths.relative(folder)}; "
+            f"it reads clips as profile {profile} keeps them"
+        )
+    )
 
 
 def _profile(params: Params, fit: str) -> str:
@@ -72,12 +95,13 @@ def importable() -> list[str]:
 
 # ---- reading ----------------------------------------------------------------------------------------
 
+
 def read_checkpoint(file: Path, most: int) -> dict[str, Any]:
     """The tensors of a checkpoint by their published names, out of whatever container they lie in.
 
     What would hold more than `most` bytes is refused before it is unpacked.
     """
-    if not file.is_file():      # nor a folder, nor a pipe, which would keep us waiting
+    if not file.is_file():  # nor a folder, nor a pipe, which would keep us waiting
         raise DataError(f"{file} is not a file")
     _check_size(file, most)
     if file.suffix.lower() == ".safetensors":
@@ -88,10 +112,15 @@ def read_checkpoint(file: Path, most: int) -> dict[str, Any]:
             return _unwrapped(_tensors(content[key]), file)
     tensors = _tensors(content) if isinstance(content, Mapping) else {}
     if not tensors or len(tensors) < len(content):
-        names = [name if isinstance(name, str) else type(name).__name__ for name in content][:6] if isinstance(
-            content, Mapping) else [type(content).__name__]
-        raise DataError(f"{file.name} holds no state dict: neither tensors by name nor one of {', '.join(CONTAINERS)} "
-                        f"(found {', '.join(name[:80] for name in names) or 'nothing'})")
+        names = (
+            [name if isinstance(name, str) else type(name).__name__ for name in content][:6]
+            if isinstance(content, Mapping)
+            else [type(content).__name__]
+        )
+        raise DataError(
+            f"{file.name} holds no state dict: neither tensors by name nor one of {', '.join(CONTAINERS)} "
+            f"(found {', '.join(name[:80] for name in names) or 'nothing'})"
+        )
     return _unwrapped(tensors, file)
 
 
@@ -105,11 +134,15 @@ def _check_size(file: Path, most: int) -> None:
         except (zipfile.BadZipFile, NotImplementedError, ValueError) as e:
             raise DataError(f"{file.name} is no checkpoint that torch can read: {e}") from e
     if max(packed, unpacked) > most:
-        raise DataError(f"{file.name} holds {max(packed, unpacked):,} bytes unpacked; a checkpoint of this network "
-                        f"takes no more than {most:,}")
+        raise DataError(
+            f"{file.name} holds {max(packed, unpacked):,} bytes unpacked; a checkpoint of this network "
+            f"takes no more than {most:,}"
+        )
     if unpacked > SQUEEZED * packed:
-        raise DataError(f"{file.name} would grow from {packed:,} bytes to {unpacked:,} when it is unpacked, more than "
-                        f"{SQUEEZED} times: no weights can be squeezed so much")
+        raise DataError(
+            f"{file.name} would grow from {packed:,} bytes to {unpacked:,} when it is unpacked, more than "
+            f"{SQUEEZED} times: no weights can be squeezed so much"
+        )
 
 
 def _safetensors(file: Path) -> dict[str, Any]:
@@ -127,11 +160,11 @@ def _unpickled(file: Path) -> Any:
 
     try:
         with torch.serialization.safe_globals(_value_classes()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")     # torch's own remark on archives, which are refused below
+            warnings.simplefilter("ignore")  # torch's own remark on archives, which are refused below
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as e:
         raise DataError(_refusal(file, str(e))) from e
-    except Exception as e:      # whatever torch trips over in bytes that are no checkpoint
+    except Exception as e:  # whatever torch trips over in bytes that are no checkpoint
         raise DataError(f"{file.name} is no checkpoint that torch can read: {_why(e)}") from e
 
 
@@ -145,8 +178,13 @@ def _value_classes() -> list[Any]:
 
     scalar = np._core.multiarray.scalar
     kinds = [type(np.dtype(name)) for name in ("float32", "float64", "int64")]
-    return [argparse.Namespace, np.dtype, *kinds,
-            (scalar, "numpy.core.multiarray.scalar"), (scalar, "numpy._core.multiarray.scalar")]
+    return [
+        argparse.Namespace,
+        np.dtype,
+        *kinds,
+        (scalar, "numpy.core.multiarray.scalar"),
+        (scalar, "numpy._core.multiarray.scalar"),
+    ]
 
 
 def _refusal(file: Path, why: str) -> str:
@@ -155,8 +193,10 @@ def _refusal(file: Path, why: str) -> str:
     if "TorchScript" in why or "torch.jit" in why:
         return f"{file.name} is a TorchScript archive, a program; save its state_dict() with safetensors, import that"
     named = f"needs {needs[1]}" if needs else "is not a pickle of tensors and plain values"
-    return (f"{file.name} {named}, which could run code and is refused; on a machine that you trust with it, "
-            "load it there, save its state dict with safetensors.torch.save_file, and import that file")
+    return (
+        f"{file.name} {named}, which could run code and is refused; on a machine that you trust with it, "
+        "load it there, save its state dict with safetensors.torch.save_file, and import that file"
+    )
 
 
 def _tensors(content: Mapping) -> dict[str, Any]:
@@ -180,12 +220,18 @@ def _oddity(tensor: Any) -> str:
     """What a tensor is, if it is no array of numbers in memory."""
     import torch
 
-    kinds = {"a quantised": tensor.is_quantized, "a nested": tensor.is_nested, "a complex": tensor.is_complex(),
-             "a sparse": tensor.layout != torch.strided, "an empty (meta)": tensor.device.type != "cpu"}
+    kinds = {
+        "a quantised": tensor.is_quantized,
+        "a nested": tensor.is_nested,
+        "a complex": tensor.is_complex(),
+        "a sparse": tensor.layout != torch.strided,
+        "an empty (meta)": tensor.device.type != "cpu",
+    }
     return next((kind for kind, found in kinds.items() if found), "")
 
 
 # ---- filling ----------------------------------------------------------------------------------------
+
 
 def fill(network: Any, published: Mapping[str, Any], file: Path) -> list[str]:
     """Give every tensor of the network its published one; the names that it has no use for come back."""
@@ -194,12 +240,14 @@ def fill(network: Any, published: Mapping[str, Any], file: Path) -> list[str]:
     missing = [names[n] for n in own if names[n] not in published]
     unexpected = sorted(published.keys() - set(names.values()) - set(dropped))
     if missing and not unexpected and _all_frozen(network, missing):
-        network.warm_start()        # a checkpoint of the trained part alone: the rest is the known backbone's
+        network.warm_start()  # a checkpoint of the trained part alone: the rest is the known backbone's
         own, missing = network.state_dict(), []
     if missing or unexpected:
         raise DataError(f"{file.name} does not fit: {_listed('missing', missing)}; {_listed('unexpected', unexpected)}")
-    taken = {n: _shaped(published[names[n]], tensor, names[n], file) if names[n] in published else tensor
-             for n, tensor in own.items()}
+    taken = {
+        n: _shaped(published[names[n]], tensor, names[n], file) if names[n] in published else tensor
+        for n, tensor in own.items()
+    }
     network.load_state_dict(taken)
     return dropped
 
@@ -221,8 +269,9 @@ def _listed(kind: str, names: list[str]) -> str:
 def _shaped(given: Any, own: Any, name: str, file: Path) -> Any:
     """The published tensor in our shape; only axes of length 1 may differ, and every number must be one."""
     if [n for n in given.shape if n != 1] != [n for n in own.shape if n != 1]:
-        raise DataError(f"{file.name} does not fit: {name!r} has shape {tuple(given.shape)} there, "
-                        f"{tuple(own.shape)} here")
+        raise DataError(
+            f"{file.name} does not fit: {name!r} has shape {tuple(given.shape)} there, {tuple(own.shape)} here"
+        )
     if given.is_floating_point() != own.is_floating_point():
         raise DataError(f"{file.name} does not fit: {name!r} is of {_kind(given)} there, of {_kind(own)} here")
     taken = given.reshape(own.shape).to(own.dtype)

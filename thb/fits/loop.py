@@ -32,9 +32,9 @@ class Fit:
 
     network: Network
     optimiser: torch.optim.Optimizer
-    log: list[dict[str, float]]     # one entry an epoch: epoch, loss, val_auc, val_loss, lr, seconds
-    best: dict[str, Tensor]         # the chosen epoch's weights, on the CPU
-    validation: Tensor              # float64 [validation clips]: its scores
+    log: list[dict[str, float]]  # one entry an epoch: epoch, loss, val_auc, val_loss, lr, seconds
+    best: dict[str, Tensor]  # the chosen epoch's weights, on the CPU
+    validation: Tensor  # float64 [validation clips]: its scores
 
     @property
     def chosen(self) -> dict[str, float]:
@@ -48,10 +48,10 @@ def _rank(entry: dict[str, float]) -> tuple[float, float, float]:
 
 def prepare_torch(seed: int) -> torch.device:
     """One thread a process (stages run side by side), same bytes from run to run; a GPU if there is one."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")   # CUDA reads it when it starts
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it when it starts
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False     # nothing reads memory that it has not written
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads memory that it has not written
     torch.manual_seed(seed)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -71,18 +71,23 @@ def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, ti
     return fit
 
 
-def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int,
-               bar: tqdm) -> tuple[dict[str, float], Tensor]:
+def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int, bar: tqdm) -> tuple[dict[str, float], Tensor]:
     """The epoch's line of the log, and the scores of the validation clips after it."""
     begun = time.perf_counter()
     draw = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-    torch.manual_seed(draw)                   # drop-path and dropout
-    rng = Generator().manual_seed(draw)       # order, frames, augmentation: on the CPU, whatever the device
+    torch.manual_seed(draw)  # drop-path and dropout
+    rng = Generator().manual_seed(draw)  # order, frames, augmentation: on the CPU, whatever the device
     loss = _train_epoch(fit, feeds[0], epoch, rng, bar)
     scores = score(fit.network, feeds[1])
     val_auc, val_loss = validate(scores, feeds[1])
-    return {"epoch": epoch + 1, "loss": loss, "val_auc": val_auc, "val_loss": val_loss,
-            "lr": fit.optimiser.param_groups[0]["lr"], "seconds": time.perf_counter() - begun}, scores
+    return {
+        "epoch": epoch + 1,
+        "loss": loss,
+        "val_auc": val_auc,
+        "val_loss": val_loss,
+        "lr": fit.optimiser.param_groups[0]["lr"],
+        "seconds": time.perf_counter() - begun,
+    }, scores
 
 
 def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) -> float:
@@ -96,8 +101,7 @@ def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) ->
         bar.update()
     mean = float(torch.stack(losses).mean())
     if not np.isfinite(mean):
-        raise DataError(f"the training loss became {mean} in epoch {epoch + 1}; "
-                        f"lower lr ({fit.network.config.lr})")
+        raise DataError(f"the training loss became {mean} in epoch {epoch + 1}; lower lr ({fit.network.config.lr})")
     return mean
 
 
@@ -164,8 +168,13 @@ def _keep(fit: Fit, entry: dict[str, float], scores: Tensor) -> None:
 
 
 def _write_state(fit: Fit, path: Path) -> None:
-    content: dict[str, Any] = {"network": fit.network.state_dict(), "optimiser": fit.optimiser.state_dict(),
-                               "log": fit.log, "best": fit.best, "validation": fit.validation}
+    content: dict[str, Any] = {
+        "network": fit.network.state_dict(),
+        "optimiser": fit.optimiser.state_dict(),
+        "log": fit.log,
+        "best": fit.best,
+        "validation": fit.validation,
+    }
     write_atomic(path, lambda part: torch.save(content, part))
 
 

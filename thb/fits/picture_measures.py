@@ -12,7 +12,7 @@ from thb.clips.clip_store import ClipStore, open_clips
 from thb.core.params import Params
 from thb.core.paths import Paths
 
-_TAKEN: dict[Hashable, np.ndarray] = {}     # the fits of one process share most of their clips
+_TAKEN: dict[Hashable, np.ndarray] = {}  # the fits of one process share most of their clips
 
 
 def seen(paths: Paths, params: Params, rows: pd.DataFrame, detector: Any) -> pd.DataFrame:

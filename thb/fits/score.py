@@ -27,8 +27,13 @@ def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
     trained = weights.of_fit(paths, params, detector, fit)
     rows = _scored(trained.model, paths, params, detector, fit)
     counts = {status: int(n) for status, n in rows["status"].value_counts().sort_index().items()}
-    score_files.write(score_files.ScoreFile(paths, params, detector, fit), rows, [trained],
-                      **{key: trained.run[key] for key in SAID if key in trained.run}, statuses=counts)
+    score_files.write(
+        score_files.ScoreFile(paths, params, detector, fit),
+        rows,
+        [trained],
+        **{key: trained.run[key] for key in SAID if key in trained.run},
+        statuses=counts,
+    )
 
 
 def run_shuffled(paths: Paths, params: Params, detector: str, fit: str) -> None:
@@ -36,8 +41,10 @@ def run_shuffled(paths: Paths, params: Params, detector: str, fit: str) -> None:
     trained = weights.of_fit(paths, params, detector, fit)
     if not trained.model.hears:
         hearing = [name for name in detectors.names() if detectors.load(name).Detector.hears]
-        raise ParamsError(f"detector {detector!r} hears nothing, so shuffled sound changes nothing; "
-                          f"those that do: {', '.join(hearing)}")
+        raise ParamsError(
+            f"detector {detector!r} hears nothing, so shuffled sound changes nothing; "
+            f"those that do: {', '.join(hearing)}"
+        )
     rows = _scored(trained.model, paths, params, detector, fit, shuffled=True)
     score_files.write(score_files.ScoreFile(paths, params, detector, fit, score_files.SHUFFLED_SOUND), rows, [trained])
 
@@ -52,8 +59,15 @@ def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
     score_files.write(score_files.ScoreFile(paths, params, detector, fit, score_files.SHUFFLED_LABELS), rows, fits)
 
 
-def _scored(model: Any, paths: Paths, params: Params, detector: str, fit: str, shuffled: bool = False,
-            uses: Sequence[str] = ("val", "test")) -> pd.DataFrame:
+def _scored(
+    model: Any,
+    paths: Paths,
+    params: Params,
+    detector: str,
+    fit: str,
+    shuffled: bool = False,
+    uses: Sequence[str] = ("val", "test"),
+) -> pd.DataFrame:
     rows = soundless_marked(clips_of_fit(paths, params, fit, uses), model.hears)
     ok = rows["status"] == OK
     rows["score"] = np.nan
@@ -93,5 +107,7 @@ def _check(rows: pd.DataFrame, fit: str) -> None:
     """No score that is not a probability reaches the file."""
     bad = rows[~rows["score"].between(0, 1)]
     if len(bad):
-        raise DataError(f"{fit} scored clip {bad['clip'].iloc[0]!r} {bad['score'].iloc[0]}, which is no "
-                        f"number in [0, 1] ({len(bad)} of {len(rows)} clips)")
+        raise DataError(
+            f"{fit} scored clip {bad['clip'].iloc[0]!r} {bad['score'].iloc[0]}, which is no "
+            f"number in [0, 1] ({len(bad)} of {len(rows)} clips)"
+        )

@@ -33,8 +33,8 @@ from thb.fits import weights
 from thb.splits import assignment
 
 SCORES, SHUFFLED_SOUND, SHUFFLED_LABELS = "scores", "scores of shuffled sound", "scores of shuffled labels"
-GIVEN = "given_by"      # in the JSON of scores that were computed elsewhere: by whom, or by what
-COMPARED = ["source", "role", "label", "split", "portrait", "video", "use"]     # what a row must say of its clip
+GIVEN = "given_by"  # in the JSON of scores that were computed elsewhere: by whom, or by what
+COMPARED = ["source", "role", "label", "split", "portrait", "video", "use"]  # what a row must say of its clip
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,19 @@ class ScoreFile:
 
 # ---- writing ----------------------------------------------------------------------------------------
 
+
 def write(file: ScoreFile, rows: pd.DataFrame, fits: Sequence[weights.Trained], **more: Any) -> None:
     """The scores, and beside them what made them: the code, and the weights with what made those."""
-    file.beside.unlink(missing_ok=True)         # until all is written, nothing vouches for it
+    file.beside.unlink(missing_ok=True)  # until all is written, nothing vouches for it
     write_csv(rows, file.path, file.columns)
-    _record(file, {"fit_made_by": fits[0].about.get("made_by"), **more,
-                   "weights_sha256": [fit.run["files"][weights.FILE] for fit in fits]})
+    _record(
+        file,
+        {
+            "fit_made_by": fits[0].about.get("made_by"),
+            **more,
+            "weights_sha256": [fit.run["files"][weights.FILE] for fit in fits],
+        },
+    )
 
 
 def leave_out(file: ScoreFile, why: str) -> None:
@@ -105,11 +112,22 @@ def leave_out(file: ScoreFile, why: str) -> None:
 
 
 def _record(file: ScoreFile, about: Mapping[str, Any]) -> None:
-    write_json(origin.record(file.made_by, file.path.parent, [file.path.name], kind=file.kind, detector=file.detector,
-                             fit=file.fit, **about), file.beside)
+    write_json(
+        origin.record(
+            file.made_by,
+            file.path.parent,
+            [file.path.name],
+            kind=file.kind,
+            detector=file.detector,
+            fit=file.fit,
+            **about,
+        ),
+        file.beside,
+    )
 
 
 # ---- reading ----------------------------------------------------------------------------------------
+
 
 def about(file: ScoreFile) -> dict[str, Any]:
     """What the JSON beside the scores says, if the active profile would make the very same, or somebody gave them."""
@@ -131,8 +149,10 @@ def _given(file: ScoreFile, found: Mapping[str, Any]) -> dict[str, Any]:
     wanted = {"corpus": file.params.active.corpus, "profile": file.params.profile}
     said = {key: found.get(key) for key in wanted}
     if said != wanted:
-        raise DataError(f"{file} is given for corpus {said['corpus']}, profile {said['profile']}, but params.yaml asks "
-                        f"for corpus {wanted['corpus']}, profile {wanted['profile']}; run `thb profile`, or remove it")
+        raise DataError(
+            f"{file} is given for corpus {said['corpus']}, profile {said['profile']}, but params.yaml asks "
+            f"for corpus {wanted['corpus']}, profile {wanted['profile']}; run `thb profile`, or remove it"
+        )
     return {"kind": SCORES, **found}
 
 
@@ -140,16 +160,21 @@ def _check_weights(file: ScoreFile, found: Mapping[str, Any]) -> None:
     """The fit behind the scores, as the active profile would train it; and, if it is here, that very one."""
     if not weights.is_imported(found):
         command = weights.train_command(file.detector, file.fit, file.paths.variant)
-        origin.check(found.get("fit_made_by"), origin.of_fit(file.paths, file.params, file.detector),
-                     f"the fit behind {file}", f"{command}` and `{file.mend}")
+        origin.check(
+            found.get("fit_made_by"),
+            origin.of_fit(file.paths, file.params, file.detector),
+            f"the fit behind {file}",
+            f"{command}` and `{file.mend}",
+        )
     run = file.paths.run(file.detector, file.fit) / weights.RUN
     if file.kind != SHUFFLED_LABELS and run.is_file():
         said = read_json(run)
         files = said.get("files") if isinstance(said, Mapping) else None
         here = files.get(weights.FILE) if isinstance(files, Mapping) else None
         if found.get("weights_sha256") != [here]:
-            raise DataError(f"{file} is of other weights than {file.paths.relative(run.parent)} holds; "
-                            f"run `{file.mend}`")
+            raise DataError(
+                f"{file} is of other weights than {file.paths.relative(run.parent)} holds; run `{file.mend}`"
+            )
 
 
 def absent(file: ScoreFile) -> str:
@@ -179,18 +204,23 @@ def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
     # a clip that is missing here may have been scored elsewhere
     for name, odd in (("lacks", usable.difference(own.index)), ("has", own.index.difference(listed.index))):
         if len(odd):
-            raise DataError(f"{file} {name} clip {odd[0]!r} ({len(odd)} in all), which the split of fit {file.fit!r} "
-                            f"{'has' if name == 'lacks' else 'lacks'}; run `{file.mend}`")
+            raise DataError(
+                f"{file} {name} clip {odd[0]!r} ({len(odd)} in all), which the split of fit {file.fit!r} "
+                f"{'has' if name == 'lacks' else 'lacks'}; run `{file.mend}`"
+            )
     for column in COMPARED:
         differs = own[column] != listed[column].reindex(own.index)
         if differs.any():
             clip = own.index[differs][0]
-            raise DataError(f"{file}: clip {clip!r} has {column} {str(own.loc[clip, column])!r}, but the split of fit "
-                            f"{file.fit!r} says {str(listed.loc[clip, column])!r}; run `{file.mend}`")
+            raise DataError(
+                f"{file}: clip {clip!r} has {column} {str(own.loc[clip, column])!r}, but the split of fit "
+                f"{file.fit!r} says {str(listed.loc[clip, column])!r}; run `{file.mend}`"
+            )
     return table
 
 
 # ---- the clips that are tested ----------------------------------------------------------------------
+
 
 def read_tested(paths: Paths, params: Params) -> pd.DataFrame:
     """TESTED_COLUMNS of the corpus at hand, as `split` left them: made by the code and settings of today, and whole."""
@@ -203,6 +233,7 @@ def read_tested(paths: Paths, params: Params) -> pd.DataFrame:
     if made_by.get("fetch"):
         origin.check(made_by["fetch"], origin.of_raw(paths, params), f"the corpus behind {what}", "dvc repro")
     for source, found in (origin.part(made_by, "prepare", what, mend) if made_by else {}).items():
-        origin.check(found, origin.of_store(paths, params, source),
-                     f"the store of {source!r} behind {what}", "dvc repro")
+        origin.check(
+            found, origin.of_store(paths, params, source), f"the store of {source!r} behind {what}", "dvc repro"
+        )
     return read_csv(paths.tested, TESTED_COLUMNS)

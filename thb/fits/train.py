@@ -29,7 +29,7 @@ from thb.fits.picture_measures import seen
 from thb.splits.clips_of_fit import clips_of_fit, labels_drawn, soundless_marked, usable
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
-START = "ffpp"      # the fit that others may start from
+START = "ffpp"  # the fit that others may start from
 _VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
 
 
@@ -42,8 +42,8 @@ class Job:
     detector: str
     fit: str
     config: Any
-    rows: pd.DataFrame      # clips of this fit's train and val sets, whatever their status
-    draw: int = 0           # 0: labels as they are; else which drawing of labels that say nothing
+    rows: pd.DataFrame  # clips of this fit's train and val sets, whatever their status
+    draw: int = 0  # 0: labels as they are; else which drawing of labels that say nothing
 
     @property
     def name(self) -> str:
@@ -66,8 +66,10 @@ class Job:
             return None
         main, file = Paths(self.paths.root), self.paths.pretrained(self.detector) / weights.FILE
         if not file.is_file():
-            raise DataError(f"start_from is '{START}', but {self.detector}/{START} has no weights yet; "
-                            f"run `{weights.train_command(self.detector, START)}`, or set start_from: scratch")
+            raise DataError(
+                f"start_from is '{START}', but {self.detector}/{START} has no weights yet; "
+                f"run `{weights.train_command(self.detector, START)}`, or set start_from: scratch"
+            )
         weights.of_fit(main, self.params, self.detector, START)
         return file
 
@@ -78,8 +80,9 @@ class Job:
     @cached_property
     def stores(self) -> dict[str, str]:
         """A digest of each clip store that the fit reads."""
-        return {source: clip_store.digest(self.paths, self.params, source)
-                for source in sorted(set(self.rows["source"]))}
+        return {
+            source: clip_store.digest(self.paths, self.params, source) for source in sorted(set(self.rows["source"]))
+        }
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,10 @@ def _fit_at_once(job: Job, module: ModuleType, state: Path) -> Outcome:
     model.fit(train)
     scores, labels = model.score(val), val["label"].to_numpy()
     entry = dict.fromkeys(LOG_COLUMNS, float("nan")) | {
-        "epoch": 1, "val_auc": auc(labels, scores), "seconds": time.perf_counter() - begun}
+        "epoch": 1,
+        "val_auc": auc(labels, scores),
+        "seconds": time.perf_counter() - begun,
+    }
     return Outcome(model, _validation(job, labels, scores), [entry], entry, {"hardware": _cpu()})
 
 
@@ -185,8 +191,14 @@ def _start(network: Any, file: Path | None) -> None:
 
 def _key(job: Job) -> str:
     """Names a fit: it is kept, or taken up where it stopped, only by the very same settings, clips, start and code."""
-    parts = [repr(job.config), origin.digest(asdict(job.made_by)), *map(_version, _VERSIONS),
-             job.rows.to_csv(index=False), origin.sha256(job.start) if job.start else "", origin.digest(job.stores)]
+    parts = [
+        repr(job.config),
+        origin.digest(asdict(job.made_by)),
+        *map(_version, _VERSIONS),
+        job.rows.to_csv(index=False),
+        origin.sha256(job.start) if job.start else "",
+        origin.digest(job.stores),
+    ]
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
@@ -195,23 +207,40 @@ def _key(job: Job) -> str:
 
 def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
-    (job.folder / weights.RUN).unlink(missing_ok=True)      # until all is written, nothing vouches for the rest
-    about = detectors.describe(job.detector, job.config, fit=job.fit, draw=job.draw, made_by=asdict(job.made_by),
-                               reads=weights.reads(job.params.active), validation=outcome.validation)
+    (job.folder / weights.RUN).unlink(missing_ok=True)  # until all is written, nothing vouches for the rest
+    about = detectors.describe(
+        job.detector,
+        job.config,
+        fit=job.fit,
+        draw=job.draw,
+        made_by=asdict(job.made_by),
+        reads=weights.reads(job.params.active),
+        validation=outcome.validation,
+    )
     write_atomic(job.folder / weights.FILE, lambda part: outcome.model.save(part, about))
     write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
-    said = {**_said(job), **outcome.about, "key": key, "seconds": round(seconds, 1),
-            "best_epoch": int(outcome.chosen["epoch"]), "val_auc": outcome.chosen["val_auc"]}
+    said = {
+        **_said(job),
+        **outcome.about,
+        "key": key,
+        "seconds": round(seconds, 1),
+        "best_epoch": int(outcome.chosen["epoch"]),
+        "val_auc": outcome.chosen["val_auc"],
+    }
     write_json(origin.record(job.made_by, job.folder, [weights.FILE], **said), job.folder / weights.RUN)
 
 
 def _said(job: Job) -> dict[str, Any]:
     ok = job.rows["status"] == "ok"
     return {
-        "detector": job.detector, "fit": job.fit, "draw": job.draw,
-        "profile": job.params.profile, "seed": job.params.active.seed,
+        "detector": job.detector,
+        "fit": job.fit,
+        "draw": job.draw,
+        "profile": job.params.profile,
+        "seed": job.params.active.seed,
         "settings": asdict(job.config),
-        "split_sha256": origin.sha256(job.paths.split(job.fit)), "stores": job.stores,
+        "split_sha256": origin.sha256(job.paths.split(job.fit)),
+        "stores": job.stores,
         "start_sha256": origin.sha256(job.start) if job.start else None,
         "clips": {use: int((ok & (job.rows["use"] == use)).sum()) for use in ("train", "val")},
         "clips_unusable": int((~ok).sum()),

@@ -26,8 +26,8 @@ class Trained:
     """A detector with its weights, and what its two files say of it."""
 
     model: Any
-    about: dict[str, Any]       # travels in the weights file: fit, made_by, reads, validation
-    run: dict[str, Any]         # run.json: how it was trained, on what, and a hash of the weights file
+    about: dict[str, Any]  # travels in the weights file: fit, made_by, reads, validation
+    run: dict[str, Any]  # run.json: how it was trained, on what, and a hash of the weights file
 
 
 def vouched(paths: Paths, folder: Path, detector: str, fit: str, draw: int = 0) -> Trained:
@@ -43,10 +43,10 @@ def vouched(paths: Paths, folder: Path, detector: str, fit: str, draw: int = 0) 
     of = f"{about.get('detector')}/{about.get('fit')}" + _on(about.get("draw", 0))
     if of != (wanted := f"{detector}/{fit}" + _on(draw)):
         raise DataError(f"{paths.relative(file)} holds weights of {of}, not of {wanted}; run `{mend}`")
-    stage, again = ("import_weights", f"thb import-weights {detector} FILE --fit {fit}") if is_imported(run) else (
-        "train", mend)
-    origin.check_code(about.get("made_by"), paths.relative(file), again, code.DOORS[stage],
-                      f"detectors.{detector}")
+    stage, again = (
+        ("import_weights", f"thb import-weights {detector} FILE --fit {fit}") if is_imported(run) else ("train", mend)
+    )
+    origin.check_code(about.get("made_by"), paths.relative(file), again, code.DOORS[stage], f"detectors.{detector}")
     return Trained(detectors.restore(file, detector), about, dict(run))
 
 
@@ -98,8 +98,10 @@ def reads(profile: Profile) -> dict[str, Any]:
 
 def validation(corpus: str, labels: np.ndarray, scores: np.ndarray) -> dict[str, Any]:
     """The scores of validation clips, from which a threshold can be set at any rate; they travel with the weights."""
-    return {"corpus": corpus, **{name: sorted(map(float, scores[labels == label]))
-                                 for label, name in enumerate(("real", "fake"))}}
+    return {
+        "corpus": corpus,
+        **{name: sorted(map(float, scores[labels == label])) for label, name in enumerate(("real", "fake"))},
+    }
 
 
 def operating_point(about: Mapping[str, Any], alpha: float) -> metrics.Operating | None:

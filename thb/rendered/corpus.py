@@ -221,8 +221,13 @@ def _files(folder: Path) -> set[Path]:
 
 def _refuse_other_corpus(paths: Paths) -> None:
     """A download, even one cut short, must not be swept away by a change of profile."""
-    others = sorted({row["revision"] for row in read_rows(paths.manifest, MANIFEST_COLUMNS)
-                     if not row["revision"].startswith(RENDERED)})
+    others = sorted(
+        {
+            row["revision"]
+            for row in read_rows(paths.manifest, MANIFEST_COLUMNS)
+            if not row["revision"].startswith(RENDERED)
+        }
+    )
     if others or paths.fetching.is_dir():
         which = f"revision {others[0]}" if others else "a download that was cut short"
         raise DataError(f"{paths.raw} holds another corpus ({which}); move it away before rendering one")

@@ -66,7 +66,7 @@ def _blocks(samples, audio):
     _, layout, _ = AUDIO_CODECS[audio]
     values = samples.astype(np.float32) if layout == "fltp" else _whole(samples)
     for start in range(0, len(values), FRAMES_A_PACKET):
-        block = av.AudioFrame.from_ndarray(values[None, start:start + FRAMES_A_PACKET], format=layout, layout="mono")
+        block = av.AudioFrame.from_ndarray(values[None, start : start + FRAMES_A_PACKET], format=layout, layout="mono")
         block.sample_rate, block.pts, block.time_base = RATE, start, Fraction(1, RATE)
         yield block
 

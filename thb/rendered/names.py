@@ -4,12 +4,12 @@ import string
 
 import numpy as np
 
-ID_LENGTH = 11                   # a YouTube id
+ID_LENGTH = 11  # a YouTube id
 ENDS = string.ascii_letters + string.digits
 ALPHABET = ENDS + "_-"
-N_PORTRAITS = 70_000             # FFHQ
+N_PORTRAITS = 70_000  # FFHQ
 N_FFPP = 1_000
-SAME_VIDEO = 0.15                # how often a clip comes from the same YouTube video as the one before
+SAME_VIDEO = 0.15  # how often a clip comes from the same YouTube video as the one before
 
 # Shapes seen in the release: a leading dash, two dashes in a row, an ending `_0_1`, underscores near the start.
 AWKWARD = (

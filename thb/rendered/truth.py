@@ -6,17 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-BACKGROUND, NECK, HAIR, FACE, MOUTH = range(5)     # codes of regions; NECK is neck, shoulders and clothes
+BACKGROUND, NECK, HAIR, FACE, MOUTH = range(5)  # codes of regions; NECK is neck, shoulders and clothes
 
 
 @dataclass(frozen=True)
 class Truth:
     """Per frame, at half the clip's side H: where things are."""
 
-    regions: np.ndarray      # uint8 [T, H, H], the codes above
-    artefact: np.ndarray     # bool [T, H, H]: the picture differs from the faithful one
-    box: np.ndarray          # float32 [T, 4] fractions of the side: x0, y0, x1, y1 of the face
-    landmarks: np.ndarray    # float32 [T, 5, 2] fractions: eyes, nose, mouth corners, viewer's left first
+    regions: np.ndarray  # uint8 [T, H, H], the codes above
+    artefact: np.ndarray  # bool [T, H, H]: the picture differs from the faithful one
+    box: np.ndarray  # float32 [T, 4] fractions of the side: x0, y0, x1, y1 of the face
+    landmarks: np.ndarray  # float32 [T, 5, 2] fractions: eyes, nose, mouth corners, viewer's left first
 
 
 def pack(truth: Truth, **notes: str) -> bytes:

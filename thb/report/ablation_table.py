@@ -66,9 +66,7 @@ def _rows(results: Results, variant: str, paths: Paths, metric: str) -> Iterator
     for entrant in (e for e in results.entrants if e.key in results.params.ablated):
         own = kept[kept["detector"] == entrant.key].set_index("generator")
         if missing := [g for g in results.params.generators if g not in own.index]:
-            raise DataError(
-                f"the cells of {variant} lack {PROTOCOL} {entrant.key} {missing[0]}; run `dvc repro`"
-            )
+            raise DataError(f"the cells of {variant} lack {PROTOCOL} {entrant.key} {missing[0]}; run `dvc repro`")
         head = {"variant": variant, "detector": entrant.label, "control": entrant.control, "metric": metric}
         for generator in results.params.generators:
             yield head | {"generator": generator} | {c: own.loc[generator, c] for c in COLUMNS[5:]}
@@ -93,9 +91,7 @@ def sentences(results: Results, rows: pd.DataFrame, metric: str) -> list[str]:
     for detector in dict.fromkeys(rows["detector"]):
         before = mean(rows, MAIN, detector)
         parts = [
-            f"{tables.decimal(mean(rows, v, detector))} with {name}"
-            for v, name in names(results).items()
-            if v != MAIN
+            f"{tables.decimal(mean(rows, v, detector))} with {name}" for v, name in names(results).items() if v != MAIN
         ]
         out.append(
             f"{tables.text(detector)}: mean {tables.text(metric)} {tables.decimal(before)} on the main "
@@ -108,9 +104,7 @@ def _html(results: Results, rows: pd.DataFrame, metric: str) -> str:
     if rows.empty:
         return f"<p>{NONE_HERE}</p>"
     parts = [tables.interval_switch("ablation", results.params.metrics.confidence)]
-    parts += [
-        _detector_table(results, rows[rows["detector"] == d], metric) for d in dict.fromkeys(rows["detector"])
-    ]
+    parts += [_detector_table(results, rows[rows["detector"] == d], metric) for d in dict.fromkeys(rows["detector"])]
     if metric in results.params.metrics.fpr:
         parts.append(classes.legend())
     return "\n".join(

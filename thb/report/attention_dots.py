@@ -11,8 +11,8 @@ from thb.core.tables import REGIONS
 from thb.report import cams, style
 from thb.report.results import MEAN, Results
 
-STEP, GAP, COLUMNS = 0.1, 0.12, 2      # inches between dots of a region, and between regions; panels side by side
-SHAPES = {MEAN: "o", "reals": "s"}      # where a row is a protocol; else colours tell generators apart
+STEP, GAP, COLUMNS = 0.1, 0.12, 2  # inches between dots of a region, and between regions; panels side by side
+SHAPES = {MEAN: "o", "reals": "s"}  # where a row is a protocol; else colours tell generators apart
 AREA = {"marker": "D", "ms": 3.6, "mfc": "white", "mec": style.GREY, "mew": 0.9, "ls": "none"}
 
 
@@ -77,8 +77,18 @@ def _panel(ax: Axes, rows: pd.DataFrame, series: list[tuple[str, str]], colour: 
 
 def _legend(results: Results, series: list[tuple[str, str]], colour: dict) -> list[Line2D]:
     several = len({protocol for protocol, _ in series}) > 1
-    handles = [Line2D([], [], color=colour[key], marker=SHAPES.get(key[1], "o"), ms=4, lw=1.2,
-                      label=_label(results, *key, several)) for key in series]
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=colour[key],
+            marker=SHAPES.get(key[1], "o"),
+            ms=4,
+            lw=1.2,
+            label=_label(results, *key, several),
+        )
+        for key in series
+    ]
     return [*handles, Line2D([], [], label="region's area", **AREA)]
 
 

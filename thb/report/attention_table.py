@@ -18,8 +18,17 @@ PROTOCOLS = ("P1", "P2", "P3")
 BY = ("protocol", "generator")
 REALS = "reals"
 MEASURES = ("mass", "area", "focus", "difference")
-COLUMNS = ["detector", "protocol", "group", "region", *MEASURES, 
-           *(f"{m}_{end}" for m in MEASURES for end in ("lo", "hi")), "verdict", "clips", "cold"]
+COLUMNS = [
+    "detector",
+    "protocol",
+    "group",
+    "region",
+    *MEASURES,
+    *(f"{m}_{end}" for m in MEASURES for end in ("lo", "hi")),
+    "verdict",
+    "clips",
+    "cold",
+]
 ABOVE, BELOW, AS_LARGE, UNKNOWN = "above its area", "below its area", "as its area", "cannot be told"
 MARKS = {ABOVE: "▲", BELOW: "▼", AS_LARGE: "=", UNKNOWN: tables.NONE}
 
@@ -45,9 +54,13 @@ def build(by: str = "protocol", detectors: Sequence[str] = (), protocols: Sequen
 
 def attention(results: Results, by: str, detectors: Sequence[str], protocols: Sequence[str]) -> pd.DataFrame:
     """COLUMNS: detector x protocol x (mean of fakes, reals | generator) x region."""
-    rows = [row for detector in cams.at_hand(results, detectors) for protocol in protocols
-            for group, measured in groups(results, cams.clips(results, detector), protocol, by)
-            for row in _rows(results, {"detector": detector, "protocol": protocol, "group": group}, measured)]
+    rows = [
+        row
+        for detector in cams.at_hand(results, detectors)
+        for protocol in protocols
+        for group, measured in groups(results, cams.clips(results, detector), protocol, by)
+        for row in _rows(results, {"detector": detector, "protocol": protocol, "group": group}, measured)
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -66,15 +79,21 @@ def _measured(results: Results, clips: pd.DataFrame) -> dict:
     """Replicates [1 + bootstrap, regions] of mass and area; a clip without heat has no shares and is counted apart."""
     warm = clips[clips[cams.MASS].notna().all(axis=1)]
     values = cams.replicates(results, warm, [*cams.MASS, *cams.AREA])
-    return {"mass": values[:, :len(REGIONS)], "area": values[:, len(REGIONS):],
-            "clips": len(clips), "cold": len(clips) - len(warm)}
+    return {
+        "mass": values[:, : len(REGIONS)],
+        "area": values[:, len(REGIONS) :],
+        "clips": len(clips),
+        "cold": len(clips) - len(warm),
+    }
 
 
 def _averaged(measured: list[dict], count: Callable) -> dict:
     """The mean over generators, whose clips add up, or over fits, which share their clips; none without heat."""
     known = [m for m in measured if m["clips"] > m["cold"]] or measured[:1]
-    return {**{k: np.mean([m[k] for m in known], axis=0) for k in ("mass", "area")},
-            **{k: count(m[k] for m in measured) for k in ("clips", "cold")}}
+    return {
+        **{k: np.mean([m[k] for m in known], axis=0) for k in ("mass", "area")},
+        **{k: count(m[k] for m in measured) for k in ("clips", "cold")},
+    }
 
 
 def _rows(results: Results, head: dict, measured: dict) -> Iterator[dict]:
@@ -111,24 +130,43 @@ def _html(results: Results, rows: pd.DataFrame, asked: Sequence[str]) -> str:
 
 
 def _table(results: Results, detector: str, rows: pd.DataFrame) -> str:
-    bodies = [tables.body([tables.row(str(protocol), [
-        tables.plain(group_label(results, str(group))), *map(_cell, own.to_dict("records")),
-        f'<td data-value="{own["clips"].iloc[0]}">{own["clips"].iloc[0]}</td>'])])
-        for (protocol, group), own in rows.groupby(["protocol", "group"], sort=False)]
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    str(protocol),
+                    [
+                        tables.plain(group_label(results, str(group))),
+                        *map(_cell, own.to_dict("records")),
+                        f'<td data-value="{own["clips"].iloc[0]}">{own["clips"].iloc[0]}</td>',
+                    ],
+                )
+            ]
+        )
+        for (protocol, group), own in rows.groupby(["protocol", "group"], sort=False)
+    ]
     heads = ["Protocol", "Clips of", *(region.capitalize() for region in REGIONS), "Clips"]
-    return tables.table(f"{tables.text(cams.label(results, detector))} <small>· share of the heat, of the picture below"
-                        "</small>", heads, bodies, words={"Clips of"})
+    return tables.table(
+        f"{tables.text(cams.label(results, detector))} <small>· share of the heat, of the picture below</small>",
+        heads,
+        bodies,
+        words={"Clips of"},
+    )
 
 
 def _cell(row: dict) -> str:
     """<td>: the region's share of the heat, its mark, and below it the share of the picture; intervals on demand."""
     if np.isnan(row["mass"]):
         return f'<td class="unknown" title="no heat anywhere on these clips">{tables.NONE}</td>'
-    hover = (f"{row['verdict']}; heat over area {row['focus']:.2f} ({row['focus_lo']:.2f} to {row['focus_hi']:.2f}); "
-             f"heat minus area {row['difference_lo']:+.3f} to {row['difference_hi']:+.3f}")
-    return (f'<td data-value="{row["mass"]:.6g}" title="{tables.text(hover)}"><span class="n">{row["mass"]:.2f}</span> '
-            f'<span aria-label="{row["verdict"]}">{MARKS[row["verdict"]]}</span><br><small>of {row["area"]:.2f}</small>'
-            f'<span class="ci">{row["mass_lo"]:.2f}–{row["mass_hi"]:.2f}</span></td>')
+    hover = (
+        f"{row['verdict']}; heat over area {row['focus']:.2f} ({row['focus_lo']:.2f} to {row['focus_hi']:.2f}); "
+        f"heat minus area {row['difference_lo']:+.3f} to {row['difference_hi']:+.3f}"
+    )
+    return (
+        f'<td data-value="{row["mass"]:.6g}" title="{tables.text(hover)}"><span class="n">{row["mass"]:.2f}</span> '
+        f'<span aria-label="{row["verdict"]}">{MARKS[row["verdict"]]}</span><br><small>of {row["area"]:.2f}</small>'
+        f'<span class="ci">{row["mass_lo"]:.2f}–{row["mass_hi"]:.2f}</span></td>'
+    )
 
 
 def _notes(results: Results, rows: pd.DataFrame) -> list[str]:
@@ -149,7 +187,9 @@ def _known(regions: dict) -> str:
     if regions["regions"] == "truth":
         return "Regions are known exactly, as the clips were rendered." + (
             f" The estimate that real clips get would agree with them by (intersection over union) {agreement}."
-            if agreement else "")
+            if agreement
+            else ""
+        )
     return "Regions are estimated from the face box and five landmarks, and are as coarse as that."
 
 
@@ -158,8 +198,10 @@ def _alt(results: Results, rows: pd.DataFrame) -> str:
         return cams.NONE_HERE
     names = ", ".join(cams.label(results, d) for d in dict.fromkeys(rows["detector"]))
     means = rows[rows["group"] == MEAN]
-    return (f"Dots with intervals: the share of heat on {', '.join(REGIONS)}; hollow diamonds: the share of the "
-            f"picture. One panel each for {names}. {tables.without_tags(' '.join(_said(results, means)))}")
+    return (
+        f"Dots with intervals: the share of heat on {', '.join(REGIONS)}; hollow diamonds: the share of the "
+        f"picture. One panel each for {names}. {tables.without_tags(' '.join(_said(results, means)))}"
+    )
 
 
 def sentences(results: Results) -> list[str]:
@@ -173,18 +215,29 @@ def _by_generator(results: Results) -> Iterator[str]:
     detector = results.params.explain.reference
     rows = attention(results, "generator", [detector], ["P1", "P3"])
     backs = rows[(rows["region"] == "background") & rows["mass"].notna()]
-    parts = [f"in {protocol} " + (tables.text(", ".join(map(results.label, own.loc[own["verdict"] == ABOVE, "group"])))
-                                  or f"none of {len(own)}") for protocol, own in backs.groupby("protocol", sort=False)]
+    parts = [
+        f"in {protocol} "
+        + (
+            tables.text(", ".join(map(results.label, own.loc[own["verdict"] == ABOVE, "group"])))
+            or f"none of {len(own)}"
+        )
+        for protocol, own in backs.groupby("protocol", sort=False)
+    ]
     if parts:
-        yield (f"Generators on which {tables.text(cams.label(results, detector))} puts more heat on the background "
-               f"than its share of the picture: {'; '.join(parts)}.")
+        yield (
+            f"Generators on which {tables.text(cams.label(results, detector))} puts more heat on the background "
+            f"than its share of the picture: {'; '.join(parts)}."
+        )
 
 
 def _said(results: Results, rows: pd.DataFrame) -> Iterator[str]:
     """A sentence a detector on the background's share of its heat on the mean of fakes."""
     fakes = rows[(rows["group"] == MEAN) & (rows["region"] == "background") & rows["mass"].notna()]
     for detector, own in fakes.groupby("detector", sort=False):
-        parts = [f"{row['mass']:.0%} ({row['mass_lo']:.0%} to {row['mass_hi']:.0%}) in {row['protocol']}, of "
-                 f"{row['area']:.0%} of the picture: <b>{row['verdict']}</b>" for row in own.to_dict("records")]
+        parts = [
+            f"{row['mass']:.0%} ({row['mass_lo']:.0%} to {row['mass_hi']:.0%}) in {row['protocol']}, of "
+            f"{row['area']:.0%} of the picture: <b>{row['verdict']}</b>"
+            for row in own.to_dict("records")
+        ]
         name = tables.text(cams.label(results, str(detector)))
         yield f"{name}: the background's share of the heat on fakes is {'; '.join(parts)}."

@@ -71,7 +71,7 @@ class Bench:
 
     def _spoken(self, detector: str, trial: Trial, metric: str, choice: Choice) -> tuple[np.ndarray, Counted] | None:
         """One generator's replicates, of the fit or fits that the choice lets speak."""
-        of = "" if choice.accused else trial.generator      # the reals are the same for every generator
+        of = "" if choice.accused else trial.generator  # the reals are the same for every generator
         counted = [self._counted(detector, fit, trial.protocol, of, choice.counted) for fit in trial.fits]
         if None in counted:
             return None
@@ -86,8 +86,12 @@ class Bench:
         weights = weights if choice.mean_over == FAKES else np.ones_like(weights)
         counted = [c for _, c in parts]
         told = choice.accused or all(resolvable(self.params, metric, c.n_real, c.n_fake) for c in counted)
-        return Measured((rates * weights).sum(axis=0) / weights.sum(axis=0), min(c.n_real for c in counted),
-                        0 if choice.accused else sum(c.n_fake for c in counted), told)
+        return Measured(
+            (rates * weights).sum(axis=0) / weights.sum(axis=0),
+            min(c.n_real for c in counted),
+            0 if choice.accused else sum(c.n_fake for c in counted),
+            told,
+        )
 
     def _count(self, detector: str, fit: str, protocol: str, generator: str, choice: Choice) -> Counted | None:
         """Replicates of one generator under one fit; None without clips on both sides."""
@@ -96,9 +100,12 @@ class Bench:
         if not (real.any() and fake.any()):
             return None
         usual, is_real = self.params.protocols[protocol], (table["role"] == "real").to_numpy()
-        weights = [self._draws(table, real, is_real, usual.reals, REAL_SEED),
-                   self._draws(table, fake, is_real, usual.reals, REAL_SEED) if choice.accused else
-                   self._draws(table, fake, (table["source"] == generator).to_numpy(), usual.split, FAKE_SEED)]
+        weights = [
+            self._draws(table, real, is_real, usual.reals, REAL_SEED),
+            self._draws(table, fake, is_real, usual.reals, REAL_SEED)
+            if choice.accused
+            else self._draws(table, fake, (table["source"] == generator).to_numpy(), usual.split, FAKE_SEED),
+        ]
         scores, labels = table["score"].to_numpy(), np.repeat([0, 1], [real.sum(), fake.sum()])
         counts = metrics.count(labels, np.concatenate([scores[real], scores[fake]]), np.hstack(weights))
         return Counted(self._rates(counts), counts.n_fake, int(real.sum()), int(fake.sum()))
@@ -115,10 +122,14 @@ class Bench:
         area = metrics.auc_of(counts)
         return {(AUC, STEP): area, (AUC, LINEAR): area} | {
             (name, roc): metrics.tpr_at_fpr_of(counts, self.params.metrics.fpr[name], roc)
-            for name in self.shown if name != AUC for roc in (STEP, LINEAR)}
+            for name in self.shown
+            if name != AUC
+            for roc in (STEP, LINEAR)
+        }
 
-    def _draws(self, table: pd.DataFrame, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str],
-               seed: int) -> np.ndarray:
+    def _draws(
+        self, table: pd.DataFrame, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int
+    ) -> np.ndarray:
         """int [1 + bootstrap, clips asked]: how often each clip is drawn, all of them of one kind.
 
         Clips of the splits that the protocol tests by default are drawn together, as `evaluate` draws them,
@@ -140,8 +151,11 @@ class Bench:
     def _read(self, detector: str, fit: str, pool: str) -> pd.DataFrame:
         """The scored clips of one fit; `pool` takes another column for the score."""
         paths, params = self.results.paths, self.results.params
-        table = (vouched.pools(paths, params, detector).rename(columns={pool: "score"}) if pool
-                 else vouched.scores(paths, params, detector, fit))
+        table = (
+            vouched.pools(paths, params, detector).rename(columns={pool: "score"})
+            if pool
+            else vouched.scores(paths, params, detector, fit)
+        )
         scored = table[table["status"] == OK].reset_index(drop=True)
-        often_compared = dict.fromkeys(("source", "role", "split"), object)     # quicker so than as text columns
+        often_compared = dict.fromkeys(("source", "role", "split"), object)  # quicker so than as text columns
         return scored.astype(often_compared).assign(identity=protocols.identity(scored).astype(object))

@@ -18,9 +18,20 @@ RULES = {
     "accused_real": ("the real with the highest score", 0),
     "cleared_real": ("the real with the lowest score", 0),
 }
-PALETTES = ("inferno", "viridis", "cividis", "magma")     # perceptually even ones only
-COLUMNS = ["protocol", "generator", "rule", "clip", "source", "score", "threshold", "verdict", "background",
-           "covers", "peak"]
+PALETTES = ("inferno", "viridis", "cividis", "magma")  # perceptually even ones only
+COLUMNS = [
+    "protocol",
+    "generator",
+    "rule",
+    "clip",
+    "source",
+    "score",
+    "threshold",
+    "verdict",
+    "background",
+    "covers",
+    "peak",
+]
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,11 @@ class Asked:
 def check(results: Results, asked: Asked) -> None:
     cams.networks(results, [asked.detector, asked.chosen_by])
     cams.explained_protocols(results, asked.protocols)
-    for kind, given, known in (("generator", asked.generators, results.params.generators),
-                               ("rule", asked.rules, RULES), ("palette", [asked.palette], PALETTES)):
+    for kind, given, known in (
+        ("generator", asked.generators, results.params.generators),
+        ("rule", asked.rules, RULES),
+        ("palette", [asked.palette], PALETTES),
+    ):
         for name in given:
             if name not in known:
                 raise ParamsError(unknown(kind, name, known))
@@ -90,8 +104,13 @@ def kept(panels: Panels, frames: int) -> np.ndarray:
 
 def _row(results: Results, clips: pd.DataFrame, chosen: pd.Series, peak: float) -> dict:
     heat, area = _on_background(clips, chosen)
-    return {**{c: chosen[c] for c in ("protocol", "generator", "rule", "clip", "source", "score", "threshold")},
-            "verdict": verdict(results, chosen), "background": heat, "covers": area, "peak": peak}
+    return {
+        **{c: chosen[c] for c in ("protocol", "generator", "rule", "clip", "source", "score", "threshold")},
+        "verdict": verdict(results, chosen),
+        "background": heat,
+        "covers": area,
+        "peak": peak,
+    }
 
 
 def verdict(results: Results, chosen: pd.Series) -> str:

@@ -15,11 +15,11 @@ from matplotlib.patches import Rectangle
 
 from thb.report import style
 
-COVER = 0.6                     # how much of a pixel's colour is heat; the rest is the frame in grey
+COVER = 0.6  # how much of a pixel's colour is heat; the rest is the frame in grey
 GREY_OF_RGB = np.array([0.299, 0.587, 0.114])
-PIXELS = 130                    # of a raster to an inch of figure: as fine as a screen shows, small enough to send
-STEPS = 0xFC                    # levels kept of each channel, so that the file stays small; no eye sees the rest
-EDGE, GAP, BETWEEN, CAPTION, HEAD, BAR, SOUND = 0.05, 0.03, 0.14, 0.42, 0.34, 0.5, 0.5     # inches
+PIXELS = 130  # of a raster to an inch of figure: as fine as a screen shows, small enough to send
+STEPS = 0xFC  # levels kept of each channel, so that the file stays small; no eye sees the rest
+EDGE, GAP, BETWEEN, CAPTION, HEAD, BAR, SOUND = 0.05, 0.03, 0.14, 0.42, 0.34, 0.5, 0.5  # inches
 BOX = "#56B4E9"
 _HALO = [patheffects.withStroke(linewidth=1.4, foreground="black")]
 
@@ -32,10 +32,10 @@ class Block:
     pictures: np.ndarray
     maps: np.ndarray
     times: np.ndarray
-    boxes: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 4)))      # [k, m, 4], nan-padded
-    box_sure: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))      # [k, m]
-    sound: np.ndarray | None = None             # uint8 [h, w, 3], low frequencies above
-    sound_map: np.ndarray | None = None         # [h', w']
+    boxes: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 4)))  # [k, m, 4], nan-padded
+    box_sure: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))  # [k, m]
+    sound: np.ndarray | None = None  # uint8 [h, w, 3], low frequencies above
+    sound_map: np.ndarray | None = None  # [h', w']
     sound_times: tuple[float, float] = (0.0, 0.0)
 
 
@@ -94,8 +94,9 @@ def _line(figure: Figure, left: float, top: float, words: str, weight: str = "no
     figure.text(left / across, 1 - top / down, words, va="top", fontsize=7.2, weight=weight, color=style.INK)
 
 
-def _block(figure: Figure, left: float, top: float, width: float, block: Block | None, tops: Sequence[float],
-           palette: str) -> None:
+def _block(
+    figure: Figure, left: float, top: float, width: float, block: Block | None, tops: Sequence[float], palette: str
+) -> None:
     if block is None:
         _lines(figure, left, top, ["", "no such clip here"])
         return
@@ -118,9 +119,16 @@ def _block(figure: Figure, left: float, top: float, width: float, block: Block |
 def raster(block: Block, cell: float, side: float, top: float, palette: str) -> np.ndarray:
     """uint8 [2h + gap, k * w + gaps, 3]: frames above, heat below, white between."""
     width, height, gap = round(cell * PIXELS), round(side * PIXELS), round(GAP * PIXELS)
-    pairs = [np.concatenate([_sized(p, width, height), np.full((gap, width, 3), 255.0),
-                             heated(_sized(p, width, height), m, top, palette)])
-             for p, m in zip(block.pictures, block.maps, strict=True)]
+    pairs = [
+        np.concatenate(
+            [
+                _sized(p, width, height),
+                np.full((gap, width, 3), 255.0),
+                heated(_sized(p, width, height), m, top, palette),
+            ]
+        )
+        for p, m in zip(block.pictures, block.maps, strict=True)
+    ]
     between = np.full((2 * height + gap, gap, 3), 255.0)
     parts = [part for pair in pairs for part in (between, pair)][1:]
     return np.concatenate(parts, axis=1).round().astype(np.uint8) & STEPS | 3
@@ -128,8 +136,9 @@ def raster(block: Block, cell: float, side: float, top: float, palette: str) -> 
 
 def _sized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     shrinks = picture.shape[1] > width
-    return cv2.resize(picture.astype(np.float32), (width, height),
-                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR).clip(0, 255)
+    return cv2.resize(
+        picture.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    ).clip(0, 255)
 
 
 def heated(picture: np.ndarray, heat: np.ndarray, top: float, palette: str) -> np.ndarray:
@@ -159,20 +168,31 @@ def _sound(ax: Axes, block: Block, top: float, palette: str) -> None:
     ax.imshow(picture.round().astype(np.uint8) & STEPS | 3, aspect="auto", interpolation="none")
     ax.axis("off")
     start, end = block.sound_times
-    ax.text(0, -0.06, f"sound, {start:.2f} to {end:.2f} s; high frequencies below", fontsize=6.2, va="top",
-            transform=ax.transAxes)
+    ax.text(
+        0,
+        -0.06,
+        f"sound, {start:.2f} to {end:.2f} s; high frequencies below",
+        fontsize=6.2,
+        va="top",
+        transform=ax.transAxes,
+    )
 
 
 def _bars(figure: Figure, tops: Sequence[float], palette: str) -> None:
     """A bar a scale, its colours over mid-grey as those of the maps lie over the frames."""
-    words = ["on the frames: what raises the fake logit (Grad-CAM); one scale in the whole panel",
-             "on the sound: the same for the spectrogram, in a unit of its own; one scale in the whole panel"]
+    words = [
+        "on the frames: what raises the fake logit (Grad-CAM); one scale in the whole panel",
+        "on the sound: the same for the spectrogram, in a unit of its own; one scale in the whole panel",
+    ]
     for i, (top, line) in enumerate(zip(tops, words, strict=False)):
         _line(figure, EDGE, BAR * i + 0.02, f"Heat {line}" + ("" if top else ": none"))
         ax = _axes(figure, EDGE, BAR * i + 0.17, style.WIDTH / 2, 0.1)
         grey = np.full((8, 256, 3), 127.5)
-        ax.imshow(heated(grey, np.linspace(0, 1, 256)[None], 1, palette).round().astype(np.uint8), aspect="auto",
-                  extent=(0, 1, 0, 1))
+        ax.imshow(
+            heated(grey, np.linspace(0, 1, 256)[None], 1, palette).round().astype(np.uint8),
+            aspect="auto",
+            extent=(0, 1, 0, 1),
+        )
         ax.set_yticks([])
         ax.set_xticks([0, 1] if top else [0], ["0", f"{top:.2g}"] if top else ["0"], fontsize=6.8)
         ax.tick_params(length=2, pad=1.5)

@@ -14,13 +14,19 @@ from thb.report.cams import Panels
 from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
-SOUND = {"sound": "sound", "sound_maps": "sound_map", "sound_times": "sound_times"}      # array -> part of a block
-ACROSS = 4      # frames side by side, where one protocol is shown
+SOUND = {"sound": "sound", "sound_maps": "sound_map", "sound_times": "sound_times"}  # array -> part of a block
+ACROSS = 4  # frames side by side, where one protocol is shown
 
 
-def build(detector: str = "tall", protocols: Sequence[str] = ("P1",), generators: Sequence[str] = (),
-          rules: Sequence[str] = ("caught_fake",), frames: int = 2, palette: str = "inferno",
-          chosen_by: str = "") -> Exhibit:
+def build(
+    detector: str = "tall",
+    protocols: Sequence[str] = ("P1",),
+    generators: Sequence[str] = (),
+    rules: Sequence[str] = ("caught_fake",),
+    frames: int = 2,
+    palette: str = "inferno",
+    chosen_by: str = "",
+) -> Exhibit:
     """The panel of one detector; no generators: all of the protocol; no `chosen_by`: the detector's own scores."""
     results = open_results()
     asked = Asked(detector, list(protocols), list(generators), list(rules), frames, palette, chosen_by or detector)
@@ -57,22 +63,42 @@ def _title(results: Results, asked: Asked) -> str:
 def _alt(results: Results, asked: Asked, rows: pd.DataFrame) -> str:
     if rows.empty:
         return cams.NONE_HERE
-    words = leaning(rows).map({1: "more heat on the background than its share of the picture",
-                               -1: "no more heat on the background than its share of the picture",
-                               0: "heat on the background not measured"})
-    said = [f"{protocol}, {word}: {', '.join(map(results.label, own['source']))}"
-            for (protocol, word), own in rows.groupby(["protocol", words])]
-    return (f"{len(rows)} clips: frames, and below them the same in grey under the heat of "
-            f"{cams.label(results, asked.detector)}. {'; '.join(said)}.")
+    words = leaning(rows).map(
+        {
+            1: "more heat on the background than its share of the picture",
+            -1: "no more heat on the background than its share of the picture",
+            0: "heat on the background not measured",
+        }
+    )
+    said = [
+        f"{protocol}, {word}: {', '.join(map(results.label, own['source']))}"
+        for (protocol, word), own in rows.groupby(["protocol", words])
+    ]
+    return (
+        f"{len(rows)} clips: frames, and below them the same in grey under the heat of "
+        f"{cams.label(results, asked.detector)}. {'; '.join(said)}."
+    )
 
 
 def _html(results: Results, asked: Asked, rows: pd.DataFrame, panels: Panels | None) -> str:
     if rows.empty:
-        return "".join(f"<p>{tables.text(line)}</p>" for line in
-                       cams.absent(results, [asked.detector]) or ["No clip was chosen by these rules."])
+        return "".join(
+            f"<p>{tables.text(line)}</p>"
+            for line in cams.absent(results, [asked.detector]) or ["No clip was chosen by these rules."]
+        )
     name = next(iter(results.params.metrics.fpr))
-    heads = ["Clip", "Source", "Protocol", "Chosen as", "Score", f"{tables.text(name)} threshold", "Verdict",
-             "Heat on background", "It covers", "Peak"]
+    heads = [
+        "Clip",
+        "Source",
+        "Protocol",
+        "Chosen as",
+        "Score",
+        f"{tables.text(name)} threshold",
+        "Verdict",
+        "Heat on background",
+        "It covers",
+        "Peak",
+    ]
     bodies = [tables.body([_table_row(results, asked, row)]) for row in rows.to_dict("records")]
     caption = f"{tables.text(cams.label(results, asked.detector))} <small>· the clips shown</small>"
     table = tables.table(caption, heads, bodies, words={"Source", "Protocol", "Chosen as", "Verdict"})
@@ -84,9 +110,17 @@ def _table_row(results: Results, asked: Asked, row: dict) -> str:
     fit = row["protocol"] + (f", without {results.label(row['generator'])}" if left_out else "")
     numbers = [f'<td data-value="{row[k]:.6g}">{tables.decimal(row[k], 3)}</td>' for k in ("score", "threshold")]
     shares = [f'<td data-value="{row[k]:.6g}">{tables.decimal(row[k])}</td>' for k in ("background", "covers", "peak")]
-    return tables.row(tables.clip(row["clip"]), [
-        tables.plain(results.label(row["source"])), tables.plain(fit), tables.plain(_by(results, asked, row["rule"])),
-        *numbers, tables.plain(row["verdict"]), *shares])
+    return tables.row(
+        tables.clip(row["clip"]),
+        [
+            tables.plain(results.label(row["source"])),
+            tables.plain(fit),
+            tables.plain(_by(results, asked, row["rule"])),
+            *numbers,
+            tables.plain(row["verdict"]),
+            *shares,
+        ],
+    )
 
 
 def _notes(results: Results, asked: Asked, rows: pd.DataFrame) -> list[str]:
@@ -100,16 +134,20 @@ def _notes(results: Results, asked: Asked, rows: pd.DataFrame) -> list[str]:
         "of it. Heat on the background is measured on all explained frames of the clip, not only those drawn.",
     ]
     if results.params.active.corpus != "mini":
-        lines.append("These are frames of published clips and of your own real ones: see what their licences allow "
-                     "before you pass this page on.")
+        lines.append(
+            "These are frames of published clips and of your own real ones: see what their licences allow "
+            "before you pass this page on."
+        )
     return lines
 
 
 def _drawn(panels: Panels) -> list[str]:
     """What else than heat is drawn."""
-    words = {"boxes": "Boxes: where the detector itself says that a fault lies, each with its probability.",
-             "sound": "Below the frames: the sound of one window as a spectrogram, low frequencies above, under heat "
-                      "of its own, which cannot be compared with that on the frames."}
+    words = {
+        "boxes": "Boxes: where the detector itself says that a fault lies, each with its probability.",
+        "sound": "Below the frames: the sound of one window as a spectrogram, low frequencies above, under heat "
+        "of its own, which cannot be compared with that on the frames.",
+    }
     return [line for name, line in words.items() if name in panels.arrays]
 
 
@@ -124,12 +162,16 @@ def _called(results: Results, asked: Asked, rows: pd.DataFrame) -> list[str]:
     called = known["verdict"].str.startswith("called")
     lines = []
     if len(known):
-        lines.append(f"Clips shown that reach the threshold of {tables.text(cams.label(results, asked.detector))} "
-                     f"and are called fake: {int(called.sum())} of {len(known)}.")
+        lines.append(
+            f"Clips shown that reach the threshold of {tables.text(cams.label(results, asked.detector))} "
+            f"and are called fake: {int(called.sum())} of {len(known)}."
+        )
     if not called[known["rule"] == "caught_fake"].all():
-        lines.append("A fake may have the highest score of its generator and still not be called fake: then none of "
-                     "them was." if asked.chosen_by == asked.detector else
-                     "The clips were chosen by another detector's scores, so this one may well miss them.")
+        lines.append(
+            "A fake may have the highest score of its generator and still not be called fake: then none of them was."
+            if asked.chosen_by == asked.detector
+            else "The clips were chosen by another detector's scores, so this one may well miss them."
+        )
     if len(known) < len(rows):
         lines.append("No threshold: there are too few test reals to allow a single false positive.")
     return lines
@@ -149,9 +191,11 @@ def sentences(results: Results) -> list[str]:
 
 def _sentence(results: Results, detector: str, protocol: str, rows: pd.DataFrame) -> str:
     measured, more = int((leaning(rows) != 0).sum()), int((leaning(rows) > 0).sum())
-    return (f"Of each generator's fake with the highest score, {tables.text(cams.label(results, detector))} calls "
-            f"{int(rows['verdict'].str.startswith('called').sum())} of {len(rows)} fake in {protocol}; the "
-            f"background holds more heat than its share of the picture in {more} of {measured}.")
+    return (
+        f"Of each generator's fake with the highest score, {tables.text(cams.label(results, detector))} calls "
+        f"{int(rows['verdict'].str.startswith('called').sum())} of {len(rows)} fake in {protocol}; the "
+        f"background holds more heat than its share of the picture in {more} of {measured}."
+    )
 
 
 def leaning(rows: pd.DataFrame) -> pd.Series:
@@ -172,7 +216,7 @@ def _draw(results: Results, asked: Asked, panels: Panels | None, order: list[int
         return cam_drawing.draw(_by_protocol(asked, panels, blocks), _heads(results, asked), asked.palette)
     columns = max(1, min(len(order), ACROSS // asked.frames))
     padded = [*blocks.values(), *[None] * (-len(order) % columns)]
-    return cam_drawing.draw([padded[i:i + columns] for i in range(0, len(padded), columns)], [], asked.palette)
+    return cam_drawing.draw([padded[i : i + columns] for i in range(0, len(padded), columns)], [], asked.palette)
 
 
 def _by_protocol(asked: Asked, panels: Panels, blocks: dict[int, Block]) -> list[list[Block | None]]:
@@ -188,8 +232,11 @@ def _heads(results: Results, asked: Asked) -> list[tuple[str, str]]:
 
 def _block(results: Results, asked: Asked, panels: Panels, index: int) -> Block:
     shown, arrays = kept(panels, asked.frames), panels.arrays
-    own = {name: arrays[name][index][shown] for name in ("pictures", "maps", "times", "boxes", "box_sure")
-           if name in arrays}
+    own = {
+        name: arrays[name][index][shown]
+        for name in ("pictures", "maps", "times", "boxes", "box_sure")
+        if name in arrays
+    }
     heard = {field: arrays[name][index] for name, field in SOUND.items() if name in arrays}
     return Block(lines=_lines(results, asked, panels.rows.loc[index]), **own, **heard)
 

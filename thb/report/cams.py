@@ -17,7 +17,7 @@ from thb.report.results import Results
 from thb.splits import protocols
 
 MASS, AREA = ([f"{kind}_{region}" for region in REGIONS] for kind in ("mass", "area"))
-ONE_FIT = ("all", "no-generator")       # protocols with one fit a generator; others are not explained
+ONE_FIT = ("all", "no-generator")  # protocols with one fit a generator; others are not explained
 NOT_HERE = "has not been explained on these clips; `dvc repro explain` does it"
 NONE_HERE = f"No network {NOT_HERE}."
 
@@ -86,8 +86,9 @@ def panels(results: Results, detector: str) -> Panels:
         arrays = {name: stored[name] for name in stored.files}
     for name, array in arrays.items():
         if len(array) != len(rows):
-            raise DataError(f"{detector}: panels.csv has {len(rows)} rows, panels.npz {len(array)} {name}; "
-                            "run `dvc repro`")
+            raise DataError(
+                f"{detector}: panels.csv has {len(rows)} rows, panels.npz {len(array)} {name}; run `dvc repro`"
+            )
     return Panels(rows, arrays)
 
 

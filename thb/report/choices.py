@@ -12,9 +12,14 @@ from thb.core.tables import POOLS
 
 MEAN_FIT, LOWEST, HIGHEST = "mean", "lowest", "highest"
 GENERATORS, FAKES = "generators", "fakes"
-POOLED = {"logit": "mean logit", "probability": "mean probability", "max": "highest unit", "median": "median unit",
-          "first": "first unit alone"}
-OWN = "own"                 # the pooling that a detector's own settings name
+POOLED = {
+    "logit": "mean logit",
+    "probability": "mean probability",
+    "max": "highest unit",
+    "median": "median unit",
+    "first": "first unit alone",
+}
+OWN = "own"  # the pooling that a detector's own settings name
 
 
 @dataclass(frozen=True)
@@ -22,22 +27,27 @@ class Choice:
     """One answer; a field left empty stays as params.yaml has it. Equal answers may be worded differently."""
 
     says: str = field(default="", compare=False)
-    reals: tuple[str, ...] = ()     # splits of the reals that set the threshold and are ranked against
-    source: str = ""                # the only source whose reals test; '': all
-    split: tuple[str, ...] = ()     # splits of the fakes
-    pool: str = ""                  # how unit outputs became the clip's score; '': the score file
+    reals: tuple[str, ...] = ()  # splits of the reals that set the threshold and are ranked against
+    source: str = ""  # the only source whose reals test; '': all
+    split: tuple[str, ...] = ()  # splits of the fakes
+    pool: str = ""  # how unit outputs became the clip's score; '': the score file
     roc: str = ""
-    fit: str = MEAN_FIT             # which of several fits speaks
-    mean_over: str = GENERATORS     # each generator counts once, or each fake
-    accused: bool = False           # what is counted above the threshold: the test reals, not the fakes
+    fit: str = MEAN_FIT  # which of several fits speaks
+    mean_over: str = GENERATORS  # each generator counts once, or each fake
+    accused: bool = False  # what is counted above the threshold: the test reals, not the fakes
 
     def filled(self, params: Params, protocol: str, detector: str) -> Choice:
         """The same answer with nothing left empty."""
         p, pool = params.protocols[protocol], self.pool
         if pool == OWN:
             pool = params.detector(detector).get("pool", "")
-        return replace(self, reals=self.reals or tuple(p.reals), split=self.split or tuple(p.split),
-                       roc=self.roc or params.metrics.roc, pool=pool)
+        return replace(
+            self,
+            reals=self.reals or tuple(p.reals),
+            split=self.split or tuple(p.split),
+            roc=self.roc or params.metrics.roc,
+            pool=pool,
+        )
 
     @property
     def counted(self) -> Choice:
@@ -70,19 +80,61 @@ def questions(params: Params) -> dict[str, Question]:
     both = (AUC, *rates)
     found = (
         Question("reals", "test reals", "Which real clips test?", "protocols.*.reals", printed, both, _reals(params)),
-        Question("p2_fakes", "fakes of P2", "Which fakes of the left-out generator does P2 test?", "protocols.P2.split",
-                 tuple(name for name in printed if name == "P2"), both, _splits()),
-        Question("unseen_fit", "fit for the unseen", "Which of the P3 fits scores the unseen generators?",
-                 "protocols.unseen_P3.fit", _with_fit(params, "every-no"), both, _fits()),
-        Question("pool", "units pooled", "How do a clip's units become its score?", "detectors.*.defaults.pool",
-                 _with_fit(params, "all"), both, tuple(Choice(POOLED[p], pool=p) for p in POOLS),
-                 Choice(pool=OWN)),
-        Question("roc", "ROC read", "How is the ROC read between its points?", "metrics.roc", printed, rates,
-                 (Choice("as steps", roc="step"), Choice("along straight lines", roc="linear"))),
-        Question("threshold", "threshold set on", "Which reals set the threshold?", "protocols.*.reals", printed, rates,
-                 (Choice("the test reals", reals=("test",)), Choice("the validation reals", reals=("val",)))),
-        Question("average", "mean over", "What counts once in a mean?", "", printed, both,
-                 (Choice("each generator"), Choice("each fake, all pooled", mean_over=FAKES))),
+        Question(
+            "p2_fakes",
+            "fakes of P2",
+            "Which fakes of the left-out generator does P2 test?",
+            "protocols.P2.split",
+            tuple(name for name in printed if name == "P2"),
+            both,
+            _splits(),
+        ),
+        Question(
+            "unseen_fit",
+            "fit for the unseen",
+            "Which of the P3 fits scores the unseen generators?",
+            "protocols.unseen_P3.fit",
+            _with_fit(params, "every-no"),
+            both,
+            _fits(),
+        ),
+        Question(
+            "pool",
+            "units pooled",
+            "How do a clip's units become its score?",
+            "detectors.*.defaults.pool",
+            _with_fit(params, "all"),
+            both,
+            tuple(Choice(POOLED[p], pool=p) for p in POOLS),
+            Choice(pool=OWN),
+        ),
+        Question(
+            "roc",
+            "ROC read",
+            "How is the ROC read between its points?",
+            "metrics.roc",
+            printed,
+            rates,
+            (Choice("as steps", roc="step"), Choice("along straight lines", roc="linear")),
+        ),
+        Question(
+            "threshold",
+            "threshold set on",
+            "Which reals set the threshold?",
+            "protocols.*.reals",
+            printed,
+            rates,
+            (Choice("the test reals", reals=("test",)), Choice("the validation reals", reals=("val",))),
+        ),
+        Question(
+            "average",
+            "mean over",
+            "What counts once in a mean?",
+            "",
+            printed,
+            both,
+            (Choice("each generator"), Choice("each fake, all pooled", mean_over=FAKES)),
+        ),
     )
     return {question.name: question for question in found}
 
@@ -94,19 +146,28 @@ def _with_fit(params: Params, fit: str) -> tuple[str, ...]:
 
 def _reals(params: Params) -> tuple[Choice, ...]:
     sources = (Choice(f"{params.sources[s].printed} only", source=s) for s in params.of_role("real"))
-    return (Choice("the test reals", reals=("test",)), Choice("validation and test reals", reals=("val", "test")),
-            *sources)
+    return (
+        Choice("the test reals", reals=("test",)),
+        Choice("validation and test reals", reals=("val", "test")),
+        *sources,
+    )
 
 
 def _splits() -> tuple[Choice, ...]:
     train, val, _ = get_args(Split)
-    return (Choice("its train split", split=(train,)), Choice("train and validation", split=(train, val)),
-            Choice("all of the generator", split=get_args(Split)))
+    return (
+        Choice("its train split", split=(train,)),
+        Choice("train and validation", split=(train, val)),
+        Choice("all of the generator", split=get_args(Split)),
+    )
 
 
 def _fits() -> tuple[Choice, ...]:
-    return (Choice("the mean of them all", fit=MEAN_FIT), Choice("the lowest", fit=LOWEST),
-            Choice("the highest", fit=HIGHEST))
+    return (
+        Choice("the mean of them all", fit=MEAN_FIT),
+        Choice("the lowest", fit=LOWEST),
+        Choice("the highest", fit=HIGHEST),
+    )
 
 
 def other_fits(params: Params) -> dict[str, str]:

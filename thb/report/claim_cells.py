@@ -168,8 +168,10 @@ class Ours:
         free = {axis: one[axis] for axis in one if one[axis] == other[axis]}
         kinds = [kind for kind, axes in verdicts.AXES.items() if set(axes) == set(one) - set(free)]
         if not kinds:
-            raise ParamsError(f"claims.yaml compares {_words(b.of)} with {_words(a.of)}, which differ in more than "
-                              f"comparisons.csv compares: {', '.join(verdicts.AXES)}")
+            raise ParamsError(
+                f"claims.yaml compares {_words(b.of)} with {_words(a.of)}, which differ in more than "
+                f"comparisons.csv compares: {', '.join(verdicts.AXES)}"
+            )
         sides = (" ".join(place[axis] for axis in verdicts.AXES[kinds[0]]) for place in (one, other))
         told = self.verdicts.ask(kinds[0], *sides, **free)
         return Difference(told.above, Estimate(told.difference, told.lo, told.hi), (told,))
@@ -202,8 +204,10 @@ class Ours:
             return MEAN
         if len(chosen) == 1:
             return self.keys[axis].get(chosen[0], chosen[0])
-        raise ParamsError(f"claims.yaml compares a mean over {', '.join(chosen)}; comparisons.csv has each {axis} and "
-                          f"the mean over {', '.join(self.every[axis])}")
+        raise ParamsError(
+            f"claims.yaml compares a mean over {', '.join(chosen)}; comparisons.csv has each {axis} and "
+            f"the mean over {', '.join(self.every[axis])}"
+        )
 
 
 def _words(of: Sequence[Sequence[str]]) -> str:
@@ -231,8 +235,10 @@ def own_cells(results: Results) -> Cells:
         elif row["resolvable"]:
             known[key] = Estimate(row["value"], row["lo"], row["hi"])
     every, names = _axes(results)
-    keys = {axis: {entry.printed: key for key, entry in of.items() if entry.printed} for axis, of in (
-        ("detector", results.params.detectors), ("generator", results.params.sources))}
+    keys = {
+        axis: {entry.printed: key for key, entry in of.items() if entry.printed}
+        for axis, of in (("detector", results.params.detectors), ("generator", results.params.sources))
+    }
     judge = Ours(results.verdicts, {**keys, "protocol": {}}, places, every, results.metric_names)
     return Cells(known, every, names, unscored, judge)
 

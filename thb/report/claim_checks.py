@@ -63,16 +63,25 @@ def tightens(cells: Cells, metrics: Sequence[str], **chosen) -> Said:
 
 def _steps(after: Sequence[object], lower: Sequence[Difference]) -> str:
     """' → 0.82 (0.78–0.86), 0.09 (0.07 to 0.11) lower → …'."""
-    return "".join(f" → {one}{found.aside}{' lower' if found.aside else ''}"
-                   for one, found in zip(after, lower, strict=True))
+    return "".join(
+        f" → {one}{found.aside}{' lower' if found.aside else ''}" for one, found in zip(after, lower, strict=True)
+    )
 
 
 def _told(found: Iterable[Difference]) -> list[Told]:
     return [told for one in found for told in one.told]
 
 
-def bound(cells: Cells, metric: str, by: str | Sequence[str], most: bool = False, at_least: float = -math.inf,
-          above: float = -math.inf, below: float = math.inf, **chosen) -> Said:
+def bound(
+    cells: Cells,
+    metric: str,
+    by: str | Sequence[str],
+    most: bool = False,
+    at_least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+    **chosen,
+) -> Said:
     """Means are on the stated side of a bound: all of them, or most."""
     found = cells.by(by, metric, chosen)
     said = {f"{name} {one}": _between(one, at_least, above, below) for name, one in found.items()}
@@ -97,8 +106,15 @@ def _between(one: Estimate, at_least: float, above: float, below: float) -> Trut
     return all_of([reaches(one, at_least), exceeds(one, above), negate(reaches(one, below))])
 
 
-def extreme(cells: Cells, metric: str, by: str | Sequence[str], which: str, are: Sequence[str],
-            each: str | Sequence[str] = (), **chosen) -> Said:
+def extreme(
+    cells: Cells,
+    metric: str,
+    by: str | Sequence[str],
+    which: str,
+    are: Sequence[str],
+    each: str | Sequence[str] = (),
+    **chosen,
+) -> Said:
     """The lowest or highest means are those named, in every choice along `each`."""
     grids = [cells.by(by, metric, {**chosen, **one}) for one in cells.each(each, chosen)]
     outdone = [_outdo(cells, found, which, are) for found in grids]
@@ -113,8 +129,11 @@ def drops_most(cells: Cells, before: str, after: str, by: str, are: Sequence[str
     found = _losses(cells, cells.by(by, before, chosen), cells.by(by, after, chosen))
     lost = {name: one.size for name, one in found.items()}
     order, (truth, outdone) = sorted(lost, key=lambda name: -lost[name].value), _outdo(cells, lost, "highest", are)
-    return (truth, "lost: " + listing({name: lost[name] for name in order}),
-            [*_told(found.values()), *_told(outdone.values())])
+    return (
+        truth,
+        "lost: " + listing({name: lost[name] for name in order}),
+        [*_told(found.values()), *_told(outdone.values())],
+    )
 
 
 def drops_but(cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str, **chosen) -> Said:
@@ -130,21 +149,27 @@ def _losses(cells: Cells, before: Mapping[str, Estimate], after: Mapping[str, Es
     return {name: cells.loss(one, after[name]) for name, one in before.items()}
 
 
-def _outdo(cells: Cells, found: Mapping[str, Estimate], which: str, are: Sequence[str]
-           ) -> tuple[Truth, dict[tuple[str, str], Difference]]:
+def _outdo(
+    cells: Cells, found: Mapping[str, Estimate], which: str, are: Sequence[str]
+) -> tuple[Truth, dict[tuple[str, str], Difference]]:
     """Whether each of those named outdoes each rival; and by how much, by both names."""
     if which not in EXTREMES:
         raise ParamsError(unknown("extreme in claims.yaml", which, EXTREMES))
     if odd := [name for name in are if name not in found]:
         raise ParamsError(unknown("name in claims.yaml", odd[0], found))
-    ends = {(name, other): (found[name], rival) if which == "lowest" else (rival, found[name])
-            for name in are for other, rival in found.items() if other not in are}
+    ends = {
+        (name, other): (found[name], rival) if which == "lowest" else (rival, found[name])
+        for name in are
+        for other, rival in found.items()
+        if other not in are
+    }
     apart = {names: cells.less(*both) for names, both in ends.items()}
     return all_of(one.below for one in apart.values()), apart
 
 
-def _against(found: Mapping[str, Estimate], which: str, are: Sequence[str],
-             apart: Mapping[tuple[str, str], Difference]) -> str:
+def _against(
+    found: Mapping[str, Estimate], which: str, are: Sequence[str], apart: Mapping[tuple[str, str], Difference]
+) -> str:
     rivals = {name: one for name, one in found.items() if name not in are and not one.unknown}
     named = listing({name: found[name] for name in are})
     if not rivals:
@@ -230,19 +255,40 @@ def fractions(cells: Cells, metrics: Sequence[str], n: int, **chosen) -> Said:
 
 def same_class(cells: Cells, metric: str, bound: float, detector: str, protocol: str) -> Said:
     """At least a bound and above it name the same cells."""
-    every = [one for d in cells.every["detector"] for one in
-             cells.by(("protocol", "generator"), metric, {"detector": d}).values()]
+    every = [
+        one
+        for d in cells.every["detector"]
+        for one in cells.by(("protocol", "generator"), metric, {"detector": d}).values()
+    ]
     at = sum(abs(one.value - bound) < SLACK for one in every)
     own = cells.by("generator", metric, {"detector": detector, "protocol": protocol}).values()
     loose, strict = ([test(one, bound) for one in own].count(True) for test in (reaches, exceeds))
-    return at == 0, (f"{at} of {len(every)} cells are exactly {bound:g}; {detector} in {protocol} has {loose} of "
-                     f"{len(own)} with ≥, {strict} with >")
+    return at == 0, (
+        f"{at} of {len(every)} cells are exactly {bound:g}; {detector} in {protocol} has {loose} of "
+        f"{len(own)} with ≥, {strict} with >"
+    )
 
 
 def listing(found: Mapping[str, Estimate]) -> str:
     return ", ".join(f"{name} {one}".strip() for name, one in found.items())
 
 
-CHECKS = {check.__name__: check for check in (
-    means, best, falls, tightens, bound, extreme, drops_most, drops_but, shortfall, classes, joint, majority, fractions,
-    same_class)}
+CHECKS = {
+    check.__name__: check
+    for check in (
+        means,
+        best,
+        falls,
+        tightens,
+        bound,
+        extreme,
+        drops_most,
+        drops_but,
+        shortfall,
+        classes,
+        joint,
+        majority,
+        fractions,
+        same_class,
+    )
+}

@@ -94,8 +94,11 @@ def removed(tables: Tables, above: float = -math.inf, between: Sequence[float] =
     if how not in HOW:
         raise ParamsError(unknown("how in claims.yaml", how, HOW))
     rows = tables.generators if how == "all" else tables.academic
-    share = (rows["ratio_removed_pct_approx"].mean() if how == "unweighted"
-             else 100 * (1 - rows["total"].sum() / rows["made"].sum()))
+    share = (
+        rows["ratio_removed_pct_approx"].mean()
+        if how == "unweighted"
+        else 100 * (1 - rows["total"].sum() / rows["made"].sum())
+    )
     what = f"plain mean of {len(rows)} ratios" if how == "unweighted" else f"videos of {len(rows)} generators"
     return bool(share > above and between[0] <= share <= between[1]), f"{share:.1f} % ({what})"
 
@@ -156,6 +159,21 @@ def _counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {value:,}" for name, value in found.items())
 
 
-CHECKS = {check.__name__: check for check in (
-    sums, rows_add_up, overview, parts, matches_training, removed, ratio, made, turned, closed, detectors_are,
-    holds_only, enough_reals)}
+CHECKS = {
+    check.__name__: check
+    for check in (
+        sums,
+        rows_add_up,
+        overview,
+        parts,
+        matches_training,
+        removed,
+        ratio,
+        made,
+        turned,
+        closed,
+        detectors_are,
+        holds_only,
+        enough_reals,
+    )
+}

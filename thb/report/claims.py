@@ -47,7 +47,7 @@ class Judged:
     verdict: str
     text: str
     qualifier: str = ""
-    told: tuple[Told, ...] = ()     # the answers of comparisons.csv that a verdict on ours rests on
+    told: tuple[Told, ...] = ()  # the answers of comparisons.csv that a verdict on ours rests on
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,10 @@ def _parse(entry: Mapping[str, Any]) -> Claim:
         claim = Claim.model_validate(entry)
     except ValidationError as e:
         fault = e.errors()[0]
-        raise ParamsError(f"claims.yaml, {entry.get('id', '?')}: {'.'.join(map(str, fault['loc']))}: "
-                          f"{fault['msg'].lower()}; known: {', '.join(Claim.model_fields)}") from e
+        raise ParamsError(
+            f"claims.yaml, {entry.get('id', '?')}: {'.'.join(map(str, fault['loc']))}: "
+            f"{fault['msg'].lower()}; known: {', '.join(Claim.model_fields)}"
+        ) from e
     if claim.section not in SECTIONS:
         raise ParamsError(unknown(f"section of {claim.id}", claim.section, SECTIONS))
     shape = claim.here if isinstance(claim.here, list) else []

@@ -19,8 +19,19 @@ from thb.report.verdicts import FAILS, HOLDS, by_machine, mark
 VERDICTS = (HOLDS, FAILS, OPEN)
 CSS = {HOLDS: "holds", FAILS: "fails"}
 COLOURS = {HOLDS: style.COLOURS[0], FAILS: style.COLOURS[1], OPEN: style.GREY}
-COLUMNS = ["id", "section", "where", "claim", "recomputed", "verdict", "qualifier",
-           "here", "here_recomputed", "here_qualifier", "here_rests_on"]
+COLUMNS = [
+    "id",
+    "section",
+    "where",
+    "claim",
+    "recomputed",
+    "verdict",
+    "qualifier",
+    "here",
+    "here_recomputed",
+    "here_qualifier",
+    "here_rests_on",
+]
 PAGE = "../_executed/claims"  # the ledger, seen from a page of the book's folders
 NO_CLAIM = "The paper makes no claim here that a number could contradict."
 RECOMPUTED, HERE = "Recomputed from the printed tables", "On the clips here"
@@ -50,9 +61,22 @@ def choose(found: Iterable[Ruling], section: str = "", verdict: str = "") -> lis
 
 def rows(found: Iterable[Ruling]) -> pd.DataFrame:
     """COLUMNS, a row a claim."""
-    table = [[r.claim.id, r.claim.section, r.claim.where, r.claim.claim, r.printed.text, r.printed.verdict,
-              r.printed.qualifier, r.here.verdict, r.here.text, r.here.qualifier, by_machine(r.here.told)]
-             for r in found]
+    table = [
+        [
+            r.claim.id,
+            r.claim.section,
+            r.claim.where,
+            r.claim.claim,
+            r.printed.text,
+            r.printed.verdict,
+            r.printed.qualifier,
+            r.here.verdict,
+            r.here.text,
+            r.here.qualifier,
+            by_machine(r.here.told),
+        ]
+        for r in found
+    ]
     return pd.DataFrame(table, columns=COLUMNS)
 
 
@@ -109,8 +133,10 @@ def _body(ruling: Ruling) -> str:
         f'<td class="text {CSS.get(judged.verdict, "unknown")}">{_marked(judged)}</td>',
         _cell(tables.text(claim.claim)),
         _cell(tables.text(judged.text), tables.text(judged.qualifier)),
-        _cell(f'<span class="{CSS.get(here.verdict, "unknown")}">{mark(_marked(here), here.told)}</span>',
-              tables.text("; ".join(filter(None, (here.text, here.qualifier))))),
+        _cell(
+            f'<span class="{CSS.get(here.verdict, "unknown")}">{mark(_marked(here), here.told)}</span>',
+            tables.text("; ".join(filter(None, (here.text, here.qualifier)))),
+        ),
         tables.plain(claim.where),
     ]
     return tables.body([tables.row(tables.text(claim.id), cells)])
@@ -135,15 +161,19 @@ def _notes(results: Results) -> list[str]:
         *means.left_out(results, SHIFTS),
     ]
     if results.params.active.corpus == "mini":
-        lines.append("These clips are rendered, so only claims about the shape of results are put to them; where a "
-                     "claim mixes shape and numbers, its shape alone.")
+        lines.append(
+            "These clips are rendered, so only claims about the shape of results are put to them; where a "
+            "claim mixes shape and numbers, its shape alone."
+        )
     return lines
 
 
 def _draw(found: Sequence[Ruling]) -> Figure:
     sections = list(dict.fromkeys(r.claim.section for r in found))
-    panels = [(title, counts(found, side)) for title, side in (("By the paper's own tables", "printed"),
-                                                               ("By the cells computed here", "here"))]
+    panels = [
+        (title, counts(found, side))
+        for title, side in (("By the paper's own tables", "printed"), ("By the cells computed here", "here"))
+    ]
     panels = [(title, table) for title, table in panels if not table.empty]
     with style.look():
         if not panels:
@@ -170,8 +200,16 @@ def _bars(ax: Axes, table: pd.DataFrame, title: str, widest: int) -> None:
         ax.barh(y, table[verdict], left=left, color=COLOURS[verdict], height=0.72)
         for i, section in enumerate(table.index):
             if n := table[verdict][section]:
-                ax.text(left[section] + n / 2, i, f"{MARKS[verdict]} {n}", color="white", ha="center", va="center",
-                        fontsize=8, fontweight="bold")
+                ax.text(
+                    left[section] + n / 2,
+                    i,
+                    f"{MARKS[verdict]} {n}",
+                    color="white",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    fontweight="bold",
+                )
         left = left + table[verdict]
     ax.set(xlabel="claims (count)", title=title, xlim=(0, widest + 0.2))
     ax.xaxis.get_major_locator().set_params(integer=True)

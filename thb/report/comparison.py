@@ -26,8 +26,21 @@ VERDICTS = (INSIDE, OUTSIDE, ELSEWHERE, UNRESOLVED, ABSENT)
 CSS = {INSIDE: "holds", OUTSIDE: "fails"}
 HALF = 0.005  # half of the last printed place: a printed number stands for all that round to it
 FEWEST = 3  # cells below which ranks say nothing
-COLUMNS = ["protocol", "detector", "generator", "metric", "printed", "value", "lo", "hi", "n_real", "n_fake",
-           "resolvable", "difference", "verdict"]
+COLUMNS = [
+    "protocol",
+    "detector",
+    "generator",
+    "metric",
+    "printed",
+    "value",
+    "lo",
+    "hi",
+    "n_real",
+    "n_fake",
+    "resolvable",
+    "difference",
+    "verdict",
+]
 PANEL = 2.75  # inches
 MARKERS = "osD^vPX"
 EQUAL = {"color": style.GREY, "lw": 0.9, "ls": (0, (4, 3))}
@@ -48,8 +61,9 @@ def build(reference: str = "v1", metrics: Sequence[str] = (), protocols: Sequenc
     )
 
 
-def compare(results: Results, reference: str = "v1", metrics: Sequence[str] = (),
-            protocols: Sequence[str] = ()) -> pd.DataFrame:
+def compare(
+    results: Results, reference: str = "v1", metrics: Sequence[str] = (), protocols: Sequence[str] = ()
+) -> pd.DataFrame:
     """COLUMNS, a row a printed cell, ours beside it where there is one."""
     theirs = _reference(results, reference)
     shown = _known("metric", metrics, dict.fromkeys(key[3] for key in theirs))
@@ -76,8 +90,11 @@ def _known(kind: str, wanted: Sequence[str], known: Iterable[str]) -> list[str]:
 def _protocols(results: Results, theirs: dict) -> list[str]:
     """Our protocols for which the reference has a cell."""
     printed = {(protocol, generator) for protocol, _, generator, _ in theirs}
-    return [name for name, protocol in results.params.protocols.items()
-            if any((protocol.printed, results.label(g)) in printed for g in results.generators(name))]
+    return [
+        name
+        for name, protocol in results.params.protocols.items()
+        if any((protocol.printed, results.label(g)) in printed for g in results.generators(name))
+    ]
 
 
 def _protocol_rows(results: Results, ours: dict, theirs: dict, protocol: str, metrics: Sequence[str]) -> list:
@@ -94,8 +111,19 @@ def _protocol_rows(results: Results, ours: dict, theirs: dict, protocol: str, me
 
 def _row(results: Results, ours: dict, key: tuple, detector: str, printed: float) -> dict:
     nan = float("nan")
-    row = {"protocol": key[0], "detector": detector, "generator": key[2], "metric": key[3], "printed": printed,
-           "value": nan, "lo": nan, "hi": nan, "n_real": 0, "n_fake": 0, "resolvable": False}
+    row = {
+        "protocol": key[0],
+        "detector": detector,
+        "generator": key[2],
+        "metric": key[3],
+        "printed": printed,
+        "value": nan,
+        "lo": nan,
+        "hi": nan,
+        "n_real": 0,
+        "n_fake": 0,
+        "resolvable": False,
+    }
     if key in ours:
         row |= {c: ours[key][c] for c in ("value", "lo", "hi", "n_real", "n_fake", "resolvable")}
     known = row["n_fake"] and row["resolvable"]
@@ -143,8 +171,10 @@ def _rank_sentence(rank: dict) -> str:
     if math.isnan(rank["rho"]):
         return f"{tables.text(rank['metric'])}: too few cells with both numbers to compare their ranks ({rank['n']})."
     way = "higher" if rank["difference"] > 0 else "lower"
-    return (f"{tables.text(rank['metric'])}: rank correlation {signed(rank['rho'])} between printed and reproduced "
-            f"over {rank['n']} cells, ours {abs(rank['difference']):.2f} {way} on average.")
+    return (
+        f"{tables.text(rank['metric'])}: rank correlation {signed(rank['rho'])} between printed and reproduced "
+        f"over {rank['n']} cells, ours {abs(rank['difference']):.2f} {way} on average."
+    )
 
 
 def _html(results: Results, rows: pd.DataFrame, reference: str) -> str:
@@ -160,9 +190,23 @@ def _summary(rows: pd.DataFrame) -> str:
     for rank in ranks(rows).to_dict("records"):
         own = rows[rows["metric"] == rank["metric"]]["verdict"]
         counts = [tables.plain(int((own == v).sum())) for v in present]
-        bodies.append(tables.body([tables.row(tables.text(rank["metric"]), [
-            tables.plain(len(own)), *counts, tables.plain(rank["n"]), _signed(rank["rho"]), _signed(rank["difference"]),
-            tables.printed(rank["distance"], False, False)])]))
+        bodies.append(
+            tables.body(
+                [
+                    tables.row(
+                        tables.text(rank["metric"]),
+                        [
+                            tables.plain(len(own)),
+                            *counts,
+                            tables.plain(rank["n"]),
+                            _signed(rank["rho"]),
+                            _signed(rank["difference"]),
+                            tables.printed(rank["distance"], False, False),
+                        ],
+                    )
+                ]
+            )
+        )
     return tables.table(f"In all <small>· {len(rows)} printed cells</small>", heads, bodies)
 
 
@@ -171,22 +215,29 @@ def _protocol_table(results: Results, rows: pd.DataFrame, protocol: str) -> str:
     summary = f"<b>{tables.text(title if '_' in protocol else f'{title} ({protocol})')}</b> {len(rows)} cells"
     heads = ["Detector", "Generator", "Metric", "Printed", "Reproduced", "Interval", "Difference", "Verdict"]
     bodies = [tables.body([_table_row(results, row)]) for row in rows.to_dict("records")]
-    return tables.folded(summary, tables.table("Cells <small>· a row each</small>", heads, bodies,
-                                               words={"Generator", "Metric", "Interval", "Verdict"}))
+    return tables.folded(
+        summary,
+        tables.table(
+            "Cells <small>· a row each</small>", heads, bodies, words={"Generator", "Metric", "Interval", "Verdict"}
+        ),
+    )
 
 
 def _table_row(results: Results, row: dict) -> str:
     shown = row["n_fake"] and row["resolvable"]
     interval = f"{tables.decimal(row['lo'])}–{tables.decimal(row['hi'])}" if shown else tables.NONE
-    return tables.row(tables.text(row["detector"]), [
-        f'<td class="which">{tables.name(results.label(row["generator"]))}</td>',
-        f'<td class="which">{tables.text(row["metric"])}</td>',
-        tables.printed(row["printed"], False, False),
-        tables.number(row, False, False).replace(f'<span class="ci">{interval}</span>', ""),
-        f'<td class="which">{interval}</td>',
-        _signed(row["difference"]),
-        f'<td class="text {CSS.get(row["verdict"], "unknown")}">{row["verdict"]}</td>',
-    ])
+    return tables.row(
+        tables.text(row["detector"]),
+        [
+            f'<td class="which">{tables.name(results.label(row["generator"]))}</td>',
+            f'<td class="which">{tables.text(row["metric"])}</td>',
+            tables.printed(row["printed"], False, False),
+            tables.number(row, False, False).replace(f'<span class="ci">{interval}</span>', ""),
+            f'<td class="which">{interval}</td>',
+            _signed(row["difference"]),
+            f'<td class="text {CSS.get(row["verdict"], "unknown")}">{row["verdict"]}</td>',
+        ],
+    )
 
 
 def _signed(value: float) -> str:
@@ -205,8 +256,10 @@ def _notes(results: Results, rows: pd.DataFrame, reference: str) -> list[str]:
         "The cells share reals and detectors, so it carries no interval here, only the number of cells.",
     ]
     if results.params.active.corpus == "mini":
-        lines.append("These clips are rendered and the networks small: no height can be compared with the paper's, so "
-                     "no verdict is given; differences and ranks are shown all the same.")
+        lines.append(
+            "These clips are rendered and the networks small: no height can be compared with the paper's, so "
+            "no verdict is given; differences and ranks are shown all the same."
+        )
     if blank := [m for m in dict.fromkeys(rows["metric"]) if m not in set(told(rows)["metric"])]:
         lines.append(f"Not drawn: {', '.join(map(tables.text, blank))}, where no cell has both numbers.")
     if absent := sorted(set(rows[rows["verdict"] == ABSENT]["detector"])):
@@ -223,11 +276,16 @@ def oddities(results: Results) -> list[str]:
     lost = dict.fromkeys(key[2] for key in first if key not in later)
     fine = [f"{' '.join(key)} {value:g}" for key, value in later.items() if abs(round(value, 2) - value) > 1e-9]
     low = [f"{' '.join(key[:3])} {value:.2f}" for key, value in later.items() if key[3] == AUC and value < style.CHANCE]
-    return [tables.text(line) for line in (
-        f"The later version repeats {len(shared)} cells of the first; {changed or 'none'} of them changed. It adds "
-        f"{', '.join(new)} and has no cell for {', '.join(lost)}.",
-        f"Printed to more than two decimals, unlike its neighbours, so perhaps a slip: {', '.join(fine) or 'none'}.",
-        f"Printed below chance: {', '.join(low) or 'none'}.")]
+    return [
+        tables.text(line)
+        for line in (
+            f"The later version repeats {len(shared)} cells of the first; {changed or 'none'} of them changed. It adds "
+            f"{', '.join(new)} and has no cell for {', '.join(lost)}.",
+            "Printed to more than two decimals, unlike its neighbours, so perhaps a slip: "
+            f"{', '.join(fine) or 'none'}.",
+            f"Printed below chance: {', '.join(low) or 'none'}.",
+        )
+    ]
 
 
 def _draw(results: Results, rows: pd.DataFrame) -> Figure:
@@ -244,7 +302,7 @@ def _draw(results: Results, rows: pd.DataFrame) -> Figure:
         axes = figure.subplots(lines, columns, squeeze=False).ravel()
         for ax, metric in zip(axes, metrics, strict=False):
             _panel(ax, both[both["metric"] == metric], metric, colours)
-        for ax in axes[len(metrics):]:
+        for ax in axes[len(metrics) :]:
             ax.axis("off")
         figure.legend(handles=_legend(colours), loc="outside lower center", ncols=5, columnspacing=1.2)
     return figure
@@ -258,8 +316,14 @@ def _panel(ax: Axes, rows: pd.DataFrame, metric: str, colours: Mapping[str, str]
     start, end = _span(rows)
     ax.plot([start, end], [start, end], **EQUAL, zorder=0)
     margin = 0.02 * (end - start)
-    ax.set(xlim=(start - margin, end + margin), ylim=(start - margin, end + margin), aspect="equal", title=metric,
-           xlabel=f"{metric} printed (share)", ylabel=f"{metric} reproduced (share)")
+    ax.set(
+        xlim=(start - margin, end + margin),
+        ylim=(start - margin, end + margin),
+        aspect="equal",
+        title=metric,
+        xlabel=f"{metric} printed (share)",
+        ylabel=f"{metric} reproduced (share)",
+    )
     ticks = np.arange(start, end + 0.01, 0.1 if end - start < 0.7 else 0.2)
     ax.set(xticks=ticks, yticks=ticks)
     ax.grid()
@@ -272,6 +336,8 @@ def _span(rows: pd.DataFrame) -> tuple[float, float]:
 
 
 def _legend(colours: Mapping[str, str]) -> list[Line2D]:
-    marks = [Line2D([], [], color=colour, marker=marker, ls="none", ms=5, label=detector)
-             for marker, (detector, colour) in zip(MARKERS, colours.items(), strict=False)]
+    marks = [
+        Line2D([], [], color=colour, marker=marker, ls="none", ms=5, label=detector)
+        for marker, (detector, colour) in zip(MARKERS, colours.items(), strict=False)
+    ]
     return [*marks, Line2D([], [], label="equal", **EQUAL)]

@@ -38,9 +38,7 @@ def build() -> Exhibit:
         html=_html(results, sources, frames, rows),
         rows=rows,
         drawing=_draw(frames, labels),
-        alt=f"Contact sheet of rendered talking heads, a row per source: {', '.join(labels)}."
-        if labels
-        else NOT_SHOWN,
+        alt=f"Contact sheet of rendered talking heads, a row per source: {', '.join(labels)}." if labels else NOT_SHOWN,
     )
 
 

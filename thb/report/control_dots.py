@@ -16,7 +16,7 @@ from thb.report.label_checks import PROTOCOL, Check
 from thb.report.results import MEAN, Entrant, Results
 
 SQUARE, ONE_FIT = {"marker": "s", "ms": 4.4}, {"marker": "o", "ms": 3.2, "alpha": 0.45, "mew": 0}
-ROW = 0.34      # inches of a detector in the lower panel
+ROW = 0.34  # inches of a detector in the lower panel
 
 
 def draw(results: Results, cells: pd.DataFrame, protocols: Sequence[str], checks: Sequence[Check]) -> Figure:

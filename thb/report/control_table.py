@@ -16,11 +16,12 @@ from thb.report.style import CHANCE
 
 COLUMNS = ["part", *(c for c in TABLE_COLUMNS if c != "printed"), "fits", "verdict"]
 TRUE, DRAWN = "true labels", "labels that say nothing"
-SOLVED = 0.9        # AUC that the lower end of a control's interval must reach to solve a generator alone
+SOLVED = 0.9  # AUC that the lower end of a control's interval must reach to solve a generator alone
 
 
-def build(protocols: Sequence[str] = (), metrics: Sequence[str] = (), one_by_one: str = "P1",
-          solved: float = SOLVED) -> Exhibit:
+def build(
+    protocols: Sequence[str] = (), metrics: Sequence[str] = (), one_by_one: str = "P1", solved: float = SOLVED
+) -> Exhibit:
     """The exhibit; protocols default to those the paper prints, metrics to AUC and the first rate."""
     results = open_results()
     if not CHANCE < solved <= 1:
@@ -42,11 +43,24 @@ def build(protocols: Sequence[str] = (), metrics: Sequence[str] = (), one_by_one
 def _rows(results: Results, cells: pd.DataFrame, metrics: Sequence[str], checks: Sequence[Check]) -> pd.DataFrame:
     own = [e.label for e in results.entrants if e.key]
     kept = cells[cells["metric"].isin(metrics) & cells["detector"].isin(own)]
-    drawn = [{"part": DRAWN, "protocol": label_checks.PROTOCOL, "detector": entrant(results, check).label,
-              "control": entrant(results, check).control, "generator": generator, "metric": AUC,
-              **vars(check.mean(generator)), "n_real": check.n_real, "n_fake": check.n_fake[generator],
-              "resolvable": True, "fits": check.fits, "verdict": check.verdict if generator == MEAN else ""}
-             for check in checks for generator in check.aucs]
+    drawn = [
+        {
+            "part": DRAWN,
+            "protocol": label_checks.PROTOCOL,
+            "detector": entrant(results, check).label,
+            "control": entrant(results, check).control,
+            "generator": generator,
+            "metric": AUC,
+            **vars(check.mean(generator)),
+            "n_real": check.n_real,
+            "n_fake": check.n_fake[generator],
+            "resolvable": True,
+            "fits": check.fits,
+            "verdict": check.verdict if generator == MEAN else "",
+        }
+        for check in checks
+        for generator in check.aucs
+    ]
     true = kept.assign(part=TRUE, fits=1, verdict="")[COLUMNS]
     return pd.concat([true, pd.DataFrame(drawn, columns=COLUMNS)] if drawn else [true], ignore_index=True)
 
@@ -72,8 +86,10 @@ def _controls(results: Results, protocol: str = "P1", solved: float = SOLVED) ->
             continue
         alone = tables.text(", ".join(results.label(g) for g in solved_alone(cells, e, solved)))
         means = ", ".join(f"{shifts.mean(results, p, e, AUC)} in {p}" for p in ("P1", "P2", "P3"))
-        yield (f"The control {tables.text(e.label + e.aside)} reaches mean AUC {means}; alone it solves "
-               f"{alone or 'no generator'} (in {protocol}, the interval of its AUC at or above {solved:g}).")
+        yield (
+            f"The control {tables.text(e.label + e.aside)} reaches mean AUC {means}; alone it solves "
+            f"{alone or 'no generator'} (in {protocol}, the interval of its AUC at or above {solved:g})."
+        )
 
 
 def solved_alone(cells: pd.DataFrame, one: Entrant, solved: float) -> list[str]:
@@ -85,8 +101,15 @@ def solved_alone(cells: pd.DataFrame, one: Entrant, solved: float) -> list[str]:
 # ── Tables ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _html(results: Results, cells: pd.DataFrame, shown: Sequence[str], metrics: Sequence[str], one_by_one: str,
-          solved: float, checks: Sequence[Check]) -> str:
+def _html(
+    results: Results,
+    cells: pd.DataFrame,
+    shown: Sequence[str],
+    metrics: Sequence[str],
+    one_by_one: str,
+    solved: float,
+    checks: Sequence[Check],
+) -> str:
     by_one = cells[(cells["protocol"] == one_by_one) & (cells["metric"] == AUC)]
     notes = [
         *_controls(results, one_by_one, solved),
@@ -101,10 +124,16 @@ def _html(results: Results, cells: pd.DataFrame, shown: Sequence[str], metrics: 
         "show.",
         *(f"{tables.text(d)} has no such fit here." for d in label_checks.absent(results)),
     ]
-    return "\n".join([
-        tables.interval_switch("controls", results.params.metrics.confidence),
-        *(_means(results, cells, shown, metric) for metric in metrics),
-        classes.legend(), _by_generator(results, by_one, solved), _checked(results, checks), tables.notes(notes)])
+    return "\n".join(
+        [
+            tables.interval_switch("controls", results.params.metrics.confidence),
+            *(_means(results, cells, shown, metric) for metric in metrics),
+            classes.legend(),
+            _by_generator(results, by_one, solved),
+            _checked(results, checks),
+            tables.notes(notes),
+        ]
+    )
 
 
 def _means(results: Results, cells: pd.DataFrame, shown: Sequence[str], metric: str) -> str:
@@ -113,9 +142,19 @@ def _means(results: Results, cells: pd.DataFrame, shown: Sequence[str], metric: 
     grid, classed = rows.set_index(["detector", "protocol"]), metric in results.params.metrics.fpr
     known = {key: means.known(cell).value for key, cell in grid.iterrows()}
     best = {p: tables.best_of(known[e.label, p] for e in results.tested) for p in shown}
-    bodies = [_body(e, [tables.number(grid.loc[(e.label, p)], classed,
-                                      not e.control and tables.is_best(known[e.label, p], best[p])) for p in shown])
-              for e in results.entrants if e.key]
+    bodies = [
+        _body(
+            e,
+            [
+                tables.number(
+                    grid.loc[(e.label, p)], classed, not e.control and tables.is_best(known[e.label, p], best[p])
+                )
+                for p in shown
+            ],
+        )
+        for e in results.entrants
+        if e.key
+    ]
     heads = ["Detector", *(tables.text(p.replace("_", " ")) for p in shown)]
     return tables.table(f"Mean {tables.text(metric)} over generators <small>· by protocol</small>", heads, bodies)
 
@@ -124,8 +163,19 @@ def _by_generator(results: Results, rows: pd.DataFrame, solved: float) -> str:
     """AUC of each control on each generator, below that of the best detector."""
     rows = rows[rows["generator"] != MEAN]
     columns = list(dict.fromkeys(rows["generator"]))
-    bodies = [tables.body([tables.row("Best detector", [
-        tables.number(_best(rows[(rows["generator"] == g) & ~rows["control"]]), False, False) for g in columns])])]
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    "Best detector",
+                    [
+                        tables.number(_best(rows[(rows["generator"] == g) & ~rows["control"]]), False, False)
+                        for g in columns
+                    ],
+                )
+            ]
+        )
+    ]
     for e in (e for e in results.entrants if e.control):
         grid, alone = rows[rows["detector"] == e.label].set_index("generator"), solved_alone(rows, e, solved)
         bodies.append(_body(e, [tables.number(grid.loc[g], False, g in alone) for g in columns]))
@@ -137,9 +187,17 @@ def _checked(results: Results, checks: Sequence[Check]) -> str:
     if not checks:
         return ""
     columns = [g for g in results.generators(label_checks.PROTOCOL) if any(g in check.aucs for check in checks)]
-    bodies = [_body(entrant(results, check), [
-        f'<td class="{"holds" if check.verdict == IS_CHANCE else "fails"}">{check.verdict}</td>',
-        tables.plain(check.fits), *(_mean(check, g) for g in (MEAN, *columns))]) for check in checks]
+    bodies = [
+        _body(
+            entrant(results, check),
+            [
+                f'<td class="{"holds" if check.verdict == IS_CHANCE else "fails"}">{check.verdict}</td>',
+                tables.plain(check.fits),
+                *(_mean(check, g) for g in (MEAN, *columns)),
+            ],
+        )
+        for check in checks
+    ]
     heads = ["Detector", "Is it chance?", "Fits", "Mean", *(tables.name(results.label(g)) for g in columns)]
     return tables.table(f"Fits on labels that say nothing <small>· AUC, {label_checks.PROTOCOL}</small>", heads, bodies)
 
@@ -148,8 +206,7 @@ def _mean(check: Check, generator: str) -> str:
     """<td> of a mean over fits; a dash where no clip of the generator was scored."""
     if generator not in check.aucs:
         return tables.plain(None)
-    row = vars(check.mean(generator)) | {
-        "n_real": check.n_real, "n_fake": check.n_fake[generator], "resolvable": True}
+    row = vars(check.mean(generator)) | {"n_real": check.n_real, "n_fake": check.n_fake[generator], "resolvable": True}
     return tables.number(row, classed=False, best=False)
 
 

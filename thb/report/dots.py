@@ -19,9 +19,7 @@ OURS, PRINTED = {"marker": "o", "ms": 4.6}, {"marker": "D", "ms": 4.4, "mfc": "w
 
 def draw(results: Results, rows: pd.DataFrame, metrics: Sequence[str]) -> Figure:
     """One panel a metric; generators downwards, entrants side by side within each."""
-    entrants = [
-        e for e in results.entrants if e.key or not rows[rows["detector"] == e.label]["printed"].isna().all()
-    ]
+    entrants = [e for e in results.entrants if e.key or not rows[rows["detector"] == e.label]["printed"].isna().all()]
     generators = list(dict.fromkeys(rows["generator"]))
     height = len(generators) * (len(entrants) * STEP + GAP) + 0.55
     with style.look():

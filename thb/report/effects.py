@@ -17,18 +17,35 @@ from thb.report.bench import Bench, Measured
 from thb.report.choices import Choice, Question
 from thb.report.results import MEAN, Entrant, Results
 
-COLUMNS = ["question", "choice", "default", "key", "detector", "protocol", "metric", "value", "default_value",
-           "difference", "lo", "hi", "n_real", "n_fake", "resolvable", "verdict"]
+COLUMNS = [
+    "question",
+    "choice",
+    "default",
+    "key",
+    "detector",
+    "protocol",
+    "metric",
+    "value",
+    "default_value",
+    "difference",
+    "lo",
+    "hi",
+    "n_real",
+    "n_fake",
+    "resolvable",
+    "verdict",
+]
 MOVES, STILL, SAME = "moves", "does not move beyond its interval", "is what is used"
-UNMOVED = "does not move"       # of counts, which have no interval
+UNMOVED = "does not move"  # of counts, which have no interval
 OTHER = "needs other fits"
-BOUND, OTHER_FITS = "class_bound", "other_fits"     # the questions that no choice of clips answers
+BOUND, OTHER_FITS = "class_bound", "other_fits"  # the questions that no choice of clips answers
 AS_SET = "as params.yaml has it"
 NAN = float("nan")
 
 
-def effects(results: Results, metric: str = "", detectors: Sequence[str] = (),
-            questions: Sequence[str] = ()) -> pd.DataFrame:
+def effects(
+    results: Results, metric: str = "", detectors: Sequence[str] = (), questions: Sequence[str] = ()
+) -> pd.DataFrame:
     """COLUMNS: question x choice x protocol x metric x (detector, mean over them).
 
     Without arguments of AUC and the first TPR, every detector but the controls, and every question.
@@ -72,20 +89,38 @@ def _known(kind: str, asked: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def _answers(bench: Bench, question: Question, shown: Sequence[str], entrants: Sequence[Entrant]) -> list[dict]:
-    return [row for protocol in question.protocols for metric in shown if metric in question.metrics
-            for choice in question.choices for row in _choice(bench, question, choice, protocol, metric, entrants)]
+    return [
+        row
+        for protocol in question.protocols
+        for metric in shown
+        if metric in question.metrics
+        for choice in question.choices
+        for row in _choice(bench, question, choice, protocol, metric, entrants)
+    ]
 
 
-def _choice(bench: Bench, question: Question, choice: Choice, protocol: str, metric: str,
-            entrants: Sequence[Entrant], called: str = "") -> Iterator[dict]:
+def _choice(
+    bench: Bench,
+    question: Question,
+    choice: Choice,
+    protocol: str,
+    metric: str,
+    entrants: Sequence[Entrant],
+    called: str = "",
+) -> Iterator[dict]:
     """One choice against the default: a row a detector, and their mean; none if it is everybody's default."""
     filled = {e: [c.filled(bench.params, protocol, e.key) for c in (question.base, choice)] for e in entrants}
     pairs = {e: tuple(bench.measure(e.key, protocol, metric, c) for c in both) for e, both in filled.items()}
     pairs = {e: pair for e, pair in pairs.items() if pair[0]}
     if all(filled[e][0] == filled[e][1] for e in pairs):
         return
-    head = {"question": question.name, "choice": choice.says, "key": question.key, "protocol": protocol,
-            "metric": called or metric}
+    head = {
+        "question": question.name,
+        "choice": choice.says,
+        "key": question.key,
+        "protocol": protocol,
+        "metric": called or metric,
+    }
     for entrant, pair in pairs.items():
         default = _says(question, filled[entrant][0], bench, protocol, entrant)
         own = head | {"detector": entrant.label, "default": default} | _compared(bench, *pair)
@@ -103,21 +138,46 @@ def _says(question: Question, default: Choice, bench: Bench, protocol: str, entr
 def _mean(pairs: Iterable[tuple]) -> tuple[Measured | None, ...]:
     """The mean over detectors, before and after; None if one of them has no such number."""
     columns = list(zip(*pairs, strict=True))
-    return tuple(None if None in column else Measured(
-        np.mean([m.replicates for m in column], axis=0), min(m.n_real for m in column),
-        max(m.n_fake for m in column), all(m.resolvable for m in column)) for column in columns)
+    return tuple(
+        None
+        if None in column
+        else Measured(
+            np.mean([m.replicates for m in column], axis=0),
+            min(m.n_real for m in column),
+            max(m.n_fake for m in column),
+            all(m.resolvable for m in column),
+        )
+        for column in columns
+    )
 
 
 def _compared(bench: Bench, before: Measured | None, after: Measured | None) -> dict:
     """Both values, their paired difference, and whether it stands out of its interval."""
     if before is None or after is None:
-        return {"default_value": before.value if before else NAN, "value": NAN, "difference": NAN, "lo": NAN, "hi": NAN,
-                "n_real": 0, "n_fake": 0, "resolvable": False, "verdict": OPEN}
+        return {
+            "default_value": before.value if before else NAN,
+            "value": NAN,
+            "difference": NAN,
+            "lo": NAN,
+            "hi": NAN,
+            "n_real": 0,
+            "n_fake": 0,
+            "resolvable": False,
+            "verdict": OPEN,
+        }
     apart = compare(after.replicates, before.replicates, bench.params.metrics.confidence)
     told = before.resolvable and after.resolvable
-    return {"default_value": before.value, "value": after.value, "difference": apart.difference, "lo": apart.lo,
-            "hi": apart.hi, "n_real": after.n_real, "n_fake": after.n_fake, "resolvable": told,
-            "verdict": _verdict(told, apart)}
+    return {
+        "default_value": before.value,
+        "value": after.value,
+        "difference": apart.difference,
+        "lo": apart.lo,
+        "hi": apart.hi,
+        "n_real": after.n_real,
+        "n_fake": after.n_fake,
+        "resolvable": told,
+        "verdict": _verdict(told, apart),
+    }
 
 
 def _verdict(told: bool, apart: Compared) -> str:
@@ -128,10 +188,15 @@ def _verdict(told: bool, apart: Compared) -> str:
 
 def _accused(bench: Bench, question: Question, shown: Sequence[str], entrants: Sequence[Entrant]) -> list[dict]:
     """How many test reals each threshold accuses; the share is told whatever the threshold rests on."""
-    at = replace(question, base=Choice(accused=True),
-                 choices=tuple(replace(c, accused=True) for c in question.choices))
-    return [row for protocol in at.protocols for metric in shown if metric in at.metrics for choice in at.choices
-            for row in _choice(bench, at, choice, protocol, metric, entrants, accused_name(metric))]
+    at = replace(question, base=Choice(accused=True), choices=tuple(replace(c, accused=True) for c in question.choices))
+    return [
+        row
+        for protocol in at.protocols
+        for metric in shown
+        if metric in at.metrics
+        for choice in at.choices
+        for row in _choice(bench, at, choice, protocol, metric, entrants, accused_name(metric))
+    ]
 
 
 def accused_name(metric: str) -> str:
@@ -158,10 +223,24 @@ def _bounds(results: Results, metric: str, entrants: Sequence[Entrant]) -> Itera
                 found[MEAN] = tuple(np.mean(list(found.values()), axis=0))
             name = excellent_name(metric, "printed" if whose == "printed" else "reproduced")
             for label, (before, after) in found.items():
-                yield {"question": BOUND, "choice": f"above {best.at_least}", "default": f"{best.at_least} and above",
-                       "key": "", "detector": label, "protocol": protocol, "metric": name, "value": after,
-                       "default_value": before, "difference": after - before, "lo": NAN, "hi": NAN, "n_real": 0,
-                       "n_fake": 0, "resolvable": True, "verdict": MOVES if after != before else UNMOVED}
+                yield {
+                    "question": BOUND,
+                    "choice": f"above {best.at_least}",
+                    "default": f"{best.at_least} and above",
+                    "key": "",
+                    "detector": label,
+                    "protocol": protocol,
+                    "metric": name,
+                    "value": after,
+                    "default_value": before,
+                    "difference": after - before,
+                    "lo": NAN,
+                    "hi": NAN,
+                    "n_real": 0,
+                    "n_fake": 0,
+                    "resolvable": True,
+                    "verdict": MOVES if after != before else UNMOVED,
+                }
 
 
 def _excellent(cells: pd.DataFrame, column: str) -> tuple[int, int] | None:
@@ -177,5 +256,16 @@ def _other_fits(results: Results) -> Iterator[dict]:
     """What is open and needs other fits: no number, but where to change it."""
     empty = dict.fromkeys(("value", "default_value", "difference", "lo", "hi"), NAN)
     for what, key in choices.other_fits(results.params).items():
-        yield empty | {"question": OTHER_FITS, "choice": what, "default": "", "key": key, "detector": "",
-                       "protocol": "", "metric": "", "n_real": 0, "n_fake": 0, "resolvable": False, "verdict": OTHER}
+        yield empty | {
+            "question": OTHER_FITS,
+            "choice": what,
+            "default": "",
+            "key": key,
+            "detector": "",
+            "protocol": "",
+            "metric": "",
+            "n_real": 0,
+            "n_fake": 0,
+            "resolvable": False,
+            "verdict": OTHER,
+        }

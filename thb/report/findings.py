@@ -31,7 +31,7 @@ class Finding:
     printed: str
     here: str
     verdict: str
-    told: tuple[Told, ...] = ()     # what the verdict rests on
+    told: tuple[Told, ...] = ()  # what the verdict rests on
 
 
 def build(metrics: Sequence[str] = ()) -> Exhibit:
@@ -39,8 +39,18 @@ def build(metrics: Sequence[str] = ()) -> Exhibit:
     results = open_results()
     chosen = [results.check_metric(m) for m in metrics or headline(results)]
     found = findings(results, chosen)
-    rows = pd.DataFrame([{"finding": f.finding, "printed": f.printed, "here": f.here, "verdict": f.verdict,
-                          "rests_on": by_machine(f.told)} for f in found])
+    rows = pd.DataFrame(
+        [
+            {
+                "finding": f.finding,
+                "printed": f.printed,
+                "here": f.here,
+                "verdict": f.verdict,
+                "rests_on": by_machine(f.told),
+            }
+            for f in found
+        ]
+    )
     return Exhibit(
         title="Which findings held",
         html=_html(results, found, chosen),
@@ -79,8 +89,10 @@ def _shown(told: Told, what: str, first: str = "", second: str = "") -> str:
     """'0.88 to 0.81, a fall of 0.07 (0.04 to 0.10)', or that there is no number."""
     if not told.known:
         return NO_NUMBER
-    return (f"{decimal(told.first_value)}{first} to {decimal(told.second_value)}{second}, "
-            f"a {what} of {told.shown}{told.without}")
+    return (
+        f"{decimal(told.first_value)}{first} to {decimal(told.second_value)}{second}, "
+        f"a {what} of {told.shown}{told.without}"
+    )
 
 
 def _hardest(results: Results, metric: str) -> Finding:
@@ -130,7 +142,9 @@ def _controls(results: Results) -> list[Finding]:
                 f"The control {control.label}{control.aside} stays below the best detector (P1, mean AUC)",
                 "not in the paper",
                 f"{decimal(known[0].second_value)} against {decimal(known[0].first_value)}, the best less the control "
-                f"{known[0].shown}{known[0].without}" if known else NO_NUMBER,
+                f"{known[0].shown}{known[0].without}"
+                if known
+                else NO_NUMBER,
                 VERDICTS[told[0].above] if told else OPEN,
                 tuple(told),
             )

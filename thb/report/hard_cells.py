@@ -29,8 +29,9 @@ def hard(results: Results, protocol: str, before: str, metric: str) -> pd.DataFr
     after, earlier = (_with_means(results, name, metric) for name in (protocol, before))
     keys = ["detector", "generator"]
     old = earlier.set_index(keys).loc[pd.MultiIndex.from_frame(after[keys])]
-    out = after.assign(printed_before=old["printed"].to_numpy(),
-                       printed_class=[_class(value) for value in after["printed"]])
+    out = after.assign(
+        printed_before=old["printed"].to_numpy(), printed_class=[_class(value) for value in after["printed"]]
+    )
     out["class"] = [_class(means.known(row).value) for _, row in after.iterrows()]
     out = out.assign(printed_fall=out["printed_before"] - out["printed"])
     return out.assign(**_falls(results, out, protocol, before, metric))[COLUMNS]
@@ -46,11 +47,18 @@ def _with_means(results: Results, protocol: str, metric: str) -> pd.DataFrame:
 def _falls(results: Results, rows: pd.DataFrame, protocol: str, before: str, metric: str) -> dict[str, list]:
     """What comparisons.csv says of each row's fall; nan where it cannot be told, or nothing was run."""
     keys = {e.label: e.key for e in results.entrants if e.key}
-    told = [results.verdicts.falls(metric, before, protocol, keys[row["detector"]], row["generator"])
-            if row["detector"] in keys else None for _, row in rows.iterrows()]
+    told = [
+        results.verdicts.falls(metric, before, protocol, keys[row["detector"]], row["generator"])
+        if row["detector"] in keys
+        else None
+        for _, row in rows.iterrows()
+    ]
     numbers = {"fall": "difference", "fall_lo": "lo", "fall_hi": "hi", "before": "first_value", "after": "second_value"}
-    return {**{column: [getattr(one, name) if one else math.nan for one in told] for column, name in numbers.items()},
-            "fell": [VERDICTS[one.above] if one else OPEN for one in told], "told": told}
+    return {
+        **{column: [getattr(one, name) if one else math.nan for one in told] for column, name in numbers.items()},
+        "fell": [VERDICTS[one.above] if one else OPEN for one in told],
+        "told": told,
+    }
 
 
 def _class(value: float) -> str:

@@ -19,7 +19,7 @@ from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.tables import decimal, text
 from thb.report.verdicts import VERDICTS, by_machine, mark, say
 
-BEFORE, PROTOCOL = "P1", "P3"       # the mildest shift and the hardest
+BEFORE, PROTOCOL = "P1", "P3"  # the mildest shift and the hardest
 
 
 def build(protocol: str = PROTOCOL, before: str = BEFORE, metric: str = "T1") -> Exhibit:
@@ -45,8 +45,11 @@ def sentences(results: Results, rows: pd.DataFrame | None = None, metric: str = 
     rows = hard(results, PROTOCOL, BEFORE, metric) if rows is None else rows
     rows = rows[~rows["control"].astype(bool)]
     own, mean = rows[rows["generator"] != MEAN], rows[rows["generator"] == MEAN]
-    said = [_reached(own, "printed_class", "Printed", metric), _reached(own, "class", "Here", metric),
-            _hardest(results, shown(own), metric)]
+    said = [
+        _reached(own, "printed_class", "Printed", metric),
+        _reached(own, "class", "Here", metric),
+        _hardest(results, shown(own), metric),
+    ]
     return [*filter(None, said), _fell(mean, metric)]
 
 
@@ -57,14 +60,19 @@ def _reached(own: pd.DataFrame, column: str, word: str, metric: str) -> str:
         return ""
     each = {d: counts(known, d, column)[top] for d in known["detector"].unique()}
     named = ", ".join(f"{text(d)} {n}" for d, n in each.items() if n)
-    return (f"{word}, {text(metric)} in {own['protocol'].iloc[0]} is {top.lower()} in {sum(each.values())} of "
-            f"{len(known)} cells{f' ({named})' if named else ''} and {low.lower()} in {(known[column] == low).sum()}.")
+    return (
+        f"{word}, {text(metric)} in {own['protocol'].iloc[0]} is {top.lower()} in {sum(each.values())} of "
+        f"{len(known)} cells{f' ({named})' if named else ''} and {low.lower()} in {(known[column] == low).sum()}."
+    )
 
 
 def _hardest(results: Results, own: pd.DataFrame, metric: str) -> str:
     found = {word: lowest_best(own, column) for word, column in (("printed", "printed"), ("here", "shown"))}
-    said = [f"{word} {decimal(one[1])} on {text(results.label(one[0]))} ({text(one[2])})"
-            for word, one in found.items() if one]
+    said = [
+        f"{word} {decimal(one[1])} on {text(results.label(one[0]))} ({text(one[2])})"
+        for word, one in found.items()
+        if one
+    ]
     return f"Where even the best detector does worst, {text(metric)} is {'; '.join(said)}." if said else ""
 
 
@@ -73,8 +81,14 @@ def _fell(mean: pd.DataFrame, metric: str) -> str:
     if not told:
         return f"Whose mean {text(metric)} fell here cannot be told: there is no number to compare."
     words = {HOLDS: "fell for", FAILS: "rose for", OPEN: f"{OPEN} to have fallen for"}
-    said = {word: [mark(f"{text(d)} ({one.shown}{text(one.without)})", [one]) for d, one in told.items()
-                   if VERDICTS[one.above] == verdict] for verdict, word in words.items()}
+    said = {
+        word: [
+            mark(f"{text(d)} ({one.shown}{text(one.without)})", [one])
+            for d, one in told.items()
+            if VERDICTS[one.above] == verdict
+        ]
+        for verdict, word in words.items()
+    }
     counts = "; ".join(f"{word} {len(names)}: {', '.join(names)}" for word, names in said.items() if names)
     return f"Of {len(told)} detectors, mean {text(metric)} here {counts}."
 
@@ -83,14 +97,22 @@ def _fell(mean: pd.DataFrame, metric: str) -> str:
 
 
 def _html(results: Results, rows: pd.DataFrame, protocol: str, before: str, metric: str) -> str:
-    return "\n".join([
-        tables.interval_switch("hard", results.params.metrics.confidence),
-        _class_table(results, rows, f"{text(metric)} in {protocol}"), classes.legend(),
-        _best_table(results, rows, f"{text(metric)} in {protocol}"),
-        _fall_table(results, rows, protocol, before, metric),
-        tables.notes([*sentences(results, rows, metric), "A class is taken of a number as printed, with two decimals.",
-                      *protocol_table.unresolvable(results, rows, [metric])]),
-    ])
+    return "\n".join(
+        [
+            tables.interval_switch("hard", results.params.metrics.confidence),
+            _class_table(results, rows, f"{text(metric)} in {protocol}"),
+            classes.legend(),
+            _best_table(results, rows, f"{text(metric)} in {protocol}"),
+            _fall_table(results, rows, protocol, before, metric),
+            tables.notes(
+                [
+                    *sentences(results, rows, metric),
+                    "A class is taken of a number as printed, with two decimals.",
+                    *protocol_table.unresolvable(results, rows, [metric]),
+                ]
+            ),
+        ]
+    )
 
 
 def _class_table(results: Results, rows: pd.DataFrame, where: str) -> str:
@@ -109,26 +131,35 @@ def _body(entrant: Entrant, ours: list[str], theirs: list[str]) -> str:
     lines = []
     for word, cells, there in (("reproduced", ours, entrant.key), ("printed", theirs, entrant.printed)):
         if there:
-            lines.append(tables.row("" if lines else name, [f'<td class="which">{word}</td>', *cells],
-                                    "printed" if lines else ""))
+            lines.append(
+                tables.row(
+                    "" if lines else name, [f'<td class="which">{word}</td>', *cells], "printed" if lines else ""
+                )
+            )
     return tables.body(lines, "control" if entrant.control else "")
 
 
 def _best_table(results: Results, rows: pd.DataFrame, where: str) -> str:
     own = shown(rows[(rows["generator"] != MEAN) & ~rows["control"].astype(bool)])
-    bodies = [tables.body([tables.row(tables.name(results.label(generator)),
-                                      [*_winner(part, "shown"), *_winner(part, "printed")])])
-              for generator, part in own.groupby("generator", sort=False)]
+    bodies = [
+        tables.body(
+            [tables.row(tables.name(results.label(generator)), [*_winner(part, "shown"), *_winner(part, "printed")])]
+        )
+        for generator, part in own.groupby("generator", sort=False)
+    ]
     heads = ["Generator", "Best here", "Reproduced", "Best printed", "Printed"]
-    return tables.table(f"Best detector by generator <small>· {where}</small>", heads, bodies,
-                        words={"Best here", "Best printed"})
+    return tables.table(
+        f"Best detector by generator <small>· {where}</small>", heads, bodies, words={"Best here", "Best printed"}
+    )
 
 
 def _winner(part: pd.DataFrame, column: str) -> list[str]:
     """<td>s: who, and the number with its class."""
     if part[column].isna().all():
-        return [tables.plain(""), tables.number(part.iloc[0], False, False) if column == "shown"
-                else tables.printed(math.nan, False, False)]
+        return [
+            tables.plain(""),
+            tables.number(part.iloc[0], False, False) if column == "shown" else tables.printed(math.nan, False, False),
+        ]
     row = part.loc[part[column].idxmax()]
     number = tables.printed(row["printed"], True, False) if column == "printed" else tables.number(row, True, False)
     return [tables.plain(best(part, column)), number]
@@ -138,8 +169,12 @@ def _fall_table(results: Results, rows: pd.DataFrame, protocol: str, before: str
     mean = rows[rows["generator"] == MEAN].set_index("detector")
     heads = ["Detector", "", before, protocol, "Fall", "Interval of the fall", "Fell?"]
     bodies = [_body(e, _our_fall(mean.loc[e.label]), _printed_fall(mean.loc[e.label])) for e in results.entrants]
-    return tables.table(f"Falls from {before} to {protocol} <small>· mean {text(metric)} over generators</small>",
-                        heads, bodies, words={"Interval of the fall", "Fell?"})
+    return tables.table(
+        f"Falls from {before} to {protocol} <small>· mean {text(metric)} over generators</small>",
+        heads,
+        bodies,
+        words={"Interval of the fall", "Fell?"},
+    )
 
 
 def _our_fall(mean: pd.Series) -> list[str]:
@@ -147,13 +182,19 @@ def _our_fall(mean: pd.Series) -> list[str]:
         return [*(tables.number(mean, False, False) for _ in range(3)), tables.plain(""), tables.plain(OPEN)]
     told = mean["told"]
     fell = say(told, "yes", "no, it rose", OPEN)
-    return [*(_two(mean[key]) for key in ("before", "after", "fall")), tables.plain(told.interval),
-            f'<td class="text">{fell}{text(told.without)}</td>']
+    return [
+        *(_two(mean[key]) for key in ("before", "after", "fall")),
+        tables.plain(told.interval),
+        f'<td class="text">{fell}{text(told.without)}</td>',
+    ]
 
 
 def _printed_fall(mean: pd.Series) -> list[str]:
-    return [*(_two(mean[key]) for key in ("printed_before", "printed", "printed_fall")),
-            tables.plain(""), tables.plain("")]
+    return [
+        *(_two(mean[key]) for key in ("printed_before", "printed", "printed_fall")),
+        tables.plain(""),
+        tables.plain(""),
+    ]
 
 
 def _two(value: float) -> str:
@@ -164,8 +205,13 @@ def _two(value: float) -> str:
 
 
 def _draw(results: Results, rows: pd.DataFrame, protocol: str, metric: str) -> Figure:
-    bars = [(f"{e.label}, {word}", counts(rows, e.label, column)) for e in results.entrants if not e.control
-            for word, column, key in (("reproduced", "class", e.key), ("printed", "printed_class", e.printed)) if key]
+    bars = [
+        (f"{e.label}, {word}", counts(rows, e.label, column))
+        for e in results.entrants
+        if not e.control
+        for word, column, key in (("reproduced", "class", e.key), ("printed", "printed_class", e.printed))
+        if key
+    ]
     with style.look():
         figure, (ax,) = style.panels([0.3 * len(bars) + 1.0])
         _bars(ax, bars)

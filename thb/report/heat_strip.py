@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from thb.core.errors import printable
 from thb.report.style import FONT, GREY
 
-COLUMN, BESIDE, ABOVE = 0.95, 1.2, 0.7      # inches
-LETTERS = 12                # to an inch of title
+COLUMN, BESIDE, ABOVE = 0.95, 1.2, 0.7  # inches
+LETTERS = 12  # to an inch of title
 COLOURS, COVER = "inferno", 0.6
 GREY_OF_RGB = (0.299, 0.587, 0.114)
 
@@ -38,15 +38,16 @@ def strip(pictures: np.ndarray, maps: np.ndarray, times: np.ndarray, file: str, 
     bar.set_label(scale, fontsize=7.5)
     bar.ax.set_facecolor("0.5")
     room, shown = int(size[0] * LETTERS), drawable(file)
-    shown = shown if len(shown) <= room else "…" + shown[1 - room:]
+    shown = shown if len(shown) <= room else "…" + shown[1 - room :]
     figure.suptitle(f"{shown}\n{words}", x=0.01, ha="left", fontsize=8.5)
     return figure
 
 
 def drawable(words: str) -> str:
     """Words of which every letter can be drawn: one that the font lacks, say a Chinese one, becomes its escape."""
-    return "".join(c if _font().get_char_index(ord(c)) else c.encode("unicode_escape").decode()
-                   for c in printable(words))
+    return "".join(
+        c if _font().get_char_index(ord(c)) else c.encode("unicode_escape").decode() for c in printable(words)
+    )
 
 
 @cache

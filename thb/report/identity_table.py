@@ -10,12 +10,14 @@ from thb.core.tables import read_json
 from thb.report import tables
 from thb.report.results import Results
 
-OFF = ("Names only: the same person under two names is not found, as faces were not compared; "
-       "<code>identity_checks</code> of <code>params.yaml</code> turns that on.")
-SEES = 0.5      # of the pairs of one name: a network that knows fewer of them again cannot clear anybody
+OFF = (
+    "Names only: the same person under two names is not found, as faces were not compared; "
+    "<code>identity_checks</code> of <code>params.yaml</code> turns that on."
+)
+SEES = 0.5  # of the pairs of one name: a network that knows fewer of them again cannot clear anybody
 NOTHING, CHANCE, LOOK, UNFIT = "nothing found", "no more than by chance", "look closer", "cannot tell"
 CSS = {NOTHING: "holds", LOOK: "fails"}
-HAAR = "haar"   # the finder that sees no eyes
+HAAR = "haar"  # the finder that sees no eyes
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Check:
     """What one network found, in the corpus and with the settings of params.yaml."""
 
     found: dict
-    order: tuple[str, ...]      # of the protocols, as in params.yaml
+    order: tuple[str, ...]  # of the protocols, as in params.yaml
 
     @property
     def net(self) -> str:
@@ -55,8 +57,11 @@ class Check:
 def checks(results: Results) -> list[Check]:
     """Of the networks under `identity_checks`, those whose files are of this corpus and these settings."""
     order = tuple(results.params.protocols)
-    return [Check(read_json(results.paths.identity(net)), order) for net in results.params.identity_checks
-            if not _missing(results, net)]
+    return [
+        Check(read_json(results.paths.identity(net)), order)
+        for net in results.params.identity_checks
+        if not _missing(results, net)
+    ]
 
 
 def _missing(results: Results, net: str) -> str:
@@ -80,25 +85,38 @@ def sentences(results: Results) -> list[str]:
 
 
 def _absent(results: Results) -> list[str]:
-    return [f"Faces are not compared by {tables.text(net)}: <code>{results.paths.identity(net).name}</code> {why}; run "
-            f"<code>thb identity {tables.text(net)}</code>."
-            for net in results.params.identity_checks if (why := _missing(results, net))]
+    return [
+        f"Faces are not compared by {tables.text(net)}: <code>{results.paths.identity(net).name}</code> {why}; run "
+        f"<code>thb identity {tables.text(net)}</code>."
+        for net in results.params.identity_checks
+        if (why := _missing(results, net))
+    ]
 
 
 def _told(check: Check) -> str:
-    parts = [f"{name} {entry['alike']['clips']:,}, by chance {entry['expected']:,.1f}: <b>{check.trust(entry)}</b>"
-             for name, entry in check.protocols().items()]
+    parts = [
+        f"{name} {entry['alike']['clips']:,}, by chance {entry['expected']:,.1f}: <b>{check.trust(entry)}</b>"
+        for name, entry in check.protocols().items()
+    ]
     left = sum(entry["count"] for entry in check.found["left_out"].values())
-    return (f"Faces compared by {check.net}: test clips that look like one that was seen under another name: "
-            f"{'; '.join(parts)}. {check.found['compared']:,} clips were compared, {left:,} could not be.")
+    return (
+        f"Faces compared by {check.net}: test clips that look like one that was seen under another name: "
+        f"{'; '.join(parts)}. {check.found['compared']:,} clips were compared, {left:,} could not be."
+    )
 
 
 def _trusted(check: Check) -> str:
     one, two = (_percent(check.share(pairs)) for pairs in ("one_name", "two_names"))
-    guessed = (" Eyes, nose and mouth were not seen but estimated from the face's box, as Haar's finder does: less "
-               "well aligned, people are told apart less well." if HAAR in check.found["finders"] else "")
-    return (f"At its threshold of {check.same}, {check.net} takes {one} of the pairs that share a name for one "
-            f"person, and {two} of those that do not.{guessed}")
+    guessed = (
+        " Eyes, nose and mouth were not seen but estimated from the face's box, as Haar's finder does: less "
+        "well aligned, people are told apart less well."
+        if HAAR in check.found["finders"]
+        else ""
+    )
+    return (
+        f"At its threshold of {check.same}, {check.net} takes {one} of the pairs that share a name for one "
+        f"person, and {two} of those that do not.{guessed}"
+    )
 
 
 def _percent(share: float) -> str:
@@ -112,8 +130,14 @@ def rows(results: Results, protocols: Sequence[str] = ()) -> Iterator[dict]:
     """As the rows of leakage_table: a protocol x network."""
     for check in checks(results):
         for name, entry in check.protocols(protocols).items():
-            yield {"scope": name, "kind": f"look-alikes by {check.found['net']}", "promised": entry["promised"],
-                   "count": entry["alike"]["clips"], "examples": _listed(entry), "trust": check.trust(entry)}
+            yield {
+                "scope": name,
+                "kind": f"look-alikes by {check.found['net']}",
+                "promised": entry["promised"],
+                "count": entry["alike"]["clips"],
+                "examples": _listed(entry),
+                "trust": check.trust(entry),
+            }
 
 
 def _listed(entry: dict) -> str:
@@ -127,42 +151,71 @@ def html(results: Results, protocols: Sequence[str] = ()) -> str:
 
 
 def _protocols(check: Check, protocols: Sequence[str]) -> str:
-    bodies = [tables.body([_protocol(name, entry, check.trust(entry))])
-              for name, entry in check.protocols(protocols).items()]
-    return tables.table(f"Test clips that look like a clip seen under another name <small>· by {check.net}</small>",
-                        ["Protocol", "Promised", "Tested", "Alike", "People", "By chance", "Trust",
-                         "Found of one name", "Examples"], bodies,
-                        words={"Promised", "Trust", "Found of one name", "Examples"})
+    bodies = [
+        tables.body([_protocol(name, entry, check.trust(entry))]) for name, entry in check.protocols(protocols).items()
+    ]
+    return tables.table(
+        f"Test clips that look like a clip seen under another name <small>· by {check.net}</small>",
+        ["Protocol", "Promised", "Tested", "Alike", "People", "By chance", "Trust", "Found of one name", "Examples"],
+        bodies,
+        words={"Promised", "Trust", "Found of one name", "Examples"},
+    )
 
 
 def _protocol(name: str, entry: dict, trust: str) -> str:
     counts = (entry["tested"], entry["alike"]["clips"], entry["alike"]["people"], entry["expected"])
     again = f"{entry['named']['found']:,} of {entry['named']['clips']:,}"
-    return tables.row(tables.text(name), [
-        tables.word("apart" if entry["promised"] else "nothing"), *map(tables.plain, counts),
-        tables.word(trust, CSS.get(trust, "")), tables.plain(again), tables.plain(_listed(entry))])
+    return tables.row(
+        tables.text(name),
+        [
+            tables.word("apart" if entry["promised"] else "nothing"),
+            *map(tables.plain, counts),
+            tables.word(trust, CSS.get(trust, "")),
+            tables.plain(again),
+            tables.plain(_listed(entry)),
+        ],
+    )
 
 
 def _pairs(check: Check) -> str:
     quantiles = list(dict.fromkeys(q for entry in check.found["pairs"].values() for q in entry["quantiles"]))
-    bodies = [tables.body([tables.row(words, [
-        tables.plain(entry["count"]), tables.plain(_percent(check.share(pairs))),
-        *(tables.plain(entry["quantiles"].get(q)) for q in quantiles)])])
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    words,
+                    [
+                        tables.plain(entry["count"]),
+                        tables.plain(_percent(check.share(pairs))),
+                        *(tables.plain(entry["quantiles"].get(q)) for q in quantiles),
+                    ],
+                )
+            ]
+        )
         for pairs, words in (("one_name", "one name"), ("two_names", "two names"))
-        for entry in [check.found["pairs"][pairs]]]
-    return tables.table(f"How alike the faces of two clips are <small>· cosine, by {check.net}; quantiles</small>",
-                        ["Pairs with", "Pairs", f"at least {check.same}", *quantiles], bodies,
-                        words={f"at least {check.same}"})
+        for entry in [check.found["pairs"][pairs]]
+    ]
+    return tables.table(
+        f"How alike the faces of two clips are <small>· cosine, by {check.net}; quantiles</small>",
+        ["Pairs with", "Pairs", f"at least {check.same}", *quantiles],
+        bodies,
+        words={f"at least {check.same}"},
+    )
 
 
 def notes(results: Results) -> list[str]:
     """How the tables are to be read; none where there are none."""
-    return [
-        "“By chance”: so many test clips would look like one that was seen under another name, did they do so as often "
-        "as the seen clips among themselves. People who are among the seen clips under two names raise it.",
-        f"“{UNFIT.capitalize()}”: the network finds fewer than {SEES:.0%} of the pairs of one name, or finds so many "
-        f"strangers alike that by chance more than {SEES:.0%} of the test clips would be.",
-        "“Found of one name”: of the test clips whose person was seen under that same name, those that it finds again.",
-        "Two names: no person shown, moving or swapped is common to both clips. Pairs that share only a driver, or the "
-        "head of a swap, count as neither.",
-    ] if checks(results) else []
+    return (
+        [
+            "“By chance”: so many test clips would look like one that was seen under another name, did they do "
+            "so as often as the seen clips among themselves. People who are among the seen clips under two names raise it.",
+            f"“{UNFIT.capitalize()}”: the network finds fewer than {SEES:.0%} of the pairs of one name, or finds so "
+            f"many strangers alike that by chance more than {SEES:.0%} of the test clips would be.",
+            "“Found of one name”: of the test clips whose person was seen under that same name, those that it finds "
+            "again.",
+            "Two names: no person shown, moving or swapped is common to both clips. Pairs that share only a driver, or "
+            "the head of a swap, count as neither.",
+        ]
+        if checks(results)
+        else []
+    )

@@ -19,7 +19,7 @@ from thb.report.style import CHANCE
 from thb.report.tables import decimal, text
 from thb.splits import protocols
 
-PROTOCOL = "P1"     # fits on drawn labels are tested as P1 tests a fit on true ones
+PROTOCOL = "P1"  # fits on drawn labels are tested as P1 tests a fit on true ones
 IS_CHANCE, IS_NOT = "chance", "not chance"
 NONE_HERE = "No fit on labels that say nothing has been scored here."
 
@@ -52,8 +52,11 @@ class Check:
 
 def checks(results: Results) -> list[Check]:
     """Every detector under `label_checks` whose scores are at hand and hold a fake of some generator."""
-    found = [_check(results, detector) for detector in results.params.label_checks
-             if results.paths.drawn(detector, _fit(results)).is_file()]
+    found = [
+        _check(results, detector)
+        for detector in results.params.label_checks
+        if results.paths.drawn(detector, _fit(results)).is_file()
+    ]
     return [check for check in found if check is not None]
 
 
@@ -77,9 +80,13 @@ def _check(results: Results, detector: str) -> Check | None:
     if reals.empty or not fakes:
         return None
     aucs = {g: np.array([_auc(reals, clips, column) for column in columns]) for g, clips in fakes.items()}
-    return Check(detector, {**aucs, MEAN: np.mean(list(aucs.values()), axis=0)}, len(reals),
-                 {**(n := {g: len(clips) for g, clips in fakes.items()}), MEAN: sum(n.values())},
-                 results.params.metrics.confidence)
+    return Check(
+        detector,
+        {**aucs, MEAN: np.mean(list(aucs.values()), axis=0)},
+        len(reals),
+        {**(n := {g: len(clips) for g, clips in fakes.items()}), MEAN: sum(n.values())},
+        results.params.metrics.confidence,
+    )
 
 
 def _auc(reals: pd.DataFrame, fakes: pd.DataFrame, column: str) -> float:
@@ -98,5 +105,7 @@ def _told(results: Results) -> Iterator[str]:
         label = text(results.params.detectors[check.detector].printed or check.detector)
         meaning = "" if check.verdict == IS_CHANCE else ", so something true reaches the fit"
         lowest, highest = check.aucs[MEAN].min(), check.aucs[MEAN].max()
-        yield (f"{check.fits} fits of {label} on labels that say nothing have a mean AUC of {check.mean()}: "
-               f"<b>{check.verdict}</b>{meaning}. Single fits reach from {decimal(lowest)} to {decimal(highest)}.")
+        yield (
+            f"{check.fits} fits of {label} on labels that say nothing have a mean AUC of {check.mean()}: "
+            f"<b>{check.verdict}</b>{meaning}. Single fits reach from {decimal(lowest)} to {decimal(highest)}."
+        )

@@ -23,19 +23,29 @@ KEPT, BROKEN, ALLOWED, NOTHING = "kept", "broken", "allowed", "nothing shared"
 CLEAN, LOOK, UNKNOWN = "clean", "look closer", "not checked"
 KINDS = {"identity": "people", "driver": "driving clips", "generator": "generators", "real": "real clips"}
 ONE = {"identity": "person", "driver": "driving clip", "generator": "generator", "real": "real clip"}
-DARK = 0.6      # of the colour scale: text on what is darker is white
+DARK = 0.6  # of the colour scale: text on what is darker is white
 # What each line on the whole corpus counts, and what follows from one that is not zero.
 WHOLE_KINDS = {
-    "reals_that_drive": ("real clips that also drive a fake",
-                         "a pair within one split, a leak across splits; the examples name both splits"),
-    "repeated": ("clips with a portrait and driver that another clip of their generator has",
-                 "near copies: fewer independent fakes than their number says"),
-    "swaps_across_splits": ("face swaps whose donor is a real of another split",
-                            "the fit on swaps may know a face of its test"),
-    "trained_officially": ("test reals in the training part of FaceForensics++'s own split",
-                           "only fits that start from weights trained elsewhere on FaceForensics++ may know them"),
-    "same_files": ("groups of clips that are the same file, byte for byte",
-                   "one clip under several names; across splits it is a leak"),
+    "reals_that_drive": (
+        "real clips that also drive a fake",
+        "a pair within one split, a leak across splits; the examples name both splits",
+    ),
+    "repeated": (
+        "clips with a portrait and driver that another clip of their generator has",
+        "near copies: fewer independent fakes than their number says",
+    ),
+    "swaps_across_splits": (
+        "face swaps whose donor is a real of another split",
+        "the fit on swaps may know a face of its test",
+    ),
+    "trained_officially": (
+        "test reals in the training part of FaceForensics++'s own split",
+        "only fits that start from weights trained elsewhere on FaceForensics++ may know them",
+    ),
+    "same_files": (
+        "groups of clips that are the same file, byte for byte",
+        "one clip under several names; across splits it is a leak",
+    ),
 }
 
 
@@ -69,8 +79,14 @@ def shared(results: Results, protocols: Sequence[str] = ()) -> pd.DataFrame:
 def _protocol(name: str, kinds: dict[str, dict]) -> Iterator[dict]:
     for kind in leakage.KINDS:
         entry = kinds[kind]
-        yield {"scope": name, "kind": kind, "promised": entry["promised"], "count": entry["count"],
-               "examples": _listed(entry), "trust": _trust(entry["promised"], entry["count"])}
+        yield {
+            "scope": name,
+            "kind": kind,
+            "promised": entry["promised"],
+            "count": entry["count"],
+            "examples": _listed(entry),
+            "trust": _trust(entry["promised"], entry["count"]),
+        }
 
 
 def _trust(promised: bool, count: int) -> str:
@@ -87,8 +103,14 @@ def _whole(found: dict[str, dict]) -> Iterator[dict]:
     for kind in WHOLE_KINDS:
         entry = found.get(kind, {"count": float("nan"), "examples": []})
         trust = UNKNOWN if kind not in found else LOOK if entry["count"] else CLEAN
-        yield {"scope": WHOLE, "kind": kind, "promised": False, "count": entry["count"],
-               "examples": _listed(entry), "trust": trust}
+        yield {
+            "scope": WHOLE,
+            "kind": kind,
+            "promised": False,
+            "count": entry["count"],
+            "examples": _listed(entry),
+            "trust": trust,
+        }
 
 
 def _listed(entry: dict) -> str:
@@ -113,8 +135,9 @@ def _promises(rows: pd.DataFrame) -> str:
     made = rows[rows["promised"].astype(bool)]
     broken = made[made["trust"] == BROKEN]
     which = "; ".join(f"{_shares(row)} although it promises none" for row in broken.to_dict("records"))
-    return (f"{len(made) - len(broken)} of {len(made)} promises to keep training and test apart are <b>kept</b>"
-            + (f"; <b>broken</b>: {which}." if len(broken) else "."))
+    return f"{len(made) - len(broken)} of {len(made)} promises to keep training and test apart are <b>kept</b>" + (
+        f"; <b>broken</b>: {which}." if len(broken) else "."
+    )
 
 
 def _allowed(rows: pd.DataFrame) -> str:
@@ -130,23 +153,37 @@ def _shares(row: dict) -> str:
 
 def _of_the_whole(rows: pd.DataFrame) -> str:
     whole = rows[rows["scope"] == WHOLE]
-    parts = [f"{int(row['count']):,} {WHOLE_KINDS[row['kind']][0]}"
-             for row in whole[whole["trust"] == LOOK].to_dict("records")]
+    parts = [
+        f"{int(row['count']):,} {WHOLE_KINDS[row['kind']][0]}"
+        for row in whole[whole["trust"] == LOOK].to_dict("records")
+    ]
     clean = int((whole["trust"] == CLEAN).sum())
-    return (f"In the corpus as a whole {clean} of {len(whole)} checks find nothing"
-            + (f"; found: {'; '.join(parts)}." if parts else "."))
+    return f"In the corpus as a whole {clean} of {len(whole)} checks find nothing" + (
+        f"; found: {'; '.join(parts)}." if parts else "."
+    )
 
 
 # ---- tables --------------------------------------------------------------------------------------------
 
 
 def _html(rows: pd.DataFrame, results: Results, protocols: Sequence[str]) -> str:
-    return "\n".join([
-        tables.notes([*said(rows), *identity_table.sentences(results)]), _protocol_table(rows[rows["scope"] != WHOLE]),
-        _whole_table(rows[rows["scope"] == WHOLE]), identity_table.html(results, protocols), tables.notes([
-            "“Training” is all that a fit has seen: what it learnt from, and what chose its checkpoint.",
-            "People are those that a clip shows or is moved by: portraits, and the videos of reals and drivers.",
-            *_listed_by(results), *identity_table.notes(results)])])
+    return "\n".join(
+        [
+            tables.notes([*said(rows), *identity_table.sentences(results)]),
+            _protocol_table(rows[rows["scope"] != WHOLE]),
+            _whole_table(rows[rows["scope"] == WHOLE]),
+            identity_table.html(results, protocols),
+            tables.notes(
+                [
+                    "“Training” is all that a fit has seen: what it learnt from, and what chose its checkpoint.",
+                    "People are those that a clip shows or is moved by: portraits, and the videos of reals and "
+                    "drivers.",
+                    *_listed_by(results),
+                    *identity_table.notes(results),
+                ]
+            ),
+        ]
+    )
 
 
 def _listed_by(results: Results) -> Iterator[str]:
@@ -156,22 +193,54 @@ def _listed_by(results: Results) -> Iterator[str]:
 
 
 def _protocol_table(rows: pd.DataFrame) -> str:
-    bodies = [tables.body([tables.row(tables.text(row["scope"]), [
-        tables.word(KINDS[row["kind"]]), tables.word("apart" if row["promised"] else "nothing"),
-        tables.plain(row["count"]), _trusted(row["trust"]), tables.plain(row["examples"])])])
-        for row in rows.to_dict("records")]
-    return tables.table("Between training and test of a protocol",
-                        ["Protocol", "Kind", "Promised", "Shared", "Trust", "Examples"], bodies,
-                        words={"Kind", "Promised", "Trust", "Examples"})
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    tables.text(row["scope"]),
+                    [
+                        tables.word(KINDS[row["kind"]]),
+                        tables.word("apart" if row["promised"] else "nothing"),
+                        tables.plain(row["count"]),
+                        _trusted(row["trust"]),
+                        tables.plain(row["examples"]),
+                    ],
+                )
+            ]
+        )
+        for row in rows.to_dict("records")
+    ]
+    return tables.table(
+        "Between training and test of a protocol",
+        ["Protocol", "Kind", "Promised", "Shared", "Trust", "Examples"],
+        bodies,
+        words={"Kind", "Promised", "Trust", "Examples"},
+    )
 
 
 def _whole_table(rows: pd.DataFrame) -> str:
-    bodies = [tables.body([tables.row(f'<span class="wrap">{WHOLE_KINDS[row["kind"]][0]}</span>', [
-        tables.plain(row["count"]), _trusted(row["trust"]),
-        tables.plain(WHOLE_KINDS[row["kind"]][1] if row["trust"] == LOOK else ""), tables.plain(row["examples"])])])
-        for row in rows.to_dict("records")]
-    return tables.table("In the corpus as a whole", ["What", "Found", "Trust", "What it means", "Examples"], bodies,
-                        words={"Trust", "What it means", "Examples"})
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    f'<span class="wrap">{WHOLE_KINDS[row["kind"]][0]}</span>',
+                    [
+                        tables.plain(row["count"]),
+                        _trusted(row["trust"]),
+                        tables.plain(WHOLE_KINDS[row["kind"]][1] if row["trust"] == LOOK else ""),
+                        tables.plain(row["examples"]),
+                    ],
+                )
+            ]
+        )
+        for row in rows.to_dict("records")
+    ]
+    return tables.table(
+        "In the corpus as a whole",
+        ["What", "Found", "Trust", "What it means", "Examples"],
+        bodies,
+        words={"Trust", "What it means", "Examples"},
+    )
 
 
 def _trusted(trust: str) -> str:
@@ -188,8 +257,10 @@ def _draw(rows: pd.DataFrame) -> Figure:
     with style.look():
         figure, (ax,) = style.panels([0.36 * len(names) + 1.0])
         _grid(figure, ax, rows.set_index(["scope", "kind"]), names)
-        kept, broken = (Patch(fill=False, edgecolor=colour, lw=1.6, label=label) for colour, label in (
-            (style.INK, "promised apart"), (style.COLOURS[1], "promised apart, and broken")))
+        kept, broken = (
+            Patch(fill=False, edgecolor=colour, lw=1.6, label=label)
+            for colour, label in ((style.INK, "promised apart"), (style.COLOURS[1], "promised apart, and broken"))
+        )
         figure.legend(handles=[kept, broken], loc="outside lower center", ncols=2)
     return figure
 

@@ -19,8 +19,10 @@ from thb.report.verdicts import pooled
 from thb.splits import protocols
 
 NUMBERS = ["value", "lo", "hi"]
-TOGETHER = ("The interval of a mean over {over} is that of the mean itself, all of it drawn from the same resampled "
-            "clips. It is known for one protocol and for the mean over the paper's.")
+TOGETHER = (
+    "The interval of a mean over {over} is that of the mean itself, all of it drawn from the same resampled "
+    "clips. It is known for one protocol and for the mean over the paper's."
+)
 
 
 def headline(results: Results) -> str:
@@ -73,10 +75,14 @@ def over(results: Results, rows: pd.DataFrame) -> dict:
     scored = rows[rows["n_fake"] > 0]
     theirs = rows.loc[rows["detector"].isin([e.label for e in results.entrants if e.printed]), "printed"]
     split = scored["protocol"].map(lambda p: results.params.protocols[p].split).map(tuple)
-    fakes = scored.groupby([split, "generator"])["n_fake"].max().sum()     # P1 and P3 test the same ones
-    return {**scored[NUMBERS].mean().to_dict(), "n_real": int(scored["n_real"].max()) if len(scored) else 0,
-            "n_fake": int(fakes), "resolvable": bool(len(scored)) and bool(scored["resolvable"].all()),
-            "printed": float(theirs.mean(skipna=False)) if len(theirs) else float("nan")}
+    fakes = scored.groupby([split, "generator"])["n_fake"].max().sum()  # P1 and P3 test the same ones
+    return {
+        **scored[NUMBERS].mean().to_dict(),
+        "n_real": int(scored["n_real"].max()) if len(scored) else 0,
+        "n_fake": int(fakes),
+        "resolvable": bool(len(scored)) and bool(scored["resolvable"].all()),
+        "printed": float(theirs.mean(skipna=False)) if len(theirs) else float("nan"),
+    }
 
 
 def drawn_together(results: Results, metric: str, protocols: Sequence[str], detector: str, generator: str) -> dict:
@@ -113,11 +119,21 @@ def drawn(results: Results, detector: str, protocol: str, generators: Collection
     """One detector's mean over generators from its score files, drawn as every cell is, so that two such means
     are paired; None where no clip of them was scored."""
     params = results.params
-    found = [measure(params, trial, [vouched.scores(results.paths, results.params, detector, fit)
-                                     for fit in trial.fits])
-             for trial in protocols.trials(params, [protocol]) if trial.generator in generators]
-    one_each = [Drawn(one["replicates"], frozenset(m for m in one["replicates"] if resolvable(
-        params, m, one["n_real"], one["n_fake"])), one["n_real"], one["n_fake"]) for one in found if one["n_fake"]]
+    found = [
+        measure(params, trial, [vouched.scores(results.paths, results.params, detector, fit) for fit in trial.fits])
+        for trial in protocols.trials(params, [protocol])
+        if trial.generator in generators
+    ]
+    one_each = [
+        Drawn(
+            one["replicates"],
+            frozenset(m for m in one["replicates"] if resolvable(params, m, one["n_real"], one["n_fake"])),
+            one["n_real"],
+            one["n_fake"],
+        )
+        for one in found
+        if one["n_fake"]
+    ]
     whole = average(one_each)
     return whole and replace(whole, n_fake=sum(one.n_fake for one in one_each))
 
@@ -128,9 +144,12 @@ def average(parts: Sequence[Drawn | None]) -> Drawn | None:
     if not known:
         return None
     names = known[0].replicates
-    return Drawn({m: np.mean([part.replicates[m] for part in known], axis=0) for m in names},
-                 frozenset.intersection(*(part.resolved for part in known)),
-                 min(part.n_real for part in known), max(part.n_fake for part in known))
+    return Drawn(
+        {m: np.mean([part.replicates[m] for part in known], axis=0) for m in names},
+        frozenset.intersection(*(part.resolved for part in known)),
+        min(part.n_real for part in known),
+        max(part.n_fake for part in known),
+    )
 
 
 def within(replicates: np.ndarray, confidence: float) -> Mean:

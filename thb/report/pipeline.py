@@ -40,8 +40,11 @@ def counted(results: Results) -> pd.DataFrame:
     out += [(CURATED, name, sources.loc[name, "total"], sources.loc[name, "printed_total"]) for name in [*fakes, FAKES]]
     out += [(REMOVED, FAKES, *sources.loc[FAKES, ["removed_percent", "printed_removed_percent"]])]
     out += [(CURATED, REALS, reals["total"].sum(), _printed_reals(results))]
-    out += [(SPLIT, f"{name}, {split}", *pair) for name, group in ((FAKES, sources.loc[[FAKES]]), (REALS, reals))
-            for split, pair in _splits(group, name == FAKES).items()]
+    out += [
+        (SPLIT, f"{name}, {split}", *pair)
+        for name, group in ((FAKES, sources.loc[[FAKES]]), (REALS, reals))
+        for split, pair in _splits(group, name == FAKES).items()
+    ]
     return pd.DataFrame(out, columns=COLUMNS).astype({"here": float, "printed": float})
 
 
@@ -60,17 +63,27 @@ def _printed_reals(results: Results) -> float:
 
 def _alt(results: Results, frames: bool) -> str:
     generators = ", ".join(results.label(s) for s in results.params.of_role("generator", "unseen"))
-    return (f"Boxes and arrows from top to bottom: portraits and drivers; the generators {generators}"
-            f"{', with a frame of each' if frames else ''}; curation; fakes kept, and reals that join "
-            "them; the splits; the protocols.")
+    return (
+        f"Boxes and arrows from top to bottom: portraits and drivers; the generators {generators}"
+        f"{', with a frame of each' if frames else ''}; curation; fakes kept, and reals that join "
+        "them; the splits; the protocols."
+    )
 
 
 def _html(results: Results, rows: pd.DataFrame, frames: bool) -> str:
     heads = ["Clips", "Step", "Here", "<small>printed</small>"]
-    bodies = [tables.body([tables.row(tables.text(r["what"]), [tables.plain(r["step"]), _count(r["here"]),
-                                                               _count(r["printed"])],
-                                      "total" if r["what"].startswith("All") else "")])
-              for r in rows.to_dict("records")]
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    tables.text(r["what"]),
+                    [tables.plain(r["step"]), _count(r["here"]), _count(r["printed"])],
+                    "total" if r["what"].startswith("All") else "",
+                )
+            ]
+        )
+        for r in rows.to_dict("records")
+    ]
     table = tables.table("Clips along the way <small>· here, and as printed</small>", heads, bodies, words={"Step"})
     return table + tables.notes(_notes(results, rows, frames))
 
@@ -81,12 +94,18 @@ def _count(value: float) -> str:
 
 def _notes(results: Results, rows: pd.DataFrame, frames: bool) -> list[str]:
     lines = ["Training clips include those for validation, as in the paper's own count."]
-    lines += ["Each frame is the first kept one of the first test clip of its source by name."] if frames else [
-        contact_sheet.NOT_SHOWN]
+    lines += (
+        ["Each frame is the first kept one of the first test clip of its source by name."]
+        if frames
+        else [contact_sheet.NOT_SHOWN]
+    )
     if rows.loc[rows["step"] == MADE, "here"].isna().all():
         lines.append("How many clips were made before curation is not known of this corpus.")
-    return [*lines, "The paper prints how many clips were kept and about which share was not, but not how many were "
-                    "made; MAGI-1 and Hallo3 are for testing only."]
+    return [
+        *lines,
+        "The paper prints how many clips were kept and about which share was not, but not how many were "
+        "made; MAGI-1 and Hallo3 are for testing only.",
+    ]
 
 
 def sentences(results: Results) -> list[str]:
@@ -95,5 +114,7 @@ def sentences(results: Results) -> list[str]:
     kept, made = rows.loc[(CURATED, FAKES)], rows.loc[(MADE, FAKES), "here"]
     test = rows.loc[(SPLIT, f"{FAKES}, {TEST}")]
     before = "" if pd.isna(made) else f"{made:,.0f} fakes were made and "
-    return [f"Here {before}{kept['here']:,.0f} kept, {test['here']:,.0f} of them for testing; the paper kept "
-            f"{kept['printed']:,.0f}, {test['printed']:,.0f} of them for testing."]
+    return [
+        f"Here {before}{kept['here']:,.0f} kept, {test['here']:,.0f} of them for testing; the paper kept "
+        f"{kept['printed']:,.0f}, {test['printed']:,.0f} of them for testing."
+    ]

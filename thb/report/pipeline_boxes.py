@@ -18,13 +18,13 @@ from thb.report.tables import NONE
 
 MADE, REMOVED, CURATED, SPLIT = "made by generators", "removed, per cent", "curated", "split"
 FAKES, REALS, TRAIN, TEST = "All fakes", "All reals", "training", "testing"
-SMALL, PLAIN = 7.8, 9               # points: read on a phone, where the figure is as wide as the page
-ACROSS, GAP, EDGE = 4, 0.1, 0.04    # tiles in a row; inches between boxes, and at the edge
-FRAME, WORDS, BOX, LINE, ARROW = 0.86, 0.6, 0.38, 0.15, 0.3    # heights in inches; a box has lines below its head
+SMALL, PLAIN = 7.8, 9  # points: read on a phone, where the figure is as wide as the page
+ACROSS, GAP, EDGE = 4, 0.1, 0.04  # tiles in a row; inches between boxes, and at the edge
+FRAME, WORDS, BOX, LINE, ARROW = 0.86, 0.6, 0.38, 0.15, 0.3  # heights in inches; a box has lines below its head
 # Where arrows enter a band, as shares of its width.
 MIDDLE, LEFT, BOTH, EACH = (0.5,), (0.25,), (0.25, 0.75), (1 / 6, 1 / 2, 5 / 6)
 
-Frames = Mapping[str, np.ndarray]                               # source -> uint8 [S, S, 3]; empty for a real corpus
+Frames = Mapping[str, np.ndarray]  # source -> uint8 [S, S, 3]; empty for a real corpus
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,38 @@ class Band:
 def draw(results: Results, rows: pd.DataFrame, frames: Frames, palette: str) -> Figure:
     """Bands from top to bottom, arrows from each to the next."""
     counts, shades = rows.set_index(["step", "what"]), style.palette(palette)
-    return _stack([
-        _boxes(_inputs(results), shades[0], MIDDLE),
-        _generators(results, counts, frames, shades[0]),
-        _boxes([("Curation", [f"removed: {_both(counts, REMOVED, FAKES, ' %')}"])], shades[1], MIDDLE),
-        _kept(results, counts, frames, shades[2]),
-        _boxes([("Splits", [f"{whole.split()[1]} for {name}: {_both(counts, SPLIT, f'{whole}, {name}')}"
-                            for name in (TRAIN, TEST) for whole in (FAKES, REALS)])], shades[2], BOTH),
-        _boxes(_protocols(results), shades[3], EACH),
-    ])
+    return _stack(
+        [
+            _boxes(_inputs(results), shades[0], MIDDLE),
+            _generators(results, counts, frames, shades[0]),
+            _boxes([("Curation", [f"removed: {_both(counts, REMOVED, FAKES, ' %')}"])], shades[1], MIDDLE),
+            _kept(results, counts, frames, shades[2]),
+            _boxes(
+                [
+                    (
+                        "Splits",
+                        [
+                            f"{whole.split()[1]} for {name}: {_both(counts, SPLIT, f'{whole}, {name}')}"
+                            for name in (TRAIN, TEST)
+                            for whole in (FAKES, REALS)
+                        ],
+                    )
+                ],
+                shades[2],
+                BOTH,
+            ),
+            _boxes(_protocols(results), shades[3], EACH),
+        ]
+    )
 
 
 def _protocols(results: Results) -> list[tuple[str, list[str]]]:
     """Those that the paper prints of the generators trained on, with what is new in the test."""
-    return [(name, textwrap.wrap(p.title, 20)) for name, p in results.params.protocols.items()
-            if p.printed and "generator" in p.fakes]
+    return [
+        (name, textwrap.wrap(p.title, 20))
+        for name, p in results.params.protocols.items()
+        if p.printed and "generator" in p.fakes
+    ]
 
 
 def _inputs(results: Results) -> list[tuple[str, list[str]]]:
@@ -120,8 +137,9 @@ def _words(ax: Axes, x: float, y: float, head: str, lines: Sequence[str], size: 
 
 def _frame(ax: Axes, picture: np.ndarray, x: float, top: float, side: float) -> None:
     """A picture about x, above the box that it stands in."""
-    ax.imshow(picture, extent=(x - side / 2, x + side / 2, top + side, top), aspect="auto", interpolation="none",
-              zorder=2)
+    ax.imshow(
+        picture, extent=(x - side / 2, x + side / 2, top + side, top), aspect="auto", interpolation="none", zorder=2
+    )
 
 
 def _generators(results: Results, counts: pd.DataFrame, frames: Frames, colour: str) -> Band:
@@ -137,8 +155,14 @@ def _generators(results: Results, counts: pd.DataFrame, frames: Frames, colour: 
             top = y + BOX - 0.06 + i // ACROSS * tile
             if source in frames:
                 _frame(ax, frames[source], left + width / 2, top, FRAME - 0.04)
-            _words(ax, left + width / 2, top + tile - WORDS + 0.14, results.label(source),
-                   _yield(counts, results.label(source)), SMALL)
+            _words(
+                ax,
+                left + width / 2,
+                top + tile - WORDS + 0.14,
+                results.label(source),
+                _yield(counts, results.label(source)),
+                SMALL,
+            )
 
     return Band(height, BOTH, paint)
 

@@ -11,8 +11,8 @@ from thb.report import cams, style
 from thb.report.attention_dots import label_below, side_by_side
 from thb.report.results import Results
 
-CENTRE, CHANCE = "pointing, centre", "pointing, chance"     # what pointing is measured against
-STEP, GAP = 0.13, 0.13      # inches between protocols of a generator, and between generators
+CENTRE, CHANCE = "pointing, centre", "pointing, chance"  # what pointing is measured against
+STEP, GAP = 0.13, 0.13  # inches between protocols of a generator, and between generators
 _HOLLOW = {"mfc": "none", "mec": style.GREY, "mew": 1.0, "ls": "none"}
 BASELINES = {CENTRE: {"marker": "D", "ms": 4.2, **_HOLLOW}, CHANCE: {"marker": "s", "ms": 3.6, **_HOLLOW}}
 
@@ -52,7 +52,12 @@ def _panel(ax: Axes, results: Results, rows: pd.DataFrame, protocols: list[str],
 
 
 def _legend(protocols: list[str]) -> list[Line2D]:
-    dots = [Line2D([], [], color=style.COLOURS[j], marker="o", ms=4.2, lw=1.3, label=f"{p}, with interval")
-            for j, p in enumerate(protocols)]
-    return [*dots, Line2D([], [], label="centre of the picture", **BASELINES[CENTRE]),
-            Line2D([], [], label="chance", **BASELINES[CHANCE])]
+    dots = [
+        Line2D([], [], color=style.COLOURS[j], marker="o", ms=4.2, lw=1.3, label=f"{p}, with interval")
+        for j, p in enumerate(protocols)
+    ]
+    return [
+        *dots,
+        Line2D([], [], label="centre of the picture", **BASELINES[CENTRE]),
+        Line2D([], [], label="chance", **BASELINES[CHANCE]),
+    ]

@@ -13,17 +13,36 @@ from thb.report.pointing_dots import CENTRE, CHANCE
 from thb.report.results import MEAN, Results, open_results
 
 PROTOCOLS = ("P1", "P3")
-SANITY_FIT, SANITY = "all", "sanity"        # the fit whose maps are compared with those of random weights
+SANITY_FIT, SANITY = "all", "sanity"  # the fit whose maps are compared with those of random weights
 HEAT = "heat on faults, area"
 # measure -> (column of clips.csv, the column that it must beat)
-AGAINST = {CENTRE: ("pointed", "centre_pointed"), CHANCE: ("pointed", "random_pointed"),
-           HEAT: ("fault_mass", "fault_area")}
-COLUMNS = ["detector", "protocol", "generator", "measure", "value", "lo", "hi", "baseline", "difference",
-           "difference_lo", "difference_hi", "clips", "without", "verdict"]
+AGAINST = {
+    CENTRE: ("pointed", "centre_pointed"),
+    CHANCE: ("pointed", "random_pointed"),
+    HEAT: ("fault_mass", "fault_area"),
+}
+COLUMNS = [
+    "detector",
+    "protocol",
+    "generator",
+    "measure",
+    "value",
+    "lo",
+    "hi",
+    "baseline",
+    "difference",
+    "difference_lo",
+    "difference_hi",
+    "clips",
+    "without",
+    "verdict",
+]
 BETTER, NOT_BETTER, UNKNOWN = "better than both", "not better than both", "cannot be told"
 CHANGES, HARDLY, ALIKE = "the map changes", "the map hardly changes", 0.5
-NO_TRUTH = ("Where a fault lies is known only where clips were rendered; published clips come without such masks, so "
-            "nothing can be pointed at.")
+NO_TRUTH = (
+    "Where a fault lies is known only where clips were rendered; published clips come without such masks, so "
+    "nothing can be pointed at."
+)
 
 
 def build(detectors: Sequence[str] = (), protocols: Sequence[str] = ()) -> Exhibit:
@@ -60,18 +79,28 @@ def _of_protocol(results: Results, clips: pd.DataFrame, detector: str, protocol:
     for measure, columns in AGAINST.items():
         found = {g: _measured(results, fakes, columns) for g, fakes in own.items()}
         known = [m["replicates"] for m in found.values() if m["clips"]] or [m["replicates"] for m in found.values()]
-        found[MEAN] = {"replicates": np.mean(known, axis=0),
-                       **{k: sum(m[k] for m in found.values()) for k in ("clips", "without")}}
+        found[MEAN] = {
+            "replicates": np.mean(known, axis=0),
+            **{k: sum(m[k] for m in found.values()) for k in ("clips", "without")},
+        }
         for generator, measured in found.items():
-            yield {"detector": detector, "protocol": protocol, "generator": generator, "measure": measure,
-                   **_compared(results, measured)}
+            yield {
+                "detector": detector,
+                "protocol": protocol,
+                "generator": generator,
+                "measure": measure,
+                **_compared(results, measured),
+            }
 
 
 def _measured(results: Results, fakes: pd.DataFrame, columns: tuple[str, str]) -> dict:
     """Replicates [1 + bootstrap, (value, baseline)] over the clips where both are known."""
     known = fakes[fakes[list(columns)].notna().all(axis=1)]
-    return {"replicates": cams.replicates(results, known, columns), "clips": len(known),
-            "without": len(fakes) - len(known)}
+    return {
+        "replicates": cams.replicates(results, known, columns),
+        "clips": len(known),
+        "without": len(fakes) - len(known),
+    }
 
 
 def _compared(results: Results, measured: dict) -> dict:
@@ -86,8 +115,16 @@ def _judged(rows: Iterator[dict]) -> list[dict]:
     """The rows with their verdict: pointing must beat both of its baselines, heat its one."""
     rows = list(rows)
     ends = {(r["generator"], r["measure"]): r["difference_lo"] for r in rows}
-    return [row | {"verdict": verdict([ends[row["generator"], m] for m in (
-        (HEAT,) if row["measure"] == HEAT else (CENTRE, CHANCE))], row["measure"] == HEAT)} for row in rows]
+    return [
+        row
+        | {
+            "verdict": verdict(
+                [ends[row["generator"], m] for m in ((HEAT,) if row["measure"] == HEAT else (CENTRE, CHANCE))],
+                row["measure"] == HEAT,
+            )
+        }
+        for row in rows
+    ]
 
 
 def verdict(lowest: Sequence[float], heat: bool = False) -> str:
@@ -106,8 +143,18 @@ def _sanity(results: Results, clips: pd.DataFrame, detector: str) -> dict:
     joined = checked.merge(people, on="clip", how="left").fillna({"portrait": "", "video": ""})
     known = joined[joined["empty"] == 0].assign(alike=lambda rows: rows["rank_correlation"].abs())
     value, lo, hi = cams.bounds(results, cams.replicates(results, known, ["alike"])[:, 0])
-    return {"detector": detector, "protocol": "", "generator": "", "measure": SANITY, "value": value, "lo": lo,
-            "hi": hi, "clips": len(known), "without": len(joined) - len(known), "verdict": changed(hi)}
+    return {
+        "detector": detector,
+        "protocol": "",
+        "generator": "",
+        "measure": SANITY,
+        "value": value,
+        "lo": lo,
+        "hi": hi,
+        "clips": len(known),
+        "without": len(joined) - len(known),
+        "verdict": changed(hi),
+    }
 
 
 def changed(hi: float) -> str:
@@ -124,9 +171,14 @@ def _html(results: Results, rows: pd.DataFrame, asked: Sequence[str]) -> str:
         return "".join(f"<p>{line}</p>" for line in absent)
     sanity, pointed = (rows[(rows["measure"] == SANITY) == wanted] for wanted in (True, False))
     truth = pointed[_has_faults(pointed)]
-    parts = [f"<p>{NO_TRUTH}</p>"] if truth.empty else [
-        tables.interval_switch("pointing", results.params.metrics.confidence),
-        *(_table(results, detector, own) for detector, own in truth.groupby("detector", sort=False))]
+    parts = (
+        [f"<p>{NO_TRUTH}</p>"]
+        if truth.empty
+        else [
+            tables.interval_switch("pointing", results.params.metrics.confidence),
+            *(_table(results, detector, own) for detector, own in truth.groupby("detector", sort=False)),
+        ]
+    )
     return "\n".join([*parts, _sanity_table(results, sanity), tables.notes([*_notes(truth), *absent])])
 
 
@@ -137,28 +189,57 @@ def _has_faults(rows: pd.DataFrame) -> pd.Series:
 
 
 def _table(results: Results, detector: str, rows: pd.DataFrame) -> str:
-    bodies = [tables.body([_row(results, generator, own.set_index("measure"))], "total" if generator == MEAN else "")
-              for protocol, part in rows.groupby("protocol", sort=False)
-              for generator, own in part.groupby("generator", sort=False)]
-    heads = ["Generator", "Protocol", "Points at a fault", "Centre", "Chance", "Verdict", "Heat on faults",
-             "Their area", "Heat has", "Clips"]
-    return tables.table(f"{tables.text(cams.label(results, detector))} <small>· shares of frames that have a fault, "
-                        "and of heat</small>", heads, bodies, words={"Protocol", "Verdict", "Heat has"})
+    bodies = [
+        tables.body([_row(results, generator, own.set_index("measure"))], "total" if generator == MEAN else "")
+        for protocol, part in rows.groupby("protocol", sort=False)
+        for generator, own in part.groupby("generator", sort=False)
+    ]
+    heads = [
+        "Generator",
+        "Protocol",
+        "Points at a fault",
+        "Centre",
+        "Chance",
+        "Verdict",
+        "Heat on faults",
+        "Their area",
+        "Heat has",
+        "Clips",
+    ]
+    return tables.table(
+        f"{tables.text(cams.label(results, detector))} <small>· shares of frames that have a fault, "
+        "and of heat</small>",
+        heads,
+        bodies,
+        words={"Protocol", "Verdict", "Heat has"},
+    )
 
 
 def _row(results: Results, generator: str, own: pd.DataFrame) -> str:
     centre, chance, heat = own.loc[CENTRE], own.loc[CHANCE], own.loc[HEAT]
-    return tables.row(tables.name(results.label(generator)), [
-        tables.plain(centre["protocol"]), _number(centre), _baseline(centre), _baseline(chance),
-        tables.plain(centre["verdict"]), _number(heat, 3), _baseline(heat, 3), tables.plain(heat["verdict"]),
-        f'<td data-value="{centre["clips"]}">{centre["clips"]}</td>'])
+    return tables.row(
+        tables.name(results.label(generator)),
+        [
+            tables.plain(centre["protocol"]),
+            _number(centre),
+            _baseline(centre),
+            _baseline(chance),
+            tables.plain(centre["verdict"]),
+            _number(heat, 3),
+            _baseline(heat, 3),
+            tables.plain(heat["verdict"]),
+            f'<td data-value="{centre["clips"]}">{centre["clips"]}</td>',
+        ],
+    )
 
 
 def _number(row: dict | pd.Series, places: int = 2) -> str:
     """<td> of a measured share, its interval on demand."""
     interval = f"{tables.decimal(row['lo'], places)}–{tables.decimal(row['hi'], places)}"
-    return (f'<td data-value="{row["value"]:.6g}" title="interval {interval}"><span class="n">'
-            f'{tables.decimal(row["value"], places)}</span><span class="ci">{interval}</span></td>')
+    return (
+        f'<td data-value="{row["value"]:.6g}" title="interval {interval}"><span class="n">'
+        f'{tables.decimal(row["value"], places)}</span><span class="ci">{interval}</span></td>'
+    )
 
 
 def _baseline(row: pd.Series, places: int = 2) -> str:
@@ -169,10 +250,21 @@ def _baseline(row: pd.Series, places: int = 2) -> str:
 
 def _sanity_table(results: Results, rows: pd.DataFrame) -> str:
     caption = "Sanity check <small>· trained map against that of the same network with random weights</small>"
-    bodies = [tables.body([tables.row(tables.text(cams.label(results, row["detector"])), [
-        _number(row), tables.plain(row["verdict"]), *(f'<td data-value="{row[k]}">{row[k]}</td>'
-                                                      for k in ("clips", "without"))])])
-        for row in rows.to_dict("records")]
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    tables.text(cams.label(results, row["detector"])),
+                    [
+                        _number(row),
+                        tables.plain(row["verdict"]),
+                        *(f'<td data-value="{row[k]}">{row[k]}</td>' for k in ("clips", "without")),
+                    ],
+                )
+            ]
+        )
+        for row in rows.to_dict("records")
+    ]
     return tables.table(caption, ["Detector", "Likeness", "Verdict", "Clips", "Empty"], bodies, words={"Verdict"})
 
 
@@ -191,7 +283,8 @@ def _notes(truth: pd.DataFrame) -> list[str]:
         "of the picture.",
         f"{BETTER.capitalize()}: the intervals of both differences lie above nought, people resampled. Heat on faults "
         "is set against the faults' area in the same way.",
-        f"{without} clips of those explained show no fault that can be seen, and are not counted." if without
+        f"{without} clips of those explained show no fault that can be seen, and are not counted."
+        if without
         else "Every fake that was explained shows a fault.",
         *lines,
     ]
@@ -199,8 +292,10 @@ def _notes(truth: pd.DataFrame) -> list[str]:
 
 def _alt(results: Results, rows: pd.DataFrame) -> str:
     said = tables.without_tags(" ".join(_said(results, rows)))
-    return ("Dots with intervals: how often the hottest place of a map lies on a fault, per generator; hollow "
-            f"diamonds: the centre, hollow squares: chance; one panel a detector. {said or cams.NONE_HERE}")
+    return (
+        "Dots with intervals: how often the hottest place of a map lies on a fault, per generator; hollow "
+        f"diamonds: the centre, hollow squares: chance; one panel a detector. {said or cams.NONE_HERE}"
+    )
 
 
 def sentences(results: Results) -> list[str]:
@@ -212,13 +307,17 @@ def _said(results: Results, rows: pd.DataFrame) -> Iterator[str]:
     for detector, own in rows.groupby("detector", sort=False):
         (check,) = own[own["measure"] == SANITY].to_dict("records")
         likeness = f"{tables.decimal(check['value'])} ({tables.decimal(check['lo'])} to {tables.decimal(check['hi'])})"
-        yield (f"{tables.text(cams.label(results, str(detector)))} {_pointed(own)}. To the maps of random weights its "
-               f"own have a likeness of {likeness}: <b>{check['verdict']}</b>.")
+        yield (
+            f"{tables.text(cams.label(results, str(detector)))} {_pointed(own)}. To the maps of random weights its "
+            f"own have a likeness of {likeness}: <b>{check['verdict']}</b>."
+        )
 
 
 def _pointed(rows: pd.DataFrame) -> str:
     mean = rows[(rows["generator"] == MEAN) & _has_faults(rows)].set_index(["protocol", "measure"])
-    parts = [f"{mean.loc[(p, CENTRE), 'value']:.0%} of frames in {p} (centre {mean.loc[(p, CENTRE), 'baseline']:.0%}, "
-             f"chance {mean.loc[(p, CHANCE), 'baseline']:.0%}: <b>{mean.loc[(p, CENTRE), 'verdict']}</b>)"
-             for p in dict.fromkeys(mean.index.get_level_values("protocol"))]
+    parts = [
+        f"{mean.loc[(p, CENTRE), 'value']:.0%} of frames in {p} (centre {mean.loc[(p, CENTRE), 'baseline']:.0%}, "
+        f"chance {mean.loc[(p, CHANCE), 'baseline']:.0%}: <b>{mean.loc[(p, CENTRE), 'verdict']}</b>)"
+        for p in dict.fromkeys(mean.index.get_level_values("protocol"))
+    ]
     return f"points at a fault in {' and '.join(parts)}" if parts else "cannot be checked against faults here"

@@ -56,14 +56,19 @@ def sentences(results: Results, metric: str = "") -> list[str]:
     rows = by_protocol(results, SHIFTS, metric).set_index(["detector", "protocol"])
     whole = [rows.loc[(ALL, protocol)] for protocol in SHIFTS]
     ours = ", ".join(f"{_shown(row)} in {p}" for p, row in zip(SHIFTS, whole, strict=True))
-    said = [f"Mean {text(metric)} over detectors and generators, here: {ours}.",
-            *(_moves(results, metric, before, after) for before, after in combinations(SHIFTS, 2)),
-            *means.left_out(results, SHIFTS)]
+    said = [
+        f"Mean {text(metric)} over detectors and generators, here: {ours}.",
+        *(_moves(results, metric, before, after) for before, after in combinations(SHIFTS, 2)),
+        *means.left_out(results, SHIFTS),
+    ]
     if any(math.isnan(row["printed"]) for row in whole):
         return said
     theirs = ", ".join(f"{decimal(row['printed'])} in {p}" for p, row in zip(SHIFTS, whole, strict=True))
-    return [f"Mean {text(metric)} over detectors and generators, printed: {theirs}.",
-            _steps(results, rows, metric), *said]
+    return [
+        f"Mean {text(metric)} over detectors and generators, printed: {theirs}.",
+        _steps(results, rows, metric),
+        *said,
+    ]
 
 
 def _shown(row: pd.Series) -> str:
@@ -75,9 +80,10 @@ def _steps(results: Results, rows: pd.DataFrame, metric: str) -> str:
     printed = {e.label: [rows.loc[(e.label, p), "printed"] for p in SHIFTS] for e in results.entrants if e.printed}
     steady = [name for name, values in printed.items() if all(a > b for a, b in pairwise(values))]
     others = [name for name in printed if name not in steady]
-    return (f"Printed, mean {text(metric)} falls at every step from {SHIFTS[0]} to {SHIFTS[-1]} for "
-            f"{text(', '.join(steady) or 'no detector')}"
-            + (f"; not for {text(', '.join(others))}." if others else "."))
+    return (
+        f"Printed, mean {text(metric)} falls at every step from {SHIFTS[0]} to {SHIFTS[-1]} for "
+        f"{text(', '.join(steady) or 'no detector')}" + (f"; not for {text(', '.join(others))}." if others else ".")
+    )
 
 
 def _moves(results: Results, metric: str, before: str, after: str) -> str:
@@ -86,16 +92,18 @@ def _moves(results: Results, metric: str, before: str, after: str) -> str:
 
 
 def _html(results: Results, rows: pd.DataFrame, metric: str) -> str:
-    wide = rows.assign(generator=rows["protocol"])      # a protocol a column
+    wide = rows.assign(generator=rows["protocol"])  # a protocol a column
     protocols = list(dict.fromkeys(rows["protocol"]))
     labels = [e.label for e in results.entrants]
     bodies = [_body(wide, label, protocols, metric in results.params.metrics.fpr) for label in [ALL, *labels]]
-    return "\n".join([
-        tables.interval_switch("means", results.params.metrics.confidence),
-        tables.table(f"Mean {text(metric)} over generators", ["Detector", "", *protocols], bodies),
-        classes.legend() if metric in results.params.metrics.fpr else "",
-        tables.notes(_notes(results, rows, metric)),
-    ])
+    return "\n".join(
+        [
+            tables.interval_switch("means", results.params.metrics.confidence),
+            tables.table(f"Mean {text(metric)} over generators", ["Detector", "", *protocols], bodies),
+            classes.legend() if metric in results.params.metrics.fpr else "",
+            tables.notes(_notes(results, rows, metric)),
+        ]
+    )
 
 
 def _body(rows: pd.DataFrame, label: str, protocols: Sequence[str], classed: bool) -> str:
@@ -104,8 +112,13 @@ def _body(rows: pd.DataFrame, label: str, protocols: Sequence[str], classed: boo
     cells = [own.loc[p] for p in protocols]
     control = bool(cells[0]["control"])
     name = text(label) + (" <small>(control)</small>" if control else "")
-    lines = [tables.row(name, ['<td class="which">reproduced</td>', *(tables.number(c, classed, False) for c in cells)],
-                        "total" if label == ALL else "")]
+    lines = [
+        tables.row(
+            name,
+            ['<td class="which">reproduced</td>', *(tables.number(c, classed, False) for c in cells)],
+            "total" if label == ALL else "",
+        )
+    ]
     if not all(math.isnan(c["printed"]) for c in cells):
         theirs = [tables.printed(c["printed"], classed, False) for c in cells]
         lines.append(tables.row("", ['<td class="which">printed</td>', *theirs], "printed"))
@@ -114,8 +127,11 @@ def _body(rows: pd.DataFrame, label: str, protocols: Sequence[str], classed: boo
 
 def _notes(results: Results, rows: pd.DataFrame, metric: str) -> list[str]:
     said = sentences(results, metric) if set(SHIFTS) <= set(rows["protocol"]) else []
-    return [*said, means.TOGETHER.format(over="detectors") + " Controls are not in it.",
-            *protocol_table.unresolvable(results, rows, [metric])]
+    return [
+        *said,
+        means.TOGETHER.format(over="detectors") + " Controls are not in it.",
+        *protocol_table.unresolvable(results, rows, [metric]),
+    ]
 
 
 def _draw(results: Results, rows: pd.DataFrame, metric: str, palette: str) -> Figure:

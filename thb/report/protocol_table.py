@@ -138,16 +138,22 @@ def _controls(results: Results, rows: pd.DataFrame) -> list[str]:
     """On which generators a control stays below the best detector, and on which that cannot be told."""
     auc = rows[(rows["metric"] == AUC) & (rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
     best = auc[~auc["control"].astype(bool)].sort_values("value", ascending=False).groupby("generator").first()
-    return [f"The control {tables.text(e.label)}, by AUC against the best detector of each generator: "
-            f"{_against(results, e, best['detector'], rows['protocol'].iloc[0])}."
-            for e in results.entrants if e.control and (auc["detector"] == e.label).any()]
+    return [
+        f"The control {tables.text(e.label)}, by AUC against the best detector of each generator: "
+        f"{_against(results, e, best['detector'], rows['protocol'].iloc[0])}."
+        for e in results.entrants
+        if e.control and (auc["detector"] == e.label).any()
+    ]
 
 
 def _against(results: Results, control: Entrant, best: Mapping[str, str], protocol: str) -> str:
     """'below on 5 of 6 generators; cannot be told on 1 (Hallo)', each marked with its answer."""
     keys = {e.label: e.key for e in results.entrants}
-    told = {g: results.verdicts.better(AUC, control.key, keys[best[g]], protocol, g)
-            for g in results.generators(protocol) if g in best}
+    told = {
+        g: results.verdicts.better(AUC, control.key, keys[best[g]], protocol, g)
+        for g in results.generators(protocol)
+        if g in best
+    }
     said = []
     for verdict, word in ((BELOW, "below on"), (ABOVE, "above on"), (OPEN, f"{OPEN} on")):
         at = [mark(tables.text(results.label(g)), [one]) for g, one in told.items() if one.verdict == verdict]

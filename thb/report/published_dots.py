@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 
 from thb.report import style
 
-ROW = 0.25          # inches
+ROW = 0.25  # inches
 UNITS = {"M": 1_000_000, "": 1}
 MARKERS = "osD^"
 USED = {"used_in_thb", "benchmarked"}
-SMALL = 7.5         # points
+SMALL = 7.5  # points
 
 
 def count(printed: str) -> tuple[int, bool]:
@@ -33,11 +33,15 @@ def alt(rows: pd.DataFrame, key: str) -> str:
     """The figure in words."""
     if "fake_count" in rows:
         largest = rows.loc[rows["fake_count"].map(lambda n: count(n)[0]).idxmax(), key]
-        return (f"Dots on a logarithmic axis: how many real and fake clips each of {len(rows)} benchmarks holds; "
-                f"{largest} has the most fakes.")
+        return (
+            f"Dots on a logarithmic axis: how many real and fake clips each of {len(rows)} benchmarks holds; "
+            f"{largest} has the most fakes."
+        )
     spans = [year for venue in rows["venue"] for year in published(venue)]
-    return (f"Dots by year of publication, {min(spans)} to {max(spans)}, of {len(rows)} {key}s grouped by what they "
-            "take in; shape and colour tell their kind, filled dots were used by the paper.")
+    return (
+        f"Dots by year of publication, {min(spans)} to {max(spans)}, of {len(rows)} {key}s grouped by what they "
+        "take in; shape and colour tell their kind, filled dots were used by the paper."
+    )
 
 
 # ── Table 1 ──────────────────────────────────────────────────────────────────────────────────────
@@ -62,9 +66,14 @@ def counts(rows: pd.DataFrame, key: str, palette: str) -> Figure:
 
 
 def _kinds(shades: tuple[str, ...]) -> list[Line2D]:
-    return [Line2D([], [], ls="none", marker=marker, color=shade, label=label)
-            for marker, shade, label in (("o", shades[0], "real"), ("D", shades[1], "fake"),
-                                         (">", shades[1], "fake, at least"))]
+    return [
+        Line2D([], [], ls="none", marker=marker, color=shade, label=label)
+        for marker, shade, label in (
+            ("o", shades[0], "real"),
+            ("D", shades[1], "fake"),
+            (">", shades[1], "fake, at least"),
+        )
+    ]
 
 
 def _names(ax: Axes, places, names, bold) -> None:
@@ -81,8 +90,10 @@ def _names(ax: Axes, places, names, bold) -> None:
 
 def years(rows: pd.DataFrame, key: str, palette: str) -> Figure:
     """A row a name, grouped by what it takes in: a dot at its year with its venue beside it."""
-    kinds = {kind: (MARKERS[i % len(MARKERS)], style.palette(palette)[i])
-             for i, kind in enumerate(dict.fromkeys(rows["framework"].map(_kind)))}
+    kinds = {
+        kind: (MARKERS[i % len(MARKERS)], style.palette(palette)[i])
+        for i, kind in enumerate(dict.fromkeys(rows["framework"].map(_kind)))
+    }
     with style.look():
         figure, (ax,) = style.panels([ROW * (len(rows) + rows["modality"].nunique()) + 1.1])
         y = _groups(ax, rows, key, kinds)
@@ -101,8 +112,16 @@ def _groups(ax: Axes, rows: pd.DataFrame, key: str, kinds: dict) -> int:
     (used,) = USED & set(rows.columns)
     places, names, bold, y = [], [], [], 0
     for modality, group in rows.groupby("modality", sort=False):
-        ax.text(-0.02, y, f"{modality}:", transform=ax.get_yaxis_transform(), ha="right", va="center",
-                color=style.GREY, fontsize=8.5)
+        ax.text(
+            -0.02,
+            y,
+            f"{modality}:",
+            transform=ax.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            color=style.GREY,
+            fontsize=8.5,
+        )
         for row in group.to_dict("records"):
             y += 1
             _dot(ax, y, row, kinds[_kind(row["framework"])], row[used] == "yes", _first(rows))
@@ -122,8 +141,15 @@ def _dot(ax: Axes, y: int, row: dict, kind: tuple[str, str], used: bool, first: 
     ax.plot(found, [y] * len(found), marker=marker, color=colour, mfc=colour if used else "white", ms=5.5, lw=1)
     venue = row["venue"] if published(row["venue"]) else ""
     words = ", ".join(filter(None, (venue, "" if row["code_available"] == "yes" else "no code")))
-    ax.annotate(words, (found[-1], y), (7, 0), textcoords="offset points", va="center", fontsize=SMALL,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})
+    ax.annotate(
+        words,
+        (found[-1], y),
+        (7, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=SMALL,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+    )
 
 
 def _years_axis(ax: Axes, rows: pd.DataFrame, lines: int) -> None:
@@ -137,6 +163,8 @@ def _years_axis(ax: Axes, rows: pd.DataFrame, lines: int) -> None:
 
 def _legend(kinds: dict) -> list[Line2D]:
     plain = {"ls": "none", "marker": "o", "color": style.GREY}
-    return [*(Line2D([], [], ls="none", marker=m, color=c, label=kind) for kind, (m, c) in kinds.items()),
-            Line2D([], [], label="filled: used by the paper", **plain),
-            Line2D([], [], label="hollow: listed only", mfc="white", **plain)]
+    return [
+        *(Line2D([], [], ls="none", marker=m, color=c, label=kind) for kind, (m, c) in kinds.items()),
+        Line2D([], [], label="filled: used by the paper", **plain),
+        Line2D([], [], label="hollow: listed only", mfc="white", **plain),
+    ]

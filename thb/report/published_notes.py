@@ -76,21 +76,28 @@ def of_generators(results: Results, rows: pd.DataFrame) -> list[str]:
     added = rows.loc[(rows["here"] != "") & (rows["used_in_thb"] == "no"), "generator"]
     lines = [BOLD]
     if _rendered(results):
-        lines.append("Imitated: the embedded corpus draws clips with that generator's faults; the generator itself "
-                     "was not run.")
+        lines.append(
+            "Imitated: the embedded corpus draws clips with that generator's faults; the generator itself was not run."
+        )
     if len(several):
-        lines.append(f"{_names(several)} is one row here, but two generators in every table of results: driven by "
-                     "sound, and by a video.")
+        lines.append(
+            f"{_names(several)} is one row here, but two generators in every table of results: driven by "
+            "sound, and by a video."
+        )
     if len(added):
-        lines.append(f"{_names(added)} was not used by this version of the paper; it is tested here, as in the "
-                     "later one.")
+        lines.append(
+            f"{_names(added)} was not used by this version of the paper; it is tested here, as in the later one."
+        )
     return [*lines, *_commercial(rows), *_unpublished(rows)]
 
 
 def _commercial(rows: pd.DataFrame) -> list[str]:
     code = rows.set_index("generator")["code_available"].get("MAGI-1")
-    return ["MAGI-1's code is marked as available, as it is, under an open licence; the paper's text calls it "
-            "commercial."] if code == "yes" else []
+    return (
+        ["MAGI-1's code is marked as available, as it is, under an open licence; the paper's text calls it commercial."]
+        if code == "yes"
+        else []
+    )
 
 
 def _unpublished(rows: pd.DataFrame) -> list[str]:
@@ -102,12 +109,17 @@ def of_detectors(results: Results, rows: pd.DataFrame) -> list[str]:
     later = {key for cell in printed_cells(results.paths.published, LATER) for key in keys(cell[1])}
     added = rows[rows["detector"].map(lambda d: bool(keys(d) & later)) & (rows["benchmarked"] == "no")]
     closed = added.loc[added["code_available"] == "no", "detector"]
-    lines = [BOLD, f"{(rows['benchmarked'] == 'yes').sum()} rows are marked as tested, and results are printed for "
-                   f"{len({cell[1] for cell in results.printed})}; the paper's text once speaks of more, as "
-                   "the claims ledger shows."]
+    lines = [
+        BOLD,
+        f"{(rows['benchmarked'] == 'yes').sum()} rows are marked as tested, and results are printed for "
+        f"{len({cell[1] for cell in results.printed})}; the paper's text once speaks of more, as "
+        "the claims ledger shows.",
+    ]
     if len(added):
-        lines.append(f"The later version tests {_names(added['detector'])} too"
-                     + (f", although no code is marked as available for {_names(closed)}." if len(closed) else "."))
+        lines.append(
+            f"The later version tests {_names(added['detector'])} too"
+            + (f", although no code is marked as available for {_names(closed)}." if len(closed) else ".")
+        )
     return [*lines, "“Neural network” tells nothing apart: CADDM's is a convolutional one, like those called CNN."]
 
 

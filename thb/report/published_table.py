@@ -14,7 +14,7 @@ from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
 HERE = "In this package"
-WORDS = {"yes": "yes", "no": "no", "yes_lipsync_only": "lips only"}     # how the printed ticks and crosses read
+WORDS = {"yes": "yes", "no": "no", "yes_lipsync_only": "lips only"}  # how the printed ticks and crosses read
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,55 @@ class Printed:
 
 PRINTED = {
     1: Printed(
-        "table1_datasets.csv", "Benchmarks side by side", "what each holds, as the paper counts it",
-        {"dataset": "Benchmark", "talking_head": "Talking heads", "n_generators": "Generators",
-         "modality": "Holds", "curation": "Curated", "year": "Year", "real_count": "Real", "fake_count": "Fake"},
-        ("year", "real_count", "fake_count"), published_notes.role_of_dataset, published_notes.of_datasets),
+        "table1_datasets.csv",
+        "Benchmarks side by side",
+        "what each holds, as the paper counts it",
+        {
+            "dataset": "Benchmark",
+            "talking_head": "Talking heads",
+            "n_generators": "Generators",
+            "modality": "Holds",
+            "curation": "Curated",
+            "year": "Year",
+            "real_count": "Real",
+            "fake_count": "Fake",
+        },
+        ("year", "real_count", "fake_count"),
+        published_notes.role_of_dataset,
+        published_notes.of_datasets,
+    ),
     2: Printed(
-        "table2_generators.csv", "Generators of talking heads", "what each is fed, and where it was published",
-        {"generator": "Generator", "modality": "Fed with", "framework": "Kind", "venue": "Venue",
-         "code_available": "Code", "used_in_thb": "Used by the paper"},
-        (), published_notes.role_of_generator, published_notes.of_generators),
+        "table2_generators.csv",
+        "Generators of talking heads",
+        "what each is fed, and where it was published",
+        {
+            "generator": "Generator",
+            "modality": "Fed with",
+            "framework": "Kind",
+            "venue": "Venue",
+            "code_available": "Code",
+            "used_in_thb": "Used by the paper",
+        },
+        (),
+        published_notes.role_of_generator,
+        published_notes.of_generators,
+    ),
     3: Printed(
-        "table3_detectors.csv", "Detectors of deepfakes", "what each looks at, and where it was published",
-        {"detector": "Detector", "modality": "Looks at", "framework": "Kind", "venue": "Venue",
-         "code_available": "Code", "benchmarked": "Used by the paper"},
-        (), published_notes.role_of_detector, published_notes.of_detectors),
+        "table3_detectors.csv",
+        "Detectors of deepfakes",
+        "what each looks at, and where it was published",
+        {
+            "detector": "Detector",
+            "modality": "Looks at",
+            "framework": "Kind",
+            "venue": "Venue",
+            "code_available": "Code",
+            "benchmarked": "Used by the paper",
+        },
+        (),
+        published_notes.role_of_detector,
+        published_notes.of_detectors,
+    ),
 }
 
 

@@ -67,8 +67,9 @@ def _said(results: Results, rows: pd.DataFrame, metric: str, protocols: Sequence
     here = _widest(results, ours, "shown", metric)
     rivals = _rivals(results, rows, metric, pooled(protocols)) if here else ""
     theirs = _widest(results, rows, "printed", metric)
-    return (f"By mean {text(metric)} over generators and protocols, printed: {theirs or 'no number'}; here: "
-            + (f"{here}{rivals}." if here else f"too few clips to tell ({tables.UNRESOLVABLE})."))
+    return f"By mean {text(metric)} over generators and protocols, printed: {theirs or 'no number'}; here: " + (
+        f"{here}{rivals}." if here else f"too few clips to tell ({tables.UNRESOLVABLE})."
+    )
 
 
 def _ranked(rows: pd.DataFrame, column: str, metric: str) -> pd.Series:
@@ -84,8 +85,10 @@ def _widest(results: Results, rows: pd.DataFrame, column: str, metric: str) -> s
         return ""
     own = rows[(rows["detector"] == ranked.index[0]) & (rows["generator"] != MEAN)].set_index("generator")[column]
     worst = own.sort_values(ascending=metric not in protocol_table.LOWER_IS_BETTER).index[0]
-    return (f"{text(ranked.index[0])} is best ({decimal(ranked.iloc[0])}), weakest on "
-            f"{text(results.label(worst))} ({decimal(own[worst])})")
+    return (
+        f"{text(ranked.index[0])} is best ({decimal(ranked.iloc[0])}), weakest on "
+        f"{text(results.label(worst))} ({decimal(own[worst])})"
+    )
 
 
 def _rivals(results: Results, rows: pd.DataFrame, metric: str, protocol: str) -> str:
@@ -105,14 +108,21 @@ def _rivals(results: Results, rows: pd.DataFrame, metric: str, protocol: str) ->
 
 
 def _html(results: Results, rows: pd.DataFrame, metric: str, protocols: Sequence[str]) -> str:
-    return "\n".join([
-        tables.interval_switch("radar", results.params.metrics.confidence),
-        protocol_table.metric_table(results, rows, metric),
-        classes.legend() if metric in results.params.metrics.fpr else "",
-        tables.notes([f"Every number is a mean over {', '.join(protocols)}.", _said(results, rows, metric, protocols),
-                      means.TOGETHER.format(over="protocols"),
-                      *protocol_table.unresolvable(results, rows, [metric])]),
-    ])
+    return "\n".join(
+        [
+            tables.interval_switch("radar", results.params.metrics.confidence),
+            protocol_table.metric_table(results, rows, metric),
+            classes.legend() if metric in results.params.metrics.fpr else "",
+            tables.notes(
+                [
+                    f"Every number is a mean over {', '.join(protocols)}.",
+                    _said(results, rows, metric, protocols),
+                    means.TOGETHER.format(over="protocols"),
+                    *protocol_table.unresolvable(results, rows, [metric]),
+                ]
+            ),
+        ]
+    )
 
 
 def _drawable(rows: pd.DataFrame) -> bool:
@@ -141,8 +151,15 @@ def _grid(ax: Axes, labels: Sequence[str]) -> None:
     turn = np.linspace(0, 2 * np.pi, 181)
     for ring in RINGS:
         ax.plot(*_place(turn, ring), color=style.RULE, lw=0.8)
-        ax.text(*_place(np.pi / len(labels), ring), f"{ring:g}", fontsize=7, color=style.GREY, ha="center", va="center",
-                bbox={"fc": "white", "ec": "none", "pad": 0.6})
+        ax.text(
+            *_place(np.pi / len(labels), ring),
+            f"{ring:g}",
+            fontsize=7,
+            color=style.GREY,
+            ha="center",
+            va="center",
+            bbox={"fc": "white", "ec": "none", "pad": 0.6},
+        )
     for angle, label in zip(_angles(len(labels)), labels, strict=True):
         ax.plot(*zip((0, 0), _place(angle, 1), strict=True), color=style.RULE, lw=0.8)
         x, y = _place(angle, 1.08)
@@ -172,14 +189,28 @@ def _lines(ax: Axes, rows: pd.DataFrame, column: str, colour: dict[str, str], lo
 def _empty(ax: Axes, results: Results, rows: pd.DataFrame, metric: str) -> None:
     """Why there is no line of ours."""
     reals, alpha = int(rows["n_real"].max()), results.params.metrics.fpr.get(metric)
-    why = (f"{reals} test reals are too few\nfor a false-positive rate of {100 * alpha:g} %" if alpha and reals
-           else "no score here")
-    ax.text(0, -0.3, f"{tables.UNRESOLVABLE} not resolvable:\n{why}", ha="center", va="center",
-            bbox={"fc": "white", "ec": "none", "pad": 2})
+    why = (
+        f"{reals} test reals are too few\nfor a false-positive rate of {100 * alpha:g} %"
+        if alpha and reals
+        else "no score here"
+    )
+    ax.text(
+        0,
+        -0.3,
+        f"{tables.UNRESOLVABLE} not resolvable:\n{why}",
+        ha="center",
+        va="center",
+        bbox={"fc": "white", "ec": "none", "pad": 2},
+    )
 
 
 def _legend(colour: dict[str, str]) -> list[Line2D]:
-    by_name = [Line2D([], [], color=c, marker=MARKERS[i % len(MARKERS)], label=name)
-               for i, (name, c) in enumerate(colour.items())]
-    return [*by_name, Line2D([], [], color=style.INK, label="printed", marker="o", **THEIRS),
-            Line2D([], [], color=style.INK, label="reproduced", marker="o", **OURS)]
+    by_name = [
+        Line2D([], [], color=c, marker=MARKERS[i % len(MARKERS)], label=name)
+        for i, (name, c) in enumerate(colour.items())
+    ]
+    return [
+        *by_name,
+        Line2D([], [], color=style.INK, label="printed", marker="o", **THEIRS),
+        Line2D([], [], color=style.INK, label="reproduced", marker="o", **OURS),
+    ]

@@ -61,8 +61,10 @@ class Results:
     def verdicts(self) -> Verdicts:
         """Which of two lies above the other, for every such question."""
         names = {**self.params.detectors, **self.params.sources}
-        return Verdicts(vouched.cells(self.paths, self.params, self.paths.comparisons, COMPARISON_COLUMNS),
-                        {key: entry.printed or key for key, entry in names.items()})
+        return Verdicts(
+            vouched.cells(self.paths, self.params, self.paths.comparisons, COMPARISON_COLUMNS),
+            {key: entry.printed or key for key, entry in names.items()},
+        )
 
     def variant(self, name: str) -> Paths:
         """Where a control corpus keeps its results."""
@@ -141,9 +143,7 @@ class Results:
 
     def printed_mean(self, protocol: str, detector: str | None, metric: str) -> float:
         """The mean of the paper's cells, nan unless it printed one for each of the protocol's generators."""
-        return float(
-            np.mean([self.printed_cell(protocol, detector, g, metric) for g in self.generators(protocol)])
-        )
+        return float(np.mean([self.printed_cell(protocol, detector, g, metric) for g in self.generators(protocol)]))
 
     def printed_cell(self, protocol: str, detector: str | None, generator: str, metric: str) -> float:
         key = (

@@ -28,8 +28,9 @@ from thb.report.results import MEAN, Results, open_results
 BOUND_ASKS = "Does a class hold its own bound?"
 UP, DOWN = "▲", "▼"
 SHORT = {MOVES: "yes", STILL: "no", UNMOVED: "no", OPEN: OPEN}
-NO_POOLS = ("No unit outputs are at hand, so what pooling does cannot be told here; "
-            "<code>thb explain</code> writes them.")
+NO_POOLS = (
+    "No unit outputs are at hand, so what pooling does cannot be told here; <code>thb explain</code> writes them."
+)
 
 
 def build(metric: str = "", detectors: Sequence[str] = (), questions: Sequence[str] = ()) -> Exhibit:
@@ -73,8 +74,9 @@ def _counted(results: Results, rows: pd.DataFrame, shown: Sequence[str]) -> str:
         return ""
     which = f"{len(moved)} of {told['question'].nunique()} open choices that the scores at hand can answer"
     verb = "moves" if len(moved) == 1 else "move"
-    return (f"{which} {verb} a mean over detectors ({tables.text(' or '.join(shown))}) beyond its interval"
-            + (f": {tables.text(', '.join(moved))}." if moved else "."))
+    return f"{which} {verb} a mean over detectors ({tables.text(' or '.join(shown))}) beyond its interval" + (
+        f": {tables.text(', '.join(moved))}." if moved else "."
+    )
 
 
 def _largest(results: Results, rows: pd.DataFrame, shown: Sequence[str]) -> str:
@@ -84,10 +86,12 @@ def _largest(results: Results, rows: pd.DataFrame, shown: Sequence[str]) -> str:
         return ""
     row = moved.loc[moved["difference"].abs().idxmax()]
     what = choices.questions(results.params)[row["question"]].short
-    return (f"The largest such step ({tables.text(what)}): “{tables.text(row['choice'])}” for "
-            f"“{tables.text(row['default'])}” takes mean {tables.text(row['metric'])} in "
-            f"{tables.text(row['protocol'])} from {tables.decimal(row['default_value'])} to "
-            f"{tables.decimal(row['value'])} ({_signed(row['difference'])}, interval {_interval(row)}).")
+    return (
+        f"The largest such step ({tables.text(what)}): “{tables.text(row['choice'])}” for "
+        f"“{tables.text(row['default'])}” takes mean {tables.text(row['metric'])} in "
+        f"{tables.text(row['protocol'])} from {tables.decimal(row['default_value'])} to "
+        f"{tables.decimal(row['value'])} ({_signed(row['difference'])}, interval {_interval(row)})."
+    )
 
 
 def _accused(results: Results, rows: pd.DataFrame, metric: str) -> str:
@@ -100,17 +104,24 @@ def _accused(results: Results, rows: pd.DataFrame, metric: str) -> str:
     n_real = int(mean.loc[mean["metric"] == accused_name(metric), "n_real"].min())
     allowed = measures.allowed_false_positives(alpha, n_real)
     shares = list(dict.fromkeys(f"{100 * share:.1f} %" for share in (found.min(), found.max())))
-    return (f"A threshold that accuses {allowed or 'none'} of the {n_real} validation reals, as {100 * alpha:g} % of "
-            f"them allows, accuses {' to '.join(shares)} of the test reals (mean over detectors, by protocol).")
+    return (
+        f"A threshold that accuses {allowed or 'none'} of the {n_real} validation reals, as {100 * alpha:g} % of "
+        f"them allows, accuses {' to '.join(shares)} of the test reals (mean over detectors, by protocol)."
+    )
 
 
 def _bound(rows: pd.DataFrame, metric: str) -> str:
     """What is left of the printed tables' excellent cells without their bound."""
     found = rows[(rows["metric"] == excellent_name(metric, "printed")) & (rows["detector"] != MEAN)]
     before, after = found["default_value"].sum(), found["value"].sum()
-    return "" if found.empty else (
-        f"Of the {before:.0f} printed {tables.text(metric)} cells that are excellent if the bound belongs to the "
-        f"class, {after:.0f} are left if it does not.")
+    return (
+        ""
+        if found.empty
+        else (
+            f"Of the {before:.0f} printed {tables.text(metric)} cells that are excellent if the bound belongs to the "
+            f"class, {after:.0f} are left if it does not."
+        )
+    )
 
 
 # ---- tables --------------------------------------------------------------------------------------------
@@ -142,8 +153,17 @@ def _asks(results: Results, name: str) -> str:
 def _table(results: Results, name: str, rows: pd.DataFrame) -> str:
     """One question: a row a choice, protocol and metric; the mean in full, each detector's difference."""
     detectors = [d for d in dict.fromkeys(rows["detector"]) if d != MEAN]
-    heads = ["Choice", "Protocol", "Metric", "Used", "Chosen", "Difference", "Interval", "Moves?",
-             *map(tables.name, detectors)]
+    heads = [
+        "Choice",
+        "Protocol",
+        "Metric",
+        "Used",
+        "Chosen",
+        "Difference",
+        "Interval",
+        "Moves?",
+        *map(tables.name, detectors),
+    ]
     groups = rows.groupby(["choice", "metric", "protocol"], sort=False)
     bodies = [tables.body([_row(group, detectors)]) for _, group in groups]
     return tables.table(_caption(name, rows), heads, bodies, words={"Protocol", "Metric", "Interval", "Moves?"})
@@ -163,11 +183,17 @@ def _row(group: pd.DataFrame, detectors: Sequence[str]) -> str:
     by_name = {row["detector"]: row for row in group.to_dict("records")}
     mean = by_name[MEAN]
     interval = _interval(mean) if mean["resolvable"] else tables.NONE
-    cells = [*(tables.word(mean[c]) for c in ("protocol", "metric")),
-             *(_number(mean, c) for c in ("default_value", "value")), _difference(mean), tables.word(interval),
-             tables.word(SHORT[mean["verdict"]])]
-    return tables.row(tables.text(mean["choice"]),
-                      [*cells, *(_difference(by_name[d]) if d in by_name else tables.plain(None) for d in detectors)])
+    cells = [
+        *(tables.word(mean[c]) for c in ("protocol", "metric")),
+        *(_number(mean, c) for c in ("default_value", "value")),
+        _difference(mean),
+        tables.word(interval),
+        tables.word(SHORT[mean["verdict"]]),
+    ]
+    return tables.row(
+        tables.text(mean["choice"]),
+        [*cells, *(_difference(by_name[d]) if d in by_name else tables.plain(None) for d in detectors)],
+    )
 
 
 def _number(row: dict, column: str) -> str:
@@ -181,8 +207,10 @@ def _unknown(row: dict) -> str:
     """<td> of what cannot be told, with the reason."""
     if math.isnan(row["value"]):
         return f'<td class="unknown" title="no such clip was scored">{tables.NONE}</td>'
-    return (f'<td class="unknown" title="not resolvable: {int(row["n_real"])} reals are too few for this '
-            f'false-positive rate, on one side at least">{tables.UNRESOLVABLE}</td>')
+    return (
+        f'<td class="unknown" title="not resolvable: {int(row["n_real"])} reals are too few for this '
+        f'false-positive rate, on one side at least">{tables.UNRESOLVABLE}</td>'
+    )
 
 
 def _difference(row: dict) -> str:
@@ -207,11 +235,27 @@ def _interval(row: dict | pd.Series) -> str:
 
 def _other_fits(rows: pd.DataFrame) -> str:
     """What scores alone cannot answer, and where to change it."""
-    bodies = [tables.body([tables.row(tables.text(row["choice"]), [
-        f'<td class="text"><code>{tables.text(row["key"])}</code></td>' if row["key"]
-        else tables.plain("no key of params.yaml")])]) for row in rows.to_dict("records")]
-    return tables.table("No number here <small>· change it and run again</small>",
-                        ["What is open", "Decided by"], bodies, words={"Decided by"})
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    tables.text(row["choice"]),
+                    [
+                        f'<td class="text"><code>{tables.text(row["key"])}</code></td>'
+                        if row["key"]
+                        else tables.plain("no key of params.yaml")
+                    ],
+                )
+            ]
+        )
+        for row in rows.to_dict("records")
+    ]
+    return tables.table(
+        "No number here <small>· change it and run again</small>",
+        ["What is open", "Decided by"],
+        bodies,
+        words={"Decided by"},
+    )
 
 
 def _notes(results: Results, rows: pd.DataFrame) -> list[str]:
@@ -226,6 +270,7 @@ def _notes(results: Results, rows: pd.DataFrame) -> list[str]:
     ]
     asked = set(rows["question"])
     if "roc" in asked:
-        lines.append("Straight lines between the ROC's points differ from steps only where a real and a fake share a "
-                     "score.")
+        lines.append(
+            "Straight lines between the ROC's points differ from steps only where a real and a fake share a score."
+        )
     return lines if "pool" in asked else [*lines, NO_POOLS]

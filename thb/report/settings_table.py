@@ -15,7 +15,7 @@ from thb.report.exhibit import Exhibit
 from thb.report.results import Results, open_results
 
 COLUMNS = ["detector", "setting", "published", "here", "differs", "meaning"]
-FIT = "all"     # the fit whose size is told; all fits of a detector have the same
+FIT = "all"  # the fit whose size is told; all fits of a detector have the same
 
 
 def build(detectors: list[str] = ()) -> Exhibit:
@@ -39,10 +39,18 @@ def settings(results: Results, detectors: list[str]) -> pd.DataFrame:
     if odd := [d for d in detectors if d not in known]:
         raise ParamsError(unknown("detector", odd[0], known))
     written = YAML(typ="rt").load(results.paths.params.read_text(encoding="utf-8"))["detectors"]
-    rows = [{"detector": d, "setting": key, "published": shown(published), "here": shown(here),
-             "differs": published != here, "meaning": _comment(written[d]["defaults"], key)}
-            for d in detectors
-            for key, published, here in _pairs(known[d].defaults, results.params.detector(d))]
+    rows = [
+        {
+            "detector": d,
+            "setting": key,
+            "published": shown(published),
+            "here": shown(here),
+            "differs": published != here,
+            "meaning": _comment(written[d]["defaults"], key),
+        }
+        for d in detectors
+        for key, published, here in _pairs(known[d].defaults, results.params.detector(d))
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -73,8 +81,15 @@ def parameters(results: Results, detectors: list[str]) -> pd.DataFrame:
         about = vouched.fit(results.paths, results.params, name, FIT)
         if "absent" in about:
             continue
-        rows.append({"detector": name, "published": published.total, "published_trainable": published.trainable,
-                     "here": about["parameters"], "trainable": about["trainable"]})
+        rows.append(
+            {
+                "detector": name,
+                "published": published.total,
+                "published_trainable": published.trainable,
+                "here": about["parameters"],
+                "trainable": about["trainable"],
+            }
+        )
     return pd.DataFrame(rows, columns=["detector", "published", "published_trainable", "here", "trainable"])
 
 
@@ -86,8 +101,10 @@ def summary(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, detector:
     if size.empty:
         return said
     one = size.iloc[0]
-    return (f"{_size(one['here'], one['trainable'])}; at the published size "
-            f"{_size(one['published'], one['published_trainable'])}; {said}")
+    return (
+        f"{_size(one['here'], one['trainable'])}; at the published size "
+        f"{_size(one['published'], one['published_trainable'])}; {said}"
+    )
 
 
 def _size(total: int, trainable: int) -> str:
@@ -96,22 +113,35 @@ def _size(total: int, trainable: int) -> str:
 
 def _html(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> str:
     parts = [_detector_table(results, rows, sizes, d) for d in dict.fromkeys(rows["detector"])]
-    notes = ["The published size stands under <code>detectors.&lt;name&gt;.defaults</code> in params.yaml: the "
-             "authors' values where their code tells them; where a value is ours, its meaning says so. "
-             "<code>compat: official</code> repeats their code's habits. The profile overrides what it makes small.",
-             "A setting in bold was run otherwise. Meanings are the comments of params.yaml."]
+    notes = [
+        "The published size stands under <code>detectors.&lt;name&gt;.defaults</code> in params.yaml: the "
+        "authors' values where their code tells them; where a value is ours, its meaning says so. "
+        "<code>compat: official</code> repeats their code's habits. The profile overrides what it makes small.",
+        "A setting in bold was run otherwise. Meanings are the comments of params.yaml.",
+    ]
     return "\n".join([*parts, tables.notes(notes)])
 
 
 def _detector_table(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame, detector: str) -> str:
     own = rows[rows["detector"] == detector]
-    bodies = [tables.body([tables.row(tables.text(r["setting"]), [
-        tables.plain(r["published"]), _here(r["here"], r["differs"]), tables.plain(r["meaning"])])])
-        for r in own.to_dict("records")]
+    bodies = [
+        tables.body(
+            [
+                tables.row(
+                    tables.text(r["setting"]),
+                    [tables.plain(r["published"]), _here(r["here"], r["differs"]), tables.plain(r["meaning"])],
+                )
+            ]
+        )
+        for r in own.to_dict("records")
+    ]
     label = results.params.detectors[detector].printed or detector
     return tables.table(
         f"{tables.text(label)} <small>· {tables.text(summary(results, rows, sizes, detector))}</small>",
-        ["Setting", "Published size", "Here", "Meaning"], bodies, words={"Published size", "Here", "Meaning"})
+        ["Setting", "Published size", "Here", "Meaning"],
+        bodies,
+        words={"Published size", "Here", "Meaning"},
+    )
 
 
 def _here(value: str, differs: bool) -> str:

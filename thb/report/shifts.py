@@ -12,8 +12,18 @@ from thb.report.results import Entrant, Results
 from thb.report.tables import decimal, text
 from thb.report.verdicts import FAILS, HOLDS, Told, say
 
-__all__ = ["FAILS", "HOLDS", "OPEN", "SHIFTS", "Mean", "fall_sentence", "fell", "hardest", "mean",
-           "printed_over_detectors"]
+__all__ = [
+    "FAILS",
+    "HOLDS",
+    "OPEN",
+    "SHIFTS",
+    "Mean",
+    "fall_sentence",
+    "fell",
+    "hardest",
+    "mean",
+    "printed_over_detectors",
+]
 
 
 @dataclass(frozen=True)
@@ -46,11 +56,7 @@ def mean(results: Results, protocol: str, entrant: Entrant, metric: str) -> Mean
 def printed_over_detectors(results: Results, protocol: str, metric: str) -> Mean:
     """The mean over all detectors that the paper printed."""
     return Mean(
-        float(
-            np.mean(
-                [results.printed_mean(protocol, e.printed, metric) for e in results.entrants if e.printed]
-            )
-        )
+        float(np.mean([results.printed_mean(protocol, e.printed, metric) for e in results.entrants if e.printed]))
     )
 
 

@@ -19,9 +19,22 @@ from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
 from thb.report.results import MEAN, Results, open_results
 
-COLUMNS = ["generator", "driven_by", "own", "own_lo", "own_hi", "shuffled", "shuffled_lo", "shuffled_hi",
-           "fall", "fall_lo", "fall_hi", "n_real", "n_fake"]
-PROTOCOL = "P1"     # the fit whose sound is shuffled is tested as P1 tests it
+COLUMNS = [
+    "generator",
+    "driven_by",
+    "own",
+    "own_lo",
+    "own_hi",
+    "shuffled",
+    "shuffled_lo",
+    "shuffled_hi",
+    "fall",
+    "fall_lo",
+    "fall_hi",
+    "n_real",
+    "n_fake",
+]
+PROTOCOL = "P1"  # the fit whose sound is shuffled is tested as P1 tests it
 DRIVEN = {"audio": "sound", "video": "a video", "": ""}
 USES, NOT_SEEN = "it uses the sound", "no use of the sound can be told"
 
@@ -63,21 +76,30 @@ def _measured(params: Params, own: pd.DataFrame, other: pd.DataFrame, generator:
         return None
     rows, weights = pd.concat([reals, fakes]), trials.draws(params.metrics, reals, fakes)
     labels = rows["label"].to_numpy()
-    values = [metrics.auc_of(metrics.count(labels, table.set_index("clip")["score"].loc[rows["clip"]], weights))
-              for table in (own, other)]
+    values = [
+        metrics.auc_of(metrics.count(labels, table.set_index("clip")["score"].loc[rows["clip"]], weights))
+        for table in (own, other)
+    ]
     return {"replicates": np.stack(values), "n_real": len(reals), "n_fake": len(fakes)}
 
 
 def _mean(measured: list[dict]) -> dict:
-    return {"replicates": np.mean([m["replicates"] for m in measured], axis=0),
-            "n_real": measured[0]["n_real"], "n_fake": sum(m["n_fake"] for m in measured)}
+    return {
+        "replicates": np.mean([m["replicates"] for m in measured], axis=0),
+        "n_real": measured[0]["n_real"],
+        "n_fake": sum(m["n_fake"] for m in measured),
+    }
 
 
 def _row(params: Params, generator: str, measured: dict) -> dict:
     own, shuffled = measured["replicates"]
     fall = compare(own, shuffled, params.metrics.confidence)
-    row = {"generator": generator, "n_real": measured["n_real"], "n_fake": measured["n_fake"],
-           "driven_by": "audio" if generator == MEAN else params.sources[generator].driven_by or ""}
+    row = {
+        "generator": generator,
+        "n_real": measured["n_real"],
+        "n_fake": measured["n_fake"],
+        "driven_by": "audio" if generator == MEAN else params.sources[generator].driven_by or "",
+    }
     for name, values in (("own", own), ("shuffled", shuffled)):
         lo, hi = metrics.interval(values[1:], params.metrics.confidence)
         row |= {name: values[0], f"{name}_lo": lo, f"{name}_hi": hi}
@@ -94,28 +116,40 @@ def sentences(rows: pd.DataFrame, name: str) -> Iterator[str]:
     """What the exchange of sound did; nothing where no generator that sound drives was scored."""
     mean = rows[rows["generator"] == MEAN]
     for row in mean.to_dict("records"):
-        yield (f"On generators that sound drives, {tables.text(name)}'s mean AUC goes from "
-               f"{tables.decimal(row['own'])} with each clip's own sound to {tables.decimal(row['shuffled'])} with "
-               f"another's: a fall of {tables.decimal(row['fall'], 3)} ({tables.decimal(row['fall_lo'], 3)} to "
-               f"{tables.decimal(row['fall_hi'], 3)}), so <b>{verdict(rows)}</b>.")
+        yield (
+            f"On generators that sound drives, {tables.text(name)}'s mean AUC goes from "
+            f"{tables.decimal(row['own'])} with each clip's own sound to {tables.decimal(row['shuffled'])} with "
+            f"another's: a fall of {tables.decimal(row['fall'], 3)} ({tables.decimal(row['fall_lo'], 3)} to "
+            f"{tables.decimal(row['fall_hi'], 3)}), so <b>{verdict(rows)}</b>."
+        )
 
 
 def _html(results: Results, rows: pd.DataFrame, name: str) -> str:
-    how = ("Sound is exchanged between clips of one source, reals too, so its codec and loudness stay what they "
-           "were and only the match between lips and voice is lost. Weights are the same in both columns.")
-    bodies = [tables.body([_table_row(results, row)], "total" if row["generator"] == MEAN else "")
-              for row in rows.to_dict("records")]
+    how = (
+        "Sound is exchanged between clips of one source, reals too, so its codec and loudness stay what they "
+        "were and only the match between lips and voice is lost. Weights are the same in both columns."
+    )
+    bodies = [
+        tables.body([_table_row(results, row)], "total" if row["generator"] == MEAN else "")
+        for row in rows.to_dict("records")
+    ]
     heads = ["Generator", "Driven by", "Own sound", "Another's", "Fall", "Interval"]
-    table = tables.table(f"{tables.text(name)} <small>· AUC, {PROTOCOL}</small>", heads, bodies,
-                         words={"Driven by", "Interval"})
+    table = tables.table(
+        f"{tables.text(name)} <small>· AUC, {PROTOCOL}</small>", heads, bodies, words={"Driven by", "Interval"}
+    )
     return table + tables.notes([*sentences(rows, name), how])
 
 
 def _table_row(results: Results, row: dict) -> str:
     label = "Mean, driven by sound" if row["generator"] == MEAN else results.label(row["generator"])
-    return tables.row(tables.name(label), [
-        tables.plain(DRIVEN[row["driven_by"]]), *(_number(row[k]) for k in ("own", "shuffled", "fall")),
-        tables.plain(f"{row['fall_lo']:.3f} to {row['fall_hi']:.3f}")])
+    return tables.row(
+        tables.name(label),
+        [
+            tables.plain(DRIVEN[row["driven_by"]]),
+            *(_number(row[k]) for k in ("own", "shuffled", "fall")),
+            tables.plain(f"{row['fall_lo']:.3f} to {row['fall_hi']:.3f}"),
+        ],
+    )
 
 
 def _number(value: float) -> str:

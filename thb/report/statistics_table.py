@@ -43,10 +43,7 @@ def statistics(results: Results) -> pd.DataFrame:
     """A row per source and one for all fakes: counts here and printed, shares removed in per cent."""
     corpus, removed = read_corpus(results), read_curation(results)
     printed = _printed(results).set_index("generator")
-    out = [
-        _row(results, name, corpus[corpus["source"] == name], removed, printed)
-        for name in results.params.sources
-    ]
+    out = [_row(results, name, corpus[corpus["source"] == name], removed, printed) for name in results.params.sources]
     fakes = results.params.of_role("generator", "unseen")
     total = _row(results, TOTAL, corpus[corpus["source"].isin(fakes)], removed, printed, fakes)
     return pd.DataFrame([*out, total])
@@ -151,9 +148,7 @@ def _counts_body(row: pd.Series) -> str:
         tables.plain(row["printed_removed_percent"]),
         tables.plain(row["printed_artefacts"]),
     ]
-    return tables.body(
-        [tables.row(tables.text(row["source"]), cells, "total" if row["role"] == "all fakes" else "")]
-    )
+    return tables.body([tables.row(tables.text(row["source"]), cells, "total" if row["role"] == "all fakes" else "")])
 
 
 def _percent(value: float) -> str:
@@ -193,9 +188,7 @@ def _notes(results: Results, rows: pd.DataFrame) -> list[str]:
 
 def _draw(rows: pd.DataFrame) -> Figure:
     shown = rows[rows["role"] != "all fakes"].reset_index(drop=True)
-    removed = shown[shown[["removed_percent", "printed_removed_percent"]].notna().any(axis=1)].reset_index(
-        drop=True
-    )
+    removed = shown[shown[["removed_percent", "printed_removed_percent"]].notna().any(axis=1)].reset_index(drop=True)
     with style.look():
         figure, (counts, shares) = style.panels([0.24 * len(shown) + 0.9, 0.24 * len(removed) + 0.9])
         _bars(counts, shown)

@@ -64,7 +64,7 @@ _RC = {
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
 DPI = 200
 with matplotlib.rc_context({"text.parse_math": True}):
-    UNRESOLVABLE = MarkerStyle(r"$\oslash$")    # the one formula that is drawn
+    UNRESOLVABLE = MarkerStyle(r"$\oslash$")  # the one formula that is drawn
 
 
 @contextmanager

@@ -17,7 +17,7 @@ _TEXT = ' class="text"'
 # What HTML, Markdown or MyST take for more than a letter: anywhere, at the edge of a word, at the start of a line.
 _MARKS = re.compile(r"[&<>\"'`*~$#|\\{}\[\]]|(?<![^\W_])_|_(?![^\W_])|^[-+%:=(]|^\d{1,9}[.)](?=\s|$)")
 
-_SPACES = re.compile(r"[ \t\r\n]+")      # the typographic ones stay
+_SPACES = re.compile(r"[ \t\r\n]+")  # the typographic ones stay
 
 
 def text(value: object) -> str:

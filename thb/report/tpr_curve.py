@@ -22,16 +22,17 @@ from thb.report.tables import decimal, text
 from thb.splits import protocols
 
 COLUMNS = ["detector", "fpr", "allowed", "n_real", "resolvable", "value", "lo", "hi", "printed"]
-LOWEST = 1e-5               # where the paper's axis ends
-LEVELS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1)     # the table's columns; the paper names the first four
-APART = 1.12                # between printed points of one rate, as a factor
-STEPS = 40                  # rates between the lowest that can be told and 1
+LOWEST = 1e-5  # where the paper's axis ends
+LEVELS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1)  # the table's columns; the paper names the first four
+APART = 1.12  # between printed points of one rate, as a factor
+STEPS = 40  # rates between the lowest that can be told and 1
 TITLE = "Fakes caught against reals accused"
-DEFAULT = ("tall", "df_adapter")    # the two that the paper draws
+DEFAULT = ("tall", "df_adapter")  # the two that the paper draws
 
 
-def build(detectors: Sequence[str] = DEFAULT, protocols: Sequence[str] = SHIFTS,
-          palette: str = style.PALETTE) -> Exhibit:
+def build(
+    detectors: Sequence[str] = DEFAULT, protocols: Sequence[str] = SHIFTS, palette: str = style.PALETTE
+) -> Exhibit:
     """The exhibit of some detectors; protocols are averaged, and generators within them."""
     results = open_results()
     style.palette(palette)
@@ -51,8 +52,10 @@ def build(detectors: Sequence[str] = DEFAULT, protocols: Sequence[str] = SHIFTS,
 
 def curves(results: Results, detectors: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
     """COLUMNS: a row a detector and false-positive rate, down to rates that cannot be told, which say so."""
-    for kind, asked, known in (("detector", detectors, results.params.detectors),
-                               ("protocol", names, results.params.protocols)):
+    for kind, asked, known in (
+        ("detector", detectors, results.params.detectors),
+        ("protocol", names, results.params.protocols),
+    ):
         if odd := [name for name in asked if name not in known] or ([] if asked else ["(none)"]):
             raise ParamsError(unknown(kind, odd[0], known))
     rows = [row for detector in detectors for row in _curve(results, detector, names)]
@@ -78,17 +81,30 @@ def _curve(results: Results, detector: str, names: Sequence[str]) -> Iterator[di
         value = np.mean([_rate(fits, fpr, params.metrics.roc) for fits in trials], axis=0)
         allowed = metrics.allowed_false_positives(fpr, reals)
         mean = means.within(value, params.metrics.confidence)
-        yield {"detector": params.detectors[detector].printed or detector, "fpr": fpr, "allowed": allowed,
-               "n_real": reals, "resolvable": metrics.is_resolvable(fpr, reals),
-               "value": mean.value, "lo": mean.lo, "hi": mean.hi,
-               "printed": _printed(results, detector, names, fpr)}
+        yield {
+            "detector": params.detectors[detector].printed or detector,
+            "fpr": fpr,
+            "allowed": allowed,
+            "n_real": reals,
+            "resolvable": metrics.is_resolvable(fpr, reals),
+            "value": mean.value,
+            "lo": mean.lo,
+            "hi": mean.hi,
+            "printed": _printed(results, detector, names, fpr),
+        }
 
 
 def _counts(results: Results, detector: str, names: Sequence[str]) -> Iterator[list[metrics.Counts]]:
     """For each trial its fits' counts, in every draw; an empty list where none of its fakes was scored."""
     for trial in protocols.trials(results.params, list(names)):
-        parts = [tested(vouched.scores(results.paths, results.params, detector, fit),
-                        results.params.protocols[trial.protocol], trial.generator) for fit in trial.fits]
+        parts = [
+            tested(
+                vouched.scores(results.paths, results.params, detector, fit),
+                results.params.protocols[trial.protocol],
+                trial.generator,
+            )
+            for fit in trial.fits
+        ]
         yield [_count(results, reals, fakes) for reals, fakes in parts if len(fakes)]
 
 
@@ -149,8 +165,10 @@ def _fall(own: pd.DataFrame, fpr: float) -> str:
     first, at = told.iloc[0], told.iloc[(told["fpr"] - fpr).abs().argmin()]
     theirs = own[own["printed"].notna()].sort_values("fpr", ascending=False)
     printed = ", ".join(f"{decimal(row['printed'])} at {100 * row['fpr']:g} %" for _, row in theirs.iterrows())
-    return (f"{text(own['detector'].iloc[0])} catches {_mean(at)} of fakes at an FPR of {100 * at['fpr']:.2g} % and "
-            f"{_mean(first)} at {100 * first['fpr']:.2g} %" + (f"; printed: {printed}." if printed else "."))
+    return (
+        f"{text(own['detector'].iloc[0])} catches {_mean(at)} of fakes at an FPR of {100 * at['fpr']:.2g} % and "
+        f"{_mean(first)} at {100 * first['fpr']:.2g} %" + (f"; printed: {printed}." if printed else ".")
+    )
 
 
 def _mean(row: pd.Series) -> Mean:
@@ -161,20 +179,28 @@ def _html(results: Results, rows: pd.DataFrame, names: Sequence[str]) -> str:
     levels = [a for a in LEVELS if a in set(rows["fpr"])]
     heads = ["Detector", "", *(f"{100 * a:g} %" for a in levels)]
     bodies = [_body(own.set_index("fpr"), levels) for _, own in rows.groupby("detector", sort=False)]
-    return "\n".join([
-        tables.interval_switch("curve", results.params.metrics.confidence),
-        tables.table(f"Mean TPR at a false-positive rate of at most … <small>· over {', '.join(names)} and "
-                     "their generators</small>", heads, bodies),
-        tables.notes([*sentences(results, rows), _accused(rows, levels)]),
-    ])
+    return "\n".join(
+        [
+            tables.interval_switch("curve", results.params.metrics.confidence),
+            tables.table(
+                f"Mean TPR at a false-positive rate of at most … <small>· over {', '.join(names)} and "
+                "their generators</small>",
+                heads,
+                bodies,
+            ),
+            tables.notes([*sentences(results, rows), _accused(rows, levels)]),
+        ]
+    )
 
 
 def _body(own: pd.DataFrame, levels: Sequence[float]) -> str:
     """One detector: reals that may be accused, ours, the printed."""
-    accused = [f'<td>{int(own.loc[a, "allowed"])} of {int(own.loc[a, "n_real"])}</td>' for a in levels]
+    accused = [f"<td>{int(own.loc[a, 'allowed'])} of {int(own.loc[a, 'n_real'])}</td>" for a in levels]
     ours = [tables.number({**own.loc[a], "n_fake": 1}, False, False) for a in levels]
-    lines = [tables.row(text(own["detector"].iloc[0]), ['<td class="which">reproduced</td>', *ours]),
-             tables.row("", ['<td class="which">reals accused</td>', *accused], "printed")]
+    lines = [
+        tables.row(text(own["detector"].iloc[0]), ['<td class="which">reproduced</td>', *ours]),
+        tables.row("", ['<td class="which">reals accused</td>', *accused], "printed"),
+    ]
     if own["printed"].notna().any():
         theirs = [tables.printed(own.loc[a, "printed"], False, False) for a in levels]
         lines.append(tables.row("", ['<td class="which">printed</td>', *theirs], "printed"))
@@ -183,9 +209,12 @@ def _body(own: pd.DataFrame, levels: Sequence[float]) -> str:
 
 def _accused(rows: pd.DataFrame, levels: Sequence[float]) -> str:
     off = [a for a in levels if not rows[rows["fpr"] == a]["resolvable"].all()]
-    return (f"{tables.UNRESOLVABLE}: not one real may be accused at this rate, so nothing can be told. "
-            f"To tell {100 * min(off):g} %, {math.ceil(1 / min(off)):,} reals would be needed." if off
-            else "Every rate of the table can be told.")
+    return (
+        f"{tables.UNRESOLVABLE}: not one real may be accused at this rate, so nothing can be told. "
+        f"To tell {100 * min(off):g} %, {math.ceil(1 / min(off)):,} reals would be needed."
+        if off
+        else "Every rate of the table can be told."
+    )
 
 
 def _draw(results: Results, rows: pd.DataFrame, palette: str) -> Figure:
@@ -197,8 +226,14 @@ def _draw(results: Results, rows: pd.DataFrame, palette: str) -> Figure:
         for i, (label, own) in enumerate(rows.groupby("detector", sort=False)):
             _line(ax, own, colour[label])
             _points(ax, own[own["printed"].notna()], colour[label], APART ** (i - (len(colour) - 1) / 2))
-        ax.set(xscale="log", xlim=(LOWEST / 1.3, 1), ylim=(-0.03, 1.03), ylabel="mean TPR (share of fakes, 0 to 1)",
-               xlabel="FPR (share of reals accused, logarithmic)", title="Fakes caught against reals accused")
+        ax.set(
+            xscale="log",
+            xlim=(LOWEST / 1.3, 1),
+            ylim=(-0.03, 1.03),
+            ylabel="mean TPR (share of fakes, 0 to 1)",
+            xlabel="FPR (share of reals accused, logarithmic)",
+            title="Fakes caught against reals accused",
+        )
         style.powers(ax.xaxis)
         ax.grid(axis="y")
         figure.legend(handles=_legend(colour), loc="outside lower center", ncols=3, columnspacing=1.2)
@@ -209,8 +244,10 @@ def _unknown(ax: Axes, reals: int) -> None:
     """Shade what the reals cannot tell and say why."""
     ax.axvspan(LOWEST / 2, 1 / reals, color=style.RULE, alpha=0.6, lw=0)
     ax.axvline(1 / reals, color=style.GREY, lw=0.9, ls=(0, (2, 2)))
-    words = (f"cannot be told with {reals} reals:\nnone may be accused.\n0 accused of {reals} still\n"
-             f"allows a rate of about\n3/{reals} = {3 / reals:.2g}")
+    words = (
+        f"cannot be told with {reals} reals:\nnone may be accused.\n0 accused of {reals} still\n"
+        f"allows a rate of about\n3/{reals} = {3 / reals:.2g}"
+    )
     ax.text(LOWEST * 1.1, 0.03, words, fontsize=8, color=style.INK, va="bottom")
 
 
@@ -230,6 +267,8 @@ def _points(ax: Axes, own: pd.DataFrame, colour: str, aside: float) -> None:
 
 def _legend(colour: dict[str, str]) -> list[Line2D]:
     ink = {"color": style.INK, "ls": "none"}
-    return [*(Line2D([], [], color=c, lw=1.8, label=f"{name}, with band") for name, c in colour.items()),
-            Line2D([], [], label="printed", **ink, **dots.PRINTED),
-            Line2D([], [], label="printed, not checkable here", marker="x", ms=7, mew=0.9, **ink)]
+    return [
+        *(Line2D([], [], color=c, lw=1.8, label=f"{name}, with band") for name, c in colour.items()),
+        Line2D([], [], label="printed", **ink, **dots.PRINTED),
+        Line2D([], [], label="printed, not checkable here", marker="x", ms=7, mew=0.9, **ink),
+    ]

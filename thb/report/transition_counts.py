@@ -19,17 +19,35 @@ from thb.report.results import MEAN, Entrant, Results
 from thb.splits import protocols
 
 BEFORE, AFTER, SURE, THRESHOLD = "P1", "P3", 0.9, 0.5
-PRINTED = ("P1", "P3", 0.9)     # what the paper's table compares, and how sure; its own threshold it does not say
+PRINTED = ("P1", "P3", 0.9)  # what the paper's table compares, and how sure; its own threshold it does not say
 PRINTED_COLUMNS = ["detector", "generator", "tps_p1", "fns_p3", "drop_pct"]
-COLUMNS = ["detector", "control", "generator", "before", "after", "sure", "threshold", "resolvable", "n_fake",
-           "sure_hits", "people", "misses", "drop_percent", "lo", "hi", "printed_sure_hits", "printed_misses",
-           "printed_drop_percent"]
+COLUMNS = [
+    "detector",
+    "control",
+    "generator",
+    "before",
+    "after",
+    "sure",
+    "threshold",
+    "resolvable",
+    "n_fake",
+    "sure_hits",
+    "people",
+    "misses",
+    "drop_percent",
+    "lo",
+    "hi",
+    "printed_sure_hits",
+    "printed_misses",
+    "printed_drop_percent",
+]
 NAN = float("nan")
-Scores = Callable[[str], pd.DataFrame]      # fit -> the score file of one detector
+Scores = Callable[[str], pd.DataFrame]  # fit -> the score file of one detector
 
 
-def transitions(results: Results, before: str = BEFORE, after: str = AFTER, sure: float = SURE,
-                threshold: float | str = THRESHOLD) -> pd.DataFrame:
+def transitions(
+    results: Results, before: str = BEFORE, after: str = AFTER, sure: float = SURE, threshold: float | str = THRESHOLD
+) -> pd.DataFrame:
     """COLUMNS: every entrant with every generator that both protocols test, and all of these together (mean)."""
     generators = _shared(results, before, after)
     _check(results, sure, threshold)
@@ -44,19 +62,29 @@ def _shared(results: Results, before: str, after: str) -> list[str]:
     first, second = results.protocol(before), results.protocol(after)
     for name, protocol in ((before, first), (after, second)):
         if protocol.fit == "every-no":
-            raise ParamsError(f"{name} gives a clip several scores; hits and misses need a protocol with one: "
-                              f"{', '.join(n for n, p in results.params.protocols.items() if p.fit != 'every-no')}")
+            raise ParamsError(
+                f"{name} gives a clip several scores; hits and misses need a protocol with one: "
+                f"{', '.join(n for n, p in results.params.protocols.items() if p.fit != 'every-no')}"
+            )
     shared = [g for g in results.generators(before) if g in results.generators(after)]
     if not shared or sorted(first.split) != sorted(second.split):
-        raise ParamsError(f"{before} and {after} test different clips; {before} shares its clips with: "
-                          f"{', '.join(_partners(results, before)) or 'none'}")
+        raise ParamsError(
+            f"{before} and {after} test different clips; {before} shares its clips with: "
+            f"{', '.join(_partners(results, before)) or 'none'}"
+        )
     return shared
 
 
 def _partners(results: Results, before: str) -> list[str]:
     first = results.protocol(before)
-    return [n for n, p in results.params.protocols.items() if n != before and p.fit != "every-no"
-            and set(p.fakes) & set(first.fakes) and sorted(p.split) == sorted(first.split)]
+    return [
+        n
+        for n, p in results.params.protocols.items()
+        if n != before
+        and p.fit != "every-no"
+        and set(p.fakes) & set(first.fakes)
+        and sorted(p.split) == sorted(first.split)
+    ]
 
 
 def _check(results: Results, sure: float, threshold: float | str) -> None:
@@ -76,10 +104,15 @@ def _of(results: Results, entrant: Entrant, generators: list[str], asked: tuple,
     scores = cache(lambda fit: vouched.scores(results.paths, results.params, entrant.key, fit))
     joined = {g: _joined(results, scores, g, asked) for g in generators} if entrant.key else {}
     theirs = [printed.get((entrant.printed, results.label(g)), (NAN, NAN, NAN)) for g in generators]
-    head = {"detector": entrant.label, "control": entrant.control,
-            **dict(zip(("before", "after", "sure", "threshold"), asked, strict=True))}
-    rows = [head | {"generator": g} | _counted(results, joined.get(g), asked) | _beside(one)
-            for g, one in zip(generators, theirs, strict=True)]
+    head = {
+        "detector": entrant.label,
+        "control": entrant.control,
+        **dict(zip(("before", "after", "sure", "threshold"), asked, strict=True)),
+    }
+    rows = [
+        head | {"generator": g} | _counted(results, joined.get(g), asked) | _beside(one)
+        for g, one in zip(generators, theirs, strict=True)
+    ]
     every = pd.concat(joined.values()) if joined else None
     return [*rows, head | {"generator": MEAN} | _counted(results, every, asked) | _beside(_together(theirs))]
 
@@ -91,8 +124,14 @@ def _joined(results: Results, scores: Scores, generator: str, asked: tuple) -> p
     if off := sorted(set(first.index) ^ set(second.index)):
         raise DataError(f"clip {off[0]} is scored under only one of {before} and {after}; run `dvc repro`")
     limit = threshold if is_score(threshold) else _limit(results, threshold, reals, second)
-    return pd.DataFrame({"before": first["score"], "after": second["score"],
-                         "person": protocols.identity(first.reset_index()).set_axis(first.index), "limit": limit})
+    return pd.DataFrame(
+        {
+            "before": first["score"],
+            "after": second["score"],
+            "person": protocols.identity(first.reset_index()).set_axis(first.index),
+            "limit": limit,
+        }
+    )
 
 
 def _scored(results: Results, scores: Scores, name: str, generator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -121,8 +160,16 @@ def _counted(results: Results, clips: pd.DataFrame | None, asked: tuple) -> dict
     misses = int((hits["after"] < hits["limit"]).sum()) if told else NAN
     share = misses / len(hits) if len(hits) else NAN
     lo, hi = wilson(share, people, results.params.metrics.confidence)
-    return {"resolvable": told, "n_fake": len(clips), "sure_hits": len(hits), "people": people, "misses": misses,
-            "drop_percent": 100 * share, "lo": 100 * lo, "hi": 100 * hi}
+    return {
+        "resolvable": told,
+        "n_fake": len(clips),
+        "sure_hits": len(hits),
+        "people": people,
+        "misses": misses,
+        "drop_percent": 100 * share,
+        "lo": 100 * lo,
+        "hi": 100 * hi,
+    }
 
 
 def wilson(share: float, n: int, confidence: float) -> tuple[float, float]:

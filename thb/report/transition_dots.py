@@ -19,8 +19,12 @@ def draw(results: Results, rows: pd.DataFrame, palette: str) -> Figure:
     with style.look():
         figure, (ax,) = style.panels([rows["generator"].nunique() * pitch + 1.1])
         for i, (generator, group) in enumerate(rows.groupby("generator", sort=False)):
-            _group(ax, group.set_index("detector").loc[[e.label for e in entrants]], i * pitch,
-                   dots.colours(entrants, palette))
+            _group(
+                ax,
+                group.set_index("detector").loc[[e.label for e in entrants]],
+                i * pitch,
+                dots.colours(entrants, palette),
+            )
             _name(ax, "All" if generator == MEAN else results.label(generator), (i + 0.5) * pitch)
             if i:
                 ax.axhline(i * pitch, color=style.RULE, lw=0.7)
@@ -45,6 +49,10 @@ def _name(ax: Axes, label: str, y: float) -> None:
 
 def _axis(ax: Axes, rows: pd.DataFrame, pitch: float) -> None:
     before, after, sure = rows[["before", "after", "sure"]].iloc[0]
-    ax.set(xlim=(-3, 103), ylim=(rows["generator"].nunique() * pitch, 0), yticks=[],
-           xlabel=f"fakes scored {sure:g} or more in {before} and missed in {after} (%)")
+    ax.set(
+        xlim=(-3, 103),
+        ylim=(rows["generator"].nunique() * pitch, 0),
+        yticks=[],
+        xlabel=f"fakes scored {sure:g} or more in {before} and missed in {after} (%)",
+    )
     ax.grid(axis="x")

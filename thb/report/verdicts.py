@@ -15,11 +15,17 @@ from thb.cells.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL
 from thb.core.errors import DataError
 from thb.report.tables import NONE, decimal
 
-HOLDS, FAILS = "holds", "does not hold"     # of a finding or a claim; both words stand beside OPEN
-Truth = bool | None                         # None: cannot be told
+HOLDS, FAILS = "holds", "does not hold"  # of a finding or a claim; both words stand beside OPEN
+Truth = bool | None  # None: cannot be told
 VERDICTS = {True: HOLDS, False: FAILS, None: OPEN}
-AXES = {PROTOCOL: ("protocol",), DETECTOR: ("detector",), GENERATOR: ("generator",), METRIC: ("metric",),
-        CELL: ("protocol", "generator"), LEVEL: ()}
+AXES = {
+    PROTOCOL: ("protocol",),
+    DETECTOR: ("detector",),
+    GENERATOR: ("generator",),
+    METRIC: ("metric",),
+    CELL: ("protocol", "generator"),
+    LEVEL: (),
+}
 KEYS = ("protocol", "detector", "generator", "metric", "first", "second")
 
 
@@ -28,16 +34,16 @@ class Told:
     """The answer to one question as it was asked; `question` is the same whichever side is named first."""
 
     question: str
-    turned: bool                # whether it was asked the other way round
+    turned: bool  # whether it was asked the other way round
     first: str
     second: str
     first_value: float
     second_value: float
-    difference: float           # first less second
+    difference: float  # first less second
     lo: float
     hi: float
-    left_out: str               # names without a number on one side, as a reader knows them
-    verdict: str                # ABOVE, BELOW or OPEN: where the first lies
+    left_out: str  # names without a number on one side, as a reader knows them
+    verdict: str  # ABOVE, BELOW or OPEN: where the first lies
 
     @property
     def above(self) -> Truth:
@@ -61,8 +67,11 @@ class Told:
     @property
     def size(self) -> str:
         """The same of how far the two lie apart, whichever is above."""
-        return replace(self, difference=-self.difference, lo=-self.hi, hi=-self.lo).shown if self.difference < 0 else (
-            self.shown)
+        return (
+            replace(self, difference=-self.difference, lo=-self.hi, hi=-self.lo).shown
+            if self.difference < 0
+            else (self.shown)
+        )
 
     @property
     def without(self) -> str:
@@ -108,7 +117,7 @@ class Verdicts:
     def __init__(self, rows: pd.DataFrame, labels: Mapping[str, str]) -> None:
         text = [c for c in rows.columns if rows[c].dtype == object or c in (*KEYS, "left_out", "question")]
         rows = rows.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
-        other = (rows["first_value"] - rows["difference"]).where(rows["question"] != LEVEL)     # which has no second
+        other = (rows["first_value"] - rows["difference"]).where(rows["question"] != LEVEL)  # which has no second
         rows = rows.assign(second_value=other)
         self._rows = {(row["question"], *(row[key] for key in KEYS)): row for row in rows.to_dict("records")}
         self._labels = labels
@@ -120,8 +129,10 @@ class Verdicts:
         for sides, turned in (((first, second), False), ((second, first), True)):
             if row := self._rows.get((*head, *sides)):
                 return self._told(row, turned)
-        raise DataError(f"comparisons.csv does not compare {first} with {second} by "
-                        f"{', '.join(filter(None, head))}; run `dvc repro`")
+        raise DataError(
+            f"comparisons.csv does not compare {first} with {second} by "
+            f"{', '.join(filter(None, head))}; run `dvc repro`"
+        )
 
     def _told(self, row: Mapping, turned: bool) -> Told:
         found = comparisons.Compared(*(row[k] for k in comparisons.Compared.__dataclass_fields__))
@@ -132,8 +143,9 @@ class Verdicts:
 
     def _named(self, left_out: str) -> str:
         """'LipFD, Hallo' for 'lipfd; hallo'."""
-        return ", ".join(" ".join(self._labels.get(word, word) for word in one.split())
-                         for one in left_out.split("; ") if one)
+        return ", ".join(
+            " ".join(self._labels.get(word, word) for word in one.split()) for one in left_out.split("; ") if one
+        )
 
     def level(self, metric: str, protocol: str = MEAN, detector: str = MEAN, generator: str = MEAN) -> Told:
         """A mean by itself; `difference` is its value."""

@@ -54,8 +54,10 @@ def scores(paths: Paths, params: Params, detector: str, fit: str) -> pd.DataFram
     """The scores that cells.csv was computed from, and no others."""
     path, name = paths.scores(detector, fit), f"{detector}/{fit}"
     if not path.is_file() or metrics(paths, params).get("scores", {}).get(name) != origin.sha256(path):
-        raise DataError(f"{paths.relative(path)} is not what {paths.relative(paths.cells)} was computed from; "
-                        f"run `{_evaluate(paths)}`")
+        raise DataError(
+            f"{paths.relative(path)} is not what {paths.relative(paths.cells)} was computed from; "
+            f"run `{_evaluate(paths)}`"
+        )
     return read_csv(path, SCORE_COLUMNS)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 TRAIN, VAL, TEST, UNUSED = "train", "val", "test", "unused"
 USES = (TRAIN, VAL, TEST, UNUSED)
-SEEN = (TRAIN, VAL)   # what a fit has looked at, be it only to choose its checkpoint
+SEEN = (TRAIN, VAL)  # what a fit has looked at, be it only to choose its checkpoint
 LEFT_OUT = "no-"
 
 

@@ -52,25 +52,31 @@ _NOBODY = pd.DataFrame(columns=CLIP_COLUMNS)
 
 def _fault(split: pd.DataFrame, due: pd.DataFrame) -> str:
     """Where a split is not what the prepared clips make of it ('' if it is), whatever the order of its rows."""
-    for odd, words in ((split.index[split.index.duplicated()], "stands twice"),
-                       (due.index[due["status"] == OK].difference(split.index), "is usable and not in it"),
-                       (split.index.difference(due.index), "is in it and in no store")):
+    for odd, words in (
+        (split.index[split.index.duplicated()], "stands twice"),
+        (due.index[due["status"] == OK].difference(split.index), "is usable and not in it"),
+        (split.index.difference(due.index), "is in it and in no store"),
+    ):
         if len(odd):
             return f"clip {odd[0]!r} {words} ({len(odd)} in all)"
     for column in SPLIT_COLUMNS[1:]:
         differs = split[column] != due[column].reindex(split.index)
         if differs.any():
             clip = split.index[differs][0]
-            return (f"clip {clip!r} has {column} {str(split.loc[clip, column])!r}, "
-                    f"and it should be {str(due.loc[clip, column])!r}")
+            return (
+                f"clip {clip!r} has {column} {str(split.loc[clip, column])!r}, "
+                f"and it should be {str(due.loc[clip, column])!r}"
+            )
     return ""
 
 
 def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:
     """The rows as a detector sees them: to one that `hears`, a clip without sound is no_audio."""
     silent = (rows["status"] == OK) & (rows["mel_frames"] == 0) & hears
-    return rows.assign(status=rows["status"].where(~silent, NO_AUDIO),
-                       reason=rows["reason"].where(~silent | (rows["reason"] != ""), "it has no sound"))
+    return rows.assign(
+        status=rows["status"].where(~silent, NO_AUDIO),
+        reason=rows["reason"].where(~silent | (rows["reason"] != ""), "it has no sound"),
+    )
 
 
 def labels_drawn(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
@@ -79,7 +85,7 @@ def labels_drawn(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
     places = rows.reset_index(drop=True).query("status == @OK").groupby(["source", "use"]).groups
     for _, group in sorted(places.items()):
         drawn = rng.permutation(np.asarray(group))
-        half = (len(drawn) + rng.integers(2)) // 2      # of an odd number, the larger half as often as the smaller
+        half = (len(drawn) + rng.integers(2)) // 2  # of an odd number, the larger half as often as the smaller
         labels[drawn[:half]], labels[drawn[half:]] = 1, 0
     return rows.assign(label=labels)
 

@@ -20,8 +20,11 @@ def _things(kind: str, clips: pd.DataFrame) -> set[str]:
         return people(clips)
     if kind == "driver":
         return set(clips["driver"]) - {""}
-    return set(clips.loc[clips["role"] != "real", "source"] if kind == "generator" else
-               clips.loc[clips["role"] == "real", "clip"])
+    return set(
+        clips.loc[clips["role"] != "real", "source"]
+        if kind == "generator"
+        else clips.loc[clips["role"] == "real", "clip"]
+    )
 
 
 def people(clips: pd.DataFrame) -> set[str]:
@@ -31,6 +34,7 @@ def people(clips: pd.DataFrame) -> set[str]:
 
 # ---- of the corpus as a whole -----------------------------------------------------------------------
 
+
 def reals_that_drive(clips: pd.DataFrame, known: pd.DataFrame | None = None) -> list[str]:
     """Real clips that also drive a fake, each with the splits on both sides; across splits it is a leak.
 
@@ -38,13 +42,20 @@ def reals_that_drive(clips: pd.DataFrame, known: pd.DataFrame | None = None) -> 
     """
     reals = clips[clips["role"] == "real"]
     split_of = dict(zip((clip.partition("/")[2] for clip in reals["clip"]), reals["split"], strict=True))
-    by_nature = clips["role"] == "swap"   # a swap's target is a real clip that drives it
+    by_nature = clips["role"] == "swap"  # a swap's target is a real clip that drives it
     fakes = clips[clips["driver"].isin(split_of) & ~by_nature]
-    found = {f"{fake.driver}: real in {split_of[fake.driver]}, drives {fake.source} in {fake.split}"
-             for fake in fakes.itertuples()}
+    found = {
+        f"{fake.driver}: real in {split_of[fake.driver]}, drives {fake.source} in {fake.split}"
+        for fake in fakes.itertuples()
+    }
     elsewhere = known[known["clip"].isin(set(split_of) - set(fakes["driver"]))] if known is not None else fakes[:0]
-    return sorted(found | {f"{row.clip}: real in {split_of[row.clip]}, drives {row.generator} ({row.seen})"
-                           for row in elsewhere.itertuples()})
+    return sorted(
+        found
+        | {
+            f"{row.clip}: real in {split_of[row.clip]}, drives {row.generator} ({row.seen})"
+            for row in elsewhere.itertuples()
+        }
+    )
 
 
 def repeated(clips: pd.DataFrame) -> list[str]:

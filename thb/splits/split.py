@@ -38,7 +38,7 @@ def run(paths: Paths, params: Params) -> None:
     """Write every fit's split, the leakage report, and the corpus as it was found."""
     sources = _sources(params, paths)
     clips = pd.concat([read_clips(paths, params, source) for source in sources], ignore_index=True)
-    for record in (paths.splits_record, paths.tested_record):      # until all is written, nothing vouches for it
+    for record in (paths.splits_record, paths.tested_record):  # until all is written, nothing vouches for it
         record.unlink(missing_ok=True)
     write_csv(_corpus(clips, {s: params.source(s).role for s in sources}), paths.corpus, CORPUS_COLUMNS)
     write_csv(clips[clips["status"] != OK], paths.coverage, COVERAGE_COLUMNS)
@@ -47,8 +47,12 @@ def run(paths: Paths, params: Params) -> None:
     assigned = {fit: _assign(usable, fit) for fit in _fits(params, paths)}
     absent = _absent(assigned, params)
     found = _overlaps(params, {fit: _assign(named, fit) for fit in assigned}, sources)
-    report = {"corpus": params.active.corpus, "reals": list_name(paths), "protocols": found,
-              "whole": _whole(named, paths)}
+    report = {
+        "corpus": params.active.corpus,
+        "reals": list_name(paths),
+        "protocols": found,
+        "whole": _whole(named, paths),
+    }
     write_json(report, paths.leakage)
     _judge(found, params)
     for fit, split in assigned.items():
@@ -63,10 +67,13 @@ def _vouch(paths: Paths, params: Params, sources: list[str], fits: Iterable[str]
     """Beside the splits, and beside the tables in results/, what made them; there, what made the clips as well."""
     made_by = origin.of_splits(paths, params)
     tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in sources}
-    write_json(origin.record(made_by, paths.splits, [paths.split(fit).name for fit in fits], clips=tables),
-               paths.splits_record)
-    before = {"fetch": read_json(paths.raw_record)["made_by"] if paths.raw_record.is_file() else None,
-              "prepare": {source: clip_store.checked(paths, params, source)["made_by"] for source in sources}}
+    write_json(
+        origin.record(made_by, paths.splits, [paths.split(fit).name for fit in fits], clips=tables), paths.splits_record
+    )
+    before = {
+        "fetch": read_json(paths.raw_record)["made_by"] if paths.raw_record.is_file() else None,
+        "prepare": {source: clip_store.checked(paths, params, source)["made_by"] for source in sources},
+    }
     written = [file.name for file in (paths.tested, paths.corpus, paths.coverage, paths.curation, paths.leakage)]
     write_json(origin.record(made_by, paths.results, written, clips_made_by=before), paths.tested_record)
 
@@ -82,6 +89,7 @@ def _fits(params: Params, paths: Paths) -> list[str]:
 
 # ---- each fit ---------------------------------------------------------------------------------------
 
+
 def _assign(clips: pd.DataFrame, fit: str) -> pd.DataFrame:
     """SPLIT_COLUMNS of one fit."""
     if (twice := clips["clip"][clips["clip"].duplicated()]).any():
@@ -94,8 +102,7 @@ def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]
     absent = {fit: why for fit, split in assigned.items() if (why := assignment.lacking(split))}
     if absent and params.active.corpus == "mini":
         fit, why = next(iter(absent.items()))
-        raise ProtocolError(f"fit {fit!r} has {why}; "
-                            "results/coverage.csv says which clips could not be used, and why")
+        raise ProtocolError(f"fit {fit!r} has {why}; results/coverage.csv says which clips could not be used, and why")
     return absent
 
 
@@ -115,14 +122,19 @@ def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[s
         if trial.generator not in sources or not set(trial.fits) <= set(assigned):
             continue
         if params.active.corpus != "mini" and not _has_both(assigned[trial.fits[0]], params, trial):
-            continue        # nothing to be tested on: `thb data status` says so
+            continue  # nothing to be tested on: `thb data status` says so
         kinds = shared.setdefault(trial.protocol, {kind: set() for kind in leakage.KINDS})
         for fit in trial.fits:
             seen, tested = _sides(assigned[fit], params, trial, fit)
             for kind in leakage.KINDS:
                 kinds[kind].update(leakage.overlap(kind, seen, tested))
-    return {name: {kind: _entry(sorted(things), promised=kind in params.protocols[name].disjoint)
-                   for kind, things in kinds.items()} for name, kinds in shared.items()}
+    return {
+        name: {
+            kind: _entry(sorted(things), promised=kind in params.protocols[name].disjoint)
+            for kind, things in kinds.items()
+        }
+        for name, kinds in shared.items()
+    }
 
 
 def _has_both(split: pd.DataFrame, params: Params, trial: protocols.Trial) -> bool:
@@ -140,8 +152,10 @@ def _sides(split: pd.DataFrame, params: Params, trial: protocols.Trial, fit: str
     tested = split[fakes | reals]
     if (wrong := tested[tested["use"] != assignment.TEST]).size:
         clip, use = wrong[["clip", "use"]].iloc[0]
-        raise ProtocolError(f"{trial.protocol} would test fit {fit!r} on {clip!r}, whose use there is "
-                            f"{use!r}; only clips of use 'test' may test a fit")
+        raise ProtocolError(
+            f"{trial.protocol} would test fit {fit!r} on {clip!r}, whose use there is "
+            f"{use!r}; only clips of use 'test' may test a fit"
+        )
     return split[split["use"].isin(assignment.SEEN)], tested
 
 
@@ -156,18 +170,24 @@ def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
     for name, kinds in found.items():
         for kind, entry in kinds.items():
             if entry["promised"] and entry["count"]:
-                raise ProtocolError(f"{name} promises disjoint {kind}, but training and test share "
-                                    f"{entry['count']}: {', '.join(entry['examples'])}")
+                raise ProtocolError(
+                    f"{name} promises disjoint {kind}, but training and test share "
+                    f"{entry['count']}: {', '.join(entry['examples'])}"
+                )
 
 
 # ---- the corpus as it was found ---------------------------------------------------------------------
 
+
 def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
     """Overlaps that no single protocol owns."""
     known = read_csv(paths.known_drivers, ["clip", "generator", "seen"])
-    found = {"reals_that_drive": leakage.reals_that_drive(clips, known), "repeated": leakage.repeated(clips),
-             "swaps_across_splits": leakage.swaps_across_splits(clips),
-             "trained_officially": leakage.trained_officially(clips, official_ffpp(paths))}
+    found = {
+        "reals_that_drive": leakage.reals_that_drive(clips, known),
+        "repeated": leakage.repeated(clips),
+        "swaps_across_splits": leakage.swaps_across_splits(clips),
+        "trained_officially": leakage.trained_officially(clips, official_ffpp(paths)),
+    }
     if paths.manifest.is_file():
         csv_checks.check_manifest(paths.manifest)
         found["same_files"] = leakage.same_files(clips, read_csv(paths.manifest, ["path", "sha256"]))
@@ -178,8 +198,11 @@ def _corpus(clips: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
     """CORPUS_COLUMNS, a row per source and split, sources in the order of params.yaml; one of 0 for an empty source."""
     groups = clips.groupby(["source", "role", "split"], sort=False)
     rows = [dict(zip(("source", "role", "split"), key, strict=True)) | _facts(group) for key, group in groups]
-    rows += [{"source": source, "role": role, "split": ""} | _facts(clips[:0])
-             for source, role in roles.items() if source not in set(clips["source"])]
+    rows += [
+        {"source": source, "role": role, "split": ""} | _facts(clips[:0])
+        for source, role in roles.items()
+        if source not in set(clips["source"])
+    ]
     sources = list(roles)
     rows.sort(key=lambda row: (sources.index(row["source"]), clip_store.SPLITS.index(row["split"])))
     return pd.DataFrame(rows, columns=CORPUS_COLUMNS)
@@ -189,9 +212,13 @@ def _facts(group: pd.DataFrame) -> dict[str, object]:
     usable = group[group["status"] == OK]
     sizes = sorted(set(usable[["width", "height"]].itertuples(index=False, name=None)))
     counts = {status: (group["status"] == status).sum() for status in (OK, MISSING, ERROR)}
-    return {"clips": len(group), **counts, "seconds": usable["seconds"].sum(),
-            "fps": "; ".join(f"{fps:.5g}" for fps in sorted(set(usable["fps"].round(3)))),
-            "size": "; ".join(f"{width}x{height}" for width, height in sizes)}
+    return {
+        "clips": len(group),
+        **counts,
+        "seconds": usable["seconds"].sum(),
+        "fps": "; ".join(f"{fps:.5g}" for fps in sorted(set(usable["fps"].round(3)))),
+        "size": "; ".join(f"{width}x{height}" for width, height in sizes),
+    }
 
 
 def _copy_curation(paths: Paths) -> None:

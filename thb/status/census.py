@@ -16,7 +16,7 @@ from thb.corpus import layout
 
 COLUMNS = ["source", "split", "listed", "found", "missing", "unlisted", "damaged"]
 COMPARED = ["source", "part", "here", "printed", "difference"]
-LEARNT = "train + val"      # Table 4's "train" holds the validation clips too
+LEARNT = "train + val"  # Table 4's "train" holds the validation clips too
 RELEASED = "all, today"
 
 
@@ -55,10 +55,16 @@ def count(paths: Paths, params: Params, clips: pd.DataFrame, faults: Container[s
         if name not in faults:
             strangers = len(layout.unlisted(paths, name, source))
         splits = ["test"] if source.role == "unseen" else ["train", "val", "test"]
-        splits += [""] * bool((own["split"] == "").any())       # files whose name or place tells no split
+        splits += [""] * bool((own["split"] == "").any())  # files whose name or place tells no split
         for i, split in enumerate(splits):
-            out.append({"source": name, "split": split, **_counts(own[own["split"] == split]),
-                        "unlisted": 0 if i else strangers})
+            out.append(
+                {
+                    "source": name,
+                    "split": split,
+                    **_counts(own[own["split"] == split]),
+                    "unlisted": 0 if i else strangers,
+                }
+            )
     return pd.DataFrame(out, columns=COLUMNS)
 
 
@@ -76,15 +82,16 @@ def compare(params: Params, counts: pd.DataFrame, published: Path) -> pd.DataFra
         parts = {LEARNT: own.reindex(["train", "val"]).sum(), "test": own.get("test", 0)}
         theirs = {part: (parts[part], n) for part, n in printed.get(source.printed, {}).items()}
         theirs |= {RELEASED: (sum(parts.values()), released[source.printed])} if source.printed in released else {}
-        out += [{"source": name, "part": part, "here": int(here), "printed": n, "difference": int(here) - n}
-                for part, (here, n) in theirs.items()]
+        out += [
+            {"source": name, "part": part, "here": int(here), "printed": n, "difference": int(here) - n}
+            for part, (here, n) in theirs.items()
+        ]
     return pd.DataFrame(out, columns=COMPARED)
 
 
 def _table4(published: Path) -> dict[str, dict[str, int]]:
     table = read_csv(published / "table4_stats.csv", ["generator", "train", "test"])
-    return {row["generator"]: {LEARNT: int(row["train"]), "test": int(row["test"])}
-            for row in table.to_dict("records")}
+    return {row["generator"]: {LEARNT: int(row["train"]), "test": int(row["test"])} for row in table.to_dict("records")}
 
 
 def _released(published: Path) -> dict[str, int]:

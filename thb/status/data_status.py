@@ -21,13 +21,30 @@ SHIFTS = ("P1", "P2", "P3")
 # and count, the embedded corpus, or scores of these protocols.
 PAPER, CLIPS, RENDERED = "paper", "clips", "rendered"
 READS: dict[str, str | tuple[str, ...]] = {
-    "published_table": PAPER, "pipeline": PAPER, "claims_ledger": PAPER, "settings_table": PAPER,
-    "statistics_table": CLIPS, "leakage_table": CLIPS,
-    "contact_sheet": RENDERED, "ablation_table": RENDERED,
-    "protocol_table": SHIFTS, "hard_table": ("P3",), "swap_table": ("ffpp", "P1"), "sound_check": ("P1",),
-    "protocol_means": SHIFTS, "tpr_curve": SHIFTS, "generator_means": SHIFTS, "radar": SHIFTS, "comparison": SHIFTS,
-    "findings": SHIFTS, "control_table": SHIFTS, "sensitivity_table": SHIFTS, "transitions": ("P1", "P3"),
-    "gradcam_panel": SHIFTS, "attention_table": SHIFTS, "pointing_table": SHIFTS,
+    "published_table": PAPER,
+    "pipeline": PAPER,
+    "claims_ledger": PAPER,
+    "settings_table": PAPER,
+    "statistics_table": CLIPS,
+    "leakage_table": CLIPS,
+    "contact_sheet": RENDERED,
+    "ablation_table": RENDERED,
+    "protocol_table": SHIFTS,
+    "hard_table": ("P3",),
+    "swap_table": ("ffpp", "P1"),
+    "sound_check": ("P1",),
+    "protocol_means": SHIFTS,
+    "tpr_curve": SHIFTS,
+    "generator_means": SHIFTS,
+    "radar": SHIFTS,
+    "comparison": SHIFTS,
+    "findings": SHIFTS,
+    "control_table": SHIFTS,
+    "sensitivity_table": SHIFTS,
+    "transitions": ("P1", "P3"),
+    "gradcam_panel": SHIFTS,
+    "attention_table": SHIFTS,
+    "pointing_table": SHIFTS,
 }
 # Heat maps of fakes can be drawn by weights from elsewhere; so can tables, of score files from elsewhere.
 MAPS = ("gradcam_panel", "attention_table", "pointing_table")
@@ -39,8 +56,10 @@ def run(paths: Paths, params: Params) -> None:
     counts = census.count(paths, params, clips, faults)
     print(f"The clips of profile {params.profile} (corpus {params.active.corpus})\n")
     print(_table(census.COLUMNS, _shown(counts)))
-    print("  listed: should be there; unlisted: in the folder, but in no list, and not used;\n"
-          "  damaged: prepare could not read it, its name says nothing, or it is a link out of its folder")
+    print(
+        "  listed: should be there; unlisted: in the folder, but in no list, and not used;\n"
+        "  damaged: prepare could not read it, its name says nothing, or it is a link out of its folder"
+    )
     _say_sources(paths, params, faults)
     print("\nCompared with what was published\n")
     print(_table(census.COMPARED, _differences(census.compare(params, counts, paths.published))))
@@ -49,6 +68,7 @@ def run(paths: Paths, params: Params) -> None:
 
 
 # ---- what there is ----------------------------------------------------------------------------------
+
 
 def _shown(counts: pd.DataFrame) -> list[list[object]]:
     """The counts, and their sums."""
@@ -80,12 +100,16 @@ def _say_sources(paths: Paths, params: Params, faults: dict[str, str]) -> None:
 
 
 def _unnamed(params: Params, folder: str) -> str:
-    named = [f"{variable} or reals.{name}" for name, variable in own_reals.VARIABLES.items()
-             if folder.startswith(own_reals.BELOW[name]) or f"{folder}/" == own_reals.BELOW[name]]
+    named = [
+        f"{variable} or reals.{name}"
+        for name, variable in own_reals.VARIABLES.items()
+        if folder.startswith(own_reals.BELOW[name]) or f"{folder}/" == own_reals.BELOW[name]
+    ]
     return f"in data/raw/{folder}; {' or '.join(named) or 'no variable'} may name another place"
 
 
 # ---- what it allows ---------------------------------------------------------------------------------
+
 
 def allowed(params: Params, clips: pd.DataFrame) -> list[list[str]]:
     """[kind, name, `yes` or why not] of each fit, protocol and exhibit."""
@@ -94,8 +118,9 @@ def allowed(params: Params, clips: pd.DataFrame) -> list[list[str]]:
     tests = {name: _untested(params, name, usable, fits) for name in params.protocols}
     out = [["fit", fit, why or _starts(params, fit, fits)] for fit, why in fits.items()]
     out += [["protocol", name, why or YES] for name, why in tests.items()]
-    return out + [["exhibit", name, _unshown(params, entry, tests, len(usable)) or YES]
-                  for name, entry in params.exhibits.items()]
+    return out + [
+        ["exhibit", name, _unshown(params, entry, tests, len(usable)) or YES] for name, entry in params.exhibits.items()
+    ]
 
 
 def _starts(params: Params, fit: str, fits: dict[str, str]) -> str:
@@ -150,12 +175,19 @@ def _named(entry: dict[str, Any], default: Sequence[str]) -> Sequence[str]:
 
 # ---- on paper ---------------------------------------------------------------------------------------
 
+
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as wide as they need be; numbers to the right."""
     rows = [list(map(str, row)) for row in rows]
     widths = [max(len(row[i]) for row in [list(heads), *rows]) for i in range(len(heads))]
-    right = [all(row[i].lstrip("+-").isdigit() or row[i] in ("", "as printed") for row in rows) and i > 1
-             for i in range(len(heads))]
-    return "\n".join("  " + "  ".join(cell.rjust(w) if r else cell.ljust(w)
-                                      for cell, w, r in zip(row, widths, right, strict=True)).rstrip()
-                     for row in [list(heads), *rows])
+    right = [
+        all(row[i].lstrip("+-").isdigit() or row[i] in ("", "as printed") for row in rows) and i > 1
+        for i in range(len(heads))
+    ]
+    return "\n".join(
+        "  "
+        + "  ".join(
+            cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in [list(heads), *rows]
+    )

@@ -22,7 +22,7 @@ FINDERS: dict[str, Callable[[Paths, Mapping[str, Net]], FaceFinder]] = {
     "haar": lambda *_: HaarFinder(),
     "yunet": lambda _, known: YuNetFinder(_yunet(known)),
 }
-ON_PIXELS = tuple(name for name in FINDERS if name != "truth")      # those that work on any video
+ON_PIXELS = tuple(name for name in FINDERS if name != "truth")  # those that work on any video
 
 
 def finder(name: str, paths: Paths, known: Mapping[str, Net]) -> FaceFinder:

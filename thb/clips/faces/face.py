@@ -19,10 +19,10 @@ class Faces:
     track.LOOKED_AT of them by a finder that looks at pixels); at 0 the box is the whole frame.
     """
 
-    box: np.ndarray         # float [4]
-    landmarks: np.ndarray   # float [5, 2]; NaN where no face was found
+    box: np.ndarray  # float [4]
+    landmarks: np.ndarray  # float [5, 2]; NaN where no face was found
     share: float
-    others: int = 0         # further faces that stay in the clip, and are not this one
+    others: int = 0  # further faces that stay in the clip, and are not this one
 
 
 class FaceFinder(Protocol):
@@ -54,7 +54,7 @@ def square(frames: np.ndarray, face: Faces) -> tuple[np.ndarray, Faces]:
     height, width = frames.shape[1:3]
     side = min(height, width)
     left, top = (_offset(face.box[axis::2], length, side) for axis, length in enumerate((width, height)))
-    cut = frames[:, top:top + side, left:left + side]
+    cut = frames[:, top : top + side, left : left + side]
     scale, shift = np.array([width, height]) / side, np.array([left, top]) / side
     box = np.clip(face.box.reshape(2, 2) * scale - shift, 0, 1).ravel()
     return cut, Faces(box, face.landmarks * scale - shift, face.share, face.others)

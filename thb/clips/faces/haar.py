@@ -13,17 +13,17 @@ import numpy as np
 from thb.clips.faces.face import N_LANDMARKS, Faces
 from thb.clips.faces.track import as_face, looked_at, stays, tracked
 
-SIDE = 256            # pixels of the shorter side while looking: the cascades miss faces under 24 px
-SMALLEST = 0.2        # of the shorter side
-STEP = 1.05           # from one size that is tried to the next
-NEIGHBOURS = 4        # raw detections that make a face
+SIDE = 256  # pixels of the shorter side while looking: the cascades miss faces under 24 px
+SMALLEST = 0.2  # of the shorter side
+STEP = 1.05  # from one size that is tried to the next
+NEIGHBOURS = 4  # raw detections that make a face
 
 # All sizes are tried in few frames only, and there a third of them; a face gives raw detections at many.
-GLANCES = 2           # frames of those looked at: the first and the last
+GLANCES = 2  # frames of those looked at: the first and the last
 GLANCE_STEP, GLANCE_NEIGHBOURS = STEP**3, 1
-NEAR = 1.3            # times what a glance saw: the sizes that are tried in every frame
+NEAR = 1.3  # times what a glance saw: the sizes that are tried in every frame
 
-Sizes = tuple[int, int]     # pixels: of the smallest and the largest face
+Sizes = tuple[int, int]  # pixels: of the smallest and the largest face
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,16 @@ class Convention:
     points: tuple[tuple[float, float], ...]
 
 
-FRONTAL = Convention((0.10, 0.19, 0.90, 1.05),
-                     ((0.32, 0.43), (0.68, 0.43), (0.50, 0.64), (0.34, 0.82), (0.66, 0.82)))
-PROFILE = Convention((0.00, 0.22, 0.78, 1.07),
-                     ((0.19, 0.45), (0.52, 0.45), (0.34, 0.64), (0.21, 0.83), (0.50, 0.83)))
+FRONTAL = Convention((0.10, 0.19, 0.90, 1.05), ((0.32, 0.43), (0.68, 0.43), (0.50, 0.64), (0.34, 0.82), (0.66, 0.82)))
+PROFILE = Convention((0.00, 0.22, 0.78, 1.07), ((0.19, 0.45), (0.52, 0.45), (0.34, 0.64), (0.21, 0.83), (0.50, 0.83)))
 
 # Tried in this order until one finds a face: cascade file, whether the picture is mirrored first, its boxes.
-CASCADES = (("frontalface_alt2", False, FRONTAL), ("frontalface_default", False, FRONTAL),
-            ("profileface", False, PROFILE), ("profileface", True, PROFILE))
+CASCADES = (
+    ("frontalface_alt2", False, FRONTAL),
+    ("frontalface_default", False, FRONTAL),
+    ("profileface", False, PROFILE),
+    ("profileface", True, PROFILE),
+)
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,12 @@ def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Sizes
     shorter = min(pictures[0].shape)
     smallest = round(SMALLEST * shorter)
     places = np.linspace(0, len(pictures) - 1, min(GLANCES, len(pictures))).round().astype(int)
-    seen = np.concatenate([_detected(name, _turned(pictures[place], mirrored), (smallest, shorter), GLANCE_STEP,
-                                     GLANCE_NEIGHBOURS) for place in places])
+    seen = np.concatenate(
+        [
+            _detected(name, _turned(pictures[place], mirrored), (smallest, shorter), GLANCE_STEP, GLANCE_NEIGHBOURS)
+            for place in places
+        ]
+    )
     sides = seen[:, 2] - seen[:, 0]
     near = [(max(smallest, round(sides.min() / NEAR)), round(sides.max() * NEAR))] if len(sides) else []
     return [*near, (smallest, shorter)]

@@ -9,13 +9,13 @@ import numpy as np
 
 from thb.clips.faces.face import N_LANDMARKS, Faces, median_face, whole_frame
 
-LOOKED_AT = 8         # of a clip's kept frames, evenly spread
-SAME = 0.3            # overlap (IoU) from which boxes of two frames looked at are one face
-FEWEST = 0.25         # of the frames looked at: a face seen in fewer is none
-ABOVE = 0.5           # of a box's height: the head above it, where a pattern may be taken for another face
-SIGHT = 4 + 2 * N_LANDMARKS     # numbers of one face in one frame: its box, then its points
+LOOKED_AT = 8  # of a clip's kept frames, evenly spread
+SAME = 0.3  # overlap (IoU) from which boxes of two frames looked at are one face
+FEWEST = 0.25  # of the frames looked at: a face seen in fewer is none
+ABOVE = 0.5  # of a box's height: the head above it, where a pattern may be taken for another face
+SIGHT = 4 + 2 * N_LANDMARKS  # numbers of one face in one frame: its box, then its points
 
-Look = Callable[[np.ndarray], np.ndarray]      # uint8 [H, W, 3] RGB -> float [faces, SIGHT], fractions of the sides
+Look = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] RGB -> float [faces, SIGHT], fractions of the sides
 
 
 def looked_at(frames: np.ndarray) -> np.ndarray:

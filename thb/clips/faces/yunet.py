@@ -17,9 +17,9 @@ from thb.clips.faces.face import Faces
 from thb.clips.faces.track import SIGHT, as_face, looked_at, tracked
 from thb.core.errors import DataError
 
-SURE = 0.7              # the network's own confidence, from which a face counts
-SAME_IN_FRAME = 0.3     # overlap from which two detections in one frame are one face
-MOST = 50               # faces of a frame
+SURE = 0.7  # the network's own confidence, from which a face counts
+SAME_IN_FRAME = 0.3  # overlap from which two detections in one frame are one face
+MOST = 50  # faces of a frame
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _look(file: Path, frame: np.ndarray) -> np.ndarray:
     height, width = frame.shape[:2]
     network = _network(file)
     network.setInputSize((width, height))
-    found = network.detect(np.ascontiguousarray(frame[..., ::-1]))[1]     # it wants BGR
+    found = network.detect(np.ascontiguousarray(frame[..., ::-1]))[1]  # it wants BGR
     found = np.zeros((0, SIGHT + 1)) if found is None else found.astype(float)
     corners = np.clip(found[:, :2], 0, (width, height)), np.clip(found[:, :2] + found[:, 2:4], 0, (width, height))
     return np.concatenate([*corners, found[:, 4:SIGHT]], axis=1) / np.tile([width, height], SIGHT // 2)

@@ -21,7 +21,7 @@ from thb.corpus.download.retry import Short, persist
 from thb.corpus.download.threads import Report
 
 BLOCK = 1 << 20
-UNSATISFIABLE, PARTIAL = 416, 206       # answers to a request that goes on from somewhere
+UNSATISFIABLE, PARTIAL = 416, 206  # answers to a request that goes on from somewhere
 
 
 class Refused(DataError):
@@ -33,8 +33,13 @@ def download(hub: Hub, file: HubFile, part: Path, report: Report) -> None:
     part.parent.mkdir(parents=True, exist_ok=True)
     settings = hub.settings
     try:
-        persist(lambda: _go_on(hub, file, part, report), settings.retries, hub.pause, settings.pause,
-                lambda: min(size(part), file.bytes))      # what comes too long does not get further
+        persist(
+            lambda: _go_on(hub, file, part, report),
+            settings.retries,
+            hub.pause,
+            settings.pause,
+            lambda: min(size(part), file.bytes),
+        )  # what comes too long does not get further
     except (httpx2.HTTPError, Short) as fault:
         raise DataError(f"{file.path}: {hub.why(fault)}") from None
     except Unreachable as fault:
@@ -87,7 +92,7 @@ def take_over(own: Path, part: Path) -> None:
     part.unlink(missing_ok=True)
     try:
         os.link(own.resolve(), part)
-    except OSError:     # another disk, or a file system or owner that allows no second name
+    except OSError:  # another disk, or a file system or owner that allows no second name
         with disk_errors(part):
             shutil.copyfile(own, part)
 
@@ -120,7 +125,7 @@ def _append(answer: httpx2.Response, file: HubFile, part: Path, report: Report) 
         for chunk in answer.iter_bytes():
             out.write(chunk)
             report(len(chunk))
-            if out.tell() > file.bytes:     # enough to see that it is another file
+            if out.tell() > file.bytes:  # enough to see that it is another file
                 return
 
 

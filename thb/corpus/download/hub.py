@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 KIND = "dataset"
 DENIED = (401, 403)
-CONNECT = 8.0           # seconds at most until somebody answers at all: nobody at the address is soon known
-HURRIED = 1             # retries where the user's own copy stands in, if the Hub cannot be reached
+CONNECT = 8.0  # seconds at most until somebody answers at all: nobody at the address is soon known
+HURRIED = 1  # retries where the user's own copy stands in, if the Hub cannot be reached
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -49,9 +49,9 @@ class HubFile:
 
     path: str
     bytes: int
-    sha256: str     # of a large file; '' where git itself keeps it
-    blob: str       # git's own hash, which says what a small file holds
-    local: bool = False     # only the user's own copy has it
+    sha256: str  # of a large file; '' where git itself keeps it
+    blob: str  # git's own hash, which says what a small file holds
+    local: bool = False  # only the user's own copy has it
 
 
 class Hub:
@@ -92,8 +92,11 @@ class Hub:
         at_home = urlsplit(url).netloc == urlsplit(self.api.endpoint).netloc
         answer = get_session().get(url, headers=build_hf_headers(token=None if at_home else False))
         hf_raise_for_status(answer)
-        files = [HubFile(entry["path"], entry["size"], entry["lfs"]["oid"] if entry.get("lfs") else "", entry["oid"])
-                 for entry in answer.json() if entry["type"] == "file"]
+        files = [
+            HubFile(entry["path"], entry["size"], entry["lfs"]["oid"] if entry.get("lfs") else "", entry["oid"])
+            for entry in answer.json()
+            if entry["type"] == "file"
+        ]
         return files, answer.links.get("next", {}).get("url")
 
     def newest(self) -> str:
@@ -110,7 +113,7 @@ class Hub:
         """The answer that carries a file from byte `start` on, its status not yet looked at."""
         self._refuse_offline()
         url = hf_hub_url(self.settings.repo, path, repo_type=KIND, revision=self.revision, endpoint=self.api.endpoint)
-        headers = build_hf_headers() | {"Accept-Encoding": "identity"}      # packed bytes have no place to go on from
+        headers = build_hf_headers() | {"Accept-Encoding": "identity"}  # packed bytes have no place to go on from
         if start:
             headers["Range"] = f"bytes={start}-"
         return get_session().stream("GET", url, headers=headers)
@@ -177,6 +180,7 @@ def _check_token(token: str) -> None:
 
 def _client(timeout: float) -> httpx2.Client:
     """The client that the library asks with: none of its requests waits longer than `timeout` seconds for a byte."""
+
     def limit(request: httpx2.Request) -> None:
         request.extensions["timeout"] = httpx2.Timeout(timeout, connect=min(timeout, CONNECT)).as_dict()
 

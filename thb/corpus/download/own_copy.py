@@ -12,7 +12,7 @@ from thb.core.params import Params
 from thb.corpus.download.hub import HubFile, checked_path
 from thb.corpus.download.wanted import is_wanted
 
-VARIABLE = "THB_RAW_DIR"        # comes before the profile's raw_dir
+VARIABLE = "THB_RAW_DIR"  # comes before the profile's raw_dir
 SUMS = "SHA256SUMS"
 SUM = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?:\./)?(?P<path>.+)")
 
@@ -32,8 +32,11 @@ def listing(own: Path, params: Params) -> list[HubFile]:
     """The copy's files that any stage reads, each with the hash that its SHA256SUMS gives, or none."""
     sums = _sums(own / SUMS)
     names = (path.relative_to(own).as_posix() for path in sorted(own.rglob("*")) if path.is_file())
-    return [HubFile(checked_path(name), (own / name).stat().st_size, sums.get(name, ""), "", local=True)
-            for name in names if is_wanted(name, params)]
+    return [
+        HubFile(checked_path(name), (own / name).stat().st_size, sums.get(name, ""), "", local=True)
+        for name in names
+        if is_wanted(name, params)
+    ]
 
 
 def leads_out(own: Path, file: HubFile) -> bool:

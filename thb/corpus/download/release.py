@@ -21,8 +21,8 @@ from thb.corpus.download.threads import Bar, Crew, Report
 from thb.corpus.download.verified import Ledger, keep_listing, kept_listing, listed
 from thb.corpus.download.wanted import is_wanted, strays
 
-NAMED = 3           # faults that the last line names; each has a line of its own above
-IN_A_ROW = 8        # files that fail one after the other before the rest is not tried
+NAMED = 3  # faults that the last line names; each has a line of its own above
+IN_A_ROW = 8  # files that fail one after the other before the rest is not tried
 
 
 class Release:
@@ -83,8 +83,10 @@ class Release:
     def _unchecked(self, mine: list[HubFile], fault: Unreachable) -> list[HubFile]:
         """The user's copy by itself; what vouches for it is said."""
         summed = sum(bool(file.sha256) for file in mine)
-        self.say(f"{fault}; of {len(mine)} files in your own copy {summed} are checked against its {own_copy.SUMS}, "
-                 f"{len(mine) - summed} against nothing")
+        self.say(
+            f"{fault}; of {len(mine)} files in your own copy {summed} are checked against its {own_copy.SUMS}, "
+            f"{len(mine) - summed} against nothing"
+        )
         return mine
 
     def _only_mine(self, mine: list[HubFile], files: list[HubFile]) -> list[HubFile]:
@@ -104,8 +106,10 @@ class Release:
         doubtful = [file for file in here if again or not ledger.knows(file)]
         missing = {file.path for file in files} - {file.path for file in here}
         total = sum(size(self.paths.raw / file.path) for file in doubtful)
-        with (self.crew.ticking("checking", total) as tick,
-              self.crew.side_by_side(lambda file: self._rehash(file, tick), doubtful) as finished):
+        with (
+            self.crew.ticking("checking", total) as tick,
+            self.crew.side_by_side(lambda file: self._rehash(file, tick), doubtful) as finished,
+        ):
             for file, done in finished:
                 sha256, fits = done.result()
                 if fits:
@@ -140,8 +144,10 @@ class Release:
         """A disk that would run full is found before the first byte."""
         needed, free = sum(map(self._needs, todo)), shutil.disk_usage(self.paths.raw).free
         if needed > free:
-            raise DiskError(f"data/raw needs {tqdm.format_sizeof(needed, 'B')} more, and its disk has "
-                            f"{tqdm.format_sizeof(free, 'B')} free; make room, or work on a larger disk")
+            raise DiskError(
+                f"data/raw needs {tqdm.format_sizeof(needed, 'B')} more, and its disk has "
+                f"{tqdm.format_sizeof(free, 'B')} free; make room, or work on a larger disk"
+            )
 
     def _needs(self, file: HubFile) -> int:
         own = self._mine(file)
@@ -153,8 +159,10 @@ class Release:
         """Every file, several at a time; those that cannot be had do not keep the others from coming."""
         faults, row = [], 0
         left = sum(file.bytes - min(file.bytes, size(self._part(file))) for file in todo)
-        with (self.crew.ticking("fetching", left) as tick,
-              self.crew.side_by_side(lambda file: self._bring_one(file, tick), todo) as finished):
+        with (
+            self.crew.ticking("fetching", left) as tick,
+            self.crew.side_by_side(lambda file: self._bring_one(file, tick), todo) as finished,
+        ):
             for file, done in finished:
                 try:
                     ledger.add(file, done.result())
@@ -164,8 +172,10 @@ class Release:
                     faults.append(fault)
                     row = 0 if isinstance(fault, Refused) else row + 1
                 if row >= IN_A_ROW:
-                    raise DataError(f"{row} files in a row did not come, the last one {faults[-1]}; "
-                                    "run `thb fetch` again later, which goes on from here")
+                    raise DataError(
+                        f"{row} files in a row did not come, the last one {faults[-1]}; "
+                        "run `thb fetch` again later, which goes on from here"
+                    )
         return faults
 
     def _bring_one(self, file: HubFile, tick: Report) -> str:
@@ -218,8 +228,10 @@ def _refuse_rendered(paths: Paths) -> None:
 
 def _summary(faults: list[DataError], wanted: int) -> str:
     more = f"; and {len(faults) - NAMED} more, named above" if len(faults) > NAMED else ""
-    return (f"{len(faults)} of {wanted} files did not come: {'; '.join(map(str, faults[:NAMED]))}{more}; "
-            "run `thb fetch` again to fetch just these")
+    return (
+        f"{len(faults)} of {wanted} files did not come: {'; '.join(map(str, faults[:NAMED]))}{more}; "
+        "run `thb fetch` again to fetch just these"
+    )
 
 
 def _some(names: list[str]) -> str:

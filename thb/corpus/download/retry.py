@@ -14,17 +14,22 @@ from huggingface_hub.errors import HfHubHTTPError
 
 T = TypeVar("T")
 
-LONGEST = 300.0                     # seconds; who asks for more is asking us to come back another day
-BUSY = {408, 425, 429}              # answers below 500 that pass
-OURS = (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol)      # our own fault, which does not pass
+LONGEST = 300.0  # seconds; who asks for more is asking us to come back another day
+BUSY = {408, 425, 429}  # answers below 500 that pass
+OURS = (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol)  # our own fault, which does not pass
 
 
 class Short(Exception):
     """An answer that ended too early, too late or in the wrong place; its text says how."""
 
 
-def persist(attempt: Callable[[], T], retries: int, pause: Callable[[float], None], first: float,
-            progress: Callable[[], int] = lambda: 0) -> T:
+def persist(
+    attempt: Callable[[], T],
+    retries: int,
+    pause: Callable[[float], None],
+    first: float,
+    progress: Callable[[], int] = lambda: 0,
+) -> T:
     """What `attempt` gives; after a passing fault again, up to `retries` times since it last got further."""
     failures, furthest = 0, progress()
     while True:

@@ -10,10 +10,10 @@ from typing import TypeVar
 
 T, R = TypeVar("T"), TypeVar("R")
 
-Report = Callable[[int], None]      # bytes that came in (or, below 0, were in vain)
-Bar = Callable[[str, int], AbstractContextManager[Report]]      # what is done, of how many bytes
+Report = Callable[[int], None]  # bytes that came in (or, below 0, were in vain)
+Bar = Callable[[str, int], AbstractContextManager[Report]]  # what is done, of how many bytes
 
-LONG = 10           # seconds of waiting that are said
+LONG = 10  # seconds of waiting that are said
 
 
 class Stopped(Exception):
@@ -30,6 +30,7 @@ class Crew:
     def ticking(self, what: str, total: int) -> Iterator[Report]:
         """A bar, if there is anything to do, whose ticks stop the threads that make them once the run ends."""
         with self.bar(what, total) if total else nullcontext(lambda _: None) as report:
+
             def tick(n: int) -> None:
                 if self.stop.is_set():
                     raise Stopped

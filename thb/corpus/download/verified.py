@@ -11,7 +11,7 @@ from thb.core.paths import Paths
 from thb.core.tables import LOCAL, MANIFEST_COLUMNS, read_rows, write_rows
 from thb.corpus.download.hub import Hub, HubFile, checked
 
-SEEN_COLUMNS = ("path", "bytes", "changed", "sha256", "listed")     # changed: nanoseconds; listed: the Hub's hash
+SEEN_COLUMNS = ("path", "bytes", "changed", "sha256", "listed")  # changed: nanoseconds; listed: the Hub's hash
 LISTING_COLUMNS = ("path", "bytes", "sha256", "blob")
 
 
@@ -21,7 +21,7 @@ class Ledger:
     def __init__(self, paths: Paths, revision: str) -> None:
         self.paths, self.revision, self.path = paths, revision, paths.fetching / "verified.csv"
         self.seen = {row["path"]: row for row in read_rows(self.path, SEEN_COLUMNS)}
-        self.held: dict[str, tuple[object, ...]] = {}       # rows of the manifest
+        self.held: dict[str, tuple[object, ...]] = {}  # rows of the manifest
 
     def __enter__(self) -> Ledger:
         return self
@@ -44,8 +44,13 @@ class Ledger:
     def add(self, file: HubFile, sha256: str) -> None:
         """Remember a file that lies verified in its place."""
         size, changed = _look(self.paths.raw / file.path)
-        self.seen[file.path] = {"path": file.path, "bytes": size, "changed": changed, "sha256": sha256,
-                                "listed": listed(file)}
+        self.seen[file.path] = {
+            "path": file.path,
+            "bytes": size,
+            "changed": changed,
+            "sha256": sha256,
+            "listed": listed(file),
+        }
         self._hold(file, sha256)
 
     def _hold(self, file: HubFile, sha256: str) -> None:
@@ -61,15 +66,18 @@ def kept_listing(paths: Paths, hub: Hub) -> list[HubFile]:
     """This Hub's listing of a commit, which cannot change, as an earlier run wrote it down; [] if none did."""
     file = _listing_file(paths, hub)
     try:
-        return checked(HubFile(row["path"], int(row["bytes"]), row["sha256"], row["blob"])
-                       for row in read_rows(file, LISTING_COLUMNS))
+        return checked(
+            HubFile(row["path"], int(row["bytes"]), row["sha256"], row["blob"])
+            for row in read_rows(file, LISTING_COLUMNS)
+        )
     except ValueError as fault:
         raise DataError(f"{file.name} is damaged ({fault}); remove it") from None
 
 
 def keep_listing(paths: Paths, hub: Hub, files: list[HubFile]) -> None:
-    write_rows([(file.path, file.bytes, file.sha256, file.blob) for file in files],
-               _listing_file(paths, hub), LISTING_COLUMNS)
+    write_rows(
+        [(file.path, file.bytes, file.sha256, file.blob) for file in files], _listing_file(paths, hub), LISTING_COLUMNS
+    )
 
 
 def _listing_file(paths: Paths, hub: Hub) -> Path:

@@ -107,8 +107,17 @@ def tone(images: Tensor, rng: Generator) -> Tensor:
 
 
 STEPS: tuple[tuple[float, Callable[[Tensor, Generator], Tensor]], ...] = (
-    (0.3, half_resolution), (0.3, jpeg), (0.5, stretch), (0.5, coarse_noise), (0.25, colours), (1.0, gamma),
-    (0.3, motion_blur), (0.3, gaussian_blur), (0.3, noise), (0.3, tone))
+    (0.3, half_resolution),
+    (0.3, jpeg),
+    (0.5, stretch),
+    (0.5, coarse_noise),
+    (0.25, colours),
+    (1.0, gamma),
+    (0.3, motion_blur),
+    (0.3, gaussian_blur),
+    (0.3, noise),
+    (0.3, tone),
+)
 
 
 def _offsets(size: int, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,18 +10,26 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # Of each map: cells a side, pixels of 224 between cells, and the sizes (w, h) of the two anchors of a cell.
-SCALES = ((7, 32, ((40, 80), (80, 40))), (5, 45, ((80, 120), (120, 80))),
-          (3, 75, ((120, 160), (160, 120))), (1, 224, ((224, 224), (224, 224))))
-VARIANCES = (0.1, 0.2)          # units of an offset's centre and of its log size
-OVERLAP = 0.5                   # intersection over union from which an anchor is answerable for a box
-NEGATIVES = 2                   # unchanged anchors, the most mistaken, for each changed one of an image
+SCALES = (
+    (7, 32, ((40, 80), (80, 40))),
+    (5, 45, ((80, 120), (120, 80))),
+    (3, 75, ((120, 160), (160, 120))),
+    (1, 224, ((224, 224), (224, 224))),
+)
+VARIANCES = (0.1, 0.2)  # units of an offset's centre and of its log size
+OVERLAP = 0.5  # intersection over union from which an anchor is answerable for a box
+NEGATIVES = 2  # unchanged anchors, the most mistaken, for each changed one of an image
 
 
 def anchors() -> Tensor:
     """float [168, 4], by scale, row, column, and the two of a cell."""
-    places = [((column + 0.5) * step, (row + 0.5) * step, width, height)
-              for cells, step, sizes in SCALES for row in range(cells) for column in range(cells)
-              for width, height in sizes]
+    places = [
+        ((column + 0.5) * step, (row + 0.5) * step, width, height)
+        for cells, step, sizes in SCALES
+        for row in range(cells)
+        for column in range(cells)
+        for width, height in sizes
+    ]
     return (torch.tensor(places) / 224).clamp(0, 1)
 
 

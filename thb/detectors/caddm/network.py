@@ -38,40 +38,43 @@ from thb.detectors.parts.weights import load_backbone
 TEMPLATE = ((75.75, 92.56), (147.75, 92.38), (111.63, 144.58), (81.90, 186.02), (141.85, 185.42))
 # Channels of a published network -> its backbone and dropout.
 PUBLISHED = {512: ("resnet34", 0.0), 1536: ("tf_efficientnet_b3", 0.3), 1792: ("tf_efficientnet_b4", 0.4)}
-HALVINGS = 5                    # of a published backbone
-WHOLE = (0.0, 0.0, 1.0, 1.0)    # the box of a fake that may be fake all over
+HALVINGS = 5  # of a published backbone
+WHOLE = (0.0, 0.0, 1.0, 1.0)  # the box of a fake that may be fake all over
 
 
 @dataclass(frozen=True)
 class Config(Training):
     backbone: Literal["resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"]
-    widths: tuple[Width, ...]               # channels of its convolutions, each of which halves; small only
-    size: Side                              # pixels of the crop's side; the backbone must make 7 x 7 of it
-    crop: Literal["aligned", "native"]      # aligned: to the template; native: `size` pixels as they are
-    margin: Factor                          # side of the square, times the box, of an unaligned face without landmarks
-    dropout: Part                           # of what the backbone saw
-    drop_path: Part                         # EfficientNets only
-    flip: Share                             # chance of mirroring; official: never
-    jitter: Strength                        # of alignment in training: 1 as published, 0 none
-    augment: Strength                       # times the published chances of worse pictures
-    swaps: tuple[Share, Share, Share, Share]    # of a fake with its original: real face, fake face, untouched, patch
-    poisson: Share                          # chance of Poisson blending in place of alpha
-    mask_warp: Share                        # chance that a face's outline is bent
-    self_blend: Share                       # share of reals blended with a copy of themselves into fakes
-    box_loss: Amount                        # weight of the detection loss
+    widths: tuple[Width, ...]  # channels of its convolutions, each of which halves; small only
+    size: Side  # pixels of the crop's side; the backbone must make 7 x 7 of it
+    crop: Literal["aligned", "native"]  # aligned: to the template; native: `size` pixels as they are
+    margin: Factor  # side of the square, times the box, of an unaligned face without landmarks
+    dropout: Part  # of what the backbone saw
+    drop_path: Part  # EfficientNets only
+    flip: Share  # chance of mirroring; official: never
+    jitter: Strength  # of alignment in training: 1 as published, 0 none
+    augment: Strength  # times the published chances of worse pictures
+    swaps: tuple[Share, Share, Share, Share]  # of a fake with its original: real face, fake face, untouched, patch
+    poisson: Share  # chance of Poisson blending in place of alpha
+    mask_warp: Share  # chance that a face's outline is bent
+    self_blend: Share  # share of reals blended with a copy of themselves into fakes
+    box_loss: Amount  # weight of the detection loss
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not math.isclose(sum(self.swaps), 1, abs_tol=1e-6):
             raise ParamsError(f"swaps {list(self.swaps)} are shares of one whole, but add up to {sum(self.swaps):g}")
         if (self.backbone == "small") != bool(self.widths):
-            raise ParamsError(f"widths {list(self.widths)} are the small backbone's, and it has no others "
-                              f"(backbone: {self.backbone})")
+            raise ParamsError(
+                f"widths {list(self.widths)} are the small backbone's, and it has no others (backbone: {self.backbone})"
+            )
         halvings, left = len(self.widths) or HALVINGS, SCALES[0][0]
-        if math.ceil(self.size / 2 ** halvings) != left:
+        if math.ceil(self.size / 2**halvings) != left:
             what = "widths" if self.widths else "stages of the backbone"
-            raise ParamsError(f"{halvings} {what} halve {self.size} px {halvings} times, which must leave {left}; "
-                              "change size or widths")
+            raise ParamsError(
+                f"{halvings} {what} halve {self.size} px {halvings} times, which must leave {left}; "
+                "change size or widths"
+            )
 
     @property
     def makes_fakes(self) -> bool:
@@ -168,7 +171,8 @@ class Detector(Network):
         c, units, device = self.config, clips.frames.shape[1], clips.frames.device
         frames, reals = _bgr(clips.frames), _bgr(clips.originals)
         labels, boxes, landmarks, paired = (
-            x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.boxes, clips.landmarks, clips.paired))
+            x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.boxes, clips.landmarks, clips.paired)
+        )
         own = (torch.rand(len(labels), generator=rng) < c.self_blend).to(device) & (labels == 0)
         kinds = facial.drawn_kinds(own, c.swaps, rng)
         kinds = torch.where(own | (paired & (labels == 1)), kinds, facial.UNTOUCHED)
@@ -176,9 +180,17 @@ class Detector(Network):
         if len(at := (kinds != facial.UNTOUCHED).nonzero()[:, 0]):
             tops = torch.where(own[at].view(-1, 1, 1, 1), facial.look_alike(reals[at], rng), frames[at])
             made, kinds[at], windows[at] = facial.swap(
-                tops, reals[at], boxes[at], landmarks[at], kinds[at], c.poisson, c.mask_warp,
-                c.compat == "official", rng)
-            stays = own[at] & (kinds[at] == facial.UNTOUCHED)       # no patch to be found: it stays a real
+                tops,
+                reals[at],
+                boxes[at],
+                landmarks[at],
+                kinds[at],
+                c.poisson,
+                c.mask_warp,
+                c.compat == "official",
+                rng,
+            )
+            stays = own[at] & (kinds[at] == facial.UNTOUCHED)  # no patch to be found: it stays a real
             frames = frames.index_copy(0, at, torch.where(stays.view(-1, 1, 1, 1), reals[at], made))
         return frames, reals, torch.where(own & (kinds != facial.UNTOUCHED), 1, labels), kinds, windows
 

@@ -30,6 +30,7 @@ def aligned(landmarks: Tensor, template: Tensor, otherwise: Tensor) -> Tensor:
 
 def jittered(placed: Tensor, share: float, rng: Generator) -> Tensor:
     """CADDM's random scale, turn, stretch and shift of a 224 px crop, each `share` of the published one."""
+
     def draw(*shape: int) -> Tensor:
         return torch.rand(len(placed), *shape, generator=rng) * 2 - 1
 

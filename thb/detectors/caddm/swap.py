@@ -15,16 +15,25 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH = range(4)   # what is pasted into which: see `swap`
+REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH = range(4)  # what is pasted into which: see `swap`
 
-WINDOWS = torch.tensor([(40, 80), (80, 120), (120, 160), (224, 224)]) / 224     # height, width: shares of a face crop
-FACE_MARGIN = 1.2           # of the crop in which a patch is sought, times the box
-CHANGED = 1e-3              # DSSIM above which a colour of a pixel counts as changed
-ENOUGH = 4800 / (3 * 224**2)    # of a face crop's colours must be changed, or there is no patch to find
+WINDOWS = torch.tensor([(40, 80), (80, 120), (120, 160), (224, 224)]) / 224  # height, width: shares of a face crop
+FACE_MARGIN = 1.2  # of the crop in which a patch is sought, times the box
+CHANGED = 1e-3  # DSSIM above which a colour of a pixel counts as changed
+ENOUGH = 4800 / (3 * 224**2)  # of a face crop's colours must be changed, or there is no patch to find
 
 
-def swap(fakes: Tensor, reals: Tensor, boxes: Tensor, landmarks: Tensor, kinds: Tensor, poisson: float,
-         mask_warp: float, official: bool, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
+def swap(
+    fakes: Tensor,
+    reals: Tensor,
+    boxes: Tensor,
+    landmarks: Tensor,
+    kinds: Tensor,
+    poisson: float,
+    mask_warp: float,
+    official: bool,
+    rng: Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Frames [N, 3, S, S], what became of each (a patch that is not found leaves UNTOUCHED), windows [N, 2].
 
     REAL_FACE: the real face in the fake frame; FAKE_FACE: the fake face in the real frame; PATCH: the window
@@ -35,20 +44,29 @@ def swap(fakes: Tensor, reals: Tensor, boxes: Tensor, landmarks: Tensor, kinds: 
     shifts = torch.zeros(len(fakes), 2, device=fakes.device)
     if len(patched := (kinds == PATCH).nonzero()[:, 0]):
         found, patches, shifts[patched] = patch_masks(
-            fakes[patched], reals[patched], boxes[patched], windows[patched], official)
+            fakes[patched], reals[patched], boxes[patched], windows[patched], official
+        )
         masks = masks.index_copy(0, patched, patches)
         kinds = kinds.index_copy(0, patched, torch.where(found, PATCH, UNTOUCHED))
     frames = _pasted(fakes, reals, masks, shifts, kinds, poisson, official, rng)
     return frames, kinds, windows
 
 
-def _pasted(fakes: Tensor, reals: Tensor, masks: Tensor, shifts: Tensor, kinds: Tensor, poisson: float,
-            official: bool, rng: Generator) -> Tensor:
+def _pasted(
+    fakes: Tensor,
+    reals: Tensor,
+    masks: Tensor,
+    shifts: Tensor,
+    kinds: Tensor,
+    poisson: float,
+    official: bool,
+    rng: Generator,
+) -> Tensor:
     """The blends that `kinds` asks for; Poisson's where it is drawn and OpenCV can do it, else by alpha."""
     by_real = (kinds == REAL_FACE).view(-1, 1, 1, 1)
     top, base = torch.where(by_real, reals, fakes), torch.where(by_real, fakes, reals)
     frames = base + blurred(masks, 5, 3.0) * (top - base)
-    untouched = (kinds == UNTOUCHED)
+    untouched = kinds == UNTOUCHED
     cloned = (torch.rand(len(fakes), generator=rng) < poisson).to(fakes.device) & ~untouched
     for i in cloned.nonzero()[:, 0].tolist():
         frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, shifts[i])
@@ -65,8 +83,9 @@ def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift
         centre = [centre[1] - int(shift[1]), centre[0] - int(shift[0])]
     images = [x.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy() for x in (top, base)]
     try:
-        mixed = cv2.seamlessClone(*map(np.ascontiguousarray, images), (mask * 255).byte().cpu().numpy(),
-                                  tuple(centre), cv2.NORMAL_CLONE)
+        mixed = cv2.seamlessClone(
+            *map(np.ascontiguousarray, images), (mask * 255).byte().cpu().numpy(), tuple(centre), cv2.NORMAL_CLONE
+        )
     except cv2.error:
         return base + blurred(mask[None, None], 5, 3.0)[0] * (top - base)
     return torch.from_numpy(mixed).permute(2, 0, 1).to(base)
@@ -107,8 +126,9 @@ def _bend(count: int, side: int, rng: Generator) -> Tensor:
     return strength * blurred(rough, 2 * math.ceil(3 * sigma) + 1, sigma) / side
 
 
-def patch_masks(fakes: Tensor, reals: Tensor, boxes: Tensor, windows: Tensor, official: bool
-                ) -> tuple[Tensor, Tensor, Tensor]:
+def patch_masks(
+    fakes: Tensor, reals: Tensor, boxes: Tensor, windows: Tensor, official: bool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Whether enough differs, bool [M]; masks [M, 1, S, S]; and the face crops' corners, pixels x y [M, 2].
 
     Official: the window is placed as if the crop in which it was found had no margin.
@@ -141,6 +161,7 @@ def filled(boxes: Tensor, side: int) -> Tensor:
 
 def dssim(one: Tensor, other: Tensor) -> Tensor:
     """|(1 - SSIM) / 2| of each colour of each pixel, [N, 3, h, w]: 11 x 11 windows, sigma 1.5."""
+
     def mean(x: Tensor) -> Tensor:
         return blurred(x, 11, 1.5)
 

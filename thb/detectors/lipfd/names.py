@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 _RENAMED = {
-    "encoder.conv1.": "conv1.", "encoder.proj": "encoder.visual.proj", "backbone.resnet.": "backbone.",
-    "weigh.": "backbone.get_weight.0.", "fc.": "backbone.fc.",
+    "encoder.conv1.": "conv1.",
+    "encoder.proj": "encoder.visual.proj",
+    "backbone.resnet.": "backbone.",
+    "weigh.": "backbone.get_weight.0.",
+    "fc.": "backbone.fc.",
     "encoder.visual.cls_token": "encoder.visual.class_embedding",
     "encoder.visual.pos_embed": "encoder.visual.positional_embedding",
-    "encoder.visual.patch_embed.proj.": "encoder.visual.conv1.", "encoder.visual.norm_pre.": "encoder.visual.ln_pre.",
+    "encoder.visual.patch_embed.proj.": "encoder.visual.conv1.",
+    "encoder.visual.norm_pre.": "encoder.visual.ln_pre.",
     "encoder.visual.norm.": "encoder.visual.ln_post.",
     "encoder.visual.blocks.": "encoder.visual.transformer.resblocks.",
 }
-_IN_A_BLOCK = {".norm1.": ".ln_1.", ".norm2.": ".ln_2.", ".mlp.fc1.": ".mlp.c_fc.", ".mlp.fc2.": ".mlp.c_proj.",
-               ".attn.qkv.": ".attn.in_proj_", ".attn.proj.": ".attn.out_proj."}
+_IN_A_BLOCK = {
+    ".norm1.": ".ln_1.",
+    ".norm2.": ".ln_2.",
+    ".mlp.fc1.": ".mlp.c_fc.",
+    ".mlp.fc2.": ".mlp.c_proj.",
+    ".attn.qkv.": ".attn.in_proj_",
+    ".attn.proj.": ".attn.out_proj.",
+}
 
 
 def published(name: str) -> str:

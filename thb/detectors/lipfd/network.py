@@ -40,27 +40,27 @@ from thb.detectors.parts.weights import load_backbone, weights_file
 VisionTransformer = backbone("timm.models.vision_transformer").VisionTransformer
 timm_resnet = backbone("timm.models.resnet")
 
-WHOLE, PATCH = 1120, 14             # pixels: the side of the picture as shown, and of a token in a fifth of it
-STAGES = 4                          # of a ResNet
-PROJECTED = 768                     # width of CLIP's shared space
+WHOLE, PATCH = 1120, 14  # pixels: the side of the picture as shown, and of a token in a fifth of it
+STAGES = 4  # of a ResNet
+PROJECTED = 768  # width of CLIP's shared space
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
 class Config(Training):
     encoder: Literal["clip", "small"]
-    frozen_encoder: Flag            # clip only: train what stands before and beside it
-    size: Annotated[Side, Field(ge=32)]     # pixels of a crop's side
-    dim: Width                      # channels of the encoder's tokens; small: of the regions' features
+    frozen_encoder: Flag  # clip only: train what stands before and beside it
+    size: Annotated[Side, Field(ge=32)]  # pixels of a crop's side
+    dim: Width  # channels of the encoder's tokens; small: of the regions' features
     depth: Annotated[Count, Field(le=200)]  # blocks of the encoder; clip only
     heads: Annotated[Count, Field(le=256)]  # of attention in a block; clip only
-    layers: tuple[Annotated[Count, Field(le=100)], ...]     # the ResNet's blocks, by stage; clip only
-    width: Whole                    # channels of the first convolution; small only
-    lips: Whole                     # pixels about the mouth, as they are; small only
-    measures: Whole                 # what lips and voice are compared by; small only
-    ra_weight: Amount               # of the region-awareness loss
-    flip: Share                     # chance of mirroring
-    sync_weight: Amount             # of telling a real window's sound from another's; small only
+    layers: tuple[Annotated[Count, Field(le=100)], ...]  # the ResNet's blocks, by stage; clip only
+    width: Whole  # channels of the first convolution; small only
+    lips: Whole  # pixels about the mouth, as they are; small only
+    measures: Whole  # what lips and voice are compared by; small only
+    ra_weight: Amount  # of the region-awareness loss
+    flip: Share  # chance of mirroring
+    sync_weight: Amount  # of telling a real window's sound from another's; small only
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,8 +94,14 @@ class Detector(Network):
     config: Config
     hears = True
     length = drawn.FRAMES
-    unused = ("encoder.transformer.*", "encoder.token_embedding.*", "encoder.positional_embedding",
-              "encoder.text_projection", "encoder.logit_scale", "encoder.ln_final.*")    # CLIP's half that reads
+    unused = (
+        "encoder.transformer.*",
+        "encoder.token_embedding.*",
+        "encoder.positional_embedding",
+        "encoder.text_projection",
+        "encoder.logit_scale",
+        "encoder.ln_final.*",
+    )  # CLIP's half that reads
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -233,8 +239,16 @@ class PictureEncoder(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 3, 5, 5)
         self.visual = VisionTransformer(
-            img_size=WHOLE // 5, patch_size=PATCH, num_classes=0, embed_dim=c.dim, depth=c.depth, num_heads=c.heads,
-            pre_norm=True, norm_layer=partial(nn.LayerNorm, eps=1e-5), act_layer="quick_gelu")
+            img_size=WHOLE // 5,
+            patch_size=PATCH,
+            num_classes=0,
+            embed_dim=c.dim,
+            depth=c.depth,
+            num_heads=c.heads,
+            pre_norm=True,
+            norm_layer=partial(nn.LayerNorm, eps=1e-5),
+            act_layer="quick_gelu",
+        )
         self.proj = nn.Parameter(torch.randn(c.dim, PROJECTED) * c.dim**-0.5)
 
     def forward(self, whole: Tensor) -> Tensor:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from thb.detectors.parts.images import crop, pixel_square
 
-FRAMES, TILE = 5, 500       # frames of a window, and the pixels of one's side
-QUIETEST = 80.0             # decibels under the clip's loudest: nothing is fainter
-MARGINS = (0, 28 / 224, 61 / 224)   # head, face, lips: what each of the three regions leaves off a crop's edges
-BANDS = 8                   # groups of mel bands
-AROUND = 2                  # columns of sound on either side of a frame's own that are averaged with it
+FRAMES, TILE = 5, 500  # frames of a window, and the pixels of one's side
+QUIETEST = 80.0  # decibels under the clip's loudest: nothing is fainter
+MARGINS = (0, 28 / 224, 61 / 224)  # head, face, lips: what each of the three regions leaves off a crop's edges
+BANDS = 8  # groups of mel bands
+AROUND = 2  # columns of sound on either side of a frame's own that are averaged with it
 
 
 def composite(frames: Tensor, sound: Tensor, mirror: Tensor | None) -> Tensor:
@@ -103,7 +103,7 @@ def resized(images: Tensor, side: int) -> Tensor:
 def regions(images: Tensor) -> list[Tensor]:
     """[…, s, s] -> its centre's three nested squares: all, 0.75 and 0.455 of the side."""
     side = images.shape[-1]
-    return [images[..., m:side - m, m:side - m] for m in (round(margin * side) for margin in MARGINS)]
+    return [images[..., m : side - m, m : side - m] for m in (round(margin * side) for margin in MARGINS)]
 
 
 def native(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:

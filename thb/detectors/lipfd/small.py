@@ -23,10 +23,15 @@ class LipsAndVoice(nn.Module):
         super().__init__()
         self.features = 3 * c.measures
         self.standardise = nn.BatchNorm2d(3, affine=False)
-        self.lips = nn.Sequential(*convolution(3, 16, 2), *convolution(16, 24, 2), nn.Flatten(),
-                                  nn.Linear(24 * (c.lips // 8) ** 2, c.measures))
-        self.voice = nn.Sequential(nn.BatchNorm1d(drawn.BANDS), nn.Linear(drawn.BANDS, 32), nn.ReLU(),
-                                   nn.Linear(32, c.measures))
+        self.lips = nn.Sequential(
+            *convolution(3, 16, 2),
+            *convolution(16, 24, 2),
+            nn.Flatten(),
+            nn.Linear(24 * (c.lips // 8) ** 2, c.measures),
+        )
+        self.voice = nn.Sequential(
+            nn.BatchNorm1d(drawn.BANDS), nn.Linear(drawn.BANDS, 32), nn.ReLU(), nn.Linear(32, c.measures)
+        )
         self.mix = nn.Sequential(nn.Linear(self.features, self.features), nn.ReLU())
         self.foreign = nn.Linear(self.features, 1)
 
@@ -57,8 +62,12 @@ class DetailRegions(nn.Module):
         super().__init__()
         self.features = c.dim
         self.standardise = nn.BatchNorm2d(8, affine=False)
-        self.layers = nn.Sequential(*convolution(8, c.width, 1), *convolution(c.width, 2 * c.width, 2),
-                                    *convolution(2 * c.width, c.dim, 2), *convolution(c.dim, c.dim, 1))
+        self.layers = nn.Sequential(
+            *convolution(8, c.width, 1),
+            *convolution(c.width, 2 * c.width, 2),
+            *convolution(2 * c.width, c.dim, 2),
+            *convolution(c.dim, c.dim, 1),
+        )
 
     def forward(self, faces: Tensor) -> Tensor:
         bright = faces.mean(dim=2)

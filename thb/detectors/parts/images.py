@@ -23,8 +23,9 @@ def square_around(boxes: Tensor, margin: float) -> Tensor:
 def native_fits(size: int, frame: int) -> None:
     """Pixels as they are cannot be more than there are."""
     if size > frame:
-        raise ParamsError(f"a native crop of {size} px does not fit into the store's {frame} px; "
-                          f"set size to at most {frame}")
+        raise ParamsError(
+            f"a native crop of {size} px does not fit into the store's {frame} px; set size to at most {frame}"
+        )
 
 
 def pixel_square(boxes: Tensor, size: int, frame: int) -> Tensor:

@@ -19,7 +19,7 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 _SYMPTOM = "operator torchvision::nms does not exist"
 _SCHEMA = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-_declared: list[torch.library.Library] = []   # a library that is garbage-collected takes its schemas with it
+_declared: list[torch.library.Library] = []  # a library that is garbage-collected takes its schemas with it
 
 
 def backbone(module: str) -> ModuleType:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from thb.core.errors import DataError
 
-Adapt = Callable[[Tensor, Tensor], Tensor]      # (given, wanted) -> the given one in the wanted one's shape
+Adapt = Callable[[Tensor, Tensor], Tensor]  # (given, wanted) -> the given one in the wanted one's shape
 
 
 def load_backbone(module: nn.Module, origin: str, own: tuple[str, ...] = (), fit: Adapt | None = None) -> None:
@@ -30,8 +30,9 @@ def _fitted(name: str, given: Tensor, wanted: Tensor, fit: Adapt | None, origin:
     if given.shape != wanted.shape and fit:
         given = fit(given, wanted)
     if given.shape != wanted.shape:
-        raise DataError(f"init_weights {origin!r}: {name} has shape {tuple(given.shape)}, "
-                        f"which does not fit {tuple(wanted.shape)}")
+        raise DataError(
+            f"init_weights {origin!r}: {name} has shape {tuple(given.shape)}, which does not fit {tuple(wanted.shape)}"
+        )
     return given
 
 
@@ -39,8 +40,9 @@ def weights_file(origin: str) -> Path:
     """A local file, or `hub:<repository>@<revision>` fetched once."""
     if not origin.startswith("hub:"):
         if not Path(origin).is_file():
-            raise DataError(f"init_weights {origin!r} is not a file; known: none, a safetensors file, "
-                            "hub:<repository>@<revision>")
+            raise DataError(
+                f"init_weights {origin!r} is not a file; known: none, a safetensors file, hub:<repository>@<revision>"
+            )
         return Path(origin)
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -49,9 +51,13 @@ def weights_file(origin: str) -> Path:
     try:
         file = Path(hf_hub_download(repository, "model.safetensors", revision=revision or None))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as e:
-        raise DataError(f"init_weights {origin!r} cannot be had from the hub ({type(e).__name__}); "
-                        "give a local safetensors file, or `none`") from e
+        raise DataError(
+            f"init_weights {origin!r} cannot be had from the hub ({type(e).__name__}); "
+            "give a local safetensors file, or `none`"
+        ) from e
     if not revision:
-        print(f"{origin} names no revision; this is {file.parent.name}: write {origin}@{file.parent.name} to pin it",
-              file=sys.stderr)
+        print(
+            f"{origin} names no revision; this is {file.parent.name}: write {origin}@{file.parent.name} to pin it",
+            file=sys.stderr,
+        )
     return file

@@ -11,7 +11,7 @@ from thb.rendered.heads.renderer import Look, Rendered
 from thb.rendered.heads.voice import Voice
 from thb.rendered.seeds import seed_of, stream
 
-DRIVERS_FPS = "driver"           # the fake keeps the frame rate of the video that drives it
+DRIVERS_FPS = "driver"  # the fake keeps the frame rate of the video that drives it
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Scene:
     """The clean ingredients of one clip."""
 
     portrait: Portrait
-    donor: Portrait | None    # whose face is swapped in
-    motion: Motion            # as it should be
+    donor: Portrait | None  # whose face is swapped in
+    motion: Motion  # as it should be
     voice: Voice
     fps: float
-    moments: np.ndarray       # float32 [T] seconds
+    moments: np.ndarray  # float32 [T] seconds
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class Shot:
     """Frames as drawn, before what goes wrong in pixels; a preview holds only some of the scene's frames."""
 
     scene: Scene
-    motion: Motion            # as it was drawn
-    moments: np.ndarray       # float32 [T] seconds
+    motion: Motion  # as it was drawn
+    moments: np.ndarray  # float32 [T] seconds
     picture: Rendered
     faults: Faults
 
@@ -81,8 +81,8 @@ class Generator:
     """A faithful renderer; a simulated generator overrides what its namesake gets wrong."""
 
     format = Format()
-    driven_by: str | None = "audio"       # 'video': it copies the driver's motion; None: it takes no driver
-    chances: Mapping[str, float] = {}     # fault -> how often it occurs
+    driven_by: str | None = "audio"  # 'video': it copies the driver's motion; None: it takes no driver
+    chances: Mapping[str, float] = {}  # fault -> how often it occurs
 
     def act(self, scene: Scene, faults: Faults) -> Motion:
         """How the figure moves."""

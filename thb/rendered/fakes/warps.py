@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 F32 = np.float32
-FADE = 0.35                       # of the reach: how softly a ring round the head ends
+FADE = 0.35  # of the reach: how softly a ring round the head ends
 
 
 @lru_cache(maxsize=8)

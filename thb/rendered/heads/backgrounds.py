@@ -67,9 +67,7 @@ def _bookshelf(p, rng, x, y):
         _fill_shelf(image, p, rng, x, y, row / shelves, 1.0 / shelves)
         _box(image, x, y, 0.0, 1.0, (row + 0.93) / shelves, (row + 1) / shelves, wood)
     lit = blur(image, FOCUS * 0.75 * len(x)) * _wall_light(p, x, y, 0.40)
-    return lerp(
-        lit, np.broadcast_to(np.array(p.wall_colour, F32) * 0.7, lit.shape), np.full(x.shape, 0.12, F32)
-    )
+    return lerp(lit, np.broadcast_to(np.array(p.wall_colour, F32) * 0.7, lit.shape), np.full(x.shape, 0.12, F32))
 
 
 def _fill_shelf(image, p, rng, x, y, top, height):
@@ -126,9 +124,7 @@ def _window(p, rng, x, y):
 def _foliage(p, rng, x, y):
     leaves = fractal(rng, x.shape, 6, 3)
     dark, light = np.array((0.13, 0.20, 0.12), F32), np.array((0.44, 0.52, 0.30), F32)
-    garden = lerp(
-        np.broadcast_to(dark, (*x.shape, 3)), light, np.clip(0.45 + 0.55 * leaves - 0.25 * (y - 0.4), 0, 1)
-    )
+    garden = lerp(np.broadcast_to(dark, (*x.shape, 3)), light, np.clip(0.45 + 0.55 * leaves - 0.25 * (y - 0.4), 0, 1))
     garden = blur(garden, 1.6 * FOCUS * len(x))
     for _ in range(26):
         cx, cy, radius = rng.uniform(0, 1), rng.uniform(0, 0.85), rng.uniform(0.018, 0.06)

@@ -31,9 +31,7 @@ class Canvas:
     def __init__(self, pixels_per_unit):
         self.per_unit = pixels_per_unit * TEXELS_PER_PIXEL
         rows, cols = int((BOTTOM - TOP) * self.per_unit), int((RIGHT - LEFT) * self.per_unit)
-        self.x = (np.arange(cols, dtype=F32) / F32(self.per_unit) + F32(LEFT))[None, :] + np.zeros(
-            (rows, 1), F32
-        )
+        self.x = (np.arange(cols, dtype=F32) / F32(self.per_unit) + F32(LEFT))[None, :] + np.zeros((rows, 1), F32)
         self.y = (np.arange(rows, dtype=F32) / F32(self.per_unit) + F32(TOP))[:, None] + 0 * self.x
 
     def texel(self, x, y):
@@ -77,9 +75,7 @@ def _skin(p, light, canvas, shoulder):
     flat = ramp(1.05, 1.35, y)
     cord_x = 0.30 - 0.62 * np.clip(y - 0.85, 0.0, 0.42)
     cords = stroke(np.abs(x) - cord_x, 0.055) * ramp(0.7, 0.95, y) * ramp(1.36, 1.15, y)
-    bones = (
-        stroke(y - 1.36 + 0.10 * np.abs(x), 0.035) * ramp(0.05, 0.2, np.abs(x)) * ramp(1.0, 0.6, np.abs(x))
-    )
+    bones = stroke(y - 1.36 + 0.10 * np.abs(x), 0.035) * ramp(0.05, 0.2, np.abs(x)) * ramp(1.0, 0.6, np.abs(x))
     factor = _lit(
         light,
         light.skin,
@@ -89,13 +85,7 @@ def _skin(p, light, canvas, shoulder):
         x.shape,
     )
     pit = blob(x, y, 0, 1.36, 0.08, 0.07)
-    tone = (
-        0.90
-        + 0.05 * cords
-        + 0.06 * bones
-        - 0.10 * pit
-        - 0.06 * stroke(y - 1.42 + 0.1 * np.abs(x), 0.04) * (1 - pit)
-    )
+    tone = 0.90 + 0.05 * cords + 0.06 * bones - 0.10 * pit - 0.06 * stroke(y - 1.42 + 0.1 * np.abs(x), 0.04) * (1 - pit)
     return np.array(p.skin, F32) * factor * tone[..., None] * np.array((1.0, 0.985, 0.97), F32)
 
 
@@ -149,9 +139,7 @@ def _collar(p, canvas, shoulder, factor, colour, cover):
         ) * (y > 1.3)
         colour = colour * (1.0 - 0.35 * np.clip(roll, 0, 1) * (side > gap - 0.02))[..., None]
     placket = (
-        1.0
-        - 0.13 * stroke(x - 0.055, 0.010)
-        - 0.30 * stroke(np.hypot(x, (y - 1.05) % 0.34 - 0.17), 0.020) * (y > 1.5)
+        1.0 - 0.13 * stroke(x - 0.055, 0.010) - 0.30 * stroke(np.hypot(x, (y - 1.05) % 0.34 - 0.17), 0.020) * (y > 1.5)
     )
     colour = colour * np.where(side < 0.2, placket, 1.0)[..., None]
     inner = 0.44 * ramp(1.46, 0.96, y) - 0.01  # the collar's inner edge closes towards the button
@@ -161,10 +149,8 @@ def _collar(p, canvas, shoulder, factor, colour, cover):
     fold = 0.98 + 0.10 * ramp(0.0, 0.2, side - inner)
     colour = (
         colour
-        * (
-            1.0
-            - 0.28
-            * canvas.soft(np.minimum.reduce([outer + 0.05 - side, tip + 0.05 - y, y - 1.0, side - inner]))
-        )[..., None]
+        * (1.0 - 0.28 * canvas.soft(np.minimum.reduce([outer + 0.05 - side, tip + 0.05 - y, y - 1.0, side - inner])))[
+            ..., None
+        ]
     )
     return lerp(colour, shirt_lit * fold[..., None], leaf), np.maximum(cover, leaf)

@@ -51,8 +51,7 @@ def _window(place, x, y, size):
     fx, fy = to_frame(place, x, y)
     reach = (HALF_HEIGHT + 0.12) * place.unit
     return tuple(
-        slice(max(int((f - reach) * size), 0), max(min(int((f + reach) * size) + 2, size), 0))
-        for f in (fy, fx)
+        slice(max(int((f - reach) * size), 0), max(min(int((f + reach) * size) + 2, size), 0)) for f in (fy, fx)
     )
 
 

@@ -10,9 +10,7 @@ from thb.rendered.heads.skin import BROW_Y, EYE_Y
 EYE_WINDOW = (1.15, -0.36, 0.33)  # angle, top, bottom
 EYE_HALF_WIDTH, UPPER_LID, LOWER_LID = 0.158, 0.075, 0.049
 IRIS_RADIUS, PUPIL_RADIUS = 0.077, 0.031
-SCLERA, LASH, GLINT = (
-    np.array(colour, F32) for colour in ((0.87, 0.84, 0.82), (0.10, 0.07, 0.06), (1.0, 1.0, 1.0))
-)
+SCLERA, LASH, GLINT = (np.array(colour, F32) for colour in ((0.87, 0.84, 0.82), (0.10, 0.07, 0.06), (1.0, 1.0, 1.0)))
 
 
 class EyeBand:
@@ -50,17 +48,8 @@ class EyeBand:
         p = self.portrait
         along = (side * x - 0.10) / 0.41  # 0 at the inner end, 1 at the tail
         rise = 0.035 * column(raised) + 0.012 * p.asymmetry * side
-        centre = (
-            BROW_Y
-            - p.brow_arch * (1.0 - ((along - 0.62) / 0.62) ** 2)
-            - p.brow_tilt * (along - 0.3) * 0.4
-            - rise
-        )
-        half = (
-            p.brow_thickness
-            * (0.55 + 0.55 * ramp(-0.1, 0.25, along))
-            * (1.0 - 0.72 * ramp(0.45, 1.05, along))
-        )
+        centre = BROW_Y - p.brow_arch * (1.0 - ((along - 0.62) / 0.62) ** 2) - p.brow_tilt * (along - 0.3) * 0.4 - rise
+        half = p.brow_thickness * (0.55 + 0.55 * ramp(-0.1, 0.25, along)) * (1.0 - 0.72 * ramp(0.45, 1.05, along))
         ends = ramp(-0.06, 0.10, along) * ramp(1.06, 0.90, along)
         cover = ramp(1.25, 0.55, np.abs(y - centre) / half) * ends * np.clip(0.78 + 0.28 * hairs, 0, 1)
         patch.paint(cover * 0.88, np.array(p.brow_colour, F32), gloss=0.1, flat=0.3)
@@ -98,10 +87,7 @@ class EyeBand:
         eye_down = down + 0.010 - 0.045 * gaze_y
         distance = np.hypot(eye_across, eye_down)
         shadow = 0.42 * np.exp(-np.maximum(down - upper, 0.0) / 0.030)
-        white = (
-            SCLERA
-            * (1.0 - shadow - 1.3 * np.clip(np.abs(across) / EYE_HALF_WIDTH - 0.55, 0, 1) * 0.4)[..., None]
-        )
+        white = SCLERA * (1.0 - shadow - 1.3 * np.clip(np.abs(across) / EYE_HALF_WIDTH - 0.55, 0, 1) * 0.4)[..., None]
         iris = self._iris(distance, eye_down, radius)
         iris *= (1.0 - 0.9 * shadow)[..., None]
         edge = np.clip((radius - distance) * self.texels + 0.5, 0, 1)
@@ -122,12 +108,8 @@ class EyeBand:
         p = self.portrait
         span = ramp(1.12, 0.92, np.abs(along + 0.02))
         wing = (0.008 + 0.012 * p.lashes) * (0.75 + 0.45 * np.clip(along, -0.6, 1.0))
-        patch.paint(
-            (0.60 + 0.35 * p.lashes) * stroke(down - upper + 0.004, wing) * span, LASH, gloss=0.0, glow=0.0
-        )
-        patch.paint(
-            (0.16 + 0.2 * p.lashes) * stroke(down - lower - 0.004, 0.010) * span * (1.0 - blink), LASH * 2.2
-        )
+        patch.paint((0.60 + 0.35 * p.lashes) * stroke(down - upper + 0.004, wing) * span, LASH, gloss=0.0, glow=0.0)
+        patch.paint((0.16 + 0.2 * p.lashes) * stroke(down - lower - 0.004, 0.010) * span * (1.0 - blink), LASH * 2.2)
         patch.shade(0.16 * stroke(down - lower - 0.045, 0.018) * span)
 
 
@@ -135,6 +117,4 @@ def _brow_hairs(rng, x, y):
     """Fine hairs that lean outwards, -1..1."""
     lean = np.abs(x) + 0.55 * (y - BROW_Y)
     knots = np.linspace(-0.5, 1.5, 240)
-    return np.interp(lean + 0.004 * rng.normal(0.0, 1.0, x.shape), knots, rng.uniform(-1.0, 1.0, 240)).astype(
-        F32
-    )
+    return np.interp(lean + 0.004 * rng.normal(0.0, 1.0, x.shape), knots, rng.uniform(-1.0, 1.0, 240)).astype(F32)

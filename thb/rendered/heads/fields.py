@@ -31,9 +31,7 @@ def curve(at, knots_x, knots_y, soften=0.06):
     span = soften * (knots_x[-1] - knots_x[0])
     taps = np.linspace(-1.0, 1.0, 9)
     weights = (1.0 - taps**2) / np.sum(1.0 - taps**2)
-    values = sum(
-        w * np.interp(at + span * tap, knots_x, knots_y) for w, tap in zip(weights, taps, strict=True)
-    )
+    values = sum(w * np.interp(at + span * tap, knots_x, knots_y) for w, tap in zip(weights, taps, strict=True))
     return values.astype(F32)
 
 

@@ -18,9 +18,7 @@ class Glasses:
         outside = _rounded_box(side - (p.eye_x + 0.012), y - EYE_Y - 0.015, half_w, half_h, corner)
         thick = 0.021
         rim = np.clip((thick - np.abs(outside)) * texels + 0.5, 0, 1)
-        bridge = np.clip((0.017 - np.abs(y - EYE_Y + 0.035 - 1.2 * x * x)) * texels + 0.5, 0, 1) * (
-            side < 0.10
-        )
+        bridge = np.clip((0.017 - np.abs(y - EYE_Y + 0.035 - 1.2 * x * x)) * texels + 0.5, 0, 1) * (side < 0.10)
         arms = np.clip((0.020 - np.abs(y - EYE_Y + 0.05)) * texels + 0.5, 0, 1) * (side > p.eye_x + half_w)
         self.rim = np.maximum.reduce([rim, bridge * (outside > 0), arms])[..., None]
         dark = p.glasses == "dark"
@@ -59,8 +57,4 @@ class Glasses:
 def _rounded_box(x, y, half_w, half_h, corner):
     """Signed distance to a box with round corners, negative inside."""
     across, down = np.abs(x) - half_w + corner, np.abs(y) - half_h + corner
-    return (
-        np.hypot(np.maximum(across, 0), np.maximum(down, 0))
-        + np.minimum(np.maximum(across, down), 0)
-        - corner
-    )
+    return np.hypot(np.maximum(across, 0), np.maximum(down, 0)) + np.minimum(np.maximum(across, down), 0) - corner

@@ -110,11 +110,7 @@ class Hair:
     def _hairline(self, angle):
         """Height of the hairline at each angle; a swoop hangs lower on the parting's side."""
         side = np.sign(self.portrait.hair_part) * angle
-        swoop = (
-            self.style.swoop
-            * np.sin(np.clip(1.6 * side, -np.pi / 2, np.pi / 2))
-            * ramp(1.2, 0.7, np.abs(angle))
-        )
+        swoop = self.style.swoop * np.sin(np.clip(1.6 * side, -np.pi / 2, np.pi / 2)) * ramp(1.2, 0.7, np.abs(angle))
         return curve(np.abs(angle - self.part), *np.array(self.style.hairline).T) + swoop
 
 

@@ -180,9 +180,7 @@ STYLES = {
         hairline=((0.0, -0.64), (0.5, -0.58), (0.8, -0.44), (1.0, -0.1)),
         opening=((-0.5, 0.66), (-0.25, 0.86), (0.0, 0.94), (0.25, 1.02), (0.5, 1.2)),
     ),
-    "bun": Style(
-        top=0.045, side=0.020, hairline=_HIGH, opening=_SHORT_SIDES, ragged=0.016, frizz=0.006, bun=0.30
-    ),
+    "bun": Style(top=0.045, side=0.020, hairline=_HIGH, opening=_SHORT_SIDES, ragged=0.016, frizz=0.006, bun=0.30),
     "tied": Style(
         top=0.060,
         side=0.025,

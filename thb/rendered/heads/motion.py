@@ -52,9 +52,7 @@ class Motion:
 
 def still(pose: Pose, frame: int = 0) -> Pose:
     """The pose of one frame, held for all of them."""
-    return Pose(
-        *(np.full_like(getattr(pose, field.name), getattr(pose, field.name)[frame]) for field in fields(pose))
-    )
+    return Pose(*(np.full_like(getattr(pose, field.name), getattr(pose, field.name)[frame]) for field in fields(pose)))
 
 
 def lag(values: np.ndarray, frames: int) -> np.ndarray:

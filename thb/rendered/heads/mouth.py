@@ -58,9 +58,7 @@ class Mouth:
             * (arch > 0)
         )
         patch.paint(hole, THROAT, gloss=0.3)
-        tongue = (
-            ramp(0.055, 0.0, inner_bottom - y) * ramp(0.75, 0.35, np.abs(along)) * ramp(0.10, 0.45, opened)
-        )
+        tongue = ramp(0.055, 0.0, inner_bottom - y) * ramp(0.75, 0.35, np.abs(along)) * ramp(0.10, 0.45, opened)
         patch.paint(hole * tongue * 0.8, TONGUE * 0.85, gloss=0.5)
         self._teeth(patch, hole, along, y - inner_top, 0.064, opened)
         if self.look.teeth_rows > 1.0:
@@ -82,9 +80,7 @@ class Mouth:
         along, arch, outer_top, inner_top, inner_bottom, outer_bottom = lines
         y, soft = self.y, 0.75 * self.texels
         upper = np.clip(np.minimum(y - outer_top, inner_top - y) * soft + 0.5, 0, 1) * ramp(0.0, 0.12, arch)
-        lower = np.clip(np.minimum(y - inner_bottom, outer_bottom - y) * soft + 0.5, 0, 1) * ramp(
-            0.0, 0.12, arch
-        )
+        lower = np.clip(np.minimum(y - inner_bottom, outer_bottom - y) * soft + 0.5, 0, 1) * ramp(0.0, 0.12, arch)
         colour = np.array(p.lip_colour, F32)
         grain = 1.0 + 0.035 * self.creases
         deep = (0.80 + 0.10 * ramp(0.0, p.lip_upper, inner_top - y)) * grain
@@ -93,9 +89,7 @@ class Mouth:
         full = (0.88 + 0.16 * stroke(level - 0.45, 0.35)) * grain
         patch.paint(lower * 0.92, colour * full[..., None], gloss=1.0 + 0.5 * p.lashes, flat=0.8)
         patch.sheet[..., BUMP_Y] += 0.55 * lower * (level - 0.45) * -1.0 - 0.25 * upper
-        seam = (
-            stroke(y - inner_top - 0.003, 0.010) * ramp(1.06, 0.92, np.abs(along)) * ramp(0.10, 0.0, opened)
-        )
+        seam = stroke(y - inner_top - 0.003, 0.010) * ramp(1.06, 0.92, np.abs(along)) * ramp(0.10, 0.0, opened)
         patch.paint(0.75 * seam, colour * 0.38, flat=0.0)
         inside = patch.sheet[..., INSIDE_MOUTH]
         np.maximum(inside, np.maximum(upper, lower), out=inside)

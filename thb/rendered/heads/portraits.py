@@ -244,9 +244,7 @@ def _draw_room(rng):
     return {
         "background": _pick(rng, BACKGROUNDS),
         "wall_colour": _hsv(hue + rng.normal(0.0, 0.02), rng.uniform(0.06, 0.24), rng.uniform(0.38, 0.78)),
-        "accent_colour": _hsv(
-            hue + 0.5 + rng.normal(0.0, 0.05), rng.uniform(0.15, 0.40), rng.uniform(0.35, 0.65)
-        ),
+        "accent_colour": _hsv(hue + 0.5 + rng.normal(0.0, 0.05), rng.uniform(0.15, 0.40), rng.uniform(0.35, 0.65)),
         "light": tuple(float(part) for part in light / np.linalg.norm(light)),
         "key_colour": (1.0, 1.0 - 0.03 * max(warmth, 0.0), 1.0 - 0.09 * warmth if warmth > 0 else 1.0),
         "fill": _between(rng, 0.30, 0.60),

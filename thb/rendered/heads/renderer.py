@@ -175,9 +175,7 @@ class Figure:
         z = np.sqrt(np.maximum(1.0 - x * x - y * y, 0.02))
         wound = np.sin(9.0 * np.hypot(x - 0.2, y + 0.1) + 2.0 * np.arctan2(y, x)).astype(F32)
         normal = (x, y, z)
-        colour = (
-            self.hair.colour * self.light.diffuse(normal, self.light.plain) * (0.86 + 0.16 * wound)[:, None]
-        )
+        colour = self.hair.colour * self.light.diffuse(normal, self.light.plain) * (0.86 + 0.16 * wound)[:, None]
         layers.lay(index, np.clip(distance.ravel()[index] + 0.5, 0, 1), colour, HAIR)
 
     # --- body ---
@@ -244,9 +242,7 @@ class Figure:
     def _marks(self, motion):
         """Face boxes [T, 4] and landmarks [T, 5, 2], in pixels."""
         places = [self.place(motion.head, t) for t in range(len(motion.blink))]
-        found = [
-            self._mark(place, float(opened)) for place, opened in zip(places, motion.mouth_open, strict=True)
-        ]
+        found = [self._mark(place, float(opened)) for place, opened in zip(places, motion.mouth_open, strict=True)]
         boxes = np.array([box for box, _ in found], F32).reshape(-1, 4)
         marks = np.array([mark for _, mark in found], F32).reshape(-1, 5, 2)
         return boxes * self.size, marks * self.size

@@ -100,9 +100,7 @@ def to_frame(place: Place, x, y):
     """The part's own upright plane to frame fractions."""
     cos, sin = np.cos(place.roll), np.sin(place.roll)
     y = y - ROLL_PIVOT_Y
-    return place.x + place.unit * (cos * x - sin * y), place.y + place.unit * (
-        sin * x + cos * y + ROLL_PIVOT_Y
-    )
+    return place.x + place.unit * (cos * x - sin * y), place.y + place.unit * (sin * x + cos * y + ROLL_PIVOT_Y)
 
 
 def jaw_drop(y, opened):
@@ -144,11 +142,7 @@ def project(shell: Shell, place: Place, x, y, relief=0.0, opened=0.0):
     """Where a point of the face's front plane (x, y, `relief` above the shell) lands, in frame fractions."""
     width = float(shell.width_at(y))
     angle = np.arcsin(np.clip(x / width, -1.0, 1.0)) + place.yaw
-    down = (
-        y
-        + np.sin(place.pitch) * (shell.depth * width * np.cos(angle) + relief)
-        + jaw_drop(np.asarray(y), opened)
-    )
+    down = y + np.sin(place.pitch) * (shell.depth * width * np.cos(angle) + relief) + jaw_drop(np.asarray(y), opened)
     axis = float(shell.axis[_row(down)])
     across = np.sin(place.yaw) * (axis + relief) + float(shell.width_at(down)) * np.sin(angle)
     return to_frame(place, across, down)

@@ -87,12 +87,7 @@ def relief(portrait, x, y):
     side = np.abs(x)
     tip_y = NOSE_Y - 0.045 + p.nose_length
     along = np.clip((y + 0.16) / (tip_y + 0.16), 0.0, 1.0)
-    bridge = (
-        p.nose_height
-        * (0.06 + 0.94 * along**1.3)
-        * ramp(-0.20, 0.06, y)
-        * ramp(tip_y + 0.14, tip_y + 0.005, y)
-    )
+    bridge = p.nose_height * (0.06 + 0.94 * along**1.3) * ramp(-0.20, 0.06, y) * ramp(tip_y + 0.14, tip_y + 0.005, y)
     bridge = bridge * np.exp(-((x / (0.060 + 0.045 * along)) ** 2))
     tip = 0.050 * blob(x, y, 0.0, tip_y, 0.085, 0.070)
     wings = 0.068 * blob(side, y, 0.70 * p.nose_width, NOSE_Y + p.nose_length - 0.005, 0.056, 0.054)
@@ -126,18 +121,14 @@ def _folds(p, side, y):
     """Creases that deepen with age and smiling: beside the mouth, under the eyes, on the forehead."""
     slant = ramp(0.40, 0.66, y)
     cheek_fold = (
-        stroke(side - (p.nose_width + 0.045 + 0.135 * slant), 0.022)
-        * ramp(0.36, 0.46, y)
-        * ramp(0.74, 0.60, y)
+        stroke(side - (p.nose_width + 0.045 + 0.135 * slant), 0.022) * ramp(0.36, 0.46, y) * ramp(0.74, 0.60, y)
     )
     bag = (
-        stroke(y - (EYE_Y + 0.135 - 0.5 * (side - 0.28) ** 2), 0.022)
-        * ramp(0.13, 0.20, side)
-        * ramp(0.46, 0.36, side)
+        stroke(y - (EYE_Y + 0.135 - 0.5 * (side - 0.28) ** 2), 0.022) * ramp(0.13, 0.20, side) * ramp(0.46, 0.36, side)
     )
-    lines = sum(
-        stroke(y - level - 0.03 * np.cos(3.0 * side), 0.014) for level in (-0.42, -0.34, -0.50)
-    ) * ramp(0.38, 0.2, side)
+    lines = sum(stroke(y - level - 0.03 * np.cos(3.0 * side), 0.014) for level in (-0.42, -0.34, -0.50)) * ramp(
+        0.38, 0.2, side
+    )
     older = max(p.age - 0.35, 0.0)
     return (
         -(0.003 + 0.022 * older + 0.006 * max(p.smile, 0)) * cheek_fold
@@ -204,12 +195,7 @@ def _hollows(p, x, y):
     side = np.abs(x)
     wing_y = NOSE_Y + p.nose_length
     socket = 0.24 * twin(x, y, 0.215, EYE_Y - 0.045, 0.10, 0.07) + 0.10 * twin(x, y, 0.29, EYE_Y, 0.19, 0.12)
-    tired = (
-        (0.05 + 0.10 * p.age)
-        * stroke(y - EYE_Y - 0.115, 0.035)
-        * ramp(0.10, 0.18, side)
-        * ramp(0.46, 0.34, side)
-    )
+    tired = (0.05 + 0.10 * p.age) * stroke(y - EYE_Y - 0.115, 0.035) * ramp(0.10, 0.18, side) * ramp(0.46, 0.34, side)
     beside = (
         0.20
         * stroke(np.hypot((side - 0.55 * p.nose_width) / 0.105, (y - wing_y) / 0.085) - 1.0, 0.22)
@@ -221,9 +207,7 @@ def _hollows(p, x, y):
     corners = 0.14 * twin(x, y, p.mouth_width + 0.025, MOUTH_Y - 0.65 * mouth_bend(p), 0.035, 0.035)
     jaw = 0.16 * ramp(0.80, 1.02, y) + 0.10 * ramp(0.50, 0.68, side)
     cast = 0.16 * blob(x, y, -np.sign(p.light[0]) * (p.nose_width + 0.05), wing_y + 0.03, 0.07, 0.06)
-    depth = np.clip(socket + tired + beside + under + nostrils + lip + corners + jaw + cast, 0.0, 0.9)[
-        ..., None
-    ]
+    depth = np.clip(socket + tired + beside + under + nostrils + lip + corners + jaw + cast, 0.0, 0.9)[..., None]
     return 1.0 - depth * np.array((0.82, 1.0, 1.05), F32)
 
 
@@ -241,9 +225,7 @@ def _freckled(p, grid, rng, colour):
 def _beard_zone(p, x, y):
     """Where each kind of beard grows, 0..1."""
     side = np.abs(x)
-    around = np.hypot(
-        x / (p.mouth_width + 0.055), (y - MOUTH_Y - 0.005) / 0.122
-    )  # 1 on a ring about the mouth
+    around = np.hypot(x / (p.mouth_width + 0.055), (y - MOUTH_Y - 0.005) / 0.122)  # 1 on a ring about the mouth
     ring = ramp(0.42, 0.20, np.abs(around - 1.02))
     moustache = ring * ramp(0.03, -0.03, y - MOUTH_Y - 0.02) * (0.72 + 0.28 * ramp(0.01, 0.04, side))
     jaw_line = ramp(-0.06, 0.07, y - (0.63 - 0.80 * np.clip(side - 0.30, 0, 0.5)))
@@ -269,8 +251,6 @@ def _grow_beard(p, grid, rng, sheet):
     zone = _beard_zone(p, grid.x, grid.y)
     cover = np.clip(zone * (1.0 + 0.35 * hairs), 0.0, 0.97) * grid.front
     colour = np.array(p.hair_colour, F32) * 0.85 + 0.15 * np.array(p.skin, F32) * 0.5
-    sheet[..., RED_GREEN_BLUE] = lerp(
-        sheet[..., RED_GREEN_BLUE], colour * (1.0 + 0.22 * hairs)[..., None], cover
-    )
+    sheet[..., RED_GREEN_BLUE] = lerp(sheet[..., RED_GREEN_BLUE], colour * (1.0 + 0.22 * hairs)[..., None], cover)
     sheet[..., BUMP_X] += 0.25 * hairs * cover
     sheet[..., GLOSS] *= 1.0 - 0.8 * cover

@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-SIDE = 112      # pixels
+SIDE = 112  # pixels
 # Where ArcFace and those that followed it want both eyes, nose and mouth corners, left as the viewer sees it: x, y.
-TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366],
-                     [41.5493, 92.3655], [70.7299, 92.2041]])
+TEMPLATE = np.array(
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
+)
 
 
 def placement(points: np.ndarray) -> np.ndarray:

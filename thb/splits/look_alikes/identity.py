@@ -24,7 +24,7 @@ from thb.splits.look_alikes.align import SIDE
 from thb.splits.look_alikes.embedder import Embedder
 from thb.splits.look_alikes.pairs import Faces, Nearest, Tally
 
-CHUNK = 16          # clips that a process looks at in one go
+CHUNK = 16  # clips that a process looks at in one go
 EXAMPLES = 5
 NO_FACE, NO_DIRECTION = "no face was found", "the network gives its face no direction"
 
@@ -36,21 +36,29 @@ def run(paths: Paths, params: Params, names: Sequence[str]) -> None:
     for name in names or params.identity_checks:
         _check(paths, params, name)
     if not names and not params.identity_checks:
-        print("faces are not compared: identity_checks in params.yaml names no network; "
-              f"known: {', '.join(params.identity.embeddings)}")
+        print(
+            "faces are not compared: identity_checks in params.yaml names no network; "
+            f"known: {', '.join(params.identity.embeddings)}"
+        )
 
 
 def _check(paths: Paths, params: Params, name: str) -> None:
     entry, file = params.embedding(name), model_files.weights(name, params.nets)
     network = Embedder(file, entry.mean, entry.scale)
-    network.face(np.zeros((SIDE, SIDE, 3), np.uint8))       # one that cannot be run is refused at once
+    network.face(np.zeros((SIDE, SIDE, 3), np.uint8))  # one that cannot be run is refused at once
     clips = open_clips(paths, params, list(params.sources)).rows
     compared, why = _with_directions(clips, paths, params, network, name)
     report = {
-        "net": name, "sha256": params.nets[name].sha256, "settings": params.identity_settings(name),
-        "corpus": params.active.corpus, "profile": params.profile, "finders": sorted(set(clips["finder"])),
-        "compared": len(compared.rows), "left_out": {reason: _listed(left) for reason, left in why.items()},
-        "pairs": _calibrated(compared, entry.same), "protocols": dict(_protocols(compared, paths, params, entry.same)),
+        "net": name,
+        "sha256": params.nets[name].sha256,
+        "settings": params.identity_settings(name),
+        "corpus": params.active.corpus,
+        "profile": params.profile,
+        "finders": sorted(set(clips["finder"])),
+        "compared": len(compared.rows),
+        "left_out": {reason: _listed(left) for reason, left in why.items()},
+        "pairs": _calibrated(compared, entry.same),
+        "protocols": dict(_protocols(compared, paths, params, entry.same)),
     }
     write_json({**report, "made_by": asdict(origin.of_faces(paths, params, name))}, paths.identity(name))
     _say(report)
@@ -58,7 +66,7 @@ def _check(paths: Paths, params: Params, name: str) -> None:
 
 # ---- every clip's direction -------------------------------------------------------------------------
 
-Sides = tuple[np.ndarray, np.ndarray]       # bool [n], bool [n]: which clips test a fit, and which it has seen
+Sides = tuple[np.ndarray, np.ndarray]  # bool [n], bool [n]: which clips test a fit, and which it has seen
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,14 @@ class Job:
 
     network: Embedder
     frames: Path
-    places: np.ndarray          # int [n]
-    points: np.ndarray          # float [n, 5, 2]
+    places: np.ndarray  # int [n]
+    points: np.ndarray  # float [n, 5, 2]
     looked_at: int
 
 
-def _with_directions(clips: pd.DataFrame, paths: Paths, params: Params, network: Embedder,
-                     name: str) -> tuple[Compared, dict[str, list[str]]]:
+def _with_directions(
+    clips: pd.DataFrame, paths: Paths, params: Params, network: Embedder, name: str
+) -> tuple[Compared, dict[str, list[str]]]:
     """The clips that can be compared, and of the others which is left out for what reason."""
     faceless = clips[LANDMARK_COLUMNS].isna().any(axis=1)
     rows = clips[~faceless].reset_index(drop=True)
@@ -101,8 +110,9 @@ def _jobs(rows: pd.DataFrame, paths: Paths, params: Params, network: Embedder) -
         places, points = own["row"].to_numpy(), own[LANDMARK_COLUMNS].to_numpy(float).reshape(len(own), -1, 2)
         for start in range(0, len(own), CHUNK):
             part = slice(start, start + CHUNK)
-            yield Job(network, paths.clips(str(source)) / "frames.npy", places[part], points[part],
-                      params.identity.frames)
+            yield Job(
+                network, paths.clips(str(source)) / "frames.npy", places[part], points[part], params.identity.frames
+            )
 
 
 def _directions(jobs: list[Job], workers: int, name: str) -> np.ndarray:
@@ -119,8 +129,12 @@ def look(job: Job) -> np.ndarray:
     """float32 [n, d]: a direction for each clip, in a process of its own."""
     kept = np.load(job.frames, mmap_mode="r")
     chosen = spread(kept.shape[1], job.looked_at)
-    return np.stack([job.network.clip([kept[place, frame] for frame in chosen], points)
-                     for place, points in zip(job.places, job.points, strict=True)])
+    return np.stack(
+        [
+            job.network.clip([kept[place, frame] for frame in chosen], points)
+            for place, points in zip(job.places, job.points, strict=True)
+        ]
+    )
 
 
 def spread(kept: int, wanted: int) -> np.ndarray:
@@ -134,11 +148,14 @@ def _died(job: Job) -> np.ndarray:
 
 # ---- what the pairs say -----------------------------------------------------------------------------
 
+
 def _calibrated(compared: Compared, same: float) -> dict[str, dict]:
     """How well the network tells people apart in this corpus; swaps, each a bit of two people, are left out."""
     plain = (compared.rows["role"] != "swap").to_numpy()
-    return {name: {"count": tally.count, "reached": tally.reached, "quantiles": tally.quantiles()}
-            for name, tally in zip(("one_name", "two_names"), _tallies(compared, plain, same), strict=True)}
+    return {
+        name: {"count": tally.count, "reached": tally.reached, "quantiles": tally.quantiles()}
+        for name, tally in zip(("one_name", "two_names"), _tallies(compared, plain, same), strict=True)
+    }
 
 
 def _tallies(compared: Compared, chosen: np.ndarray, same: float) -> tuple[Tally, Tally]:
@@ -171,12 +188,18 @@ def _protocol(compared: Compared, sides: list[Sides], same: float) -> dict[str, 
     tested, seen = (np.logical_or.reduce(masks) for masks in zip(*sides, strict=True))
     alike = tested & (two_names.similarity >= same)
     return {
-        "tested": int(tested.sum()), "seen": int(seen.sum()),
-        "alike": {"clips": int(alike.sum()), "people": len(set(compared.faces.shown[alike])),
-                  "examples": list(_examples(compared, two_names, alike))},
+        "tested": int(tested.sum()),
+        "seen": int(seen.sum()),
+        "alike": {
+            "clips": int(alike.sum()),
+            "people": len(set(compared.faces.shown[alike])),
+            "examples": list(_examples(compared, two_names, alike)),
+        },
         "expected": round(_by_chance(compared, tested, seen, same), 2),
-        "named": {"clips": int(np.isfinite(one_name.similarity).sum()),
-                  "found": int((one_name.similarity >= same).sum())},
+        "named": {
+            "clips": int(np.isfinite(one_name.similarity).sum()),
+            "found": int((one_name.similarity >= same).sum()),
+        },
     }
 
 
@@ -210,6 +233,7 @@ def _examples(compared: Compared, found: Nearest, alike: np.ndarray) -> Iterator
 
 # ---- what is said of it -----------------------------------------------------------------------------
 
+
 def _listed(clips: list[str]) -> dict[str, object]:
     return {"count": len(clips), "examples": clips[:EXAMPLES]}
 
@@ -218,5 +242,7 @@ def _say(report: dict) -> None:
     left = ", ".join(f"{entry['count']}: {why}" for why, entry in report["left_out"].items() if entry["count"])
     print(f"{report['net']}: {report['compared']} clips compared" + (f", left out {left}" if left else ""))
     for name, entry in report["protocols"].items():
-        print(f"{name}: {entry['alike']['clips']} of {entry['tested']} test clips look like one that was seen under "
-              f"another name; {entry['expected']:g} would by chance")
+        print(
+            f"{name}: {entry['alike']['clips']} of {entry['tested']} test clips look like one that was seen under "
+            f"another name; {entry['expected']:g} would by chance"
+        )

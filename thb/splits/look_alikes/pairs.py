@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-BLOCK = 512         # clips compared with all others at a time: memory stays the same however many there are
-STEPS = 2000        # of similarities from -1 to 1 that are counted together
+BLOCK = 512  # clips compared with all others at a time: memory stays the same however many there are
+STEPS = 2000  # of similarities from -1 to 1 that are counted together
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 NOBODY = -1
 
@@ -24,7 +24,7 @@ class Faces:
 
     directions: np.ndarray
     shown: np.ndarray
-    involved: np.ndarray        # portrait and video; NOBODY where there is none
+    involved: np.ndarray  # portrait and video; NOBODY where there is none
 
     @classmethod
     def named(cls, directions: np.ndarray, shown: np.ndarray, portraits: np.ndarray, videos: np.ndarray) -> Faces:
@@ -74,8 +74,9 @@ class Tally:
         if not self.count:
             return {}
         places = np.searchsorted(self.steps.cumsum(), np.array(QUANTILES) * self.count)
-        return {f"{q:g}": round(float(2 * (place + 1) / STEPS - 1), 3)
-                for q, place in zip(QUANTILES, places, strict=True)}
+        return {
+            f"{q:g}": round(float(2 * (place + 1) / STEPS - 1), 3) for q, place in zip(QUANTILES, places, strict=True)
+        }
 
 
 def tallied(faces: Faces, same: float) -> tuple[Tally, Tally]:

@@ -10,9 +10,9 @@ from thb.rendered.fakes.warps import face_oval, mix, near
 from thb.rendered.heads.renderer import render
 from thb.rendered.truth import FACE
 
-INNER = 0.80                     # of the face's oval: what is swapped
-SEAM = 0.25                      # how soft its edge is, where nothing goes wrong
-SHRINKAGE = 1.2                  # how much smaller than the picture a plain fault makes the new face
+INNER = 0.80  # of the face's oval: what is swapped
+SEAM = 0.25  # how soft its edge is, where nothing goes wrong
+SHRINKAGE = 1.2  # how much smaller than the picture a plain fault makes the new face
 
 
 class Simulation(Generator):
@@ -37,8 +37,10 @@ class Simulation(Generator):
 
     def _match(self, target, donor, faults):
         """What to multiply the donor's skin by, per colour: the exact ratio, less the mismatch."""
-        means = [p.rgb[0][(p.regions[0] == FACE) & (near(face_oval(p.box[0], p.rgb.shape[1]), INNER) > 0)].mean(axis=0)
-                 for p in (target, donor)]
+        means = [
+            p.rgb[0][(p.regions[0] == FACE) & (near(face_oval(p.box[0], p.rgb.shape[1]), INNER) > 0)].mean(axis=0)
+            for p in (target, donor)
+        ]
         tint = faults.rng("colour").normal(0.0, 0.09, 3)
         return (np.clip(means[0] / means[1], 0.4, 2.5) * np.exp(faults["colour"] * tint)).astype(np.float32)
 

@@ -16,6 +16,7 @@ class Simulation(Generator):
     def paint(self, shot):
         faults = shot.faults
         frames = pixel_faults.unstable_background(
-            shot.picture.rgb, shot, faults["unstable_background"], faults.rng("unstable_background"))
+            shot.picture.rgb, shot, faults["unstable_background"], faults.rng("unstable_background")
+        )
         bend = np.full(len(frames), 0.7 * faults["bent_face"])
         return pixel_faults.bent_face(frames, shot, bend, faults.rng("bent_face"))
