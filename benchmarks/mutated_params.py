@@ -4,10 +4,10 @@
     python benchmarks/mutated_params.py --mutations 150 --seed 3
 
 Each mutation is written to a file and read as every command reads it (thb.core.params, then thb.cli.context's checks of
-printed names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of that
-code: `lawful_params.py` beside this file holds the documented ranges and what must go together, written apart. Accepted
-settings must also be the same to DVC's reader. The table goes to mutated_params.md; the exit status is 1 unless nothing
-wrong was accepted, nothing lawful was refused, and nothing ended in a traceback.
+printed names and of each detector in each profile; an exhibit's own, if it was touched). What is lawful is not asked of
+that code: `lawful_params.py` beside this file holds the documented ranges and what must go together, written apart.
+Accepted settings must also be the same to DVC's reader. The table goes to mutated_params.md; the exit status is 1
+unless nothing wrong was accepted, nothing lawful was refused, and nothing ended in a traceback.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 
 The clone is copied; each command runs in a copy whose params.yaml names another profile, another seed or another
 setting, or where one line was added to thb/core/tables.py, on which all stages rest. It must refuse in one line and
-exit code 2. `data status` tells instead, and `detect` gives the very same scores, because all that it needs travels with
-the weights (only other code is refused). The exit status is 1 if anything else happened.
+exit code 2. `data status` tells instead, and `detect` gives the very same scores, because all that it needs travels
+with the weights (only other code is refused). The exit status is 1 if anything else happened.
 """
 
 from __future__ import annotations

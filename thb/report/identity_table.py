@@ -208,7 +208,8 @@ def notes(results: Results) -> list[str]:
     return (
         [
             "“By chance”: so many test clips would look like one that was seen under another name, did they do "
-            "so as often as the seen clips among themselves. People who are among the seen clips under two names raise it.",
+            "so as often as the seen clips among themselves. People who are among the seen clips under two "
+            "names raise it.",
             f"“{UNFIT.capitalize()}”: the network finds fewer than {SEES:.0%} of the pairs of one name, or finds so "
             f"many strangers alike that by chance more than {SEES:.0%} of the test clips would be.",
             "“Found of one name”: of the test clips whose person was seen under that same name, those that it finds "
