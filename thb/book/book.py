@@ -31,9 +31,7 @@ def check(paths: Paths, params: Params) -> None:
     """Every exhibit has been made from the results at hand, and nothing else lies among them."""
     found = {path.stem for path in paths.executed.glob("*.ipynb")}
     if missing := sorted(set(params.exhibits) - found):
-        raise DataError(
-            f"exhibit {missing[0]} has not been made; run `dvc repro` or `thb exhibit {missing[0]}`"
-        )
+        raise DataError(f"exhibit {missing[0]} has not been made; run `dvc repro` or `thb exhibit {missing[0]}`")
     if extra := sorted(found - set(params.exhibits)):
         where = paths.relative(paths.executed / f"{extra[0]}.ipynb")
         raise DataError(f"{where} belongs to no exhibit of params.yaml; remove it")
@@ -61,9 +59,7 @@ def build(paths: Paths, out: Path) -> None:
         },
     )
     if result:
-        raise DataError(
-            f"the book has faults, named above ({result if isinstance(result, Exception) else 'warnings'})"
-        )
+        raise DataError(f"the book has faults, named above ({result if isinstance(result, Exception) else 'warnings'})")
 
 
 def swap(new: Path, place: Path) -> None:

@@ -65,9 +65,7 @@ def models(results: Results) -> str:
     known = [e for e in results.entrants if e.key]
     chosen = [e.key for e in known]
     rows, sizes = settings_table.settings(results, chosen), settings_table.parameters(results, chosen)
-    return "\n\n".join(
-        _card(e, _lines(results, e, settings_table.summary(results, rows, sizes, e.key))) for e in known
-    )
+    return "\n\n".join(_card(e, _lines(results, e, settings_table.summary(results, rows, sizes, e.key))) for e in known)
 
 
 def _card(entrant: Entrant, lines: dict[str, str]) -> str:

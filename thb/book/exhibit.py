@@ -56,9 +56,7 @@ def run(paths: Paths, params: Params, name: str) -> None:
     paths.executed.mkdir(parents=True, exist_ok=True)
     executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
     if missing := [kind for kind in FILES if not (paths.executed / f"{name}.{kind}").is_file()]:
-        raise DataError(
-            f"exhibit {name}: {source.name} wrote no {name}.{missing[0]}; it must call exhibit.save(save)"
-        )
+        raise DataError(f"exhibit {name}: {source.name} wrote no {name}.{missing[0]}; it must call exhibit.save(save)")
     page = settle(executed, name, provenance.record(paths))
     write_atomic(paths.executed / f"{name}.ipynb", lambda part: part.write_text(page, encoding="utf-8"))
     print(f"{name} -> {paths.relative(paths.executed / name)}.ipynb")
@@ -125,9 +123,7 @@ def _root_named(root: Path) -> Iterator[None]:
 def settle(notebook: NotebookNode, name: str, record: dict) -> str:
     """The notebook as text without clocks and random ids, titled, with alt texts and its provenance."""
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    facts = {
-        key: value for output in shown for key, value in output.get("metadata", {}).get("thb", {}).items()
-    }
+    facts = {key: value for output in shown for key, value in output.get("metadata", {}).get("thb", {}).items()}
     notebook.metadata = {
         "kernelspec": notebook.metadata["kernelspec"],
         "language_info": {"name": "python"},

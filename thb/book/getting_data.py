@@ -11,10 +11,16 @@ from thb.report.results import Results
 from thb.report.tables import NONE, text
 
 SOURCES, COUNTS = "paper/published/getting_data.csv", "paper/published/release_counts.csv"
-FACES = "benchmarks/faces.csv"      # which benchmarks/faces_compared.py writes
+FACES = "benchmarks/faces.csv"  # which benchmarks/faces_compared.py writes
 FACE_COLUMNS = {"what": "On the same frames", "haar": "Haar's cascades", "yunet": "YuNet"}
-COLUMNS = {"what": "What", "where": "From where", "gate": "Asked for", "size": "Size", "licence": "Licence",
-           "state": "Today"}
+COLUMNS = {
+    "what": "What",
+    "where": "From where",
+    "gate": "Asked for",
+    "size": "Size",
+    "licence": "Licence",
+    "state": "Today",
+}
 COUNT_COLUMNS = ["source", "clips", "when", "from"]
 COUNT_HEADS = ["Source", "Table 4, train", "Table 4, test", "released", "says who"]
 
@@ -28,8 +34,9 @@ def parts(results: Results) -> str:
 def counts(results: Results) -> str:
     """The Markdown table of how many clips of each source there are, printed and released."""
     released, printed = _released(results), _printed(results)
-    rows = [[name, *printed.get(name, [NONE, NONE]), f"{row['clips']:,}", row["from"]]
-            for name, row in released.iterrows()]
+    rows = [
+        [name, *printed.get(name, [NONE, NONE]), f"{row['clips']:,}", row["from"]] for name, row in released.iterrows()
+    ]
     return _markdown(COUNT_HEADS, rows)
 
 
@@ -43,8 +50,10 @@ def numbers(results: Results) -> dict[str, str]:
     """name -> value, for the page's prose."""
     clips, params = _released(results)["clips"], results.params
     roles = {"released_fakes": ("generator", "unseen"), "released_reals": ("real",)}
-    return {name: f"{sum(int(clips[params.source(s).printed]) for s in params.of_role(*of)):,}"
-            for name, of in roles.items()}
+    return {
+        name: f"{sum(int(clips[params.source(s).printed]) for s in params.of_role(*of)):,}"
+        for name, of in roles.items()
+    }
 
 
 def _released(results: Results) -> pd.DataFrame:
@@ -65,8 +74,10 @@ def _markdown(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     """Words and `code`, in turns."""
     words = str(value).split("`")
-    return "".join(f"<code>{text(part)}</code>" if i % 2 else _between(part)
-                   for i, part in enumerate(words if len(words) % 2 else [str(value)]))
+    return "".join(
+        f"<code>{text(part)}</code>" if i % 2 else _between(part)
+        for i, part in enumerate(words if len(words) % 2 else [str(value)])
+    )
 
 
 def _between(words: str) -> str:

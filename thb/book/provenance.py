@@ -32,7 +32,7 @@ PACKAGES = (
 )
 PRINTED_AS = {"table": "Table", "fig": "Figure"}
 SHORT = 10  # hex digits shown of a hash
-MADE = (":(exclude)results", ":(exclude)dvc.lock")     # what a reproduction writes into the checkout
+MADE = (":(exclude)results", ":(exclude)dvc.lock")  # what a reproduction writes into the checkout
 
 
 def entry(params: Params, name: str) -> dict[str, Any]:
@@ -62,9 +62,7 @@ def params_hash(params: Params, name: str) -> str:
         "profile": params.profile,
         "active": params.active.model_dump(mode="json"),
         "exhibit": entry(params, name),
-        **params.model_dump(
-            mode="json", include={"sources", "protocols", "metrics", "detectors", "ablations"}
-        ),
+        **params.model_dump(mode="json", include={"sources", "protocols", "metrics", "detectors", "ablations"}),
     }
     return hashlib.sha256(json.dumps(bearing, sort_keys=True).encode()).hexdigest()[:SHORT]
 
@@ -76,8 +74,15 @@ def record(paths: Paths) -> dict[str, dict[str, str]]:
 
 def inputs(paths: Paths) -> dict[str, str]:
     """Path below the root -> hash, of the results that exhibits read; of a folder, of all its tables together."""
-    read = (paths.cells, paths.metrics, paths.comparisons, paths.corpus, paths.curation, paths.results / "scores",
-            paths.results / "cams")
+    read = (
+        paths.cells,
+        paths.metrics,
+        paths.comparisons,
+        paths.corpus,
+        paths.curation,
+        paths.results / "scores",
+        paths.results / "cams",
+    )
     tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}
     return {paths.relative(path): _digest(files) for path, files in tables.items() if files}
 
@@ -98,9 +103,7 @@ def made_from(paths: Paths, name: str) -> dict[str, dict[str, str]]:
 
 def versions() -> dict[str, str]:
     """Python and the packages that decide numbers, as installed, without importing them."""
-    installed = {
-        d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]
-    }
+    installed = {d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]}
     return {"python": platform.python_version()} | {p: installed[p] for p in PACKAGES if p in installed}
 
 
@@ -126,7 +129,8 @@ def rerun(params: Params, name: str) -> str:
     """The command that runs an exhibit's notebook alone, with the parameters of params.yaml."""
     notebook = entry(params, name)["notebook"]
     given = "".join(
-        f" -p {key} {quote(str(value))}" if isinstance(value, str | int | float)
+        f" -p {key} {quote(str(value))}"
+        if isinstance(value, str | int | float)
         else f" -y {quote(f'{key}: {json.dumps(value)}')}"
         for key, value in arguments(params, name).items()
     )

@@ -6,7 +6,25 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import ModuleType
 
-from thb.report import (attention_table, cam_panel, claims_ledger, comparison, control_table, generator_means, hard_table, leakage_table, pipeline, pointing_table, protocol_means, published_table, radar, sensitivity, swap_table, tpr_curve, transitions)
+from thb.report import (
+    attention_table,
+    cam_panel,
+    claims_ledger,
+    comparison,
+    control_table,
+    generator_means,
+    hard_table,
+    leakage_table,
+    pipeline,
+    pointing_table,
+    protocol_means,
+    published_table,
+    radar,
+    sensitivity,
+    swap_table,
+    tpr_curve,
+    transitions,
+)
 from thb.report.results import Results
 from thb.book.sentences import bullets
 
@@ -36,8 +54,16 @@ EXHIBITS: dict[str, tuple[ModuleType, str]] = {
 }
 # page of the book -> the paper's sections whose claims it lists
 CLAIMED = {
-    "1": ("abstract", "1"), "2": ("2",), "3": ("3",), "4_1": ("4.1",), "4_2": ("4.2",), "4_3": ("4.3",),
-    "4_4": ("4.4",), "4_5": ("4.5",), "B": ("B",), "D": ("D",),
+    "1": ("abstract", "1"),
+    "2": ("2",),
+    "3": ("3",),
+    "4_1": ("4.1",),
+    "4_2": ("4.2",),
+    "4_3": ("4.3",),
+    "4_4": ("4.4",),
+    "4_5": ("4.5",),
+    "B": ("B",),
+    "D": ("D",),
 }
 
 
