@@ -14,7 +14,7 @@ import vouching
 from thb import detectors
 from thb.core.params import Params, load
 from thb.core.paths import Paths
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent
 

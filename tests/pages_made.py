@@ -17,7 +17,7 @@ from thb.cells import comparisons, evaluate
 from thb.core.params import Params, load
 from thb.core.paths import Paths
 from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 ABSENT = "its clips are not at hand"
 MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}  # notebook -> module, where they differ

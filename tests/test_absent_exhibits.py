@@ -25,7 +25,7 @@ from thb.report import (
     tpr_curve,
     transitions,
 )
-from thb.report.results import open_results
+from thb.report.load import open_results
 from thb.splits import split
 
 BUILDS = {

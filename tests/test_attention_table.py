@@ -10,7 +10,7 @@ from thb.core.errors import ParamsError
 from thb.core.tables import CAM_COLUMNS, REGIONS, read_csv, read_json, write_csv, write_json
 from thb.report import attention_table, cams
 from thb.report.attention_table import ABOVE, AS_LARGE, BELOW, REALS, UNKNOWN
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 
 NETWORK = "tall"
 

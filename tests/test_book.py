@@ -18,7 +18,7 @@ from thb.book import book, numbers, page, provenance
 from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
-from thb.report.results import open_results
+from thb.report.load import open_results
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"

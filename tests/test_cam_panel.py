@@ -14,7 +14,7 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, read_csv, write_csv
 from thb.report import cam_drawing, cam_panel, style
 from thb.report.cam_drawing import Block
-from thb.report.results import open_results
+from thb.report.load import open_results
 
 NETWORK = "tall"
 

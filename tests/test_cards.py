@@ -14,7 +14,7 @@ from thb.book import cards, citation, home
 from thb.core.errors import DataError
 from thb.core.paths import Paths
 from thb.core.tables import read_json, write_json
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -17,7 +17,7 @@ from thb.report import claim_checks, claims, claims_ledger
 from thb.report.claim_cells import Cells, Estimate, exceeds, most_of, own_cells, reaches
 from thb.report.claim_cells import printed_cells as cells_of
 from thb.report.claim_counts import Tables
-from thb.report.results import open_results
+from thb.report.load import open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.verdicts import all_of
 

@@ -14,7 +14,7 @@ from thb.cells.printed import LATER, printed_cells
 from thb.core.errors import ParamsError
 from thb.report import comparison, tables
 from thb.report.comparison import ABSENT, ELSEWHERE, INSIDE, OUTSIDE, UNRESOLVED
-from thb.report.results import open_results
+from thb.report.load import open_results
 
 
 @pytest.fixture

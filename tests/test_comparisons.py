@@ -19,7 +19,7 @@ from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.report.verdicts import Told, Verdicts
 from thb.splits.protocols import trials
 

@@ -14,7 +14,7 @@ from thb.core.tables import DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, wr
 from thb.report import control_table, label_checks, tables
 from thb.report.control_table import DRAWN, TRUE
 from thb.report.label_checks import IS_CHANCE, IS_NOT, Check
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 
 
 def edit_drawn(paths, detector: str, change) -> None:

@@ -16,7 +16,7 @@ from thb.core import metrics
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import dots, generator_means, means, protocol_means, radar, style, tpr_curve
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 
 BUILDS = {"2a": protocol_means.build, "2b": tpr_curve.build, "2c": generator_means.build, "3": radar.build}
 

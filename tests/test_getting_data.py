@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from thb.book import getting_data, numbers
 from thb.core.errors import DataError
-from thb.report.results import open_results
+from thb.report.load import open_results
 
 
 def test_every_source_that_counts_has_its_line(made):

@@ -26,7 +26,7 @@ from thb.core.params import Params, load, parse
 from thb.core.paths import Paths
 from thb.core.tables import LANDMARK_COLUMNS, read_csv, read_json
 from thb.report import identity_table, leakage_table
-from thb.report.results import open_results
+from thb.report.load import open_results
 from thb.splits import protocols, split
 from thb.splits.look_alikes import identity, pairs
 from thb.splits.look_alikes.align import SIDE, TEMPLATE, aligned, placement

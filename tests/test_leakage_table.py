@@ -12,7 +12,7 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.tables import read_json, write_json
 from thb.report import leakage_table, tables
 from thb.report.leakage_table import ALLOWED, BROKEN, CLEAN, KEPT, LOOK, NOTHING, UNKNOWN, WHOLE
-from thb.report.results import open_results
+from thb.report.load import open_results
 from thb.splits import leakage
 
 

@@ -13,7 +13,7 @@ from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import MISSING, SCORE_COLUMNS, read_csv, write_csv, write_json
 from thb.report import findings, protocol_means
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.shifts import OPEN
 
 

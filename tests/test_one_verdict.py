@@ -19,7 +19,7 @@ from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import hard_table, protocol_means, shifts, verdicts
-from thb.report.results import Results
+from thb.report.load import Results
 
 MARK = re.compile(r'<span class="thb-told" data-told="([^"]*)">(.*?)</span>', re.S)
 # What a verdict on our own numbers is said with, and what may be said so without one: of printed numbers alone (a

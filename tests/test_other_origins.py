@@ -330,7 +330,7 @@ def test_weights_whose_record_names_no_clips_of_a_source_are_not_scored(fitted, 
 
 
 def test_a_result_that_was_changed_is_not_shown(made):
-    from thb.report.results import open_results
+    from thb.report.load import open_results
 
     found = open_results(made.root)
     read = {
@@ -349,7 +349,7 @@ def test_a_result_that_was_changed_is_not_shown(made):
 
 
 def test_scores_that_the_cells_do_not_come_from_are_not_shown(made):
-    from thb.report.results import open_results
+    from thb.report.load import open_results
 
     found = open_results(made.root)
     vouched.scores(found.paths, found.params, "tall", "all")

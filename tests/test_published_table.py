@@ -11,7 +11,7 @@ import pytest
 from thb.core.errors import ParamsError
 from thb.core.params import load
 from thb.report import published_dots, published_notes, published_table, style
-from thb.report.results import open_results
+from thb.report.load import open_results
 
 TABLES = sorted(published_table.PRINTED)
 

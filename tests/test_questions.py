@@ -15,7 +15,7 @@ from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import classes, hard_cells, hard_table, means, swap_table
 from thb.report.hard_cells import UNTOLD
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from thb.report import (
     tables,
 )
 from thb.report import protocol_table as protocol_tables
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
 
 KINDS = {

@@ -23,7 +23,7 @@ from thb.report import choices, effects, sensitivity, tables
 from thb.report.bench import Bench
 from thb.report.choices import Choice
 from thb.report.effects import BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
 

@@ -15,7 +15,7 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import transition_counts, transitions
-from thb.report.results import MEAN, open_results
+from thb.report.load import MEAN, open_results
 
 
 def edit(made, detector: str, fit: str, change) -> None:

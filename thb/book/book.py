@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from thb.book import numbers, provenance
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import disk_errors
-from thb.book import numbers, provenance
-from thb.report.results import Results
+from thb.report.load import Results
 
 
 def run(paths: Paths, params: Params) -> None:

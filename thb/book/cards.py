@@ -8,7 +8,7 @@ import pandas as pd
 
 from thb.core.metrics import AUC
 from thb.report import settings_table, shifts, statistics_table, vouched
-from thb.report.results import Entrant, Results
+from thb.report.load import Entrant, Results
 from thb.report.tables import text
 
 SPLITS = ("train", "val", "test")

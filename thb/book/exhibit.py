@@ -16,11 +16,11 @@ from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
+from thb.book import provenance
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
-from thb.book import provenance
 from thb.report.tables import text
 
 FILES = ("csv", "svg", "pdf", "png")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from thb.core.tables import read_csv
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.tables import NONE, text
 
 SOURCES, COUNTS = "paper/published/getting_data.csv", "paper/published/release_counts.csv"

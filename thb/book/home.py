@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from thb.book.sentences import bullets
 from thb.cells.comparisons import OPEN
 from thb.core.metrics import AUC, is_resolvable
 from thb.report import ablation_table, claims_ledger, findings, shifts, vouched
-from thb.report.results import Entrant, Results
-from thb.book.sentences import bullets
+from thb.report.load import Entrant, Results
 from thb.report.tables import decimal, text
 from thb.report.verdicts import say
 

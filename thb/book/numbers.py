@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from thb.book import cards, citation, getting_data, home, quoted, sentences
 from thb.core.errors import printable
 from thb.core.params import Params
-from thb.book import cards, citation, getting_data, home, quoted, sentences
 from thb.report import findings, shifts, statistics_table
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.tables import text
 
 PARAMS, CELLS, CORPUS, CURATION = (

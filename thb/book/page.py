@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from thb.book import provenance
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.book import provenance
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.tables import text
 
 

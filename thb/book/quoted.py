@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from types import ModuleType
 
+from thb.book.sentences import bullets
 from thb.report import (
     attention_table,
     cam_panel,
@@ -25,8 +26,7 @@ from thb.report import (
     tpr_curve,
     transitions,
 )
-from thb.report.results import Results
-from thb.book.sentences import bullets
+from thb.report.load import Results
 
 CELLS, SCORES, CAMS, PRINTED = "results/cells.csv", "results/scores", "results/cams", "paper/published"
 COMPARED = f"results/comparisons.csv, {CELLS}"

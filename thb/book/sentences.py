@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from thb.core.metrics import AUC
 from thb.report import ablation_table, findings, settings_table, shifts, sound_check
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.tables import text
 from thb.report.verdicts import mark
 

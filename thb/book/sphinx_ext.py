@@ -11,10 +11,10 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+from thb.book import citation, numbers, page
 from thb.core.errors import unknown
 from thb.core.paths import find_root
-from thb.book import citation, numbers, page
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.report.tables import text
 
 EXECUTED = "_executed/"

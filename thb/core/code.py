@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent
+OWNED = (".css", ".j2")  # what a module may have beside it: table.py reads table.css and table.html.j2
 SHORT = 16  # hex digits of a digest: enough to tell two states of the code apart
 BY_NAME = {"rendered.fakes.generators": HOME / "rendered" / "fakes" / "generators"}  # all found by their names
 # Stage -> the module that does it.
@@ -34,13 +35,17 @@ DOORS = {
 
 
 def files_of(*modules: str) -> list[Path]:
-    """Every file below thb/ that these modules (dotted, without `thb.`) rest on, themselves among them, sorted."""
+    """Every file below thb/ that these modules (dotted, without `thb.`) rest on, themselves among them, sorted.
+
+    A template or style sheet that bears a module's name goes with it.
+    """
     found: set[Path] = set()
     waiting = [file for module in modules for file in (_file(module), *_files(f"thb.{module}"))]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
+            found.update(file for file in path.parent.glob(f"{path.stem}.*") if file.suffix in OWNED)
             waiting += _imported(path)
     return sorted(found)
 
@@ -85,8 +90,9 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _meaning(path: Path) -> str:
-    """A hash of it."""
-    return hashlib.sha256(ast.dump(_tree(path)).encode()).hexdigest()
+    """A hash of it; of a template or style sheet, of all its bytes."""
+    said = path.read_bytes() if path.suffix in OWNED else ast.dump(_tree(path)).encode()
+    return hashlib.sha256(said).hexdigest()
 
 
 @cache

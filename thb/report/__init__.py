@@ -1,5 +1,45 @@
-"""What a reader looks at: tables, figures and sentences, computed from results/ and paper/published.
+"""What notebooks and book share: loading rows, setting tables, drawing figures, judging claims.
 
-Each kind of exhibit is one module with `build(...) -> Exhibit`; each has one notebook of the same name.
+    from thb import report
+
+    rows = report.cells("P3", ["AUC"])
+    report.show(report.table(report.beside(rows, across="generator"), "AUC"))
+
 Nothing below this package imports torch.
 """
+
+from thb.report.figure import PALETTES, colours, dots, height, legend, panels, picture, save, share_axis, theme
+from thb.report.load import cells, clips_behind, label, open_results, protocol, rates, verdicts
+from thb.report.table import answer, beside, number, plain, printed, show, table, verdict
+from thb.report.words import clip, decimal, signed
+
+__all__ = [
+    "PALETTES",
+    "answer",
+    "beside",
+    "cells",
+    "clip",
+    "clips_behind",
+    "colours",
+    "decimal",
+    "dots",
+    "height",
+    "label",
+    "legend",
+    "number",
+    "open_results",
+    "panels",
+    "picture",
+    "plain",
+    "printed",
+    "protocol",
+    "rates",
+    "save",
+    "share_axis",
+    "show",
+    "signed",
+    "table",
+    "theme",
+    "verdict",
+    "verdicts",
+]

@@ -15,7 +15,7 @@ from thb.core.paths import Paths
 from thb.fits.absent import NO_VARIANTS
 from thb.report import classes, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MAIN, MEAN, MEASURED, Results, open_results
+from thb.report.load import MAIN, MEAN, MEASURED, Results, open_results
 
 NONE_HERE = f"{NO_VARIANTS[0].upper()}{NO_VARIANTS[1:]}."
 PROTOCOL = "P1"  # control corpora have the `all` fit only

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from thb.core.tables import REGIONS
 from thb.report import cams, style
-from thb.report.results import MEAN, Results
+from thb.report.load import MEAN, Results
 
 STEP, GAP, COLUMNS = 0.1, 0.12, 2  # inches between dots of a region, and between regions; panels side by side
 SHAPES = {MEAN: "o", "reals": "s"}  # where a row is a protocol; else colours tell generators apart

@@ -12,7 +12,7 @@ from thb.core.errors import ParamsError, unknown
 from thb.core.tables import REGIONS
 from thb.report import attention_dots, cams, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 
 PROTOCOLS = ("P1", "P2", "P3")
 BY = ("protocol", "generator")

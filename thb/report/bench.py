@@ -17,7 +17,7 @@ from thb.core.params_schema import Split
 from thb.core.tables import OK
 from thb.report import vouched
 from thb.report.choices import FAKES, HIGHEST, LOWEST, Choice
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.splits import protocols
 from thb.splits.protocols import Trial
 

@@ -10,7 +10,7 @@ import pandas as pd
 from thb.core.errors import ParamsError, unknown
 from thb.report import cam_drawing, cams
 from thb.report.cams import Panels
-from thb.report.results import Results
+from thb.report.load import Results
 
 RULES = {
     "caught_fake": ("the fake with the highest score", 1),

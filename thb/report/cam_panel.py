@@ -12,7 +12,7 @@ from thb.report.cam_choice import PALETTES, RULES, Asked, check, kept, order_of,
 from thb.report.cam_drawing import Block
 from thb.report.cams import Panels
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 SOUND = {"sound": "sound", "sound_maps": "sound_map", "sound_times": "sound_times"}  # array -> part of a block
 ACROSS = 4  # frames side by side, where one protocol is shown

@@ -13,7 +13,7 @@ from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, REGIONS, SANITY_COLUMNS, read_csv, read_json
 from thb.report import vouched
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.splits import protocols
 
 MASS, AREA = ([f"{kind}_{region}" for region in REGIONS] for kind in ("mass", "area"))

@@ -12,7 +12,7 @@ import numpy as np
 from thb.cells.comparisons import MEAN, step
 from thb.core.errors import ParamsError, unknown
 from thb.report import verdicts
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.tables import UNRESOLVABLE, decimal
 from thb.report.verdicts import Told, Truth, Verdicts
 

@@ -17,7 +17,7 @@ from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import claim_checks, claim_counts
 from thb.report.claim_cells import AXES, Cells, own_cells, printed_cells
 from thb.report.comparison import ELSEWHERE
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.verdicts import FAILS, HOLDS, VERDICTS, Told, all_of
 
 SECTIONS = ("abstract", "1", "2", "3", "4.1", "4.2", "4.3", "4.4", "4.5", "5", "A", "B", "C", "D", "E")

@@ -13,7 +13,7 @@ from thb.core.errors import ParamsError, unknown
 from thb.report import means, style, tables
 from thb.report.claims import MARKS, SECTIONS, Judged, Ruling, rulings
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.report.verdicts import FAILS, HOLDS, by_machine, mark
 
 VERDICTS = (HOLDS, FAILS, OPEN)

@@ -17,7 +17,7 @@ from thb.core.errors import ParamsError, unknown
 from thb.core.metrics import AUC
 from thb.report import dots, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 REFERENCES = {"v1": CELLS, "later": LATER}
 INSIDE, OUTSIDE, UNRESOLVED, ABSENT = "inside the interval", "outside", "not resolvable", "not reproduced"

@@ -12,7 +12,7 @@ from thb.core import origin
 from thb.core.errors import DataError
 from thb.report import style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.report.statistics_table import ROLES
 
 NOT_SHOWN = "Frames of published or private clips are not redistributed, so none are shown."

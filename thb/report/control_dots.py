@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from thb.core.metrics import AUC
 from thb.report import dots, style
 from thb.report.label_checks import PROTOCOL, Check
-from thb.report.results import MEAN, Entrant, Results
+from thb.report.load import MEAN, Entrant, Results
 
 SQUARE, ONE_FIT = {"marker": "s", "ms": 4.4}, {"marker": "o", "ms": 3.2, "alpha": 0.45, "mew": 0}
 ROW = 0.34  # inches of a detector in the lower panel

@@ -11,7 +11,7 @@ from thb.core.metrics import AUC
 from thb.report import classes, control_dots, label_checks, means, protocol_table, shifts, tables
 from thb.report.exhibit import Exhibit
 from thb.report.label_checks import IS_CHANCE, Check
-from thb.report.results import MEAN, TABLE_COLUMNS, Entrant, Results, open_results
+from thb.report.load import MEAN, TABLE_COLUMNS, Entrant, Results, open_results
 from thb.report.style import CHANCE
 
 COLUMNS = ["part", *(c for c in TABLE_COLUMNS if c != "printed"), "fits", "verdict"]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thb.report import style
-from thb.report.results import Entrant, Results
+from thb.report.load import Entrant, Results
 
 STEP, GAP = 0.115, 0.13  # inches between entrants of a generator, and between generators
 OURS, PRINTED = {"marker": "o", "ms": 4.6}, {"marker": "D", "ms": 4.4, "mfc": "white", "mew": 1.1}

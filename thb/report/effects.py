@@ -15,7 +15,7 @@ from thb.core.metrics import AUC
 from thb.report import choices, classes
 from thb.report.bench import Bench, Measured
 from thb.report.choices import Choice, Question
-from thb.report.results import MEAN, Entrant, Results
+from thb.report.load import MEAN, Entrant, Results
 
 COLUMNS = [
     "question",

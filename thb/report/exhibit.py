@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from thb.core.tables import write_atomic, write_csv
-from thb.report import style
+from thb.report import figure
 from thb.report.css import CSS
-
-
-class Shown:
-    """Something a notebook displays: its content by MIME type, and facts that the book reads beside it."""
-
-    def __init__(self, data: dict[str, str], facts: dict[str, str]) -> None:
-        self.data, self.facts = data, facts
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        return self.data, {"thb": self.facts}
+from thb.report.table import Shown
 
 
 @dataclass(frozen=True)
@@ -49,23 +35,8 @@ class Exhibit:
 
     @property
     def figure(self) -> Shown:
-        return Shown({"image/svg+xml": self._svg.decode("utf-8"), "text/plain": self.alt}, {"alt": self.alt})
-
-    @cached_property
-    def _svg(self) -> bytes:
-        """Drawn once: the notebook shows what the file holds."""
-        buffer = io.BytesIO()
-        style.save(self.drawing, buffer, "svg")
-        return buffer.getvalue()
+        return figure.picture(self.drawing, self.alt)
 
     def save(self, prefix: str) -> None:
         """Write <prefix>.csv, .svg, .pdf and .png; nothing if the prefix is empty."""
-        if not prefix:
-            return
-        write_csv(self.rows, Path(f"{prefix}.csv"), list(self.rows.columns))
-        write_atomic(Path(f"{prefix}.svg"), lambda part: part.write_bytes(self._svg))
-        for kind in ("pdf", "png"):
-            write_atomic(Path(f"{prefix}.{kind}"), self._writer(kind))
-
-    def _writer(self, kind: str) -> Callable[[Path], None]:
-        return lambda part: style.save(self.drawing, part, kind)
+        figure.save(prefix, self.rows, self.drawing)

@@ -15,7 +15,7 @@ from thb.core.errors import DataError
 from thb.core.metrics import AUC
 from thb.report import ablation_table, dots, generator_means, means, shifts, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN, SHIFTS
 from thb.report.tables import decimal, text
 from thb.report.verdicts import VERDICTS, Told, by_machine, mark

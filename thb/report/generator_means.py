@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from thb.cells.comparisons import OPEN
 from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 from thb.report.verdicts import say

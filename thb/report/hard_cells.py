@@ -10,7 +10,7 @@ from thb.cells.comparisons import OPEN
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import classes, means, tables
 from thb.report.classes import LEVELS
-from thb.report.results import MEAN, MEASURED, Results
+from thb.report.load import MEAN, MEASURED, Results
 from thb.report.verdicts import VERDICTS
 
 FALLS = ["before", "after", "fall", "fall_lo", "fall_hi", "fell", "told", "printed_before", "printed_fall"]

@@ -14,7 +14,7 @@ from thb.report import classes, means, protocol_table, style, tables
 from thb.report.classes import LEVELS
 from thb.report.exhibit import Exhibit
 from thb.report.hard_cells import UNTOLD, best, counts, hard, lowest_best, shown
-from thb.report.results import MEAN, Entrant, Results, open_results
+from thb.report.load import MEAN, Entrant, Results, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.tables import decimal, text
 from thb.report.verdicts import VERDICTS, by_machine, mark, say

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from thb.core import origin
 from thb.core.tables import read_json
 from thb.report import tables
-from thb.report.results import Results
+from thb.report.load import Results
 
 OFF = (
     "Names only: the same person under two names is not found, as faces were not compared; "

@@ -13,7 +13,7 @@ from thb.core import metrics
 from thb.core.tables import OK, drawn_columns
 from thb.fits.score_files import SHUFFLED_LABELS
 from thb.report import vouched
-from thb.report.results import MEAN, Results
+from thb.report.load import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.style import CHANCE
 from thb.report.tables import decimal, text

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch, Rectangle
 from thb.core.errors import DataError, unknown
 from thb.report import identity_table, style, tables, vouched
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.splits import leakage
 
 COLUMNS = ["scope", "kind", "promised", "count", "examples", "trust"]

@@ -12,7 +12,7 @@ from thb.cells.trials import measure, resolvable
 from thb.core import metrics
 from thb.core.errors import ParamsError, unknown
 from thb.report import vouched
-from thb.report.results import MEAN, Results
+from thb.report.load import MEAN, Results
 from thb.report.shifts import Mean
 from thb.report.tables import text
 from thb.report.verdicts import pooled

@@ -6,8 +6,8 @@ import pandas as pd
 
 from thb.report import contact_sheet, pipeline_boxes, statistics_table, style, tables
 from thb.report.exhibit import Exhibit
+from thb.report.load import Results, open_results
 from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
-from thb.report.results import Results, open_results
 
 COLUMNS = ["step", "what", "here", "printed"]
 NAN = float("nan")

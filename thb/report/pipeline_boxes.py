@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from thb.report import style
-from thb.report.results import Results
+from thb.report.load import Results
 from thb.report.tables import NONE
 
 MADE, REMOVED, CURATED, SPLIT = "made by generators", "removed, per cent", "curated", "split"

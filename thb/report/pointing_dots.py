@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from thb.report import cams, style
 from thb.report.attention_dots import label_below, side_by_side
-from thb.report.results import Results
+from thb.report.load import Results
 
 CENTRE, CHANCE = "pointing, centre", "pointing, chance"  # what pointing is measured against
 STEP, GAP = 0.13, 0.13  # inches between protocols of a generator, and between generators

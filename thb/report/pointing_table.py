@@ -9,8 +9,8 @@ import pandas as pd
 
 from thb.report import cams, pointing_dots, tables
 from thb.report.exhibit import Exhibit
+from thb.report.load import MEAN, Results, open_results
 from thb.report.pointing_dots import CENTRE, CHANCE
-from thb.report.results import MEAN, Results, open_results
 
 PROTOCOLS = ("P1", "P3")
 SANITY_FIT, SANITY = "all", "sanity"  # the fit whose maps are compared with those of random weights

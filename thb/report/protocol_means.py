@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from thb.report import classes, dots, means, protocol_table, shifts, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, TABLE_COLUMNS, Results, open_results
+from thb.report.load import MEAN, TABLE_COLUMNS, Results, open_results
 from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 

@@ -12,7 +12,7 @@ from thb.core.errors import DataError
 from thb.core.metrics import AUC
 from thb.report import classes, dots, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Entrant, Results, open_results
+from thb.report.load import MEAN, Entrant, Results, open_results
 from thb.report.verdicts import mark
 
 LOWER_IS_BETTER = {"Brier", "EER"}

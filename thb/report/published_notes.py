@@ -9,8 +9,8 @@ import pandas as pd
 
 from thb.cells.printed import LATER, printed_cells
 from thb.core.tables import read_csv
+from thb.report.load import Results
 from thb.report.published_dots import count
-from thb.report.results import Results
 from thb.report.statistics_table import PRINTED_COLUMNS, TOTAL
 from thb.report.tables import text
 

@@ -11,7 +11,7 @@ from thb.core.errors import ParamsError, unknown
 from thb.core.tables import read_csv
 from thb.report import published_dots, published_notes, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 HERE = "In this package"
 WORDS = {"yes": "yes", "no": "no", "yes_lipsync_only": "lips only"}  # how the printed ticks and crosses read

@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from thb.cells.comparisons import ABOVE, BELOW, OPEN
 from thb.report import classes, dots, means, protocol_table, style, tables
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, MEASURED, Results, open_results
+from thb.report.load import MEAN, MEASURED, Results, open_results
 from thb.report.shifts import SHIFTS
 from thb.report.tables import decimal, text
 from thb.report.verdicts import mark, pooled

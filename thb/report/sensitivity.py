@@ -23,7 +23,7 @@ from thb.report.effects import (
     headline,
 )
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 
 BOUND_ASKS = "Does a class hold its own bound?"
 UP, DOWN = "▲", "▼"

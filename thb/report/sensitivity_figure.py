@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from thb.report import choices, style
-from thb.report.results import MEAN, Results
+from thb.report.load import MEAN, Results
 
 LINE, HEAD, GAP = 0.095, 0.21, 0.07  # inches: of a protocol's dot, of a question's name, between choices
 MARKS = "osD^vPX"

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from thb.core.errors import ParamsError, unknown
 from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 COLUMNS = ["detector", "setting", "published", "here", "differs", "meaning"]
 FIT = "all"  # the fit whose size is told; all fits of a detector have the same

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from thb.cells.comparisons import OPEN, SHIFTS
-from thb.report.results import Entrant, Results
+from thb.report.load import Entrant, Results
 from thb.report.tables import decimal, text
 from thb.report.verdicts import FAILS, HOLDS, Told, say
 

@@ -17,7 +17,7 @@ from thb.core.params import Params
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 
 COLUMNS = [
     "generator",

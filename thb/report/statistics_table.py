@@ -12,7 +12,7 @@ from thb.core.errors import DataError
 from thb.core.tables import CORPUS_COLUMNS, CURATION_COLUMNS, read_csv
 from thb.report import style, tables, vouched
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 
 PRINTED_COLUMNS = ["generator", "total", "train", "test", "ratio_removed_pct_approx", "key_artifacts"]
 SPLITS = ("train", "val", "test")

@@ -15,7 +15,7 @@ from thb.core.errors import DataError
 from thb.report import findings, means, style, tables
 from thb.report.exhibit import Exhibit
 from thb.report.findings import SWAPS
-from thb.report.results import MEAN, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 from thb.report.shifts import Mean
 from thb.report.tables import decimal, text
 from thb.report.verdicts import by_machine, mark, say

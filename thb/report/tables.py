@@ -7,29 +7,10 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from thb.core.errors import printable
-from thb.report.classes import level
+from thb.report.table import best_of, level  # noqa: F401
+from thb.report.words import NONE, UNRESOLVABLE, decimal, text
 
-NONE, UNRESOLVABLE = "—", "⊘"
 _TEXT = ' class="text"'
-
-
-# What HTML, Markdown or MyST take for more than a letter: anywhere, at the edge of a word, at the start of a line.
-_MARKS = re.compile(r"[&<>\"'`*~$#|\\{}\[\]]|(?<![^\W_])_|_(?![^\W_])|^[-+%:=(]|^\d{1,9}[.)](?=\s|$)")
-
-_SPACES = re.compile(r"[ \t\r\n]+")  # the typographic ones stay
-
-
-def text(value: object) -> str:
-    """Words shown as they are typed, in HTML (attributes too) and in Markdown alike: one line, and nothing but words.
-
-    What could be taken for markup is written as character references, which neither language reads as markup.
-    """
-    return _MARKS.sub(_referred, printable(_SPACES.sub(" ", str(value)).strip(" ")))
-
-
-def _referred(mark: re.Match) -> str:
-    return "".join(c if c.isalnum() else html.escape(c) if c in "&<>\"'" else f"&#{ord(c)};" for c in mark[0])
 
 
 def without_tags(words: str) -> str:
@@ -46,11 +27,6 @@ def clip(name: str) -> str:
     """A clip's id, which may break between its parts: a phone has no room for the whole."""
     broken = re.sub(r"(--|/)(?=.)", r"\1<wbr>", text(name))
     return f'<span class="wrap">{broken}</span>'
-
-
-def decimal(value: float, places: int = 2) -> str:
-    """A number as the tables show it, or a dash where there is none."""
-    return NONE if math.isnan(value) else f"{value:.{places}f}"
 
 
 def number(row: Mapping, classed: bool, best: bool) -> str:
@@ -89,12 +65,6 @@ def _valued(value: float, classed: bool, best: bool, hover: str, below: str) -> 
         f'<td class="{css}" data-value="{value:.6g}" title="{text(hover)}">'
         f'<span class="n">{decimal(value)}</span>{symbol}{below}</td>'
     )
-
-
-def best_of(values: Iterable[float], higher: bool = True) -> float:
-    """The best of a column as the table shows it (two decimals: equal prints are equal); nan if none."""
-    shown = [round(v, 2) for v in values if not math.isnan(v)]
-    return (max if higher else min)(shown) if shown else float("nan")
 
 
 def is_best(value: float, best: float) -> bool:

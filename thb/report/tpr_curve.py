@@ -16,7 +16,7 @@ from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import dots, means, style, tables, vouched
 from thb.report.exhibit import Exhibit
-from thb.report.results import Results, open_results
+from thb.report.load import Results, open_results
 from thb.report.shifts import SHIFTS, Mean
 from thb.report.tables import decimal, text
 from thb.splits import protocols

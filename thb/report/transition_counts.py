@@ -15,7 +15,7 @@ from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.tables import read_csv
 from thb.report import vouched
-from thb.report.results import MEAN, Entrant, Results
+from thb.report.load import MEAN, Entrant, Results
 from thb.splits import protocols
 
 BEFORE, AFTER, SURE, THRESHOLD = "P1", "P3", 0.9, 0.5

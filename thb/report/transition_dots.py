@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from thb.report import dots, style
-from thb.report.results import MEAN, Results
+from thb.report.load import MEAN, Results
 
 
 def draw(results: Results, rows: pd.DataFrame, palette: str) -> Figure:

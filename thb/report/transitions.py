@@ -8,7 +8,7 @@ import pandas as pd
 
 from thb.report import style, tables, transition_dots
 from thb.report.exhibit import Exhibit
-from thb.report.results import MEAN, Entrant, Results, open_results
+from thb.report.load import MEAN, Entrant, Results, open_results
 from thb.report.transition_counts import AFTER, BEFORE, PRINTED, SURE, THRESHOLD, is_score, transitions
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
+from markupsafe import Markup
 
 from thb.cells import comparisons
 from thb.cells.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
 from thb.core.errors import DataError
-from thb.report.tables import NONE, decimal
+from thb.report.words import NONE, signed
 
 HOLDS, FAILS = "holds", "does not hold"  # of a finding or a claim; both words stand beside OPEN
 Truth = bool | None  # None: cannot be told
@@ -85,14 +86,9 @@ class Told:
         return (self.question, verdict, *(f"{end + 0:.6g}" for end in ends))
 
 
-def signed(value: float) -> str:
-    """Two decimals with a true minus; nought has no sign."""
-    return decimal(round(value, 2) + 0.0).replace("-", "−") if not math.isnan(value) else decimal(value)
-
-
-def mark(words: str, told: Iterable[Told]) -> str:
+def mark(words: str, told: Iterable[Told]) -> Markup:
     """HTML: words that rest on answers, which stand in the mark for whoever reads by machine; `words` are HTML."""
-    return f'<span class="thb-told" data-told="{html.escape(by_machine(told))}">{words}</span>'
+    return Markup(f'<span class="thb-told" data-told="{html.escape(by_machine(told))}">{words}</span>')
 
 
 def by_machine(told: Iterable[Told]) -> str:
@@ -121,11 +117,17 @@ class Verdicts:
         rows = rows.assign(second_value=other)
         self._rows = {(row["question"], *(row[key] for key in KEYS)): row for row in rows.to_dict("records")}
         self._labels = labels
+        self._keys = {label: key for key, label in labels.items()}
 
     def ask(self, kind: str, first: str, second: str, **common: str) -> Told:
-        """Where `first` lies seen from `second`; what both have in common is `mean` where it is not said."""
+        """Where `first` lies seen from `second`; what both have in common is `mean` where it is not said.
+
+        Detectors and generators go by their names in params.yaml or by those that tables show. Raises DataError if
+        `evaluate` compared no such two.
+        """
         free = {"protocol": MEAN, "detector": MEAN, "generator": MEAN, "metric": "", **common}
-        head = (kind, *("" if key in AXES[kind] else free[key] for key in KEYS[:4]))
+        first, second = self._keys.get(first, first), self._keys.get(second, second)
+        head = (kind, *("" if key in AXES[kind] else self._keys.get(free[key], free[key]) for key in KEYS[:4]))
         for sides, turned in (((first, second), False), ((second, first), True)):
             if row := self._rows.get((*head, *sides)):
                 return self._told(row, turned)

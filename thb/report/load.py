@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,16 @@ import pandas as pd
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import printed_cells
 from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.metrics import AUC
 from thb.core.params import Params, load
+from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
 from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.report import vouched
-from thb.report.tables import text
 from thb.report.verdicts import Verdicts
 
 MAIN = "main"
+LOWER_IS_BETTER = {"Brier", "EER"}
 MEASURED = ["detector", "control", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 TABLE_COLUMNS = ["protocol", *MEASURED, "printed"]
 
@@ -82,7 +85,7 @@ class Results:
     def said_absent(self) -> list[str]:
         """A sentence a reason why fits have no numbers; none where all have."""
         whys = Counter(self.absent.values())
-        return [f"{n} fits have no numbers of ours: {text(why)}." for why, n in whys.most_common()]
+        return [f"{n} fits have no numbers of ours: {why}." for why, n in whys.most_common()]
 
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""
@@ -118,7 +121,7 @@ class Results:
     def generators(self, protocol: str) -> list[str]:
         return self.params.of_role(*self.protocol(protocol).fakes)
 
-    def protocol(self, name: str):
+    def protocol(self, name: str) -> Protocol:
         if name not in self.params.protocols:
             raise ParamsError(unknown("protocol", name, self.params.protocols))
         return self.params.protocols[name]
@@ -212,6 +215,61 @@ def _head(protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
 
 
 def open_results(root: Path | None = None) -> Results:
-    """The results of the clone we stand in."""
+    """The results of the clone we stand in; opened once for as long as its files stay what they are."""
     paths = Paths(root or find_root())
+    files = [paths.params, *sorted(file for file in paths.results.glob("*") if file.is_file())]
+    return _opened(paths.root, tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+
+
+@lru_cache(maxsize=2)
+def _opened(root: Path, state: tuple) -> Results:
+    paths = Paths(root)
     return Results(paths, load(paths.params))
+
+
+def cells(protocol: str, metrics: Sequence[str] = ()) -> pd.DataFrame:
+    """A row a detector, generator (their mean, too) and metric of one protocol; no metrics: those the paper prints.
+
+    The columns are TABLE_COLUMNS: our value with its interval, the clips behind it, and the printed number.
+    """
+    results = open_results()
+    rows = results.table(protocol)
+    if rows["n_fake"].sum() == 0 and not results.absent:
+        raise DataError(f"no detector has a score under {protocol}; run `dvc repro`")
+    wanted = [results.check_metric(name) for name in metrics or (AUC, *results.params.metrics.fpr)]
+    return rows[rows["metric"].isin(wanted)].reset_index(drop=True)
+
+
+def rates() -> dict[str, float]:
+    """The metrics at a fixed false-positive rate, and that rate."""
+    return dict(open_results().params.metrics.fpr)
+
+
+def protocol(name: str) -> Protocol:
+    """A protocol of params.yaml: its title, the fit it tests, its reals and fakes."""
+    return open_results().protocol(name)
+
+
+def label(generator: str) -> str:
+    """A source as the paper names it; 'Mean' for their mean."""
+    return open_results().label(generator)
+
+
+def verdicts() -> Verdicts:
+    """Which of two lies above the other, for every such question that `evaluate` answered."""
+    return open_results().verdicts
+
+
+def clips_behind(rows: pd.DataFrame) -> str:
+    """'130 real clips and 28 to 80 fakes a generator', of rows as `cells` gives them."""
+    scored = rows[(rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
+    fakes = sorted({int(n) for n in scored["n_fake"]})
+    span = f"{fakes[0]} to {fakes[-1]}" if len(fakes) > 1 else "".join(map(str, fakes)) or "no"
+    return f"Reproduced on {int(scored['n_real'].max()) if fakes else 0} real clips and {span} fakes a generator."
+
+
+def corpus_line(params: Params) -> str:
+    """Which clips the numbers come from, in a line that goes wherever the numbers go."""
+    if params.active.corpus == "mini":
+        return f"Rendered clips, profile {params.profile}: not comparable with the paper's numbers."
+    return f"Published clips, revision {params.active.revision}, profile {params.profile}."

@@ -1,0 +1,269 @@
+"""One look for every figure: fonts, ink, colours that colour-blind readers can tell apart."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.markers import MarkerStyle
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from thb.core.errors import ParamsError, unknown
+from thb.core.metrics import AUC
+from thb.core.tables import write_atomic, write_csv
+from thb.report.load import corpus_line, label, open_results
+from thb.report.table import Shown
+
+# Colours that colour-blind readers can tell apart. Okabe and Ito's without its yellow, which is too pale on
+# white; two of Paul Tol's, each without its grey, for a reader who wants other contrasts.
+PALETTES = {
+    "okabe-ito": ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+    "bright": ("#4477AA", "#EE6677", "#228833", "#AA3377", "#CCBB44", "#66CCEE"),
+    "muted": ("#332288", "#CC6677", "#117733", "#882255", "#999933", "#44AA99", "#88CCEE"),
+}
+PALETTE = "okabe-ito"
+COLOURS = PALETTES[PALETTE]
+GREY = "#7a7f87"
+GREYS = (GREY, "#3d434a", "#b3b8bf")  # of controls, so that they do not take a detector's colour
+INK = "#1b1f24"
+RULE = "#d5d9de"
+CHANCE = 0.5  # the AUC of a coin
+FONT = "DejaVu Sans"  # comes with matplotlib
+WIDTH = 5.4  # inches: still readable when a phone shrinks it to its own width
+
+# hashsalt: element ids are derived from it, so that two runs write the same bytes.
+# parse_math: a label is words, whatever it holds between dollar signs.
+_RC = {
+    "text.parse_math": False,
+    "font.family": FONT,
+    "font.size": 9.0,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "legend.fontsize": 8.5,
+    "xtick.labelsize": 9.0,
+    "ytick.labelsize": 9.0,
+    "axes.labelweight": "normal",
+    "legend.frameon": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.7,
+    "svg.hashsalt": "thb",
+    "svg.fonttype": "path",
+    "pdf.fonttype": 42,
+}
+# Dates would make each run's file differ; a key set to None is left out.
+_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
+DPI = 200
+FOOT = "thb-foot"  # of the line that names the clips
+with matplotlib.rc_context({"text.parse_math": True}):
+    UNRESOLVABLE = MarkerStyle(r"$\oslash$")  # the one formula that is drawn
+
+
+def theme(palette: str = PALETTE) -> None:
+    """One look for every figure drawn after this: fonts, ink, and the colours of a palette (PALETTES has the names).
+
+    Raises ParamsError for a palette that is not known.
+    """
+    sns.set_theme(style="ticks", palette=colours_of(palette), rc=_RC)
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save under our settings, whatever the reader's own matplotlib settings are."""
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_RC}):
+        yield
+
+
+def panels(heights: Sequence[float], width: float = WIDTH) -> tuple[Figure, list[Axes]]:
+    """A figure of panels one below the other, heights in inches."""
+    figure = Figure(figsize=(width, sum(heights)), layout="constrained", facecolor="white")
+    axes = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": list(heights)})
+    return figure, list(axes[:, 0])
+
+
+def share_axis(ax: Axes, metric: str, lowest: float) -> None:
+    """The x axis of a share; AUC starts a little below chance, which is marked, if it can."""
+    start = CHANCE - 0.1 if metric == AUC and lowest >= CHANCE - 0.1 else 0.0
+    margin = 0.02 * (1 - start)
+    chance = "; dotted: chance" if metric == AUC else ""
+    ax.set(xlim=(start - margin, 1 + margin), xlabel=f"{metric} (share, {start:g} to 1{chance})")
+    ax.grid(axis="x")
+    if chance:
+        ax.axvline(CHANCE, color=GREY, lw=0.9, ls=(0, (2, 2)))
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def powers(axis: Axis) -> None:
+    """The ticks of a logarithmic axis as powers of ten."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"10{f'{math.log10(value):.0f}'.translate(_RAISED)}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def colours_of(name: str) -> tuple[str, ...]:
+    """The colours of a palette, or one line that names the known ones."""
+    if name not in PALETTES:
+        raise ParamsError(unknown("palette", name, PALETTES))
+    return PALETTES[name]
+
+
+def message(words: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    figure, (ax,) = panels([0.8])
+    ax.axis("off")
+    ax.text(0.5, 0.5, words, ha="center", va="center")
+    return figure
+
+
+palette = colours_of
+
+
+# ---- dots with intervals ------------------------------------------------------------------------------
+
+OURS, PRINTED = {"marker": "o", "ms": 4.6}, {"marker": "D", "ms": 4.4, "mfc": "white", "mew": 1.1}
+STEP, GAP = 0.115, 0.13  # inches between hues of one category, and between categories
+
+
+def colours(labels: Iterable[str]) -> dict[str, tuple]:
+    """A colour of the theme for each label in its order; greys for controls, ink for a label that names no detector.
+
+    A detector has the same colour in every figure, whichever of them are shown.
+    """
+    entrants = open_results().entrants
+    shades = {False: sns.color_palette(), True: [to_rgb(grey) for grey in GREYS]}
+    fixed = {
+        entrant.label: shades[control][i % len(shades[control])]
+        for control in shades
+        for i, entrant in enumerate(e for e in entrants if e.control is control)
+    }
+    return {label: fixed.get(label, to_rgb(INK)) for label in labels}
+
+
+def height(rows: pd.DataFrame, along: str, hue: str = "detector") -> float:
+    """Inches that a panel of `dots` wants: every hue its line in every category."""
+    return rows[along].nunique() * (rows[hue].nunique() * STEP + GAP) + 0.55
+
+
+def dots(
+    ax: Axes,
+    rows: pd.DataFrame,
+    along: str,
+    hue: str = "detector",
+    *,
+    colour: Mapping[str, tuple] | None = None,
+    names: Mapping[str, str] | None = None,
+    upright: bool = False,
+    joined: bool = False,
+) -> None:
+    """A dot with its interval for every row, categories `along` one axis, hues side by side within each.
+
+    Reads value, lo and hi; `printed`, if there is such a column, as a hollow diamond; a row with `n_fake` 0 is not
+    drawn, one that is not `resolvable` is a ⊘. Categories go downwards, or to the right if `upright`; `names` are
+    their labels; `joined` draws a line through each hue.
+    """
+    groups, hues = list(dict.fromkeys(rows[along])), list(dict.fromkeys(rows[hue]))
+    colour = colour or colours(hues)
+    room = GAP / (len(hues) * STEP + GAP)  # of a category, left free
+    shown = rows[rows.get("n_fake", pd.Series(1, rows.index)) > 0]
+    told = shown.get("resolvable", pd.Series(True, shown.index)).astype(bool)
+    for one, own in rows.groupby(hue, sort=False):
+        shift = ((hues.index(one) + 0.5) / len(hues) - 0.5) * (1 - room)
+        place = own[along].map(groups.index).to_numpy(float) + shift
+        place = pd.Series(place, own.index)
+        ink = {"color": colour[str(one)], "ls": "none"}
+        ours = own.loc[own.index.isin(shown.index[told])]
+        dim = own.loc[own.index.isin(shown.index[~told])]
+        _mark(ax, place, own.get("printed"), upright, **ink, **PRINTED)
+        _whiskers(ax, place[ours.index], ours, upright, colour[str(one)])
+        _mark(ax, place[ours.index], ours["value"], upright, **ink, **OURS)
+        foot = pd.Series(0.0 if upright else 0.5, dim.index)
+        _mark(ax, place[dim.index], foot, upright, color=colour[str(one)], ls="none", marker=UNRESOLVABLE, ms=6)
+        if joined:
+            _mark(ax, place[ours.index], ours["value"], upright, color=colour[str(one)], lw=1.3)
+            _mark(ax, place, own.get("printed"), upright, color=colour[str(one)], lw=1, ls=(0, (3, 2)))
+    names = names or {group: label(group) if along == "generator" else group for group in groups}
+    _categories(ax, [str(names[group]) for group in groups], upright)
+
+
+def _mark(ax: Axes, place: pd.Series, values: pd.Series | None, upright: bool, **look: Any) -> None:
+    if values is not None and values.notna().any():
+        ax.plot(*((place, values) if upright else (values, place)), **look)
+
+
+def _whiskers(ax: Axes, place: pd.Series, own: pd.DataFrame, upright: bool, colour: tuple) -> None:
+    lines = ax.vlines if upright else ax.hlines
+    lines(place, own["lo"], own["hi"], color=colour, lw=1.3)
+
+
+def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:
+    """Names along the axis of categories, with a rule between each two if they go downwards."""
+    axis, ends = (ax.xaxis, ax.set_xlim) if upright else (ax.yaxis, ax.set_ylim)
+    axis.set_ticks(range(len(names)), list(names))
+    axis.set_tick_params(length=0)
+    ends((-0.5, len(names) - 0.5) if upright else (len(names) - 0.5, -0.5))
+    for i in range(1, 0 if upright else len(names)):
+        ax.axhline(i - 0.5, color=RULE, lw=0.7)
+
+
+def legend(figure: Figure, labels: Iterable[str], *, printed: bool = True, columns: int = 3) -> None:
+    """Below the panels: a colour for each label, and what dots and diamonds are."""
+    ink = {"color": INK, "ls": "none"}
+    marks = [("reproduced, with interval", OURS), *([("printed", PRINTED)] if printed else [])]
+    handles = [
+        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in colours(labels).items()),
+        *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
+
+
+# ---- showing and saving -------------------------------------------------------------------------------
+
+
+def picture(figure: Figure, alt: str) -> Shown:
+    """The figure as a notebook shows it; `alt` says in words what it shows."""
+    return Shown({"image/svg+xml": _drawn(figure, "svg").decode("utf-8"), "text/plain": alt}, {"alt": alt})
+
+
+def save(prefix: str, rows: pd.DataFrame, figure: Figure) -> None:
+    """Write <prefix>.csv, .svg, .pdf and .png, each naming the clips behind it; nothing if the prefix is empty."""
+    if not prefix:
+        return
+    named = rows.assign(clips_from=corpus_line(open_results().params))
+    write_csv(named, Path(f"{prefix}.csv"), list(named.columns))
+    for kind in ("svg", "pdf", "png"):
+        write_atomic(Path(f"{prefix}.{kind}"), lambda part, kind=kind: part.write_bytes(_drawn(figure, kind)))
+
+
+def _drawn(figure: Figure, kind: str) -> bytes:
+    """The same bytes each time, with the line on the clips at the foot."""
+    if not any(text.get_gid() == FOOT for text in figure.texts):
+        figure.draw_without_rendering()
+        below = figure.get_tightbbox().y0 / figure.get_figheight()
+        line = corpus_line(open_results().params)
+        figure.text(0.01, min(0.0, below) - 0.01, line, ha="left", va="top", size=7, color=GREY, gid=FOOT)
+    buffer = io.BytesIO()
+    with look():
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind], bbox_inches="tight", pad_inches=0.04)
+    return buffer.getvalue()
