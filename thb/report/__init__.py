@@ -10,10 +10,12 @@ Nothing below this package imports torch.
 
 from thb.report.figure import PALETTES, colours, dots, height, legend, panels, picture, save, share_axis, theme
 from thb.report.load import cells, clips_behind, label, open_results, protocol, rates, verdicts
+from thb.report.means import ALL, mean_over_detectors
 from thb.report.table import answer, beside, number, plain, printed, show, table, verdict
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
+    "ALL",
     "PALETTES",
     "answer",
     "beside",
@@ -26,6 +28,7 @@ __all__ = [
     "height",
     "label",
     "legend",
+    "mean_over_detectors",
     "number",
     "open_results",
     "panels",

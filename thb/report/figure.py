@@ -15,7 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -75,7 +75,7 @@ _RC = {
 # Dates would make each run's file differ; a key set to None is left out.
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
 DPI = 200
-FOOT = "thb-foot"  # of the line that names the clips
+FOOT = 0.16  # inches of the line that names the clips
 with matplotlib.rc_context({"text.parse_math": True}):
     UNRESOLVABLE = MarkerStyle(r"$\oslash$")  # the one formula that is drawn
 
@@ -95,9 +95,17 @@ def look() -> Iterator[None]:
         yield
 
 
-def panels(heights: Sequence[float], width: float = WIDTH) -> tuple[Figure, list[Axes]]:
+def canvas(width: float, height: float) -> SubFigure:
+    """An empty figure, inches wide and high, above the line that says which clips it is made from."""
+    figure = Figure(figsize=(width, height + FOOT), layout="constrained", facecolor="white")
+    above, below = figure.subfigures(2, 1, height_ratios=[height, FOOT])
+    below.text(0.01, 0.5, corpus_line(open_results().params), ha="left", va="center", size=7, color=GREY)
+    return above
+
+
+def panels(heights: Sequence[float], width: float = WIDTH) -> tuple[SubFigure, list[Axes]]:
     """A figure of panels one below the other, heights in inches."""
-    figure = Figure(figsize=(width, sum(heights)), layout="constrained", facecolor="white")
+    figure = canvas(width, sum(heights))
     axes = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": list(heights)})
     return figure, list(axes[:, 0])
 
@@ -129,7 +137,7 @@ def colours_of(name: str) -> tuple[str, ...]:
     return PALETTES[name]
 
 
-def message(words: str) -> Figure:
+def message(words: str) -> SubFigure:
     """A figure that says why there is nothing to draw."""
     figure, (ax,) = panels([0.8])
     ax.axis("off")
@@ -185,7 +193,7 @@ def dots(
     """
     groups, hues = list(dict.fromkeys(rows[along])), list(dict.fromkeys(rows[hue]))
     colour = colour or colours(hues)
-    room = GAP / (len(hues) * STEP + GAP)  # of a category, left free
+    room = 0.6 if upright else GAP / (len(hues) * STEP + GAP)  # of a category, left free
     shown = rows[rows.get("n_fake", pd.Series(1, rows.index)) > 0]
     told = shown.get("resolvable", pd.Series(True, shown.index)).astype(bool)
     for one, own in rows.groupby(hue, sort=False):
@@ -227,7 +235,7 @@ def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:
         ax.axhline(i - 0.5, color=RULE, lw=0.7)
 
 
-def legend(figure: Figure, labels: Iterable[str], *, printed: bool = True, columns: int = 3) -> None:
+def legend(figure: Figure | SubFigure, labels: Iterable[str], *, printed: bool = True, columns: int = 3) -> None:
     """Below the panels: a colour for each label, and what dots and diamonds are."""
     ink = {"color": INK, "ls": "none"}
     marks = [("reproduced, with interval", OURS), *([("printed", PRINTED)] if printed else [])]
@@ -241,12 +249,12 @@ def legend(figure: Figure, labels: Iterable[str], *, printed: bool = True, colum
 # ---- showing and saving -------------------------------------------------------------------------------
 
 
-def picture(figure: Figure, alt: str) -> Shown:
+def picture(figure: Figure | SubFigure, alt: str) -> Shown:
     """The figure as a notebook shows it; `alt` says in words what it shows."""
     return Shown({"image/svg+xml": _drawn(figure, "svg").decode("utf-8"), "text/plain": alt}, {"alt": alt})
 
 
-def save(prefix: str, rows: pd.DataFrame, figure: Figure) -> None:
+def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
     """Write <prefix>.csv, .svg, .pdf and .png, each naming the clips behind it; nothing if the prefix is empty."""
     if not prefix:
         return
@@ -256,14 +264,9 @@ def save(prefix: str, rows: pd.DataFrame, figure: Figure) -> None:
         write_atomic(Path(f"{prefix}.{kind}"), lambda part, kind=kind: part.write_bytes(_drawn(figure, kind)))
 
 
-def _drawn(figure: Figure, kind: str) -> bytes:
-    """The same bytes each time, with the line on the clips at the foot."""
-    if not any(text.get_gid() == FOOT for text in figure.texts):
-        figure.draw_without_rendering()
-        below = figure.get_tightbbox().y0 / figure.get_figheight()
-        line = corpus_line(open_results().params)
-        figure.text(0.01, min(0.0, below) - 0.01, line, ha="left", va="top", size=7, color=GREY, gid=FOOT)
+def _drawn(figure: Figure | SubFigure, kind: str) -> bytes:
+    """The same bytes each time."""
     buffer = io.BytesIO()
     with look():
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind], bbox_inches="tight", pad_inches=0.04)
+        figure.get_figure(root=True).savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind])
     return buffer.getvalue()

@@ -12,12 +12,13 @@ from thb.cells.trials import measure, resolvable
 from thb.core import metrics
 from thb.core.errors import ParamsError, unknown
 from thb.report import vouched
-from thb.report.load import MEAN, Results
+from thb.report.load import MEAN, TABLE_COLUMNS, Results, open_results
 from thb.report.shifts import Mean
-from thb.report.tables import text
 from thb.report.verdicts import pooled
+from thb.report.words import text
 from thb.splits import protocols
 
+ALL = "All detectors"
 NUMBERS = ["value", "lo", "hi"]
 TOGETHER = (
     "The interval of a mean over {over} is that of the mean itself, all of it drawn from the same resampled "
@@ -39,6 +40,21 @@ def cells(results: Results, names: Sequence[str], metric: str) -> pd.DataFrame:
     rows = rows[(rows["metric"] == metric) & (rows["generator"] != MEAN)]
     order = paper_order(results)
     return rows.sort_values("generator", key=lambda g: g.map(order.index), kind="stable").reset_index(drop=True)
+
+
+def mean_over_detectors(metric: str, protocol: str) -> pd.DataFrame:
+    """One row as `cells` has them: the mean over the paper's detectors and a protocol's generators.
+
+    Value and interval are those of the mean itself, as evaluate resampled it; the printed mean stands beside it.
+    """
+    results = open_results()
+    table = of_the_paper(results, results.table(protocol))
+    own = table[table["metric"] == metric]
+    whole = over(results, own[own["generator"] == MEAN])
+    fakes = over(results, own[own["generator"] != MEAN])["n_fake"]
+    together = drawn_together(results, metric, [protocol], MEAN, MEAN)
+    head = {"protocol": protocol, "detector": ALL, "control": False, "generator": MEAN, "metric": metric}
+    return pd.DataFrame([head | whole | together | {"n_fake": fakes}], columns=TABLE_COLUMNS)
 
 
 def paper_order(results: Results) -> list[str]:

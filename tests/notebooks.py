@@ -1,0 +1,54 @@
+"""Notebooks run cell by cell in the test's own process: what they compute and what they show."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+
+
+class Ran:
+    """A notebook after its last cell: `ran["rows"]` is a name of its own, `ran.shown` what its cells showed, by id."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+        self.shown: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        return self.names[name]
+
+    @property
+    def html(self) -> str:
+        """The HTML of every table, one below the other."""
+        bundles = [one._repr_mimebundle_()[0] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
+        return "\n".join(bundle["text/html"] for bundle in bundles if "text/html" in bundle)
+
+    @property
+    def title(self) -> str:
+        """The heading that its page in the book gets."""
+        bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
+        return next(facts["thb"]["title"] for facts in bundles if "title" in facts["thb"])
+
+
+def run(name: str, **given: Any) -> Ran:
+    """notebooks/<name>.ipynb with these parameters, in the clone that THB_ROOT or the working folder names.
+
+    Raises KeyError for a parameter that the notebook does not have, and whatever a cell raises.
+    """
+    ran = Ran()
+    for cell in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse("".join(cell["source"]))
+        last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, cell["id"], "exec"), ran.names)
+        if "parameters" in cell["metadata"].get("tags", []):
+            if unknown := sorted(set(given) - set(ran.names)):
+                raise KeyError(f"{name}.ipynb has no parameter {unknown[0]}")
+            ran.names |= given
+        if last is not None:
+            ran.shown[cell["id"]] = eval(compile(last, cell["id"], "eval"), ran.names)
+    return ran
