@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from PIL import Image
+
 from thb.book import numbers, provenance
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import disk_errors
+from thb.core.tables import disk_errors, write_atomic
 from thb.report.load import Results
+
+FACES_WIDE, BAND = 1400, 6  # pixels of the first page's picture; how many times wider than high the row is
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -21,6 +25,7 @@ def run(paths: Paths, params: Params) -> None:
     with disk_errors(paths.html):
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
+        faces(paths)
         build(paths, part / "html")
         swap(part / "html", paths.html)
         shutil.rmtree(part)
@@ -37,6 +42,14 @@ def check(paths: Paths, params: Params) -> None:
         raise DataError(f"{where} belongs to no exhibit of params.yaml; remove it")
     for name in params.exhibits:
         provenance.made_from(paths, name)
+
+
+def faces(paths: Paths) -> None:
+    """The first row of the contact sheet as a small picture for the first page."""
+    with Image.open(paths.executed / "clips.png") as sheet:
+        band = sheet.convert("RGB").crop((0, 0, sheet.width, sheet.width // BAND))
+        band.thumbnail((FACES_WIDE, FACES_WIDE))
+        write_atomic(paths.executed / "faces.jpg", lambda part: band.save(part, "JPEG", quality=85))
 
 
 def build(paths: Paths, out: Path) -> None:

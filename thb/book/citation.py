@@ -9,7 +9,7 @@ import yaml
 
 from thb.core.errors import DataError
 from thb.core.paths import Paths
-from thb.report.tables import text
+from thb.report.words import text
 
 PAPER = "xiong2025"  # the key of TalkingHeadBench in references.bib
 

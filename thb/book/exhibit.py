@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import tempfile
@@ -21,7 +22,8 @@ from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
-from thb.report.tables import text
+from thb.report.load import corpus_line
+from thb.report.words import text
 
 FILES = ("csv", "svg", "pdf", "png")
 TIMEOUT = 600  # seconds a cell may take
@@ -56,8 +58,9 @@ def run(paths: Paths, params: Params, name: str) -> None:
     paths.executed.mkdir(parents=True, exist_ok=True)
     executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
     if missing := [kind for kind in FILES if not (paths.executed / f"{name}.{kind}").is_file()]:
-        raise DataError(f"exhibit {name}: {source.name} wrote no {name}.{missing[0]}; it must call exhibit.save(save)")
-    page = settle(executed, name, provenance.record(paths))
+        last = "its last cell must call report.save(save, rows, figure)"
+        raise DataError(f"exhibit {name}: {source.name} wrote no {name}.{missing[0]}; {last}")
+    page = settle(executed, name, given, corpus_line(params), provenance.record(paths))
     write_atomic(paths.executed / f"{name}.ipynb", lambda part: part.write_text(page, encoding="utf-8"))
     print(f"{name} -> {paths.relative(paths.executed / name)}.ipynb")
 
@@ -120,8 +123,12 @@ def _root_named(root: Path) -> Iterator[None]:
             os.environ["THB_ROOT"] = before
 
 
-def settle(notebook: NotebookNode, name: str, record: dict) -> str:
-    """The notebook as text without clocks and random ids, titled, with alt texts and its provenance."""
+def settle(notebook: NotebookNode, name: str, given: dict, corpus: str, record: dict) -> str:
+    """The notebook as text without clocks and random ids, titled, with alt texts, its clips and its provenance.
+
+    Its own cell of parameters holds what it was given, instead of one that papermill adds: it runs as it is, anywhere,
+    and overwrites nothing.
+    """
     shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     facts = {key: value for output in shown for key, value in output.get("metadata", {}).get("thb", {}).items()}
     notebook.metadata = {
@@ -129,21 +136,33 @@ def settle(notebook: NotebookNode, name: str, record: dict) -> str:
         "language_info": {"name": "python"},
         "thb": record,
     }
-    for index, cell in enumerate(notebook.cells):
-        _settle_cell(cell, index)
+    notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        _settle_cell(cell, given)
     heading = text(". ".join(filter(None, (provenance.number(name), facts["title"]))))
-    notebook.cells[0].source = "\n".join([f"# {heading}", *notebook.cells[0].source.split("\n")[1:]])
+    about = notebook.cells[0].source.split("\n")[1:]
+    notebook.cells[0].source = "\n".join([f"# {heading}", *about, "", f"*{text(corpus)}*"])
     nbformat.validate(notebook)
     return nbformat.writes(notebook, version=4) + "\n"
 
 
-def _settle_cell(cell: NotebookNode, index: int) -> None:
+def _settle_cell(cell: NotebookNode, given: dict) -> None:
     tags = cell.metadata.get("tags", [])
-    if "injected-parameters" in tags:
-        cell.id = "given"  # papermill draws a random one
-    if {"parameters", "injected-parameters"} & set(tags):
-        tags = [*tags, "remove-cell"]  # the page shows the same parameters in its rerun command
+    if "parameters" in tags:
+        cell.source = with_values(cell.source, given)
     cell.metadata = {"tags": list(dict.fromkeys(tags))} if tags else {}
     for output in cell.get("outputs", []):
         if alt := output.get("metadata", {}).get("thb", {}).get("alt"):
             cell.metadata["mystnb"] = {"image": {"alt": alt}}
+
+
+def with_values(source: str, given: dict) -> str:
+    """A cell of `name = value  # options` with these values; comments and everything else stay."""
+    lines = source.split("\n")
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.Assign) and isinstance(name := node.targets[0], ast.Name) and name.id in given:
+            first, last, value = node.value.lineno - 1, (node.value.end_lineno or 0) - 1, repr(given[name.id])
+            before = lines[first].encode()[: node.value.col_offset].decode()
+            after = lines[last].encode()[node.value.end_col_offset :].decode()
+            lines[first : last + 1] = [f"{before}{value}{after}"]
+    return "\n".join(lines)

@@ -6,7 +6,7 @@ from thb.book import provenance
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.report.load import Results
-from thb.report.tables import text
+from thb.report.words import text
 
 
 def banner(results: Results) -> str:

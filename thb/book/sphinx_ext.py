@@ -11,11 +11,12 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from thb.book import citation, numbers, page
+from thb.book import citation, numbers, page, rows
 from thb.core.errors import unknown
 from thb.core.paths import find_root
 from thb.report.load import Results, open_results
-from thb.report.tables import text
+from thb.report.table import CSS
+from thb.report.words import text
 
 EXECUTED = "_executed/"
 SLOT = re.compile(r"\{\{ *(.*?) *\}\}")
@@ -24,6 +25,8 @@ FILES = ("csv", "svg", "pdf", "png", "ipynb")
 
 
 def setup(app: Sphinx) -> dict:
+    app.add_directive("rows", rows.Rows)
+    app.add_directive("when", rows.When)
     app.connect("config-inited", _configure, priority=100)
     app.connect("source-read", _put_in)
     app.connect("doctree-read", _add_footer, priority=100)
@@ -41,6 +44,7 @@ def _results(app: Sphinx) -> Results:
 def _configure(app: Sphinx, config: Config) -> None:
     """Every page says which corpus its numbers come from."""
     results = _results(app)
+    app.add_css_file("thb-table.css")
     config.html_context.setdefault("default_mode", "auto")  # unsaid, every page logs an error
     config.html_theme_options |= {"announcement": page.banner(results), "secondary_sidebar_items": []}
 
@@ -88,6 +92,7 @@ def _copy_files(app: Sphinx, exception: Exception | None) -> None:
     """An exhibit's files lie beside its page, under names that do not change."""
     if exception is not None or app.builder.format != "html":
         return
+    (Path(app.outdir) / "_static" / "thb-table.css").write_text(CSS, encoding="utf-8")
     for notebook in sorted((Path(app.srcdir) / EXECUTED).glob("*.ipynb")):
         if f"{EXECUTED}{notebook.stem}" in app.env.found_docs:
             for kind in FILES:

@@ -1,3 +1,3 @@
 """For the modules that are not yet notebooks."""
 
-from thb.report.table import _CSS as CSS  # noqa: F401
+from thb.report.table import CSS  # noqa: F401

@@ -39,7 +39,7 @@ class Level:
     @property
     def colour(self) -> str:
         """Its colour on white, as the tables have it."""
-        return re.findall(rf"--{self.css}: (#\w+);", _CSS)[0]
+        return re.findall(rf"--{self.css}: (#\w+);", CSS)[0]
 
 
 LEVELS = (
@@ -292,7 +292,7 @@ def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
     cells = [cell for one in tables for cell in one.cells]
     unresolved = [f"{UNRESOLVABLE} not resolvable: the test reals are too few for so low a false-positive rate."]
     page = _TEMPLATE.render(
-        css=_CSS,
+        css=CSS,
         tables=tables,
         id=hashlib.sha256("".join(one.caption for one in tables).encode()).hexdigest()[:8],
         confidence=params.metrics.confidence if any(cell.interval for cell in cells) else None,
@@ -304,13 +304,18 @@ def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
     return Shown({"text/html": page, "text/plain": plainly}, {"title": title} if title else {})
 
 
+def as_html(one: Table) -> Markup:
+    """One table by itself, for a page that has the style already."""
+    return Markup(_TEMPLATE.module.whole(one))  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def _plainly(one: Table) -> str:
     lines = [[row.head, *(cell.shown for cell in row.cells)] for body in one.bodies for row in body.rows]
     return f"{one.caption}\n{pd.DataFrame(lines, columns=[head.shown for head in one.heads]).to_string(index=False)}"
 
 
 _HERE = Path(__file__).parent
-_CSS = (_HERE / "table.css").read_text(encoding="utf-8").strip()
+CSS = (_HERE / "table.css").read_text(encoding="utf-8").strip()
 _ENVIRONMENT = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False)
 _ENVIRONMENT.filters |= {"words": words, "breakable": breakable}
 _TEMPLATE = _ENVIRONMENT.from_string((_HERE / "table.html.j2").read_text(encoding="utf-8"))

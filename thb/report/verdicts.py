@@ -88,7 +88,12 @@ class Told:
 
 def mark(words: str, told: Iterable[Told]) -> Markup:
     """HTML: words that rest on answers, which stand in the mark for whoever reads by machine; `words` are HTML."""
-    return Markup(f'<span class="thb-told" data-told="{html.escape(by_machine(told))}">{words}</span>')
+    return mark_of(words, by_machine(told))
+
+
+def mark_of(words: str, answers: str) -> Markup:
+    """The same of answers as `by_machine` writes them."""
+    return Markup(f'<span class="thb-told" data-told="{html.escape(answers)}">{words}</span>')
 
 
 def by_machine(told: Iterable[Told]) -> str:
@@ -130,13 +135,14 @@ class Verdicts:
         head = (kind, *("" if key in AXES[kind] else self._keys.get(free[key], free[key]) for key in KEYS[:4]))
         for sides, turned in (((first, second), False), ((second, first), True)):
             if row := self._rows.get((*head, *sides)):
-                return self._told(row, turned)
+                return self.tell(row, turned)
         raise DataError(
             f"comparisons.csv does not compare {first} with {second} by "
             f"{', '.join(filter(None, head))}; run `dvc repro`"
         )
 
-    def _told(self, row: Mapping, turned: bool) -> Told:
+    def tell(self, row: Mapping, turned: bool = False) -> Told:
+        """The answer that one row of comparisons.csv holds."""
         found = comparisons.Compared(*(row[k] for k in comparisons.Compared.__dataclass_fields__))
         found = comparisons.opposite(found) if turned else found
         sides = (row["second"], row["first"]) if turned else (row["first"], row["second"])

@@ -1,0 +1,76 @@
+"""Small tables of the prose that no file holds as they stand: each function returns rows and where they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from thb.core.metrics import AUC
+from thb.core.tables import read_csv
+from thb.fits import score_files
+from thb.fits.score_files import ScoreFile
+from thb.report.load import Entrant, Results
+from thb.report.words import text
+
+COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
+FIT = "all"  # the fit that a card tells of
+
+
+def model_cards(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a detector: what was run, what it started from, what it learnt from, and its mean AUC."""
+    rows = [_card(results, entrant) for entrant in results.entrants if entrant.key]
+    return pd.DataFrame(rows), "params.yaml, results/metrics.json, results/scores"
+
+
+def _card(results: Results, entrant: Entrant) -> dict[str, Any]:
+    detector = entrant.key or ""
+    published = results.params.detectors[detector].parameters
+    about = score_files.about(ScoreFile(results.paths, results.params, detector, FIT))
+    means = {protocol: results.mean(protocol, detector, AUC) for protocol in ("P1", "P3")}
+    return {
+        "detector": f"{entrant.label} (control)" if entrant.control else entrant.label,
+        "control": entrant.control,
+        "parameters": _size(about.get("parameters"), about.get("trainable")) if published else "",
+        "published": _size(published.total, published.trainable) if published else "",
+        "started": _start(results.params.detector(detector)) if published else "",
+        "learnt": _learnt(about),
+        **{p: one["value"] for p, one in means.items()},
+        **{f"{p}_{end}": one[end] for p, one in means.items() for end in ("lo", "hi")},
+    }
+
+
+def _size(total: int | None, trained: int | None) -> str:
+    if total is None or trained is None:
+        return ""
+    return f"{total:,}" if trained == total else f"{total:,}, {trained:,} of them trained"
+
+
+def _learnt(about: dict[str, Any]) -> str:
+    """How many clips the fit on every generator saw; scores from elsewhere need not say."""
+    if "clips" not in about:
+        return "not said by who scored the clips"
+    return f"{about['clips']['train']:,} clips; {about['clips']['val']:,} more chose the checkpoint"
+
+
+def _start(settings: dict[str, Any]) -> Markup:
+    """Where a detector's weights come from before its fits."""
+    weights = settings.get("init_weights", "none")
+    first = Markup("random weights") if weights == "none" else Markup(f"<code>{text(weights)}</code>")
+    return first + ", then the fit on face swaps" if settings.get("start_from") == "ffpp" else first
+
+
+def release_counts(results: Results) -> tuple[pd.DataFrame, str]:
+    """How many clips of each source there are: Table 4's, and those that were released."""
+    released = read_csv(results.paths.root / COUNTS, ["source", "clips", "when", "from"])
+    printed = read_csv(results.paths.root / TABLE4, ["generator", "train", "test"])
+    rows = released.merge(printed, how="left", left_on="source", right_on="generator")
+    return rows.astype({"train": "Int64", "test": "Int64"}), f"{COUNTS}, {TABLE4}"
+
+
+TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
+    "model_cards": model_cards,
+    "release_counts": release_counts,
+}
