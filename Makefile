@@ -12,6 +12,8 @@ BIN     := .venv/bin
 STAMP   := .venv/.installed
 PROFILE ?=
 JOBS    ?= 0
+# per cent of thb/ that the tests have to visit
+FLOOR   := 90
 
 # one thread a process (two processes of one thread beat one of two), and huge pages for torch's allocator
 export OMP_NUM_THREADS ?= 1
@@ -22,7 +24,7 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help install reproduce rehearse test check book open lock clean
+.PHONY: help install reproduce rehearse test check hooks book open lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,13 +46,18 @@ reproduce: install  ## everything, from nothing to the book  (PROFILE=smoke for 
 rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1)
 	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals)
 
-test: install  ## the test suite
-	@python -m pytest -n auto
+test: install  ## the test suite, with the lines of thb/ that it visits counted
+	@rm -f .coverage .coverage.*
+	@python -m pytest -n auto --cov --cov-report=
 
-check: install  ## style, and that params.yaml and dvc.yaml are sound
+check: install  ## format, lint, types, params.yaml and dvc.yaml; then what share of thb/ the tests visit (runs them first if need be)
+	@ruff format --check .
 	@ruff check .
+	@basedpyright
 	@thb profile
 	@dvc stage list --name-only | wc -l | xargs printf '%s stages\n'
+	@test -s .coverage || $(MAKE) --no-print-directory test
+	@coverage report --format=total --fail-under=$(FLOOR) | xargs -I{} echo "coverage: {} % of thb/ (at least $(FLOOR))"
 
 book: install  ## the book alone, from the results at hand
 	@dvc repro --quiet book
@@ -59,6 +66,9 @@ book: install  ## the book alone, from the results at hand
 open: book  ## the book in a browser
 	@python -c 'import pathlib, webbrowser; webbrowser.open_new_tab(pathlib.Path("book/_build/html/index.html").resolve().as_uri())'
 
+hooks: install  ## the same checks before every commit of yours
+	@pre-commit install
+
 lock:  ## requirements.lock and environment.yml anew, from pyproject.toml's ranges
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	"$(PYTHON)" -m venv "$$tmp"; \
@@ -66,4 +76,4 @@ lock:  ## requirements.lock and environment.yml anew, from pyproject.toml's rang
 	"$$tmp/bin/python" tools/lock.py
 
 clean:  ## what was made here: clips, fits, book (not the committed results)
-	rm -rf data runs book/_build book/_executed .pytest_cache .ruff_cache build *.egg-info
+	rm -rf data runs book/_build book/_executed .pytest_cache .ruff_cache .coverage build *.egg-info

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -143,3 +144,11 @@ def test_there_is_no_cycle():
 def test_torch_is_not_loaded_by(module):
     script = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def test_the_picture_of_the_rooms_is_as_the_imports_are(repo):
+    spec = importlib.util.spec_from_file_location("draw_rooms", repo / "tools" / "draw_rooms.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert set(tool.WRITES) == set(tool.rooms())
+    assert tool.PICTURE.read_text(encoding="utf-8") == tool.draw(), "run `python tools/draw_rooms.py`"

@@ -28,7 +28,7 @@ from thb.report.table import Cell, answer, as_html, plain, table, verdict
 from thb.report.verdicts import mark_of
 from thb.report.words import NONE, UNRESOLVABLE, decimal, signed, text
 
-VERDICTS = {"holds", "does not hold", "cannot be told"}
+VERDICTS = ("holds", "does not hold", "cannot be told")
 RESTS_ON = {"verdict": "rests_on", "here": "here_rests_on"}  # column -> the answers it rests on
 NUMBERED = ("n_", "count", "clips", "fits", "here", "people", "misses", "sure_hits")  # columns of whole numbers
 
@@ -109,11 +109,10 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
 
 
 def _counted(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """How many rows say what, for each of the columns."""
+    """How many rows say what, for each of the columns; where verdicts are given, only those."""
     counts = {head: rows[column].value_counts() for column, head in columns.items()}
     said = list(dict.fromkeys(word for column in columns for word in rows[column].dropna()))
-    order = [*(word for word in ("holds", "does not hold", "cannot be told") if word in said)]
-    order += [word for word in said if word not in order]
+    order = [word for word in VERDICTS if word in said] or said
     return pd.DataFrame({head: [int(found.get(word, 0)) for word in order] for head, found in counts.items()}, order)
 
 
@@ -126,7 +125,7 @@ def _chosen(
     labels: Mapping[str, str],
 ) -> pd.DataFrame:
     first, *others = columns
-    heads = [labels.get(str(value), str(value)) for value in rows[first]]
+    heads = [words.get(str(value), labels.get(str(value), str(value))) for value in rows[first]]
     if not across:
         cells = [[_cell(results, row, column, words, labels) for column in others] for _, row in rows.iterrows()]
         index = pd.Index(heads, name=columns[first])
