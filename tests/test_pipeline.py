@@ -17,8 +17,8 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import CURATION_COLUMNS, write_csv
 from thb.report import contact_sheet, pipeline, pipeline_boxes, style
-from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
 from thb.report.load import open_results
+from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
 
 
 def words(exhibit) -> list[str]:
