@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
+import book_made
+import nbformat
 import pandas as pd
-import pytest
 import results_made
 import vouching
 
-from thb.book.numbers import all_numbers
+from thb.book import exhibit, numbers, rows
 from thb.cells import comparisons, evaluate
 from thb.core.params import Params, load
 from thb.core.paths import Paths
@@ -20,7 +23,6 @@ from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, rea
 from thb.report.load import Results, open_results
 
 ABSENT = "its clips are not at hand"
-MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}  # notebook -> module, where they differ
 COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")  # of rows, with answers as JSON
 
 
@@ -46,23 +48,47 @@ def evaluated(paths: Paths, params: Params) -> None:
 
 
 def pages(results: Results) -> dict[str, str]:
-    """place -> what is printed there: every sentence of the pages, every exhibit, and its rows' answers."""
-    found = {f"page {name}": number.shown for name, number in all_numbers(results).items()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("THB_ROOT", str(results.paths.root))
+    """place -> what is printed there: the numbers and small tables of each page, every exhibit, its rows' answers."""
+    made(results)
+    found = {f"page {page.stem}": on_page(results, page) for page in sorted(results.paths.book.glob("*/*.md"))}
+    found["page index"] = on_page(results, results.paths.book / "index.md")
+    for name in results.params.exhibits:
+        if not (notebook := results.paths.executed / f"{name}.ipynb").is_file():
+            continue
+        rows = pd.read_csv(notebook.with_suffix(".csv"), keep_default_na=False)
+        answers = [cell for column in COLUMNS if column in rows for cell in rows[column] if cell]
+        outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
+        found |= {
+            f"exhibit {name}": "\n".join(o.data["text/html"] for o in outputs if "text/html" in o.get("data", {})),
+            f"rows {name}": "".join(map(as_mark, answers)),
+        }
+    return found
+
+
+def made(results: Results) -> None:
+    """Every exhibit that these results allow."""
+    with mock.patch.object(exhibit, "_run_once", book_made.run_here):
         for name, given in results.params.exhibits.items():
-            given = dict(given)
-            notebook = given.pop("notebook")
-            module = import_module(f"thb.report.{MODULES.get(notebook, notebook)}")
-            if notebook == "gradcam_panel" and not (results.paths.cams(given["detector"]) / "panels.npz").is_file():
-                continue
-            exhibit = module.build(**given)
-            rows = [cell for column in COLUMNS if column in exhibit.rows for cell in exhibit.rows[column] if cell]
-            found |= {
-                f"exhibit {name}": exhibit.html,
-                f"alt {name}": exhibit.alt,
-                f"rows {name}": "".join(map(as_mark, rows)),
-            }
+            cams = given["notebook"] == "gradcam_panel"
+            if not cams or (results.paths.cams(given["detector"]) / "panels.npz").is_file():
+                exhibit.run(results.paths, results.params, name)
+
+
+def on_page(results: Results, page: Path) -> str:
+    """The numbers and small tables of a page of prose."""
+    source = page.read_text(encoding="utf-8")
+    known = numbers.all_numbers(results)
+    values = [known[name].shown for name in re.findall(r"\{\{ (\w+) \}\}", source)]
+    return "\n".join([*values, *(rows.render(results, name, **options) for name, options in small_tables(source))])
+
+
+def small_tables(source: str) -> list[tuple[str, dict[str, Any]]]:
+    """(what it reads, the arguments of `rows.render`) of every `{rows}` directive on a page."""
+    found = []
+    for name, block in re.findall(r"```\{rows\} (\S+)\n(.*?)```", source, re.S):
+        options: dict[str, Any] = dict(re.findall(r"^:(\w+): *(.*)$", block, re.M))
+        options |= {key: rows.pairs(options[key]) for key in ("columns", "words") if key in options}
+        found.append((name, options | ({"count": True} if "count" in options else {})))
     return found
 
 

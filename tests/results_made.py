@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from vouching import vouch
 
-from thb.book import getting_data
 from thb.cells import comparisons
 from thb.cells.printed import printed_cells, printed_value
 from thb.core import metrics, origin
@@ -70,8 +69,8 @@ def clone(repo: Path, root: Path) -> Paths:
     """Everything but results copied from the repository."""
     shutil.copy(repo / "params.yaml", root)
     shutil.copy(repo / "CITATION.cff", root)
-    (root / getting_data.FACES).parent.mkdir()
-    shutil.copy(repo / getting_data.FACES, root / getting_data.FACES)
+    (root / "benchmarks").mkdir()
+    shutil.copy(repo / "benchmarks" / "faces.csv", root / "benchmarks")
     shutil.copytree(repo / "paper", root / "paper")
     shutil.copytree(repo / "notebooks", root / "notebooks")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))

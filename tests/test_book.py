@@ -9,16 +9,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import pages_made
 import pytest
 import results_made
 import yaml
 from vouching import vouch
 
-from thb.book import book, numbers, page, provenance
+from thb.book import book, numbers, page, provenance, rows
 from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
-from thb.report.load import open_results
+from thb.report.load import corpus_line, open_results
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
@@ -163,7 +164,7 @@ class FromFile(HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag in self.VOID:
             return
-        if dict(attrs).get("class") == "from-file":
+        if "from-file" in (dict(attrs).get("class") or "").split():
             self.found.append([dict(attrs)["title"].removeprefix("from "), ""])
             self.open.append((self.depth, self.found[-1]))
         self.depth += 1
@@ -200,16 +201,27 @@ def test_every_value_in_prose_has_a_page_that_uses_it(built):
 
 
 def test_every_number_in_prose_was_read_from_a_file(built):
-    known = numbers.all_numbers(open_results(built.root))
+    results = open_results(built.root)
+    known = numbers.all_numbers(results)
     for path in (built.book / p.relative_to(BOOK) for p in PROSE):
-        wanted = [known[name] for name in re.findall(r"\{\{ (\w+) \}\}", path.read_text())]
+        text = path.read_text()
+        for absent in re.findall(r"```\{when\} hub\n.*?```", text, re.S):
+            text = text.replace(absent, "")
+        wanted = []
+        for name, table in re.findall(r"\{\{ (\w+) \}\}|(```\{rows\}.*?```)", text, re.S):
+            if name:
+                wanted.append((known[name].source, figures(known[name].shown)))
+            else:
+                ((source, options),) = pages_made.small_tables(table)
+                shown = rows.render(results, source, **options)
+                wanted.append((rows.read(results, source)[1], figures(shown)))
         page_file = (built.html / path.relative_to(built.book)).with_suffix(".html")
-        assert values_on(page_file) == [(n.source, figures(n.shown)) for n in wanted], path.name
-        for source in {part for n in wanted for part in n.source.split(", ")}:
+        assert values_on(page_file) == wanted, path.name
+        for source in {part for sources, _ in wanted for part in sources.split(", ")}:
             assert (built.root / source).exists(), source
 
 
-@pytest.mark.parametrize("value", [r'(<span class="from-file"[^>]*>)\d+', r'(<div class="from-file"[^>]*>[^\d]*)\d+'])
+@pytest.mark.parametrize("value", [r'(<span class="from-file"[^>]*>)\d+', r'(<span class="n">)0'])
 def test_the_trace_of_numbers_notices_another_number(built, tmp_path, value):
     html, spoilt = (built.html / "index.html").read_text(), tmp_path / "index.html"
     spoilt.write_text(re.sub(value, r"\g<1>987", html, count=1))
@@ -287,6 +299,7 @@ def test_below_every_exhibit_stand_its_files_its_command_and_its_provenance(buil
             assert f'href="{name}.{kind}"' in html
             assert copied.read_bytes() == (built.executed / f"{name}.{kind}").read_bytes()
         assert page.text(provenance.rerun(params, name)) in html
+        assert corpus_line(params) in unescape(html)
         assert f"exhibit@{name}" in html
         assert provenance.params_hash(params, name) in html
         assert f"seed {params.active.seed}" in html

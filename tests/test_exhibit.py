@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from thb.book import exhibit
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.paths import Paths
+from thb.report.load import corpus_line
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-SCREEN = 30  # lines of code a reader sees at once
+LINES = 60  # of code that a reader may want to change
+MAY_IMPORT = ("thb.report", "thb.cells", "thb.cams", "thb.splits")  # of thb: nothing that brings torch
 
 
 @pytest.fixture(scope="module")
@@ -51,21 +54,20 @@ def test_a_notebook_is_short_valid_and_begins_with_its_parameters(path):
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert "parameters" in code[0].metadata.get("tags", [])
     assert 'save = ""' in code[0].source
-    assert sum(len(cell.source.splitlines()) for cell in code) <= SCREEN
+    assert len(code) > 3, "load, shape, draw and set the table in the open"
+    assert sum(bool(line.strip()) for cell in code for line in cell.source.splitlines()) <= LINES + len(code)
+    assert code[-1].source.startswith("report.save(save, rows, ")
+    assert "remove-cell" in code[-1].metadata["tags"]
     assert notebook.cells[0].source.startswith("# ")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_a_notebook_imports_the_report_and_nothing_else(path):
-    lines = [
-        line.strip()
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code"
-        for line in cell.source.splitlines()
-    ]
-    imports = [line for line in lines if line.startswith(("import ", "from "))]
-    assert imports
-    assert all(line.startswith("from thb.report import ") for line in imports), imports
+def test_a_notebook_shows_its_work_and_writes_no_html(path):
+    source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    assert "from thb import report" in source
+    assert not re.search(r"<t[dr]\b|\.build\(", source)
+    of_thb = re.findall(r"^from (thb\.[\w.]+) import", source, re.M)
+    assert all(name.startswith(MAY_IMPORT) for name in of_thb), of_thb
 
 
 def test_every_notebook_serves_an_exhibit_and_every_exhibit_has_its_notebook(params):
@@ -93,7 +95,30 @@ def test_an_executed_notebook_knows_its_title_alt_text_and_provenance(made, para
     assert len(alts) == 1
     assert set(notebook.metadata["thb"]) == {"inputs", "versions"}
     assert str(made.root) not in text
+    assert corpus_line(params) in notebook.cells[0].source
     assert not any(word in text for word in ("start_time", "iopub", "duration"))
+
+
+def test_the_notebook_to_download_holds_its_parameters_and_overwrites_nothing(made, params, tmp_path):
+    exhibit.run(made, params, "table7")
+    before = {file: file.read_bytes() for file in made.executed.iterdir()}
+    notebook = nbformat.read(made.executed / "table7.ipynb", as_version=4)
+    (given,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    assert "protocol = 'P3'  # P1, P2" in given.source
+    assert 'save = ""' in given.source
+    assert not any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    downloaded = shutil.copy(made.executed / "table7.ipynb", tmp_path)
+    done = papermill(made.root, str(downloaded), str(tmp_path / "out.ipynb"))
+    assert done.returncode == 0, done.stderr
+    assert {file: file.read_bytes() for file in made.executed.iterdir()} == before
+    assert "P3" in nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[3].outputs[0].data["text/plain"]
+
+
+def test_values_take_the_place_of_values_and_nothing_else():
+    source = 'detectors = [  # all\n    "ä",\n]  # of those\nmetric = "T1"  # AUC, T1\nother = 1'
+    assert exhibit.with_values(source, {"detectors": ["x"], "metric": "AUC"}) == (
+        "detectors = ['x']  # of those\nmetric = 'AUC'  # AUC, T1\nother = 1"
+    )
 
 
 def test_an_unknown_exhibit_parameter_or_notebook_is_one_line(made, params):

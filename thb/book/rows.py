@@ -50,7 +50,7 @@ class Rows(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         results = open_results(find_root(Path(self.env.srcdir)))
         named = {key: self.options.get(key, "") for key in ("where", "across", "caption")}
-        pairs = {key: _pairs(self.options.get(key, "")) for key in ("columns", "words")}
+        pairs = {key: pairs(self.options.get(key, "")) for key in ("columns", "words")}
         try:
             html = render(results, self.arguments[0], **pairs, **named, count="count" in self.options)
         except ThbError as fault:
@@ -58,7 +58,7 @@ class Rows(SphinxDirective):
         return [nodes.raw("", html, format="html")]
 
 
-def _pairs(option: str) -> dict[str, str]:
+def pairs(option: str) -> dict[str, str]:
     """'a = A; b' as {'a': 'A', 'b': 'b'}."""
     parts = (part.split(" = ", 1) for part in re.split(r"\s*;\s*", option.strip()) if part)
     return {key.strip(): (head[0].strip() if head else key.strip()) for key, *head in parts}
