@@ -12,19 +12,38 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
+from typing_extensions import TypeVar
 
 from thb.core.errors import DataError, ParamsError
-from thb.core.ranges import REPOSITORY, Amount, Count, Part, Positive, Strength, Whole, shown
+from thb.core.ranges import REPOSITORY, Amount, Count, Part, Positive, Share, Side, Strength, Whole, shown
 from thb.detectors.parts.images import native_fits
 
 ORIGIN = rf"none|[^\x00]+\.safetensors|hub:{REPOSITORY}(@[A-Za-z0-9][A-Za-z0-9._-]*)?"  # of `init_weights`
+
+
+_NONE = torch.empty(0)
+
+
+class Sound(Protocol):
+    mels: int
+
+
+class Store(Protocol):
+    """What a network has to know of a clip store (params.yaml's `store`)."""
+
+    windows: int
+    run: int
+    size: int
+
+    @property
+    def sound(self) -> Sound: ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +53,8 @@ class Training:
     compat: Literal["fixed", "official"]  # official: the published code's habits, faults included
     start_from: Literal["scratch", "ffpp"]  # ffpp: the fit on face swaps
     init_weights: str  # none | a safetensors file | hub:<repository>@<revision>
+    size: Side  # pixels of the side of a face's crop
+    flip: Share  # chance of mirroring a clip in training
     epochs: Count
     repeats: Count  # times an epoch visits each clip
     batch: Count  # clips
@@ -77,8 +98,8 @@ class Training:
         """Whether it trains on fakes of its own making, and so learns even from labels that say nothing."""
         return False
 
-    def check_store(self, store: Any, length: int, explained: int = 0) -> None:
-        """Refuse a clip store (params.yaml's `store`) that lacks the units of `length` frames that are wanted."""
+    def check_store(self, store: Store, length: int, explained: int = 0) -> None:
+        """Refuse a clip store that lacks the units of `length` frames that are wanted."""
         for key, units in (("test_units", self.test_units), ("explain.units", explained)):
             if units > (kept := store.windows * (store.run // length)):
                 raise ParamsError(
@@ -96,6 +117,14 @@ class Training:
         if of % what:
             raise ParamsError(f"{key} {of} is no multiple of {by}: {what}; change one of them")
 
+    def _check_halvings(self, stem_width: int, patch: int) -> None:
+        """What `stem: highpass` of a network of tokens needs."""
+        if not stem_width or patch & (patch - 1):
+            raise ParamsError(
+                f"stem: highpass halves until a pixel is a patch: stem_width {stem_width} must be "
+                f"positive, patch {patch} a power of 2"
+            )
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -106,30 +135,42 @@ class Clips:
     boxes: Tensor  # float [B, 4] x0 y0 x1 y1, fractions of the frame side
     landmarks: Tensor  # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
     labels: Tensor  # int64 [B], 1 = fake
-    mel: Tensor | None = None  # float [B, F, M] log10 power; NaN where nothing is heard; if it `hears`
+    mel: Tensor = _NONE  # float [B, F, M] log10 power; NaN where nothing is heard; only if it `hears`
     mel_hop: float = 0.0  # seconds between mel frames: frame k is centred at k hops
-    originals: Tensor | None = None  # uint8 like frames: the real frames a swap was laid over; if it `compares`
-    paired: Tensor | None = None  # bool [B]: whether the clip has an original (without one, its own frames)
+    originals: Tensor = _NONE  # uint8 like frames: the real frames a swap was laid over; only if it `compares`
+    paired: Tensor = _NONE  # bool [B]: whether the clip has an original (without one, its own frames)
 
 
-class Network(nn.Module):
+Settings = TypeVar("Settings", bound=Training, default=Training, covariant=True)
+View = TypeVar("View", default=Tensor | tuple[Tensor, ...])  # a network's own input
+
+
+class Network(nn.Module, Generic[Settings, View]):
     """A detector that sees frames; subclasses write `view`, `forward`, `cam_layer` and `published_names`."""
 
-    reads: ClassVar[str] = "frames"
+    reads: ClassVar[Literal["frames"]] = "frames"
     hears: ClassVar[bool] = False  # needs `Clips.mel`: a clip without sound has no score
     compares: ClassVar[bool] = False  # trains on `Clips.originals`
     length: ClassVar[int] = 1  # consecutive frames of one unit
     unused: ClassVar[tuple[str, ...]] = ()  # names in a published file that the network has no use for (globs)
 
-    def __init__(self, config: Any) -> None:
+    config: Settings
+
+    def __init__(self, config: Settings) -> None:
         super().__init__()
         self.config = config
 
-    def view(self, clips: Clips, rng: Generator | None) -> Any:
+    def mirrored(self, clips: Clips, rng: Generator | None) -> Tensor | None:
+        """bool [B], by `rng`: which clips are mirrored; None in a test."""
+        if rng is None:
+            return None
+        return (torch.rand(len(clips.labels), generator=rng) < self.config.flip).to(clips.frames.device)
+
+    def view(self, clips: Clips, rng: Generator | None) -> View:
         """The network's own input, [B * U, …]; augmented by draws from `rng`, as in a test if None."""
         raise NotImplementedError
 
-    def forward(self, view: Any) -> Tensor:
+    def forward(self, view: View) -> Tensor:
         """[B * U, …] -> logits [B * U, 2], real then fake, or [B * U, 1] of fake against real."""
         raise NotImplementedError
 
@@ -149,7 +190,7 @@ class Network(nn.Module):
         """float [B * U, 3, h, w] RGB in 0..1, low frequencies at the top: what a heat map of the sound lies over."""
         raise NotImplementedError
 
-    def boxes(self, view: Any) -> tuple[Tensor, Tensor] | None:
+    def boxes(self, view: View) -> tuple[Tensor, Tensor] | None:
         """Boxes that the network itself draws, [N, M, 4] fractions of `shown`, and how sure [N, M]; or None."""
 
     def frames_of_map(self, maps: Tensor, units: int) -> Tensor:
@@ -219,12 +260,10 @@ class Network(nn.Module):
     def save(self, path: Path, about: dict[str, str]) -> None:
         save_file({k: v.detach().cpu().contiguous() for k, v in self.kept().items()}, path, about)
 
-    @classmethod
-    def restore(cls, path: Path, config: Any) -> Self:
-        """The network in eval mode on the CPU; every name and shape must match."""
-        network = cls(config)
-        network.take_weights(load_file(path), path)
-        return network.eval()
+    def restore(self, path: Path) -> Self:
+        """Itself in eval mode, with a file's weights; every name and shape must match."""
+        self.take_weights(load_file(path), path)
+        return self.eval()
 
     def take_weights(self, weights: dict[str, Tensor], path: Path) -> None:
         """Load weights that must fit exactly; the first misfit is named."""

@@ -33,13 +33,13 @@ NO_VARIANTS = "control corpora exist for the embedded corpus only; published cli
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit of one detector, as it is asked for: its own labels, or labels that say nothing."""
+    """One fit of one detector, as it is asked for: on true labels, or on shuffled ones."""
 
     paths: Paths
     params: Params
     detector: str
     name: str
-    drawn: bool = False
+    shuffled: bool = False
 
     @cached_property
     def why(self) -> str:
@@ -52,12 +52,12 @@ class Fit:
     @property
     def _starts_from_ffpp(self) -> bool:
         settings, given = self.params.detector(self.detector), self.paths.pretrained(self.detector)
-        asked = settings.get("start_from") == "ffpp" and self.name != "ffpp" and not self.drawn
+        asked = settings.get("start_from") == "ffpp" and self.name != "ffpp" and not self.shuffled
         return asked and not (given / weights.FILE).is_file()
 
     @property
     def _folder(self) -> Path:
-        if self.drawn:
+        if self.shuffled:
             return self.paths.run_on_drawn(self.detector, self.name, 1)
         return self.paths.run(self.detector, self.name)
 

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -51,7 +50,8 @@ def prepare_torch(seed: int) -> torch.device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it when it starts
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads memory that it has not written
+    # Nothing reads memory that it has not written. (torch makes the attribute when it is imported.)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     torch.manual_seed(seed)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -168,7 +168,7 @@ def _keep(fit: Fit, entry: dict[str, float], scores: Tensor) -> None:
 
 
 def _write_state(fit: Fit, path: Path) -> None:
-    content: dict[str, Any] = {
+    content = {
         "network": fit.network.state_dict(),
         "optimiser": fit.optimiser.state_dict(),
         "log": fit.log,

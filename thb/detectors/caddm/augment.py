@@ -47,7 +47,9 @@ def jpeg(images: Tensor, rng: Generator) -> Tensor:
 
     def squeeze(image: np.ndarray) -> np.ndarray:
         coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, next(qualities)])[1]
-        return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it is None of bytes that are no picture
+        return decoded
 
     return _each_by_opencv(images, squeeze)
 

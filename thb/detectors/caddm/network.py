@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
-from thb.core.ranges import Amount, Factor, Part, Share, Side, Strength, Width
+from thb.core.ranges import Amount, Factor, Part, Share, Strength, Width
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
@@ -46,12 +46,10 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)  # the box of a fake that may be fake all over
 class Config(Training):
     backbone: Literal["resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"]
     widths: tuple[Width, ...]  # channels of its convolutions, each of which halves; small only
-    size: Side  # pixels of the crop's side; the backbone must make 7 x 7 of it
     crop: Literal["aligned", "native"]  # aligned: to the template; native: `size` pixels as they are
     margin: Factor  # side of the square, times the box, of an unaligned face without landmarks
     dropout: Part  # of what the backbone saw
     drop_path: Part  # EfficientNets only
-    flip: Share  # chance of mirroring; official: never
     jitter: Strength  # of alignment in training: 1 as published, 0 none
     augment: Strength  # times the published chances of worse pictures
     swaps: tuple[Share, Share, Share, Share]  # of a fake with its original: real face, fake face, untouched, patch
@@ -81,10 +79,11 @@ class Config(Training):
         return True
 
 
-class Detector(Network):
-    config: Config
+class Detector(Network[Config, Tensor]):
     compares = True
     unused = ("base_model.fc.*", "base_model._fc.*")
+    anchors: Tensor
+    template: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -227,8 +226,18 @@ def _bgr(frames: Tensor) -> Tensor:
 # ── Backbones ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _backbone(c: Config) -> nn.Module:
-    """With `forward_features` and `num_features`, and no head."""
+class Backbone(nn.Module):
+    """What is asked of one, as timm names it."""
+
+    num_features: int
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """[N, 3, size, size] -> [N, num_features, 7, 7]."""
+        raise NotImplementedError
+
+
+def _backbone(c: Config) -> Backbone:
+    """Without a head."""
     if c.backbone == "small":
         return HighPass(c.widths)
     if c.backbone == "resnet34":
@@ -237,7 +246,7 @@ def _backbone(c: Config) -> nn.Module:
     return build(num_classes=0, global_pool="", drop_path_rate=c.drop_path, bn_momentum=0.01)
 
 
-class HighPass(nn.Module):
+class HighPass(Backbone):
     """Convolutions on each pixel's difference from its neighbourhood: a small network that sees colours
     learns the faces of the training portraits by heart.
     """
@@ -249,9 +258,8 @@ class HighPass(nn.Module):
         steps = itertools.pairwise((3, *widths))
         self.layers = nn.Sequential(*(layer for inputs, outputs in steps for layer in convolution(inputs, outputs, 2)))
 
-    def forward_features(self, view: Tensor) -> Tensor:
-        """[N, 3, size, size] -> [N, widths[-1], 7, 7]."""
-        detail = fine_detail(view / 255).contiguous(memory_format=torch.channels_last)
+    def forward_features(self, x: Tensor) -> Tensor:
+        detail = fine_detail(x / 255).contiguous(memory_format=torch.channels_last)
         return self.layers(self.standardise(detail))
 
 

@@ -78,14 +78,14 @@ def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift
     rows, columns = (mask.amax(dim=d).nonzero()[:, 0] for d in (1, 0))
     if not len(rows):
         return base
-    centre = [int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2]
+    x, y = int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2
     if official:
-        centre = [centre[1] - int(shift[1]), centre[0] - int(shift[0])]
-    images = [x.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy() for x in (top, base)]
+        x, y = y - int(shift[1]), x - int(shift[0])
+    above, below = (
+        np.ascontiguousarray(image.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()) for image in (top, base)
+    )
     try:
-        mixed = cv2.seamlessClone(
-            *map(np.ascontiguousarray, images), (mask * 255).byte().cpu().numpy(), tuple(centre), cv2.NORMAL_CLONE
-        )
+        mixed = cv2.seamlessClone(above, below, (mask * 255).byte().cpu().numpy(), (x, y), cv2.NORMAL_CLONE)
     except cv2.error:
         return base + blurred(mask[None, None], 5, 3.0)[0] * (top - base)
     return torch.from_numpy(mixed).permute(2, 0, 1).to(base)
