@@ -58,7 +58,7 @@ class Training:
     epochs: Count
     repeats: Count  # times an epoch visits each clip
     batch: Count  # clips
-    train_units: Count  # units drawn from a clip for one training step
+    train_units: Count  # units sampled from a clip for one training step
     test_units: Count  # units of a clip that are scored
     pool: Literal["logit", "probability"]  # what is averaged over a clip's units
     optimiser: Literal["adamw", "sgd"]
@@ -95,7 +95,7 @@ class Training:
 
     @property
     def makes_fakes(self) -> bool:
-        """Whether it trains on fakes of its own making, and so learns even from labels that say nothing."""
+        """Whether it trains on fakes of its own making, and so learns even from shuffled labels."""
         return False
 
     def check_store(self, store: Store, length: int, explained: int = 0) -> None:
@@ -251,7 +251,9 @@ class Network(nn.Module, Generic[Settings, View]):
         """The learning rate after `epoch` epochs (a fraction while one runs)."""
         c = self.config
         reached = max(0.0, (math.floor(epoch) if c.lr_every == "epoch" else epoch) - c.lr_delay)
-        return stepped(c, reached) if c.schedule == "steps" else warm_cosine(c, reached)
+        if c.schedule == "steps":
+            return next((rate for start, rate in reversed(c.lr_steps) if reached >= start), c.lr)
+        return warm_cosine(c, reached)
 
     def kept(self) -> dict[str, Tensor]:
         """What a weights file holds: the whole state, or less if the detector has the rest from elsewhere."""
@@ -283,11 +285,6 @@ def fake_probability(logits: Tensor) -> Tensor:
     return logits.softmax(dim=-1)[..., 1] if logits.shape[-1] == 2 else logits[..., 0].sigmoid()
 
 
-def stepped(c: Training, epoch: float) -> float:
-    """`lr` until the first step, then each step's own rate."""
-    return next((rate for start, rate in reversed(c.lr_steps) if epoch >= start), c.lr)
-
-
 def warm_cosine(c: Training, epoch: float) -> float:
     """A straight rise to `lr`, then the half cosine over all epochs, taken up where the rise ends."""
     if epoch < c.warmup_epochs:
@@ -301,8 +298,8 @@ def warm_cosine(c: Training, epoch: float) -> float:
 def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Generator | None) -> Tensor:
     """int64 [clips, units]: the first frames of units of `length` frames, never across two windows.
 
-    In a test (`rng` None) `units` of a clip's non-overlapping ones, evenly spread; in training `units`
-    different windows a clip, in order, each begun at a random frame that leaves room.
+    In a test (`rng` None) of a clip's non-overlapping ones the first, the last, and those evenly between; in
+    training one in each of `units` different windows, in order, begun at a random frame that leaves room.
     """
     if length > run:
         raise ParamsError(
@@ -310,19 +307,14 @@ def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Gene
             f"the store keeps; set store.run to at least {length}"
         )
     if rng is None:
-        return _test_spans(windows, run, length, units).expand(clips, units)
+        starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
+        if units > len(starts):
+            raise ParamsError(
+                f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
+                "raise store.windows or store.run"
+            )
+        return starts[torch.linspace(0, len(starts) - 1, units).round().long()].expand(clips, units)
     if units > windows:
         raise ParamsError(f"train_units {units}: the store keeps {windows} windows a clip; raise store.windows")
     window = torch.rand(clips, windows, generator=rng).argsort(dim=1)[:, :units].sort(dim=1).values
     return window * run + torch.randint(run - length + 1, (clips, units), generator=rng)
-
-
-def _test_spans(windows: int, run: int, length: int, units: int) -> Tensor:
-    """int64 [units]: of all whole units in the store's windows, the first, the last, and those evenly between."""
-    starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
-    if units > len(starts):
-        raise ParamsError(
-            f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
-            "raise store.windows or store.run"
-        )
-    return starts[torch.linspace(0, len(starts) - 1, units).round().long()]

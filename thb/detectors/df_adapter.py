@@ -28,7 +28,7 @@ from torch import Generator, Tensor, nn
 from thb.core.errors import ParamsError
 from thb.core.ranges import Count, Factor, Flag, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Training
-from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square, square_around
+from thb.detectors.parts.images import convolutions, crop, fine_detail, normalise, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -214,13 +214,11 @@ class SpatialPrior(nn.Module):
         super().__init__()
         widths = (width, 2 * width, 4 * width, 4 * width)
         self.stem = nn.Sequential(
-            *convolution(3, width, 2),
-            *convolution(width, width, 1),
-            *convolution(width, width, 1),
+            *convolutions((3, width, width, width), (2, 1, 1)),
             nn.MaxPool2d(3, 2, 1),
         )
         self.conv2, self.conv3, self.conv4 = (
-            nn.Sequential(*convolution(inputs, outputs, 2)) for inputs, outputs in itertools.pairwise(widths)
+            nn.Sequential(*convolutions(pair, (2,))) for pair in itertools.pairwise(widths)
         )
         self.fc2, self.fc3, self.fc4 = (nn.Conv2d(outputs, dim, 1) for outputs in widths[1:])
 
@@ -302,8 +300,8 @@ class ConvolutionalPatches(nn.Module):
     def __init__(self, width: int, patch: int, dim: int) -> None:
         super().__init__()
         widths = [width * 2**i for i in range(int(math.log2(patch)))] + [dim]
-        halvings = [layer for pair in itertools.pairwise(widths) for layer in convolution(*pair, 2)]
-        self.layers = nn.Sequential(*convolution(3, width, 1), *halvings)
+        halvings = convolutions(widths, [2] * (len(widths) - 1))
+        self.layers = nn.Sequential(*convolutions((3, width), (1,)), *halvings)
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    convolution,
+    convolutions,
     crop,
     fine_detail,
     normalise,
@@ -183,11 +183,8 @@ class HighPassStem(nn.Module):
         super().__init__()
         halvings = int(math.log2(patch))
         widths = [6, *(min(dim, width * 2**i) for i in range(halvings)), dim]
-        steps = zip(itertools.pairwise(widths), [1] + [2] * halvings, strict=True)
         self.standardise = nn.BatchNorm2d(6, affine=False)
-        self.layers = nn.Sequential(
-            *(layer for (inputs, outputs), stride in steps for layer in convolution(inputs, outputs, stride))
-        )
+        self.layers = nn.Sequential(*convolutions(widths, [1] + [2] * halvings))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, frames: Tensor) -> Tensor:

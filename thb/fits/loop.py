@@ -38,11 +38,7 @@ class Fit:
     @property
     def chosen(self) -> dict[str, float]:
         """The log entry of the epoch whose weights are kept."""
-        return max(self.log, key=_rank)
-
-
-def _rank(entry: dict[str, float]) -> tuple[float, float, float]:
-    return entry["val_auc"], -entry["val_loss"], -entry["epoch"]
+        return max(self.log, key=lambda entry: (entry["val_auc"], -entry["val_loss"], -entry["epoch"]))
 
 
 def prepare_torch(seed: int) -> torch.device:

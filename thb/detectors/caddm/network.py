@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,9 +29,8 @@ from thb.detectors.base import Clips, Network, Training
 from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
 from thb.detectors.caddm.boxes import SCALES, anchors, decoded, multibox_loss, transposed
-from thb.detectors.caddm.names import published
 from thb.detectors.caddm.placement import aligned, cut_out, jittered, mirrored, stretched_over
-from thb.detectors.parts.images import convolution, fine_detail, pixel_square, square_around
+from thb.detectors.parts.images import convolutions, fine_detail, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -173,7 +173,7 @@ class Detector(Network[Config, Tensor]):
             x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.boxes, clips.landmarks, clips.paired)
         )
         own = (torch.rand(len(labels), generator=rng) < c.self_blend).to(device) & (labels == 0)
-        kinds = facial.drawn_kinds(own, c.swaps, rng)
+        kinds = facial.sampled_kinds(own, c.swaps, rng)
         kinds = torch.where(own | (paired & (labels == 1)), kinds, facial.UNTOUCHED)
         windows = torch.zeros(len(labels), 2, device=device)
         if len(at := (kinds != facial.UNTOUCHED).nonzero()[:, 0]):
@@ -255,8 +255,7 @@ class HighPass(Backbone):
         super().__init__()
         self.num_features = widths[-1]
         self.standardise = nn.BatchNorm2d(3, affine=False)
-        steps = itertools.pairwise((3, *widths))
-        self.layers = nn.Sequential(*(layer for inputs, outputs in steps for layer in convolution(inputs, outputs, 2)))
+        self.layers = nn.Sequential(*convolutions((3, *widths), [2] * len(widths)))
 
     def forward_features(self, x: Tensor) -> Tensor:
         detail = fine_detail(x / 255).contiguous(memory_format=torch.channels_last)
@@ -312,3 +311,46 @@ class Last(nn.Module):
 
     def forward(self, map: Tensor) -> Tensor:
         return (self.conv2(self.conv1(map).relu()) + self.downsample(map)).relu()
+
+
+# ── Published names ──────────────────────────────────────────────────────────────────────────────
+# The authors' EfficientNets are those of the library EfficientNet-PyTorch.
+
+_HEADS = {"offsets": "ms_dets", "changes": "ms_cls"}
+_OUTER = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1"}
+_EXPANDING = {
+    "conv_pw": "_expand_conv",
+    "bn1": "_bn0",
+    "conv_dw": "_depthwise_conv",
+    "bn2": "_bn1",
+    "conv_pwl": "_project_conv",
+    "bn3": "_bn2",
+}
+_FIRST = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+
+
+def published(name: str, backbone: str, stages: Sequence[int]) -> str:
+    """`stages`: how many blocks each of an EfficientNet's stages has. The small backbone's names are our own."""
+    part, _, rest = name.partition(".")
+    if part == "adm":
+        return f"adm.{_detection_name(rest)}"
+    if part != "backbone" or backbone == "small":
+        return name
+    return f"base_model.{rest if backbone == 'resnet34' else _efficientnet_name(rest, stages)}"
+
+
+def _detection_name(name: str) -> str:
+    kind, i, rest = name.split(".", 2)
+    if kind in _HEADS:
+        return f"multi_scale_detection_module.{_HEADS[kind]}.{i}.{rest}"
+    return f"adm_extra_layers.{i}.{rest}" if i == "3" else f"adm_extra_layers.{i}.0.{rest}"
+
+
+def _efficientnet_name(name: str, stages: Sequence[int]) -> str:
+    """timm counts blocks within stages, that library throughout; only the first stage's blocks do not expand."""
+    if not (found := re.match(r"blocks\.(\d+)\.(\d+)\.(.+)", name)):
+        layer, _, rest = name.partition(".")
+        return f"{_OUTER[layer]}.{rest}"
+    stage, block = int(found[1]), int(found[2])
+    layer, _, rest = re.sub(r"^se\.conv_", "_se_", found[3]).partition(".")
+    return f"_blocks.{sum(stages[:stage]) + block}.{(_EXPANDING if stage else _FIRST).get(layer, layer)}.{rest}"

@@ -37,7 +37,8 @@ def swap(
     """Frames [N, 3, S, S], what became of each (a patch that is not found leaves UNTOUCHED), windows [N, 2].
 
     REAL_FACE: the real face in the fake frame; FAKE_FACE: the fake face in the real frame; PATCH: the window
-    of the fake frame that differs most, in the real frame. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
+    of the fake frame that differs most, in the real frame. A share `poisson` is blended by Poisson's equation where
+    OpenCV can do it, the rest by alpha. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
     """
     windows = WINDOWS[torch.randint(len(WINDOWS), (len(fakes),), generator=rng)].to(fakes.device)
     masks = face_masks(boxes, landmarks, fakes.shape[-1], mask_warp, rng)
@@ -48,21 +49,6 @@ def swap(
         )
         masks = masks.index_copy(0, patched, patches)
         kinds = kinds.index_copy(0, patched, torch.where(found, PATCH, UNTOUCHED))
-    frames = _pasted(fakes, reals, masks, shifts, kinds, poisson, official, rng)
-    return frames, kinds, windows
-
-
-def _pasted(
-    fakes: Tensor,
-    reals: Tensor,
-    masks: Tensor,
-    shifts: Tensor,
-    kinds: Tensor,
-    poisson: float,
-    official: bool,
-    rng: Generator,
-) -> Tensor:
-    """The blends that `kinds` asks for; Poisson's where it is drawn and OpenCV can do it, else by alpha."""
     by_real = (kinds == REAL_FACE).view(-1, 1, 1, 1)
     top, base = torch.where(by_real, reals, fakes), torch.where(by_real, fakes, reals)
     frames = base + blurred(masks, 5, 3.0) * (top - base)
@@ -70,7 +56,7 @@ def _pasted(
     cloned = (torch.rand(len(fakes), generator=rng) < poisson).to(fakes.device) & ~untouched
     for i in cloned.nonzero()[:, 0].tolist():
         frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, shifts[i])
-    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames)
+    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames), kinds, windows
 
 
 def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift: Tensor) -> Tensor:
@@ -91,7 +77,7 @@ def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift
     return torch.from_numpy(mixed).permute(2, 0, 1).to(base)
 
 
-def drawn_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) -> Tensor:
+def sampled_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) -> Tensor:
     """int64 [N]: what is pasted into which, by `shares` (REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH); never nothing
     where `certain`.
     """

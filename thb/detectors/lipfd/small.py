@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from thb.detectors.lipfd import picture as pictures
-from thb.detectors.parts.images import convolution, fine_detail
+from thb.detectors.parts.images import convolutions, fine_detail
 
 
 class LipsAndVoice(nn.Module):
@@ -22,8 +22,7 @@ class LipsAndVoice(nn.Module):
         self.features = 3 * measures
         self.standardise = nn.BatchNorm2d(3, affine=False)
         self.lips = nn.Sequential(
-            *convolution(3, 16, 2),
-            *convolution(16, 24, 2),
+            *convolutions((3, 16, 24), (2, 2)),
             nn.Flatten(),
             nn.Linear(24 * (side // 8) ** 2, measures),
         )
@@ -60,12 +59,7 @@ class DetailRegions(nn.Module):
         super().__init__()
         self.features = dim
         self.standardise = nn.BatchNorm2d(8, affine=False)
-        self.layers = nn.Sequential(
-            *convolution(8, width, 1),
-            *convolution(width, 2 * width, 2),
-            *convolution(2 * width, dim, 2),
-            *convolution(dim, dim, 1),
-        )
+        self.layers = nn.Sequential(*convolutions((8, width, 2 * width, dim, dim), (1, 2, 2, 1)))
 
     def forward(self, faces: Tensor) -> Tensor:
         bright = faces.mean(dim=2)
