@@ -1,4 +1,4 @@
-"""explain: where each network looks. Heat maps of clips that it is tested on, what they lie on, some to show."""
+"""explain: where each network looks. Heat maps of clips that it is tested on, the regions they cover, some to show."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _by_clip(units: np.ndarray, clips: Clips) -> np.ndarray:
 
 
 def _tested(subject: Subject, params: Params) -> np.ndarray:
-    """int [n]: places of the fakes, and of some of the reals, the same ones for every network and fit."""
+    """int [n]: places of the fakes, and of some reals, the same reals for every network and fit."""
     rows, used = subject.rows, np.zeros(len(subject.rows), bool)
     for trial in protocols.trials(params):
         if trial.fits == (subject.fit,):

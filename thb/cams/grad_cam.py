@@ -1,7 +1,7 @@
 """Grad-CAM of any network: how much each place of its last maps raises the logit of fake, by the library grad-cam.
 
-The library stretches every map to 0..1, so that a map of nothing looks like a map of much. Here maps keep
-their values: those of one network can be compared, and a picture of several says what its scale is.
+The library rescales every map to 0..1, so that a weak map looks like a strong one. Here maps keep their values:
+those of one network can be compared, and a picture of several says what its scale is.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _grad_cam(network: Network, view: Any, layer: nn.Module, to_map: Callable[[T
 
 @contextmanager
 def _rooted(network: Network, layer: nn.Module) -> Iterator[None]:
-    """Gradients reach back to the layer's output and no further: what lies before it costs nothing."""
+    """Gradients stop at the layer's output, so that what lies before it costs nothing."""
     trained = [p for p in network.parameters() if p.requires_grad]
     hook = layer.register_forward_hook(lambda module, given, output: output.detach().requires_grad_())
     network.requires_grad_(False)
@@ -99,7 +99,7 @@ def _fake_logit(logits: Tensor) -> Tensor:
 
 
 class _OneInput(nn.Module):
-    """The library passes one tensor through; a view of several keeps the others here."""
+    """The library passes one tensor through; the other tensors of a view are kept here."""
 
     def __init__(self, network: Network, rest: list[Tensor]) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class _OneInput(nn.Module):
 
 @cache
 def _library() -> type:
-    """The library's GradCAM without its stretching to 0..1 and to the input's size."""
+    """The library's GradCAM without rescaling to 0..1 and to the input's size."""
     grad_cam = backbone("pytorch_grad_cam").GradCAM
 
     class PlainGradCAM(grad_cam):

@@ -2,7 +2,7 @@
 
 The estimate needs a face box (brow to chin) and five landmarks only, so that it can be had of any clip: the face is an
 ellipse from chin to hairline, the mouth one about its corners, hair what lies about the face's upper half, the neck
-what lies below the box. All else is background. How far that can be trusted is told where the truth is known.
+what lies below the box. All else is background. Where the truth is known, the agreement is measured.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ COLLAR, SHOULDERS = 1.0, 3.0  # the neck's width where the box ends and at the f
 
 
 def has_truth(paths: Paths) -> bool:
-    """Whether this corpus knows; only the embedded one does."""
+    """Whether the corpus has true regions; only the embedded one does."""
     return next(paths.truth.rglob("*.npz"), None) is not None
 
 

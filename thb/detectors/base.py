@@ -1,8 +1,8 @@
 """What all networks under test share: clips in, one probability of fake per clip out.
 
 A network's own file says what it does with frames (`view`), with a view (`forward`), and where a
-heat map is read (`cam_layer`). Everything that must be equal for a comparison to be fair is here:
-which frames are seen, how units become a clip's score, how it is trained, how weights are kept.
+heat map is read (`cam_layer`). What must be equal for a fair comparison is here: which frames are
+seen, how units become a clip's score, how it is trained, how weights are kept.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Training:
     label_smoothing: Part
 
     def __post_init__(self) -> None:
-        """What only fits together in some ways; a detector's own Config adds its own."""
+        """Raises ParamsError where settings contradict each other; a detector's Config adds its own checks."""
         if not re.fullmatch(ORIGIN, self.init_weights):
             raise ParamsError(
                 f"init_weights {shown(self.init_weights)}; known: none, a .safetensors file, "
@@ -286,7 +286,7 @@ def fake_probability(logits: Tensor) -> Tensor:
 
 
 def warm_cosine(c: Training, epoch: float) -> float:
-    """A straight rise to `lr`, then the half cosine over all epochs, taken up where the rise ends."""
+    """A linear rise to `lr`, then a half cosine over all epochs, entered where the rise ends."""
     if epoch < c.warmup_epochs:
         return c.warmup_lr + (c.lr - c.warmup_lr) * epoch / c.warmup_epochs
     return c.min_lr + (c.lr - c.min_lr) * (1 + math.cos(math.pi * min(1.0, epoch / c.epochs))) / 2

@@ -204,7 +204,7 @@ class Bottleneck(nn.Module):
         return self.scale * self.up_proj(F.relu(self.down_proj(x)))
 
 
-# ── The spatial prior, and how it and the ViT speak ──────────────────────────────────────────────
+# ── The spatial prior, and its exchange with the ViT ──────────────────────────────────────────────
 
 
 class SpatialPrior(nn.Module):
@@ -245,7 +245,7 @@ class Interaction(nn.Module):
 
 
 class Extractor(nn.Module):
-    """Tokens plus what they attend to among `features`; both are normed first."""
+    """Tokens plus what they attend to among `features`; both are normalised first."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -272,7 +272,7 @@ class Injector(Extractor):
 
 
 class HeadNorm(nn.BatchNorm1d):
-    """Batch norm that bears a batch of one in training: by the running statistics, where the published code skips."""
+    """Batch norm that takes a batch of one in training, by the running statistics; the published code skips those."""
 
     def forward(self, input: Tensor) -> Tensor:
         if self.training and len(input) == 1:

@@ -37,7 +37,7 @@ AS_PUBLISHED = {"compat": "official", "start_from": "scratch", "init_weights": "
 
 
 def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, changes: Mapping[str, Any]) -> None:
-    """Write weights.safetensors and run.json from a checkpoint that fits to the last tensor."""
+    """Write weights.safetensors and run.json from a checkpoint; raises DataError unless every tensor fits."""
     check_name("fit", fit)
     kind, size = detectors.kind(detector), params.detectors[detector].parameters
     if kind.reads != "frames" or size is None:
@@ -110,7 +110,7 @@ def read_checkpoint(file: Path, most: int) -> dict[str, Tensor]:
 
 
 def _check_size(file: Path, most: int) -> None:
-    """Neither the file nor what an archive unpacks to is larger than any checkpoint of such a network."""
+    """Raises DataError if the file, or what an archive unpacks to, is larger than any checkpoint of the network."""
     packed = unpacked = file.stat().st_size
     if zipfile.is_zipfile(file):
         try:
@@ -154,7 +154,7 @@ def _unpickled(file: Path) -> Any:
 
 
 def _why(error: Exception) -> str:
-    """The first line of an error that says something, else its kind."""
+    """The first line of an error's text that is not blank, else its type."""
     return next((line[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

@@ -1,8 +1,8 @@
 """The train loop of every network: seeded, resumable, the same on a CPU and a GPU.
 
 The checkpoint kept is the epoch with the highest validation AUC; of equal ones, the one with the lower
-validation loss; of equal ones again, the earlier. All chance of an epoch comes from (seed, epoch) alone,
-so an interrupted fit that goes on from its last whole epoch ends in the same weights.
+validation loss; of equal ones again, the earlier. All randomness of an epoch comes from (seed, epoch) alone,
+so an interrupted fit that resumes after its last whole epoch ends in the same weights.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Fit:
 
 
 def prepare_torch(seed: int) -> torch.device:
-    """One thread a process (stages run side by side), same bytes from run to run; a GPU if there is one."""
+    """The device: a GPU if there is one. One thread a process (stages run side by side), deterministic algorithms."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it when it starts
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -53,7 +53,7 @@ def prepare_torch(seed: int) -> torch.device:
 
 
 def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, title: str) -> Fit:
-    """Train on the first feed, choose on the second; `state` is read first and written after each epoch."""
+    """Train on the first feed, choose the epoch on the second; `state` is read first and written after each epoch."""
     network.to(feeds[0].device)
     fit = _resumed(Fit(network, network.optimiser(), [], {}, torch.empty(0)), state)
     epochs = network.config.epochs
@@ -87,7 +87,7 @@ def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int, bar: t
 
 
 def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) -> float:
-    """The mean training loss of one pass; a loss that is no number stops the fit."""
+    """The mean training loss of one pass; raises DataError if it is NaN or infinite."""
     fit.network.train()
     losses = []
     steps = _steps(feed, fit.network)
@@ -153,7 +153,7 @@ def validate(scores: Tensor, feed: Feed) -> tuple[float, float]:
     return auc(labels.numpy(), scores.numpy()), float(loss)
 
 
-# ── What a killed fit goes on from ───────────────────────────────────────────────────────────────
+# ── What a killed fit resumes from ───────────────────────────────────────────────────────────────
 
 
 def _keep(fit: Fit, entry: dict[str, float], scores: Tensor) -> None:

@@ -40,7 +40,7 @@ def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
 
 
 def run_shuffled_sound(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Score the same clips with each other's sound: what a detector that listens should no longer manage."""
+    """Score the same clips with each other's sound: a detector that compares sound and lips should fail at it."""
     trained = weights.of_fit(paths, params, detector, fit)
     if not trained.model.hears:
         hearing = [name for name in detectors.names() if detectors.kind(name).hears]
@@ -108,7 +108,7 @@ def others(rows: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def _check(rows: pd.DataFrame, fit: str) -> None:
-    """No score that is not a probability reaches the file."""
+    """Raises DataError for a score that is no probability."""
     bad = rows.loc[~rows["score"].between(0, 1)]
     if len(bad):
         raise DataError(

@@ -86,7 +86,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a fit leaves: a detector that can `save`, its scores of the validation clips, its log, what to say of it."""
+    """What a fit gives: the detector, its scores of the validation clips, its log, the chosen epoch, what to record."""
 
     model: detectors.Detector
     validation: dict[str, Any]
@@ -186,11 +186,11 @@ def _fit_network(job: Job, state: Path) -> Outcome:
     return Outcome(network, scores, done.log, done.chosen, about)
 
 
-# ── What a fit hangs on ──────────────────────────────────────────────────────────────────────────
+# ── What a fit depends on ──────────────────────────────────────────────────────────────────────────
 
 
 def _key(job: Job) -> str:
-    """Names a fit: it is kept, or taken up where it stopped, only by the very same settings, clips, start and code."""
+    """Identifies a fit: it is kept, or resumed, only under the very same settings, clips, start and code."""
     parts = [
         repr(job.config),
         origin.digest(asdict(job.made_by)),
@@ -202,7 +202,7 @@ def _key(job: Job) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
-# ── What a run says about itself ─────────────────────────────────────────────────────────────────
+# ── What is written of a fit ─────────────────────────────────────────────────────────────────
 
 
 def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:

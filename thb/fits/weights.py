@@ -1,4 +1,4 @@
-"""Trained weights: read only if they are, byte for byte, those that were written for this fit and still hold."""
+"""Trained weights: read only if they are, byte for byte, those that were written for this fit and are up to date."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def write(
 
 
 def vouched(paths: Paths, folder: Path, detector: str, fit: str, draw: int = 0) -> Trained:
-    """The weights in a folder, wherever they were made; refused if they are not those that its run.json vouches for."""
+    """The weights in a folder, wherever they were made; raises DataError if its run.json does not vouch for them."""
     file, mend = folder / FILE, train_command(detector, fit, paths.variant, draw)
     if not file.is_file():
         raise DataError(f"missing {paths.relative(file)}; run `{mend}`")

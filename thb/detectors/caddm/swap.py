@@ -1,6 +1,6 @@
 """Multi-scale facial swap: fakes made from a fake frame and the real frame beneath it, with known places of change.
 
-Frames are float [N, 3, S, S], 0..255, on any device; all chance comes from one CPU generator. The authors
+Frames are float [N, 3, S, S], 0..255, on any device; all randomness comes from one CPU generator. The authors
 have 81 landmarks and take their convex hull for the face; we have a box and five landmarks, and take the
 ellipse in the box, tilted as the eyes are.
 """
