@@ -21,7 +21,6 @@ from thb.detectors.base import Clips, Network
 from thb.detectors.parts.torch_ready import backbone
 
 COLOURS = 3  # of a picture
-FAKE = -1  # the last logit, whether there are two or one
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def _grad_cam(network: Network, view: Any, layer: nn.Module, to_map: Callable[[T
     with _rooted(network, layer):
         cam = _library()(_OneInput(network, rest), [layer], to_map)
         try:
-            return cam(first, [_fake_logit] * len(first))
+            return cam(first, [lambda logits: logits[-1]] * len(first))  # of fake, whether there are two logits or one
         finally:
             cam.activations_and_grads.release()
 
@@ -92,10 +91,6 @@ def _rooted(network: Network, layer: nn.Module) -> Iterator[None]:
         hook.remove()
         for parameter in trained:
             parameter.requires_grad_(True)
-
-
-def _fake_logit(logits: Tensor) -> Tensor:
-    return logits[FAKE]
 
 
 class _OneInput(nn.Module):

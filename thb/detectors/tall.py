@@ -122,14 +122,9 @@ class Detector(Network[Config, Tensor]):
 
     # ---- view -> logits
     def forward(self, view: Tensor) -> Tensor:
-        tokens = self._tokens(view) + self._positions()
+        pixels = view if self.config.stem == "highpass" else thumbnail(view, self.config.thumbnail)
+        tokens = self.swin.patch_embed(pixels) + self._positions()  # [N, grid, grid, dim], 2 x 2 grids of a frame each
         return self.swin.forward_head(self.swin.norm(self.swin.layers(tokens)))
-
-    def _tokens(self, view: Tensor) -> Tensor:
-        """[N, 4, 3, size, size] -> [N, grid, grid, dim], the grid a 2 x 2 of the frames' own."""
-        if self.config.stem == "highpass":
-            return self.swin.patch_embed(view)
-        return self.swin.patch_embed(thumbnail(view, self.config.thumbnail))
 
     def _positions(self) -> Tensor:
         """[1, grid, grid, dim]: each frame's learned vector at all of its tokens."""
