@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ import pandas as pd
 from thb.clips.clip_store import ClipStore, open_clips
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.detectors.parts.logistic import Control
+
+if TYPE_CHECKING:  # so that the fits of networks do not rest on it
+    from thb.detectors.parts.logistic import Control
 
 _TAKEN: dict[Hashable, np.ndarray] = {}  # the fits of one process share most of their clips
 
