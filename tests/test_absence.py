@@ -226,7 +226,7 @@ def test_weights_that_are_there_still_score(no_reals, hub, capsys):
 
 def test_checks_leave_an_empty_table(no_reals, hub):
     assert Fit(no_reals, hub, "lipfd", "all").skips_scoring(score_files.SHUFFLED_SOUND)
-    assert Fit(no_reals, hub, "container", "all", drawn=True).skips_scoring(score_files.SHUFFLED_LABELS)
+    assert Fit(no_reals, hub, "container", "all", shuffled=True).skips_scoring(score_files.SHUFFLED_LABELS)
     assert read_csv(no_reals.shuffled("lipfd", "all"), SCORE_COLUMNS).empty
     assert "score_10" in pd.read_csv(no_reals.drawn("container", "all"))
 

@@ -17,7 +17,7 @@ from thb.core.errors import ParamsError
 from thb.detectors.caddm import augment, placement, swap
 from thb.detectors.caddm import boxes as caddm_boxes
 from thb.detectors.caddm import network as caddm
-from thb.detectors.caddm.names import published as published_name
+from thb.detectors.caddm.network import published as published_name
 from thb.detectors.parts.torch_ready import backbone
 
 DETECTOR = "caddm"  # whose settings the fixtures `published` and `small` give
@@ -519,7 +519,7 @@ def test_poisson_is_opencvs_about_the_masks_centre_and_official_swaps_its_axes()
 
 def test_kinds_are_drawn_by_their_shares():
     certain = torch.arange(4000) < 2000
-    kinds = swap.drawn_kinds(certain, (0.4, 0.2, 0.2, 0.2), rng())
+    kinds = swap.sampled_kinds(certain, (0.4, 0.2, 0.2, 0.2), rng())
     for half, wanted in ((kinds[2000:], (0.4, 0.2, 0.2, 0.2)), (kinds[:2000], (0.5, 0.25, 0, 0.25))):
         assert torch.allclose(torch.bincount(half, minlength=4) / 2000, torch.tensor(wanted), atol=0.04)
 

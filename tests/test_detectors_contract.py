@@ -13,6 +13,8 @@ from stores import SIDE, random_clips, smoke, write_store
 
 from thb import detectors
 from thb.core.errors import DataError, ParamsError
+from thb.detectors.base import Network
+from thb.detectors.parts.logistic import Control
 from thb.fits.picture_measures import seen
 from thb.splits.clips_of_fit import clips_of_fit, usable
 
@@ -58,6 +60,13 @@ def test_an_unknown_detector_is_named_with_the_known():
 
 def test_files_and_params_name_the_same_detectors(params):
     assert detectors.names() == sorted(params.detectors)
+
+
+@pytest.mark.parametrize("name", detectors.names())
+def test_what_it_reads_says_whether_it_is_a_network_or_a_control(name):
+    kind = detectors.kind(name)
+    assert issubclass(kind, Network if kind.reads == "frames" else Control)
+    assert ("pictures" in kind.reads) == bool(getattr(kind, "measures", ()))
 
 
 @pytest.mark.parametrize("name", detectors.names())

@@ -77,8 +77,8 @@ def test_drawn_labels_know_nothing_of_the_true_ones(rows):
 
 @pytest.mark.parametrize("detector", ["container", "image_stats", "tall"])
 def test_each_drawing_has_its_fit_and_its_column(store, tiny, detector):
-    train.run_on_drawn(store, tiny, detector, "all")
-    score.run_on_drawn(store, tiny, detector, "all")
+    train.run_shuffled_labels(store, tiny, detector, "all")
+    score.run_shuffled_labels(store, tiny, detector, "all")
     assert not store.run(detector, "all").exists()
     told = [read_json(store.run_on_drawn(detector, "all", draw) / "run.json")["draw"] for draw in (1, 2, 3)]
     assert told == [1, 2, 3]
@@ -93,9 +93,9 @@ def test_each_drawing_has_its_fit_and_its_column(store, tiny, detector):
 def test_a_fit_on_drawn_labels_is_kept_and_leaves_the_true_fit_alone(store, tiny, capsys):
     train.run(store, tiny, "container", "all")
     true = (store.run("container", "all") / "weights.safetensors").read_bytes()
-    train.run_on_drawn(store, tiny, "container", "all")
+    train.run_shuffled_labels(store, tiny, "container", "all")
     assert "kept" not in capsys.readouterr().out
-    train.run_on_drawn(store, tiny, "container", "all")
+    train.run_shuffled_labels(store, tiny, "container", "all")
     assert capsys.readouterr().out.count("is kept") == DRAWS
     assert (store.run("container", "all") / "weights.safetensors").read_bytes() == true
 
@@ -109,7 +109,7 @@ def test_it_is_chosen_and_trained_on_drawn_labels_alone(store, tiny, monkeypatch
         return prepared(network, feeds, *rest)
 
     monkeypatch.setattr(loop, "train", spy)
-    train.run_on_drawn(store, tiny, "tall", "all")
+    train.run_shuffled_labels(store, tiny, "tall", "all")
     assert [len(labels) for labels in met] == [24, 12] * DRAWS
     half = [labels[: len(labels) // 2].mean() for labels in met]  # of one source, whose true labels are all equal
     assert half == [0.5] * len(met)
@@ -121,7 +121,7 @@ def test_it_never_starts_from_the_ffpp_fit(store, params, tiny):
     from_ffpp = smoke(params, tall={**TINY, "start_from": "ffpp"}).model_copy(update={"label_checks": {"tall": 2}})
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, from_ffpp, "tall", "all")
-    train.run_on_drawn(store, from_ffpp, "tall", "all")
+    train.run_shuffled_labels(store, from_ffpp, "tall", "all")
     assert read_json(store.run_on_drawn("tall", "all", 1) / "run.json")["start_sha256"] is None
 
 
@@ -133,13 +133,13 @@ def aucs(store, detector) -> np.ndarray:
 
 def test_drawn_labels_score_chance_and_leaked_ones_do_not(store, tiny, monkeypatch):
     often = tiny.model_copy(update={"label_checks": {"image_stats": 20}})
-    train.run_on_drawn(store, often, "image_stats", "all")
-    score.run_on_drawn(store, often, "image_stats", "all")
+    train.run_shuffled_labels(store, often, "image_stats", "all")
+    score.run_shuffled_labels(store, often, "image_stats", "all")
     fair = aucs(store, "image_stats")
     assert abs(fair.mean() - 0.5) < 2.5 * fair.std(ddof=1) / np.sqrt(len(fair))
     monkeypatch.setattr(train, "labels_drawn", lambda rows, seed, draw: rows)  # the leak that the check is there for
-    train.run_on_drawn(store, often, "image_stats", "all")
-    score.run_on_drawn(store, often, "image_stats", "all")
+    train.run_shuffled_labels(store, often, "image_stats", "all")
+    score.run_shuffled_labels(store, often, "image_stats", "all")
     assert aucs(store, "image_stats").min() > 0.95
 
 
@@ -150,9 +150,9 @@ def test_a_detector_without_a_label_check_is_named_with_those_that_have_one(stor
     two = smoke(params).model_copy(update={"label_checks": {"container": 2}})
     for stage in (train, score):
         with pytest.raises(ParamsError, match="unknown detector under label_checks 'tall'; known: container"):
-            stage.run_on_drawn(store, two, "tall", "all")
+            stage.run_shuffled_labels(store, two, "tall", "all")
     with pytest.raises(DataError, match=r"missing runs/shuffled_labels/container/all-1/weights.safetensors; run"):
-        score.run_on_drawn(store, two, "container", "all")
+        score.run_shuffled_labels(store, two, "container", "all")
 
 
 @pytest.mark.parametrize(

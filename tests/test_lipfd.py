@@ -283,7 +283,7 @@ def test_it_starts_from_clips_picture_tower(narrow, tmp_path):
 
 def test_heat_maps_of_crops_and_of_the_picture(narrow):
     network = lipfd.Detector(narrow).eval()
-    layer, to_maps = network.picture_layer()
+    layer, to_maps = network.encoder.last()
     crops, crop_maps = network.cam_layer()
     seen = {}
     hooks = [

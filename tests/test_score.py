@@ -126,9 +126,9 @@ def test_sound_is_shuffled_only_for_who_hears(fitted, tiny, detector):
     own = scored(fitted, tiny, detector)
     if not detectors.load(detector).Detector.hears:
         with pytest.raises(ParamsError, match=f"'{detector}' hears nothing"):
-            score.run_shuffled(fitted, tiny, detector, "all")
+            score.run_shuffled_sound(fitted, tiny, detector, "all")
         return
-    score.run_shuffled(fitted, tiny, detector, "all")
+    score.run_shuffled_sound(fitted, tiny, detector, "all")
     other = read_csv(fitted.shuffled(detector, "all"), SCORE_COLUMNS)
     assert list(other["clip"]) == list(own["clip"])
     assert not np.allclose(other["score"], own["score"], equal_nan=True)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from thb.core import metrics
-from thb.core.params import Params
+from thb.core.params import Params, Protocol
 from thb.core.tables import OK, PANEL_COLUMNS
 from thb.splits import protocols
 
@@ -37,7 +37,7 @@ def choose(params: Params, detector: str, own: Scores, reference: Scores) -> pd.
         rows += _picked(params, tested, detector, about, FAKE_RULES)
         if detector != params.explain.reference:
             theirs = _tested(reference[fit], protocol, [trial.generator])
-            rows += _borrowed(params, tested, theirs[theirs["clip"].isin(tested["clip"])], about)
+            rows += _borrowed(params, tested, theirs.loc[theirs["clip"].isin(tested["clip"])], about)
         if fit != "all":
             rows += _picked(params, tested, detector, about, REAL_RULES)
     for name in shown_protocols(params):
@@ -47,18 +47,18 @@ def choose(params: Params, detector: str, own: Scores, reference: Scores) -> pd.
     return pd.DataFrame(rows, columns=PANEL_COLUMNS)
 
 
-def _tested(scores: pd.DataFrame, protocol: Any, generators: list[str]) -> pd.DataFrame:
+def _tested(scores: pd.DataFrame, protocol: Protocol, generators: list[str]) -> pd.DataFrame:
     """The scored clips that a protocol tests, in order of score."""
     fakes = [protocols.fakes(scores, protocol, generator) for generator in generators]
     used = (np.any(fakes, axis=0) | protocols.reals(scores, protocol)) & (scores["status"] == OK)
-    return scores[used].sort_values(["score", "clip"], kind="stable")
+    return scores.loc[used].sort_values(["score", "clip"], kind="stable")
 
 
 def _picked(
     params: Params, tested: pd.DataFrame, detector: str, about: dict[str, str], rules: Mapping[str, int]
 ) -> Iterator[dict[str, Any]]:
     """A row a rule; none where there is no such clip."""
-    clips = tested[tested["label"] == (1 if rules is FAKE_RULES else 0)]
+    clips = tested.loc[tested["label"] == (1 if rules is FAKE_RULES else 0)]
     for rule, place in rules.items() if len(clips) else ():
         yield _row(params, tested, clips.iloc[place], {"chosen_by": detector, **about, "rule": rule})
 
@@ -68,7 +68,7 @@ def _borrowed(
 ) -> Iterator[dict[str, Any]]:
     """The fake that the reference detector is surest of, with this detector's own score."""
     rule = next(iter(FAKE_RULES))
-    fakes = theirs[theirs["label"] == 1]
+    fakes = theirs.loc[theirs["label"] == 1]
     if len(fakes):
         clip = tested[tested["clip"] == fakes.iloc[FAKE_RULES[rule]]["clip"]].iloc[0]
         yield _row(params, tested, clip, {"chosen_by": params.explain.reference, **about, "rule": rule})
@@ -76,13 +76,15 @@ def _borrowed(
 
 def _row(params: Params, tested: pd.DataFrame, clip: pd.Series, about: dict[str, str]) -> dict[str, Any]:
     threshold = _threshold(params, tested)
-    called = "" if np.isnan(threshold) else bool(clip["score"] >= threshold)
-    return {**about, **clip[["clip", "source", "label", "score"]], "threshold": threshold, "called": called}
+    called = "" if np.isnan(threshold) else bool(clip.at["score"] >= threshold)
+    shown = {name: clip.at[name] for name in ("clip", "source", "label", "score")}
+    return {**about, **shown, "threshold": threshold, "called": called}
 
 
 def _threshold(params: Params, tested: pd.DataFrame) -> float:
     """That of the headline's false-positive rate; NaN where so few reals cannot resolve it."""
-    if tested["label"].nunique() < 2:
+    labels = tested["label"].to_numpy()
+    if len(np.unique(labels)) < 2:
         return np.nan
-    point = metrics.tpr_at_fpr(tested["label"].to_numpy(), tested["score"].to_numpy(), params.metrics.first_fpr)
+    point = metrics.tpr_at_fpr(labels, tested["score"].to_numpy(), params.metrics.first_fpr)
     return point.threshold if point.resolvable else np.nan

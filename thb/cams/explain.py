@@ -1,4 +1,4 @@
-"""explain: where each network looks. Heat maps of clips that it is tested on, what they lie on, some to show."""
+"""explain: where each network looks. Heat maps of clips that it is tested on, the regions they cover, some to show."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run(paths: Paths, params: Params, detector: str) -> None:
         for fit in tqdm(list(own), desc=f"explain {detector}", unit="fit"):
             subject = _subject(paths, params, detector, fit)
             measured.append(_measured(subject, params, atlas, own[fit]))
-            shown |= _shown(subject, params, chosen[chosen["fit"] == fit]["clip"])
+            shown |= _shown(subject, params, list(chosen.loc[chosen["fit"] == fit, "clip"]))
             if fit == "all":
                 write_csv(_sanity(subject, params), folder / "sanity.csv", SANITY_COLUMNS)
                 write_csv(_pools(subject, own[fit]), paths.pools(detector), POOL_COLUMNS)
@@ -109,8 +109,9 @@ class Subject:
 
 def _subject(paths: Paths, params: Params, detector: str, fit: str) -> Subject:
     network = weights.of_fit(paths, params, detector, fit).model
+    assert isinstance(network, Network)
     rows = soundless_marked(clips_of_fit(paths, params, fit, ("val", "test")), network.hears)
-    rows = rows[rows["status"] == OK].reset_index(drop=True)
+    rows = rows.loc[rows["status"] == OK].reset_index(drop=True)
     device = loop.prepare_torch(params.active.seed)
     store = open_clips(paths, params, sorted(set(rows["source"])))
     return Subject(fit, network.to(device).eval(), rows, Feed(store, rows, device, network))
@@ -125,11 +126,11 @@ def _measured(subject: Subject, params: Params, atlas: Atlas, scores: pd.DataFra
     frames = (subject.starts(units)[:, None] + torch.arange(length)).numpy()
     rows = []
     for batch, clips in subject.batches(_tested(subject, params), units):
-        hot = heat(subject.network, clips)
-        seen = masks(subject.network, clips, atlas.layers(batch.to_dict("records"), frames))
+        hot, listed = heat(subject.network, clips), batch.to_dict("records")
+        seen = masks(subject.network, clips, atlas.layers(listed, frames))
         large = enlarged(hot.maps, *hot.pictures.shape[2:4])
-        for clip, own, layers in zip(batch.itertuples(), _by_clip(large, clips), _by_clip(seen, clips), strict=True):
-            rows.append({"clip": clip.clip, **_facts(own, layers, atlas.exact and clip.label == 1)})
+        for clip, own, layers in zip(listed, _by_clip(large, clips), _by_clip(seen, clips), strict=True):
+            rows.append({"clip": clip["clip"], **_facts(own, layers, atlas.exact and clip["label"] == 1)})
     return scores.assign(fit=subject.fit).merge(pd.DataFrame(rows), on="clip", validate="one_to_one")
 
 
@@ -139,17 +140,17 @@ def _by_clip(units: np.ndarray, clips: Clips) -> np.ndarray:
 
 
 def _tested(subject: Subject, params: Params) -> np.ndarray:
-    """int [n]: places of the fakes, and of some of the reals, the same ones for every network and fit."""
+    """int [n]: places of the fakes, and of some reals, the same reals for every network and fit."""
     rows, used = subject.rows, np.zeros(len(subject.rows), bool)
     for trial in protocols.trials(params):
         if trial.fits == (subject.fit,):
             used |= protocols.fakes(rows, params.protocols[trial.protocol], trial.generator)
-    drawn = _drawn(rows, (rows["role"] == "real") & (rows["use"] == "test"), params)
-    return np.union1d(np.flatnonzero(used), drawn[: params.active.explain.reals or None])
+    reals = _sampled(rows, ((rows["role"] == "real") & (rows["use"] == "test")).to_numpy(), params)
+    return np.union1d(np.flatnonzero(used), reals[: params.active.explain.reals or None])
 
 
-def _drawn(rows: pd.DataFrame, which: pd.Series, params: Params) -> np.ndarray:
-    """int [n]: the places of these rows in an order that hangs on the seed and a clip's name alone."""
+def _sampled(rows: pd.DataFrame, which: np.ndarray, params: Params) -> np.ndarray:
+    """int [n]: the places of these rows in an order that depends on the seed and the clips' names alone."""
     keys = [sha256(f"{params.active.seed} {clip}".encode()).digest() for clip in rows["clip"][which]]
     return np.flatnonzero(which)[sorted(range(len(keys)), key=keys.__getitem__)]
 
@@ -174,20 +175,20 @@ def _facts(hot: np.ndarray, layers: np.ndarray, faulty: bool) -> dict[str, float
 # ---- clips that are shown ---------------------------------------------------------------------------
 
 
-def _shown(subject: Subject, params: Params, names: pd.Series) -> dict[tuple[str, str], dict[str, np.ndarray]]:
+def _shown(subject: Subject, params: Params, names: list[str]) -> dict[tuple[str, str], dict[str, np.ndarray]]:
     """(fit, clip) -> arrays of the clip's own, as panels.npz stacks them."""
     shown = params.explain.shown
     units = max(subject.network.config.test_units, -(-shown // subject.network.length))
     at = np.linspace(0, units * subject.network.length - 1, shown).round().astype(int)
-    arrays = {}
-    for batch, clips in subject.batches(np.flatnonzero(subject.rows["clip"].isin(names)), units):
+    places, arrays = np.flatnonzero(subject.rows["clip"].isin(names)), {}
+    for batch, clips in subject.batches(places, units):
         parts = {**_pictures(subject.network, clips, at), **_boxes(subject.network, clips, at, params.explain)}
         arrays |= {
             (subject.fit, clip): {name: values[i] for name, values in parts.items()}
             for i, clip in enumerate(batch["clip"])
         }
     if subject.network.hears:
-        for batch, clips in subject.batches(np.flatnonzero(subject.rows["clip"].isin(names)), 1):
+        for batch, clips in subject.batches(places, 1):
             for name, values in _sound(subject.network, clips).items():
                 for clip, value in zip(batch["clip"], values, strict=True):
                     arrays[subject.fit, clip][name] = value
@@ -234,7 +235,8 @@ def _write_panels(chosen: pd.DataFrame, shown: dict[tuple[str, str], dict[str, n
     """panels.csv and panels.npz: row i is index i."""
     clips = [shown[place] for place in zip(chosen["fit"], chosen["clip"], strict=True)]
     write_csv(chosen, folder / "panels.csv", PANEL_COLUMNS)
-    np.savez(folder / "panels.npz", **{name: np.stack([clip[name] for clip in clips]) for name in clips[0]})
+    arrays = {name: np.stack([clip[name] for clip in clips]) for name in clips[0]}
+    np.savez(folder / "panels.npz", allow_pickle=False, **arrays)
 
 
 # ---- is it the weights? and what if units were pooled otherwise? --------------------------------------
@@ -244,24 +246,14 @@ def _sanity(subject: Subject, params: Params) -> pd.DataFrame:
     """SANITY_COLUMNS of some test clips, half of them fakes: the trained map against that of random weights."""
     torch.manual_seed(params.active.seed)
     other = type(subject.network)(subject.network.config).to(subject.feed.device).eval()
-    rows, test = subject.rows, subject.rows["use"] == "test"
-    places = np.concatenate(
-        [_drawn(rows, test & (rows["label"] == label), params)[: params.explain.sanity // 2] for label in (1, 0)]
-    )
+    labels, test = subject.rows["label"].to_numpy(), (subject.rows["use"] == "test").to_numpy()
+    half = params.explain.sanity // 2
+    places = [_sampled(subject.rows, test & (labels == label), params)[:half] for label in (1, 0)]
     told = []
-    for batch, clips in subject.batches(places, params.active.explain.units):
+    for batch, clips in subject.batches(np.concatenate(places), params.active.explain.units):
         pairs = zip(*(_by_clip(heat(network, clips).maps, clips) for network in (subject.network, other)), strict=True)
-        told.append(
-            batch.assign(
-                **dict(
-                    zip(
-                        ("rank_correlation", "empty"),
-                        zip(*(shares.rank_correlation(*pair) for pair in pairs), strict=True),
-                        strict=True,
-                    )
-                )
-            )
-        )
+        alike, empty = zip(*(shares.rank_correlation(*pair) for pair in pairs), strict=True)
+        told.append(batch.assign(rank_correlation=alike, empty=empty))
     return pd.concat(told).astype({"empty": int})
 
 

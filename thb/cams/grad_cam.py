@@ -1,7 +1,7 @@
 """Grad-CAM of any network: how much each place of its last maps raises the logit of fake, by the library grad-cam.
 
-The library stretches every map to 0..1, so that a map of nothing looks like a map of much. Here maps keep
-their values: those of one network can be compared, and a picture of several says what its scale is.
+The library rescales every map to 0..1, so that a weak map looks like a strong one. Here maps keep their values:
+those of one network can be compared, and a picture of several says what its scale is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from thb.detectors.base import Clips, Network
 from thb.detectors.parts.torch_ready import backbone
 
 COLOURS = 3  # of a picture
-FAKE = -1  # the last logit, whether there are two or one
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,14 @@ def _grad_cam(network: Network, view: Any, layer: nn.Module, to_map: Callable[[T
     with _rooted(network, layer):
         cam = _library()(_OneInput(network, rest), [layer], to_map)
         try:
-            return cam(first, [_fake_logit] * len(first))
+            return cam(first, [lambda logits: logits[-1]] * len(first))  # of fake, whether there are two logits or one
         finally:
             cam.activations_and_grads.release()
 
 
 @contextmanager
 def _rooted(network: Network, layer: nn.Module) -> Iterator[None]:
-    """Gradients reach back to the layer's output and no further: what lies before it costs nothing."""
+    """Gradients stop at the layer's output, so that what lies before it costs nothing."""
     trained = [p for p in network.parameters() if p.requires_grad]
     hook = layer.register_forward_hook(lambda module, given, output: output.detach().requires_grad_())
     network.requires_grad_(False)
@@ -94,12 +93,8 @@ def _rooted(network: Network, layer: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _fake_logit(logits: Tensor) -> Tensor:
-    return logits[FAKE]
-
-
 class _OneInput(nn.Module):
-    """The library passes one tensor through; a view of several keeps the others here."""
+    """The library passes one tensor through; the other tensors of a view are kept here."""
 
     def __init__(self, network: Network, rest: list[Tensor]) -> None:
         super().__init__()
@@ -111,7 +106,7 @@ class _OneInput(nn.Module):
 
 @cache
 def _library() -> type:
-    """The library's GradCAM without its stretching to 0..1 and to the input's size."""
+    """The library's GradCAM without rescaling to 0..1 and to the input's size."""
     grad_cam = backbone("pytorch_grad_cam").GradCAM
 
     class PlainGradCAM(grad_cam):

@@ -2,12 +2,13 @@
 
 The estimate needs a face box (brow to chin) and five landmarks only, so that it can be had of any clip: the face is an
 ellipse from chin to hairline, the mouth one about its corners, hair what lies about the face's upper half, the neck
-what lies below the box. All else is background. How far that can be trusted is told where the truth is known.
+what lies below the box. All else is background. Where the truth is known, the agreement is measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ CODES = {
     "background": truth.BACKGROUND,
 }
 
+Row = Mapping[Hashable, Any]  # CLIP_COLUMNS of one clip
 LAYERS = ("face", "mouth", "hair", "neck", "fault")  # what is not in one of the first four is background
 GRID = 64  # pixels of a side
 
@@ -36,11 +38,11 @@ COLLAR, SHOULDERS = 1.0, 3.0  # the neck's width where the box ends and at the f
 
 
 def has_truth(paths: Paths) -> bool:
-    """Whether this corpus knows; only the embedded one does."""
+    """Whether the corpus has true regions; only the embedded one does."""
     return next(paths.truth.rglob("*.npz"), None) is not None
 
 
-def known(paths: Paths, clip: Mapping[str, object], windows: int, run: int) -> tuple[np.ndarray, np.ndarray]:
+def known(paths: Paths, clip: Row, windows: int, run: int) -> tuple[np.ndarray, np.ndarray]:
     """Regions uint8 (places in REGIONS) and faults bool of a clip's kept frames, [T, GRID, GRID] each."""
     name = f"{clip['clip']}.npz"
     if not (paths.truth / name).is_file():
@@ -49,10 +51,11 @@ def known(paths: Paths, clip: Mapping[str, object], windows: int, run: int) -> t
     place = np.zeros(max(CODES.values()) + 1, np.uint8)
     place[[CODES[region] for region in REGIONS]] = range(len(REGIONS))
     at = (2 * np.arange(GRID) + 1) * facts.regions.shape[-1] // (2 * GRID)
-    return tuple(known[kept[:, None, None], at[:, None], at] for known in (place[facts.regions], facts.artefact))
+    where = kept[:, None, None], at[:, None], at
+    return place[facts.regions][where], facts.artefact[where]
 
 
-def estimated(clip: Mapping[str, object]) -> np.ndarray:
+def estimated(clip: Row) -> np.ndarray:
     """uint8 [GRID, GRID], places in REGIONS, from a row of CLIP_COLUMNS."""
     x0, y0, x1, y1 = (float(clip[c]) for c in BOX_COLUMNS)
     y, x = (np.mgrid[:GRID, :GRID] + 0.5) / GRID
@@ -71,14 +74,15 @@ def _ellipse(x: np.ndarray, y: np.ndarray, centre: tuple[float, float], half: tu
     return ((x - centre[0]) / half[0]) ** 2 + ((y - centre[1]) / half[1]) ** 2 < 1
 
 
-def _mouth(clip: Mapping[str, object]) -> tuple[tuple[float, float], tuple[float, float]]:
+def _mouth(clip: Row) -> tuple[tuple[float, float], tuple[float, float]]:
     """Its centre and half axes: about its corners, or where a face's box has it if none were found."""
     x0, y0, x1, y1 = (float(clip[c]) for c in BOX_COLUMNS)
     corners = np.array([float(clip[c]) for c in LANDMARK_COLUMNS[-4:]]).reshape(2, 2)
     if not np.isfinite(corners).all():
         corners = np.array([x0, y0]) + np.array([[0.35, 0.8], [0.65, 0.8]]) * (x1 - x0, y1 - y0)
     wide = MOUTH * max(float(np.linalg.norm(corners[1] - corners[0])), 0.05 * (x1 - x0))
-    return tuple(corners.mean(axis=0)), (wide, LIPS * wide)
+    x, y = corners.mean(axis=0)
+    return (x, y), (wide, LIPS * wide)
 
 
 class Atlas:
@@ -89,23 +93,20 @@ class Atlas:
         self.exact = has_truth(paths)
         self._compared: dict[str, np.ndarray] = {}  # clip -> pixels in both and in either, [2, R]
 
-    def layers(self, clips: Sequence[Mapping[str, object]], frames: np.ndarray) -> np.ndarray:
+    def layers(self, clips: Sequence[Row], frames: np.ndarray) -> np.ndarray:
         """Of rows of CLIP_COLUMNS, their kept frames `frames` [U, L] -> bool [B, U, L, len(LAYERS), GRID, GRID]."""
         return np.stack([self._layers(clip, frames) for clip in clips])
 
-    def _layers(self, clip: Mapping[str, object], frames: np.ndarray) -> np.ndarray:
+    def _layers(self, clip: Row, frames: np.ndarray) -> np.ndarray:
         if self.exact:
             places, faults = known(self.paths, clip, self.windows, self.run)
-            self._compare(clip, places)
+            if clip["clip"] not in self._compared:
+                self._compared[clip["clip"]] = overlaps(places, estimated(clip))
             places, faults = places[frames], faults[frames]
         else:
             places = np.broadcast_to(estimated(clip), (*frames.shape, GRID, GRID))
             faults = np.zeros(places.shape, bool)
         return np.stack([*(places == REGIONS.index(region) for region in LAYERS[:-1]), faults], axis=2)
-
-    def _compare(self, clip: Mapping[str, object], places: np.ndarray) -> None:
-        if clip["clip"] not in self._compared:
-            self._compared[clip["clip"]] = overlaps(places, estimated(clip))
 
     def told(self) -> dict[str, object]:
         """How the regions are known; and, where both are, the estimate's intersection over union with the truth."""

@@ -1,6 +1,4 @@
-"""What a heat map lies on, in numbers: shares of its mass, whether its hottest place is a fault, what it shares with
-another map. Arrays only; what the regions are and where maps come from is said elsewhere.
-"""
+"""Measures of heat maps: shares of mass on regions, whether the hottest pixel is a fault, likeness of two maps."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from scipy.stats import rankdata
 
 
 def shares(heat: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mass and area on each region, float [R] each, as shares of all frames'; a map of nothing has no mass: NaN.
+    """Mass and area on each region, float [R] each, as shares of all frames'; an empty map has mass NaN.
 
     heat float [F, h, w], 0 or more; masks float [F, R, h, w], how far each pixel belongs to each region.
     """
@@ -19,9 +17,9 @@ def shares(heat: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def pointing(heat: np.ndarray, fault: np.ndarray) -> tuple[float, float, float]:
-    """Of frames with a fault, the share whose hottest pixel is one; for the middle pixel; for one drawn at random.
+    """Of frames with a fault, the share whose hottest pixel is one; for the middle pixel; for one sampled at random.
 
-    heat float [F, h, w]; fault bool [F, h, w]. A map of nothing points nowhere. Without any fault all three are NaN.
+    heat float [F, h, w]; fault bool [F, h, w]. An empty map counts as a miss. Without any fault all three are NaN.
     """
     faulty = fault.any(axis=(1, 2))
     if not faulty.any():

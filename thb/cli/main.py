@@ -113,7 +113,7 @@ def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle
     from thb.fits import train
     from thb.fits.absent import Fit
 
-    stage = train.run_on_drawn if shuffle_labels else train.run
+    stage = train.run_shuffled_labels if shuffle_labels else train.run
     paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_training():
@@ -137,7 +137,7 @@ def score(
 
     if shuffle_sound and shuffle_labels:
         raise ParamsError("--shuffle-sound and --shuffle-labels are two checks; ask for one at a time")
-    stage = score.run_shuffled if shuffle_sound else score.run_on_drawn if shuffle_labels else score.run
+    stage = score.run_shuffled_sound if shuffle_sound else score.run_shuffled_labels if shuffle_labels else score.run
     what = SHUFFLED_SOUND if shuffle_sound else SHUFFLED_LABELS if shuffle_labels else SCORES
     paths, params = context.of_fit(detector, fit or "all", variant)
     for each in [fit] if fit else params.fits:

@@ -1,8 +1,8 @@
 """The detectors: a file or a folder each, found by listing this one. Importing this module imports no torch.
 
-A detector's file holds `Config` (a frozen dataclass whose fields are the keys of its `defaults` in
-params.yaml) and `Detector`, which `reads` "frames" (a network, trained by thb.fits.loop), "facts" (of the container) or
-"pictures" (a few measures of its own of each clip's); what is no network is fitted at once.
+A detector's module holds `Config` (a frozen dataclass whose fields are the keys of its `defaults` in params.yaml) and
+`Detector`, one of two kinds, told apart by what it `reads`: a `Network` reads "frames" and is trained by thb.fits.loop;
+a `Control` reads "facts" of the container or "pictures" (a few measures of its own of each clip) and is fitted at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, fields
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
@@ -23,8 +23,16 @@ from safetensors import SafetensorError, safe_open
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.ranges import shown
 
+if TYPE_CHECKING:
+    from thb.detectors.base import Network, Training
+    from thb.detectors.parts.logistic import Control, Logistic
+
+    Config: TypeAlias = Training | Logistic
+    Detector: TypeAlias = Network | Control
+
 _METADATA = "thb"  # one key, because safetensors writes several in no fixed order
 _AGAIN = "train or import it again"
+_reader = cache(TypeAdapter)  # of a Config
 
 
 def names() -> list[str]:
@@ -39,7 +47,17 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
-def configure(name: str, settings: Mapping[str, Any]) -> Any:
+def kind(name: str) -> type[Detector]:
+    """The class of one detector."""
+    return load(name).Detector
+
+
+def build(name: str, config: Config) -> Detector:
+    """A detector that has learnt nothing yet."""
+    return load(name).Detector(config)
+
+
+def configure(name: str, settings: Mapping[str, Any]) -> Config:
     """Settings as read from params.yaml, checked and typed as the detector's own Config."""
     config = load(name).Config
     known = [f.name for f in fields(config)]
@@ -54,11 +72,6 @@ def configure(name: str, settings: Mapping[str, Any]) -> Any:
         raise ParamsError(f"detectors.{name}: {e}") from e
 
 
-@cache
-def _reader(config: type) -> TypeAdapter:
-    return TypeAdapter(config)
-
-
 def _explain(name: str, error: ValidationError) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
@@ -67,7 +80,7 @@ def _explain(name: str, error: ValidationError) -> str:
     return f"detectors.{name}.{where} = {shown(first['input'])}: {first['msg'].lower()}"
 
 
-def describe(name: str, config: Any, **more: Any) -> dict[str, str]:
+def describe(name: str, config: Config, **more: Any) -> dict[str, str]:
     """What a weights file says about itself, so that it can be rebuilt and used from the file alone."""
     return {_METADATA: json.dumps({"detector": name, "settings": asdict(config), **more}, sort_keys=True)}
 
@@ -94,13 +107,13 @@ def about(path: Path) -> dict[str, Any]:
     return {"detector": None, "settings": {}, **said}
 
 
-def restore(path: Path, name: str) -> Any:
+def restore(path: Path, name: str) -> Detector:
     """A trained detector, with the settings that its weights were trained with."""
     said = about(path)
     if said["detector"] != name:
         raise DataError(f"{path} holds weights of {said['detector']!r}, not of {name!r}")
     try:
-        return load(name).Detector.restore(path, configure(name, said["settings"]))
+        return build(name, configure(name, said["settings"])).restore(path)
     except ParamsError as e:
         raise DataError(f"{path} has settings of another version of {name}: {e}; {_AGAIN}") from e
     except (

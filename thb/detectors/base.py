@@ -1,8 +1,8 @@
 """What all networks under test share: clips in, one probability of fake per clip out.
 
 A network's own file says what it does with frames (`view`), with a view (`forward`), and where a
-heat map is read (`cam_layer`). Everything that must be equal for a comparison to be fair is here:
-which frames are seen, how units become a clip's score, how it is trained, how weights are kept.
+heat map is read (`cam_layer`). What must be equal for a fair comparison is here: which frames are
+seen, how units become a clip's score, how it is trained, how weights are kept.
 """
 
 from __future__ import annotations
@@ -12,19 +12,38 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Generator, Tensor, nn
+from typing_extensions import TypeVar
 
 from thb.core.errors import DataError, ParamsError
-from thb.core.ranges import REPOSITORY, Amount, Count, Part, Positive, Strength, Whole, shown
+from thb.core.ranges import REPOSITORY, Amount, Count, Part, Positive, Share, Side, Strength, Whole, shown
 from thb.detectors.parts.images import native_fits
 
 ORIGIN = rf"none|[^\x00]+\.safetensors|hub:{REPOSITORY}(@[A-Za-z0-9][A-Za-z0-9._-]*)?"  # of `init_weights`
+
+
+_NONE = torch.empty(0)
+
+
+class Sound(Protocol):
+    mels: int
+
+
+class Store(Protocol):
+    """What a network has to know of a clip store (params.yaml's `store`)."""
+
+    windows: int
+    run: int
+    size: int
+
+    @property
+    def sound(self) -> Sound: ...
 
 
 @dataclass(frozen=True)
@@ -34,10 +53,12 @@ class Training:
     compat: Literal["fixed", "official"]  # official: the published code's habits, faults included
     start_from: Literal["scratch", "ffpp"]  # ffpp: the fit on face swaps
     init_weights: str  # none | a safetensors file | hub:<repository>@<revision>
+    size: Side  # pixels of the side of a face's crop
+    flip: Share  # chance of mirroring a clip in training
     epochs: Count
     repeats: Count  # times an epoch visits each clip
     batch: Count  # clips
-    train_units: Count  # units drawn from a clip for one training step
+    train_units: Count  # units sampled from a clip for one training step
     test_units: Count  # units of a clip that are scored
     pool: Literal["logit", "probability"]  # what is averaged over a clip's units
     optimiser: Literal["adamw", "sgd"]
@@ -56,7 +77,7 @@ class Training:
     label_smoothing: Part
 
     def __post_init__(self) -> None:
-        """What only fits together in some ways; a detector's own Config adds its own."""
+        """Raises ParamsError where settings contradict each other; a detector's Config adds its own checks."""
         if not re.fullmatch(ORIGIN, self.init_weights):
             raise ParamsError(
                 f"init_weights {shown(self.init_weights)}; known: none, a .safetensors file, "
@@ -74,11 +95,11 @@ class Training:
 
     @property
     def makes_fakes(self) -> bool:
-        """Whether it trains on fakes of its own making, and so learns even from labels that say nothing."""
+        """Whether it trains on fakes of its own making, and so learns even from shuffled labels."""
         return False
 
-    def check_store(self, store: Any, length: int, explained: int = 0) -> None:
-        """Refuse a clip store (params.yaml's `store`) that lacks the units of `length` frames that are wanted."""
+    def check_store(self, store: Store, length: int, explained: int = 0) -> None:
+        """Refuse a clip store that lacks the units of `length` frames that are wanted."""
         for key, units in (("test_units", self.test_units), ("explain.units", explained)):
             if units > (kept := store.windows * (store.run // length)):
                 raise ParamsError(
@@ -96,6 +117,14 @@ class Training:
         if of % what:
             raise ParamsError(f"{key} {of} is no multiple of {by}: {what}; change one of them")
 
+    def _check_halvings(self, stem_width: int, patch: int) -> None:
+        """What `stem: highpass` of a network of tokens needs."""
+        if not stem_width or patch & (patch - 1):
+            raise ParamsError(
+                f"stem: highpass halves until a pixel is a patch: stem_width {stem_width} must be "
+                f"positive, patch {patch} a power of 2"
+            )
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -106,30 +135,42 @@ class Clips:
     boxes: Tensor  # float [B, 4] x0 y0 x1 y1, fractions of the frame side
     landmarks: Tensor  # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
     labels: Tensor  # int64 [B], 1 = fake
-    mel: Tensor | None = None  # float [B, F, M] log10 power; NaN where nothing is heard; if it `hears`
+    mel: Tensor = _NONE  # float [B, F, M] log10 power; NaN where nothing is heard; only if it `hears`
     mel_hop: float = 0.0  # seconds between mel frames: frame k is centred at k hops
-    originals: Tensor | None = None  # uint8 like frames: the real frames a swap was laid over; if it `compares`
-    paired: Tensor | None = None  # bool [B]: whether the clip has an original (without one, its own frames)
+    originals: Tensor = _NONE  # uint8 like frames: the real frames a swap was laid over; only if it `compares`
+    paired: Tensor = _NONE  # bool [B]: whether the clip has an original (without one, its own frames)
 
 
-class Network(nn.Module):
+Settings = TypeVar("Settings", bound=Training, default=Training, covariant=True)
+View = TypeVar("View", default=Tensor | tuple[Tensor, ...])  # a network's own input
+
+
+class Network(nn.Module, Generic[Settings, View]):
     """A detector that sees frames; subclasses write `view`, `forward`, `cam_layer` and `published_names`."""
 
-    reads: ClassVar[str] = "frames"
+    reads: ClassVar[Literal["frames"]] = "frames"
     hears: ClassVar[bool] = False  # needs `Clips.mel`: a clip without sound has no score
     compares: ClassVar[bool] = False  # trains on `Clips.originals`
     length: ClassVar[int] = 1  # consecutive frames of one unit
     unused: ClassVar[tuple[str, ...]] = ()  # names in a published file that the network has no use for (globs)
 
-    def __init__(self, config: Any) -> None:
+    config: Settings
+
+    def __init__(self, config: Settings) -> None:
         super().__init__()
         self.config = config
 
-    def view(self, clips: Clips, rng: Generator | None) -> Any:
+    def mirrored(self, clips: Clips, rng: Generator | None) -> Tensor | None:
+        """bool [B], by `rng`: which clips are mirrored; None in a test."""
+        if rng is None:
+            return None
+        return (torch.rand(len(clips.labels), generator=rng) < self.config.flip).to(clips.frames.device)
+
+    def view(self, clips: Clips, rng: Generator | None) -> View:
         """The network's own input, [B * U, …]; augmented by draws from `rng`, as in a test if None."""
         raise NotImplementedError
 
-    def forward(self, view: Any) -> Tensor:
+    def forward(self, view: View) -> Tensor:
         """[B * U, …] -> logits [B * U, 2], real then fake, or [B * U, 1] of fake against real."""
         raise NotImplementedError
 
@@ -149,7 +190,7 @@ class Network(nn.Module):
         """float [B * U, 3, h, w] RGB in 0..1, low frequencies at the top: what a heat map of the sound lies over."""
         raise NotImplementedError
 
-    def boxes(self, view: Any) -> tuple[Tensor, Tensor] | None:
+    def boxes(self, view: View) -> tuple[Tensor, Tensor] | None:
         """Boxes that the network itself draws, [N, M, 4] fractions of `shown`, and how sure [N, M]; or None."""
 
     def frames_of_map(self, maps: Tensor, units: int) -> Tensor:
@@ -210,7 +251,9 @@ class Network(nn.Module):
         """The learning rate after `epoch` epochs (a fraction while one runs)."""
         c = self.config
         reached = max(0.0, (math.floor(epoch) if c.lr_every == "epoch" else epoch) - c.lr_delay)
-        return stepped(c, reached) if c.schedule == "steps" else warm_cosine(c, reached)
+        if c.schedule == "steps":
+            return next((rate for start, rate in reversed(c.lr_steps) if reached >= start), c.lr)
+        return warm_cosine(c, reached)
 
     def kept(self) -> dict[str, Tensor]:
         """What a weights file holds: the whole state, or less if the detector has the rest from elsewhere."""
@@ -219,12 +262,10 @@ class Network(nn.Module):
     def save(self, path: Path, about: dict[str, str]) -> None:
         save_file({k: v.detach().cpu().contiguous() for k, v in self.kept().items()}, path, about)
 
-    @classmethod
-    def restore(cls, path: Path, config: Any) -> Self:
-        """The network in eval mode on the CPU; every name and shape must match."""
-        network = cls(config)
-        network.take_weights(load_file(path), path)
-        return network.eval()
+    def restore(self, path: Path) -> Self:
+        """Itself in eval mode, with a file's weights; every name and shape must match."""
+        self.take_weights(load_file(path), path)
+        return self.eval()
 
     def take_weights(self, weights: dict[str, Tensor], path: Path) -> None:
         """Load weights that must fit exactly; the first misfit is named."""
@@ -244,13 +285,8 @@ def fake_probability(logits: Tensor) -> Tensor:
     return logits.softmax(dim=-1)[..., 1] if logits.shape[-1] == 2 else logits[..., 0].sigmoid()
 
 
-def stepped(c: Training, epoch: float) -> float:
-    """`lr` until the first step, then each step's own rate."""
-    return next((rate for start, rate in reversed(c.lr_steps) if epoch >= start), c.lr)
-
-
 def warm_cosine(c: Training, epoch: float) -> float:
-    """A straight rise to `lr`, then the half cosine over all epochs, taken up where the rise ends."""
+    """A linear rise to `lr`, then a half cosine over all epochs, entered where the rise ends."""
     if epoch < c.warmup_epochs:
         return c.warmup_lr + (c.lr - c.warmup_lr) * epoch / c.warmup_epochs
     return c.min_lr + (c.lr - c.min_lr) * (1 + math.cos(math.pi * min(1.0, epoch / c.epochs))) / 2
@@ -262,8 +298,8 @@ def warm_cosine(c: Training, epoch: float) -> float:
 def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Generator | None) -> Tensor:
     """int64 [clips, units]: the first frames of units of `length` frames, never across two windows.
 
-    In a test (`rng` None) `units` of a clip's non-overlapping ones, evenly spread; in training `units`
-    different windows a clip, in order, each begun at a random frame that leaves room.
+    In a test (`rng` None) of a clip's non-overlapping ones the first, the last, and those evenly between; in
+    training one in each of `units` different windows, in order, begun at a random frame that leaves room.
     """
     if length > run:
         raise ParamsError(
@@ -271,19 +307,14 @@ def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Gene
             f"the store keeps; set store.run to at least {length}"
         )
     if rng is None:
-        return _test_spans(windows, run, length, units).expand(clips, units)
+        starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
+        if units > len(starts):
+            raise ParamsError(
+                f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
+                "raise store.windows or store.run"
+            )
+        return starts[torch.linspace(0, len(starts) - 1, units).round().long()].expand(clips, units)
     if units > windows:
         raise ParamsError(f"train_units {units}: the store keeps {windows} windows a clip; raise store.windows")
     window = torch.rand(clips, windows, generator=rng).argsort(dim=1)[:, :units].sort(dim=1).values
     return window * run + torch.randint(run - length + 1, (clips, units), generator=rng)
-
-
-def _test_spans(windows: int, run: int, length: int, units: int) -> Tensor:
-    """int64 [units]: of all whole units in the store's windows, the first, the last, and those evenly between."""
-    starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
-    if units > len(starts):
-        raise ParamsError(
-            f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
-            "raise store.windows or store.run"
-        )
-    return starts[torch.linspace(0, len(starts) - 1, units).round().long()]

@@ -1,6 +1,6 @@
 """A control: a logistic regression that sees only what the file's container says, and no pixel.
 
-in    records.CONTAINER_FACTS of a clip: fps, size, bit rate, codecs
+in    CONTAINER_FACTS (thb.core.tables) of a clip: fps, size, bit rate, codecs
 out   the probability of fake, float64 [n] in [0, 1]
 
 Its score shows how far a shortcut gets that has nothing to do with faces.
@@ -10,76 +10,60 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
+from thb.detectors.parts.logistic import Control
 from thb.detectors.parts.logistic import Logistic as Config
-from thb.detectors.parts.logistic import fitted, probability
 
 NONE = "none"  # a fact the container does not state, such as the audio codec of a silent clip
 
 
-class Detector:
-    reads: ClassVar[str] = "facts"
-    hears: ClassVar[bool] = False
+class Detector(Control):
+    reads = "facts"
+    arrays = ("weights", "scale")
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        super().__init__(config)
         self.vocabulary: dict[str, list[str]] = {}  # per fact, the values met in training
-        self.scale = np.zeros(2)  # mean and spread of log bit rate in training
-        self.weights = np.zeros(1)  # intercept, then one per feature
+        self.scale = np.zeros(2)  # mean and standard deviation of log bit rate in training
 
-    def fit(self, rows: pd.DataFrame) -> Self:
-        """Learn from clips with their `label`."""
-        facts, rates = _categories(rows), _log_rate(rows)
-        self.vocabulary = {name: sorted(set(values)) for name, values in facts.items()}
-        self.scale = (
-            np.array([np.nanmean(rates), np.nanstd(rates) or 1.0])
-            if np.isfinite(rates).any()
-            else (np.array([0.0, 1.0]))
-        )
-        self.weights = fitted(self.config, self._features(rows), rows["label"].to_numpy())
-        return self
+    def learn(self, rows: pd.DataFrame) -> None:
+        rates = _log_rate(rows)
+        self.vocabulary = {name: sorted(set(values)) for name, values in _categories(rows).items()}
+        known = np.isfinite(rates).any()
+        self.scale = np.array([np.nanmean(rates), np.nanstd(rates) or 1.0] if known else [0.0, 1.0])
 
-    def score(self, rows: pd.DataFrame) -> np.ndarray:
-        """float64 [n]: the probability of fake; a value never met in training says nothing."""
-        return probability(self.weights, self._features(rows))
-
-    def _features(self, rows: pd.DataFrame) -> np.ndarray:
-        """float64 [n, features]: a column per known value of each fact, then log bit rate (0 if unknown)."""
+    def features(self, rows: pd.DataFrame) -> np.ndarray:
+        """A column per value of each fact that was met in training, then log bit rate (0 if unknown)."""
         facts = _categories(rows)
         columns = [facts[name] == value for name, known in sorted(self.vocabulary.items()) for value in known]
         rate = np.nan_to_num((_log_rate(rows) - self.scale[0]) / self.scale[1])
         return np.stack([*columns, rate], axis=1).astype(np.float64)
 
     def save(self, path: Path, about: dict[str, str]) -> None:
-        """`about`, with the vocabulary, is the file's metadata; numbers are tensors; nothing is pickled."""
+        """As every control, with the vocabulary beside `about` in the metadata."""
         ((key, text),) = about.items()
         told = json.dumps(json.loads(text) | {"vocabulary": self.vocabulary}, sort_keys=True)
-        save_file({"weights": self.weights, "scale": self.scale}, path, {key: told})
+        super().save(path, {key: told})
 
-    @classmethod
-    def restore(cls, path: Path, config: Config) -> Self:
-        detector = cls(config)
+    def restore(self, path: Path) -> Self:
         with safe_open(path, framework="numpy") as file:
             (text,) = file.metadata().values()
-            detector.vocabulary = json.loads(text)["vocabulary"]
-            detector.weights, detector.scale = file.get_tensor("weights"), file.get_tensor("scale")
-        return detector
+            self.vocabulary = json.loads(text)["vocabulary"]
+        return super().restore(path)
 
 
 def _categories(rows: pd.DataFrame) -> dict[str, np.ndarray]:
     """Facts that take few values, as text: rate, size and codecs."""
+    width, height = (rows.loc[:, side].astype("Int64").astype("string") for side in ("width", "height"))
     return {
-        "fps": _text(rows["fps"].round(2)),
-        "size": _text(
-            rows["width"].astype("Int64").astype("string") + "x" + rows["height"].astype("Int64").astype("string")
-        ),
-        **{name: _text(rows[name]) for name in ("codec", "pix_fmt", "audio_codec")},
+        "fps": _text(rows.loc[:, "fps"].round(2)),
+        "size": _text(width + "x" + height),
+        **{name: _text(rows.loc[:, name]) for name in ("codec", "pix_fmt", "audio_codec")},
     }
 
 

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -26,9 +26,9 @@ from pydantic import Field
 from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
-from thb.core.ranges import Count, Factor, Flag, Share, Side, Whole, Width
+from thb.core.ranges import Count, Factor, Flag, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Training
-from thb.detectors.parts.images import convolution, crop, fine_detail, normalise, pixel_square, square_around
+from thb.detectors.parts.images import convolutions, crop, fine_detail, normalise, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -43,10 +43,9 @@ class Config(Training):
     readout: Literal["pooled", "cls", "first"]  # what the head reads; official: always the first token of c
     save: Literal["all", "trainable"]  # trainable: weights files leave out what `init_weights` gives again
     frozen: Flag  # whether the ViT keeps the weights that it starts from
-    size: Annotated[Side, Field(ge=32)]  # pixels of the crop's side
+    size: Annotated[Side, Field(ge=32)]
     crop: Literal["scaled", "native"]  # scaled: `margin` x the box; native: `size` pixels as they are
     margin: Factor
-    flip: Share  # chance of mirroring
     stem: Literal["patch", "highpass"]  # patch: the ViT's own; highpass: convolutions on high-passed pixels
     stem_width: Whole  # channels of the first convolution; highpass only
     patch: Annotated[Count, Field(ge=2, le=256)]  # pixels a token of the ViT
@@ -70,11 +69,8 @@ class Config(Training):
             )
         if self.readout == "cls" and self.depth < 2:
             raise ParamsError(f"readout: cls needs a block before the last; depth {self.depth} must be at least 2")
-        if self.stem == "highpass" and (not self.stem_width or self.patch & (self.patch - 1)):
-            raise ParamsError(
-                f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
-                f"positive, patch {self.patch} a power of 2"
-            )
+        if self.stem == "highpass":
+            self._check_halvings(self.stem_width, self.patch)
         pinned = self.init_weights != "none" and (not self.init_weights.startswith("hub:") or "@" in self.init_weights)
         if self.save == "trainable" and not (self.frozen and pinned):
             raise ParamsError(
@@ -84,9 +80,7 @@ class Config(Training):
             )
 
 
-class Detector(Network):
-    config: Config
-
+class Detector(Network[Config, Tensor]):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         c = config
@@ -109,13 +103,13 @@ class Detector(Network):
         self.spm = SpatialPrior(c.prior_width, c.dim)
         self.level_embed = nn.Parameter(torch.randn(3, c.dim))
         self.interactions = nn.ModuleList(Interaction(c.dim, c.cross_heads) for _ in range(c.interactions))
-        self.head = nn.Sequential(HeadNorm(c.dim, affine=False, eps=EPS), nn.Linear(c.dim, 2))
-        nn.init.trunc_normal_(self.head[1].weight, std=0.01)
+        self.head = nn.Sequential(HeadNorm(c.dim, affine=False, eps=EPS), last := nn.Linear(c.dim, 2))
+        nn.init.trunc_normal_(last.weight, std=0.01)
         self.readout = "first" if c.compat == "official" else c.readout
         if self.readout == "cls":
             self.interactions[-1].extractor.requires_grad_(False)  # nothing reads what it writes
 
-    def train(self, mode: bool = True) -> Detector:
+    def train(self, mode: bool = True) -> Self:
         """A frozen ViT stays as in a test."""
         super().train(mode)
         if self.config.frozen:
@@ -128,8 +122,8 @@ class Detector(Network):
         c, side = self.config, clips.frames.shape[-2]
         native = c.crop == "native"
         boxes = pixel_square(clips.boxes, c.size, side) if native else square_around(clips.boxes, c.margin)
-        mirror = None if rng is None else (torch.rand(len(boxes), generator=rng) < c.flip).to(boxes.device)
-        return normalise(crop(clips.frames.flatten(1, 2), boxes, c.size, mirror), MEAN, STD).flatten(0, 1)
+        cut = crop(clips.frames.flatten(1, 2), boxes, c.size, self.mirrored(clips, rng))
+        return normalise(cut, MEAN, STD).flatten(0, 1)
 
     def shown(self, clips: Clips) -> Tensor:
         return self.view(clips, None)[:, None] / 2 + 0.5
@@ -141,9 +135,7 @@ class Detector(Network):
         x, c = self._patches(seen), self.spm(seen, self.level_embed)
         share = len(self.vit.blocks) // len(self.interactions)
         for i, interaction in enumerate(self.interactions):
-            x = interaction.injector(x, c)
-            x = self.vit.blocks[i * share : (i + 1) * share](x)
-            c = interaction.extractor(c, x)
+            x, c = interaction(x, c, self.vit.blocks[i * share : (i + 1) * share])
         return self.head(self._read(x, c))
 
     def _patches(self, seen: Tensor) -> Tensor:
@@ -212,7 +204,7 @@ class Bottleneck(nn.Module):
         return self.scale * self.up_proj(F.relu(self.down_proj(x)))
 
 
-# ── The spatial prior, and how it and the ViT speak ──────────────────────────────────────────────
+# ── The spatial prior, and its exchange with the ViT ──────────────────────────────────────────────
 
 
 class SpatialPrior(nn.Module):
@@ -222,13 +214,11 @@ class SpatialPrior(nn.Module):
         super().__init__()
         widths = (width, 2 * width, 4 * width, 4 * width)
         self.stem = nn.Sequential(
-            *convolution(3, width, 2),
-            *convolution(width, width, 1),
-            *convolution(width, width, 1),
+            *convolutions((3, width, width, width), (2, 1, 1)),
             nn.MaxPool2d(3, 2, 1),
         )
         self.conv2, self.conv3, self.conv4 = (
-            nn.Sequential(*convolution(inputs, outputs, 2)) for inputs, outputs in itertools.pairwise(widths)
+            nn.Sequential(*convolutions(pair, (2,))) for pair in itertools.pairwise(widths)
         )
         self.fc2, self.fc3, self.fc4 = (nn.Conv2d(outputs, dim, 1) for outputs in widths[1:])
 
@@ -249,9 +239,13 @@ class Interaction(nn.Module):
         super().__init__()
         self.injector, self.extractor = Injector(dim, heads), Extractor(dim, heads)
 
+    def forward(self, x: Tensor, c: Tensor, blocks: nn.Module) -> tuple[Tensor, Tensor]:
+        x = blocks(self.injector(x, c))
+        return x, self.extractor(c, x)
+
 
 class Extractor(nn.Module):
-    """Tokens plus what they attend to among `features`; both are normed first."""
+    """Tokens plus what they attend to among `features`; both are normalised first."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -278,12 +272,12 @@ class Injector(Extractor):
 
 
 class HeadNorm(nn.BatchNorm1d):
-    """Batch norm that bears a batch of one in training: by the running statistics, where the published code skips."""
+    """Batch norm that takes a batch of one in training, by the running statistics; the published code skips those."""
 
-    def forward(self, features: Tensor) -> Tensor:
-        if self.training and len(features) == 1:
-            return F.batch_norm(features, self.running_mean, self.running_var, eps=self.eps)
-        return super().forward(features)
+    def forward(self, input: Tensor) -> Tensor:
+        if self.training and len(input) == 1:
+            return F.batch_norm(input, self.running_mean, self.running_var, eps=self.eps)
+        return super().forward(input)
 
 
 # ── What the small one sees first ────────────────────────────────────────────────────────────────
@@ -306,8 +300,8 @@ class ConvolutionalPatches(nn.Module):
     def __init__(self, width: int, patch: int, dim: int) -> None:
         super().__init__()
         widths = [width * 2**i for i in range(int(math.log2(patch)))] + [dim]
-        halvings = [layer for pair in itertools.pairwise(widths) for layer in convolution(*pair, 2)]
-        self.layers = nn.Sequential(*convolution(3, width, 1), *halvings)
+        halvings = convolutions(widths, [2] * (len(widths) - 1))
+        self.layers = nn.Sequential(*convolutions((3, width), (1,)), *halvings)
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -10,16 +10,12 @@ Its score shows how far colour, sharpness, noise, block edges and the amount of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from thb.core.ranges import Count
-from thb.detectors.parts.logistic import Logistic, fitted, probability
+from thb.detectors.parts.logistic import Control, Logistic
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 BLOCK = 8  # pixels between the block edges of JPEG and of most video codecs
@@ -32,10 +28,10 @@ class Config(Logistic):
     runs: Count  # runs of consecutive frames that are looked at, evenly spaced among those kept
 
 
-class Detector:
-    reads: ClassVar[str] = "pictures"
-    hears: ClassVar[bool] = False
-    measures: ClassVar[tuple[str, ...]] = (
+class Detector(Control[Config]):
+    reads = "pictures"
+    arrays = ("weights", "middle", "spread")
+    measures = (
         "red",
         "green",
         "blue",
@@ -53,44 +49,22 @@ class Detector:
     )
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        super().__init__(config)
         self.middle, self.spread = np.zeros(len(self.measures)), np.ones(len(self.measures))
-        self.weights = np.zeros(1 + len(self.measures))
 
     def measure(self, clip: np.ndarray) -> np.ndarray:
-        """float64 [measures] of one clip."""
         chosen = np.linspace(0, len(clip) - 1, min(self.config.runs, len(clip))).round().astype(int)
         channels = np.ascontiguousarray(np.moveaxis(clip[chosen, :2], -1, 0), np.float32)
         grey = np.tensordot(LUMA, channels, 1)
         return np.array([*_colours(channels[:, :, 0]), *_edges(grey[:, 0]), *_motion(grey)], np.float64)
 
-    def fit(self, rows: pd.DataFrame) -> Self:
-        """Learn from clips with their `label`; `rows` has a column for each measure."""
-        numbers = self._numbers(rows)
+    def learn(self, rows: pd.DataFrame) -> None:
+        numbers = rows[list(self.measures)].to_numpy(np.float64)
         spread = numbers.std(axis=0)
         self.middle, self.spread = numbers.mean(axis=0), np.where(spread > SAME, spread, 1.0)
-        self.weights = fitted(self.config, self._features(rows), rows["label"].to_numpy())
-        return self
 
-    def score(self, rows: pd.DataFrame) -> np.ndarray:
-        """float64 [n]: the probability of fake."""
-        return probability(self.weights, self._features(rows))
-
-    def _features(self, rows: pd.DataFrame) -> np.ndarray:
-        return (self._numbers(rows) - self.middle) / self.spread
-
-    def _numbers(self, rows: pd.DataFrame) -> np.ndarray:
-        return rows[list(self.measures)].to_numpy(np.float64)
-
-    def save(self, path: Path, about: dict[str, str]) -> None:
-        save_file({"weights": self.weights, "middle": self.middle, "spread": self.spread}, path, about)
-
-    @classmethod
-    def restore(cls, path: Path, config: Config) -> Self:
-        detector = cls(config)
-        with safe_open(path, framework="numpy") as file:
-            detector.weights, detector.middle, detector.spread = map(file.get_tensor, ("weights", "middle", "spread"))
-        return detector
+    def features(self, rows: pd.DataFrame) -> np.ndarray:
+        return (rows[list(self.measures)].to_numpy(np.float64) - self.middle) / self.spread
 
 
 def _colours(channels: np.ndarray) -> list[float]:

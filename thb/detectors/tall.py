@@ -27,7 +27,7 @@ from thb.detectors.base import Clips, Network, Training
 from thb.detectors.parts.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
-    convolution,
+    convolutions,
     crop,
     fine_detail,
     normalise,
@@ -44,12 +44,10 @@ FRAMES, ROWS = 4, 2  # the layout: row by row, two frames a row
 
 @dataclass(frozen=True)
 class Config(Training):
-    size: Side  # pixels of one frame's side
     thumbnail: Side  # pixels of the thumbnail's side
     crop: Literal["scaled", "native"]  # scaled: `margin` x the box; native: `size` pixels as they are
     margin: Factor
     scales: tuple[Annotated[Share, Field(gt=0)], ...]  # sides of training crops, shares of the box
-    flip: Share  # chance of mirroring
     cutout: Whole  # pixels of the square blanked in training
     stem: Literal["patch", "highpass"]  # patch: Swin's own; highpass: convolutions on each frame
     stem_width: Whole  # channels of the first convolution; highpass only
@@ -73,23 +71,17 @@ class Config(Training):
         if self.cutout > self.size:
             raise ParamsError(f"cutout {self.cutout} is more than size: {self.size}; make it less")
         if self.stem == "highpass":
-            self._check_convolutions()
-
-    def _check_convolutions(self) -> None:
-        if self.thumbnail != ROWS * self.size:
-            raise ParamsError(
-                f"stem: highpass reads frames as they are: thumbnail {self.thumbnail} must be {ROWS} x "
-                f"size, {ROWS * self.size}"
-            )
-        if not self.stem_width or self.patch & (self.patch - 1):
-            raise ParamsError(
-                f"stem: highpass halves until a pixel is a patch: stem_width {self.stem_width} must be "
-                f"positive, patch {self.patch} a power of 2"
-            )
+            if self.thumbnail != ROWS * self.size:
+                raise ParamsError(
+                    f"stem: highpass reads frames as they are: thumbnail {self.thumbnail} must be {ROWS} x "
+                    f"size, {ROWS * self.size}"
+                )
+            self._check_halvings(self.stem_width, self.patch)
 
 
-class Detector(Network):
-    config: Config
+class Detector(Network[Config, Tensor]):
+    length = FRAMES
+    unused = ("*.relative_position_index", "*.attn_mask")  # Microsoft's Swin keeps these constants in its state
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -110,20 +102,17 @@ class Detector(Network):
         if c.stem == "highpass":
             self.swin.patch_embed = HighPassStem(c.stem_width, c.patch, c.dim)
 
-    length = FRAMES
-    unused = ("*.relative_position_index", "*.attn_mask")  # Microsoft's Swin keeps these constants in its state
-
     # ---- frames -> view
     def view(self, clips: Clips, rng: Generator | None) -> Tensor:
         """float [B * U, 4, 3, size, size]; a clip's frames are cropped, mirrored and cut out alike."""
         c = self.config
-        boxes, mirror = self._boxes(clips), None
+        boxes = self._boxes(clips)
         if rng is not None:
             boxes = multi_scale_crop(boxes, c.scales, rng)
-            mirror = (torch.rand(len(boxes), generator=rng) < c.flip).to(boxes.device)
-        frames = normalise(crop(clips.frames.flatten(1, 2), boxes, c.size, mirror), IMAGENET_MEAN, IMAGENET_STD)
+        cut = crop(clips.frames.flatten(1, 2), boxes, c.size, self.mirrored(clips, rng))
+        frames = normalise(cut, IMAGENET_MEAN, IMAGENET_STD)
         if rng is not None or c.compat == "official":
-            frames = cut_out(frames, c.cutout, rng or _drawn_from(clips))
+            frames = cut_out(frames, c.cutout, rng or _generator_of(clips))
         return frames.unflatten(1, (-1, FRAMES)).flatten(0, 1)
 
     def _boxes(self, clips: Clips) -> Tensor:
@@ -133,14 +122,9 @@ class Detector(Network):
 
     # ---- view -> logits
     def forward(self, view: Tensor) -> Tensor:
-        tokens = self._tokens(view) + self._positions()
+        pixels = view if self.config.stem == "highpass" else thumbnail(view, self.config.thumbnail)
+        tokens = self.swin.patch_embed(pixels) + self._positions()  # [N, grid, grid, dim], 2 x 2 grids of a frame each
         return self.swin.forward_head(self.swin.norm(self.swin.layers(tokens)))
-
-    def _tokens(self, view: Tensor) -> Tensor:
-        """[N, 4, 3, size, size] -> [N, grid, grid, dim], the grid a 2 x 2 of the frames' own."""
-        if self.config.stem == "highpass":
-            return self.swin.patch_embed(view)
-        return self.swin.patch_embed(thumbnail(view, self.config.thumbnail))
 
     def _positions(self) -> Tensor:
         """[1, grid, grid, dim]: each frame's learned vector at all of its tokens."""
@@ -194,11 +178,8 @@ class HighPassStem(nn.Module):
         super().__init__()
         halvings = int(math.log2(patch))
         widths = [6, *(min(dim, width * 2**i) for i in range(halvings)), dim]
-        steps = zip(itertools.pairwise(widths), [1] + [2] * halvings, strict=True)
         self.standardise = nn.BatchNorm2d(6, affine=False)
-        self.layers = nn.Sequential(
-            *(layer for (inputs, outputs), stride in steps for layer in convolution(inputs, outputs, stride))
-        )
+        self.layers = nn.Sequential(*convolutions(widths, [1] + [2] * halvings))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -255,8 +236,8 @@ def cut_out(frames: Tensor, side: int, rng: Generator) -> Tensor:
     return frames.masked_fill(hole[:, None, None], 0.0)
 
 
-def _drawn_from(clips: Clips) -> Generator:
-    """Chance that hangs on the first clip's pixels: a clip scored alone is always cut at the same place."""
+def _generator_of(clips: Clips) -> Generator:
+    """Seeded by the first clip's pixels: a clip scored alone is always cut at the same place."""
     return Generator().manual_seed(int(clips.frames[0].sum(dtype=torch.int64)))
 
 

@@ -1,6 +1,6 @@
-"""What the clips at hand do not allow, fits and control corpora: said in one line, and nothing half-made left behind.
+"""What the clips at hand do not allow, fits and control corpora: one printed line says why, and outputs are left empty.
 
-Asked by the command line before the stages: those stay as they are, and no fit is trained anew.
+The command line asks before it runs a stage. No stage imports this file, so that editing it retrains nothing.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ NO_VARIANTS = "control corpora exist for the embedded corpus only; published cli
 
 @dataclass(frozen=True)
 class Fit:
-    """One fit of one detector, as it is asked for: its own labels, or labels that say nothing."""
+    """One fit of one detector, as it is asked for: on true labels, or on shuffled ones."""
 
     paths: Paths
     params: Params
     detector: str
     name: str
-    drawn: bool = False
+    shuffled: bool = False
 
     @cached_property
     def why(self) -> str:
@@ -52,24 +52,24 @@ class Fit:
     @property
     def _starts_from_ffpp(self) -> bool:
         settings, given = self.params.detector(self.detector), self.paths.pretrained(self.detector)
-        asked = settings.get("start_from") == "ffpp" and self.name != "ffpp" and not self.drawn
+        asked = settings.get("start_from") == "ffpp" and self.name != "ffpp" and not self.shuffled
         return asked and not (given / weights.FILE).is_file()
 
     @property
     def _folder(self) -> Path:
-        if self.drawn:
+        if self.shuffled:
             return self.paths.run_on_drawn(self.detector, self.name, 1)
         return self.paths.run(self.detector, self.name)
 
     def skips_training(self) -> bool:
-        """Whether it cannot be trained, which is said; weights that somebody put there are left."""
+        """Whether it cannot be trained; prints why. Weights that somebody put there are left."""
         if self.why:
-            self._folder.mkdir(parents=True, exist_ok=True)  # DVC wants what other stages depend on to exist
+            self._folder.mkdir(parents=True, exist_ok=True)  # DVC needs what other stages depend on to exist
             print(f"{self.detector}/{self.name} is not trained: {self.why}")
         return bool(self.why)
 
     def skips_scoring(self, what: str = SCORES) -> bool:
-        """Whether there is nothing to score with, which is said, and written where the scores would be."""
+        """Whether there is nothing to score with; prints why, and writes it where the scores would be."""
         if not self.why:
             return False
         if (self._folder / weights.FILE).is_file():
@@ -81,7 +81,7 @@ class Fit:
 
 
 def skips_explaining(paths: Paths, params: Params, detector: str) -> bool:
-    """Whether a network has a fit without scores, so that nothing can be shown of it; said, and empty outputs left."""
+    """Whether a network has a fit without scores, so cannot be explained; prints why, and empties the outputs."""
     whys = {fit: score_files.absent(ScoreFile(paths, params, detector, fit)) for fit in params.fits if fit != "ffpp"}
     lacking = [fit for fit, why in whys.items() if why]
     if not lacking:
@@ -94,7 +94,7 @@ def skips_explaining(paths: Paths, params: Params, detector: str) -> bool:
 
 
 def skips_variant(paths: Paths, params: Params) -> bool:
-    """Whether a control corpus is asked for that cannot be made, which is said; its tables are left empty."""
+    """Whether a control corpus is asked for that cannot be made; prints why, and writes its tables empty."""
     if not paths.variant or params.active.corpus == "mini":
         return False
     print(f"{paths.variant} is not made: {NO_VARIANTS}")

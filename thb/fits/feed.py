@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import torch
@@ -27,9 +29,9 @@ class Feed:
         self._landmarks = _floats(rows, LANDMARK_COLUMNS, device).view(len(rows), -1, 2)
         self._stored = [store.frames[source][row] for source, row in _places(rows)]
         self._times = torch.from_numpy(np.stack([store.times[source][row] for source, row in _places(rows)]))
-        self._mel = _heard(store, rows) if network.hears else None
+        self._mel = _heard(store, rows) if network.hears else []
         self._mel_hop = store.mel_hop
-        self._originals = _originals(store, rows) if network.compares else None
+        self._originals = _originals(store, rows) if network.compares else []
         self._resident = self._move_all() if self._fits() else None
 
     def __len__(self) -> int:
@@ -39,15 +41,22 @@ class Feed:
         """Clips `index` [B], from each the runs of `length` frames that begin at frames `starts` [B, U]."""
         frames = starts[:, :, None] + torch.arange(length)
         on_device = index.to(self.device)
-        return Clips(
+        clips = Clips(
             self._pixels(index, frames),
             self._times[index[:, None, None], frames].to(self.device),
             self._boxes[on_device],
             self._landmarks[on_device],
             self.labels[on_device],
-            **self._sound(index),
-            **self._unswapped(index, frames),
         )
+        if self._mel:  # padded with NaN to the longest clip's
+            mel = torch.nn.utils.rnn.pad_sequence([self._mel[i] for i in index.tolist()], True, torch.nan)
+            clips = replace(clips, mel=mel.float().to(self.device), mel_hop=self._mel_hop)
+        if self._originals:
+            found = [self._originals[i] for i in index.tolist()]
+            frames_of = [self._stored[i] if o is None else o for i, o in zip(index.tolist(), found, strict=True)]
+            paired = torch.tensor([o is not None for o in found], device=self.device)
+            clips = replace(clips, originals=_picked(frames_of, frames).to(self.device), paired=paired)
+        return clips
 
     def swap_sound(self, order: np.ndarray) -> None:
         """Let clip i be heard with the sound of clip `order[i]`."""
@@ -58,22 +67,6 @@ class Feed:
         if self._resident is not None:
             return self._resident[index[:, None, None].to(self.device), frames.to(self.device)]
         return _picked([self._stored[i] for i in index.tolist()], frames).to(self.device)
-
-    def _sound(self, index: Tensor) -> dict[str, Tensor | float]:
-        """What `Clips` takes of the sound, padded with NaN to the longest clip's; nothing if none is heard."""
-        if self._mel is None:
-            return {}
-        mel = torch.nn.utils.rnn.pad_sequence([self._mel[i] for i in index.tolist()], True, torch.nan)
-        return {"mel": mel.float().to(self.device), "mel_hop": self._mel_hop}
-
-    def _unswapped(self, index: Tensor, frames: Tensor) -> dict[str, Tensor]:
-        """What `Clips` takes of the originals; a clip without one stands in for itself."""
-        if self._originals is None:
-            return {}
-        originals = [self._originals[i] for i in index.tolist()]
-        own = [self._stored[i] if o is None else o for i, o in zip(index.tolist(), originals, strict=True)]
-        paired = torch.tensor([o is not None for o in originals])
-        return {"originals": _picked(own, frames).to(self.device), "paired": paired.to(self.device)}
 
     def _fits(self) -> bool:
         if self.device.type != "cuda":
@@ -108,9 +101,10 @@ def _heard(store: ClipStore, rows: pd.DataFrame) -> list[Tensor]:
 
 def _originals(store: ClipStore, rows: pd.DataFrame) -> list[np.ndarray | None]:
     """Of each swap, the frames of the real video that it was laid over; None where they are not at hand."""
-    reals = store.rows[(store.rows["role"] == "real") & (store.rows["video"] != "")]
+    reals = store.rows.loc[(store.rows["role"] == "real") & (store.rows["video"] != "")]
     at = {(video, n): place for video, n, place in zip(reals["video"], reals["n_frames"], _places(reals), strict=True)}
-    found = [at.get((row.video, row.n_frames)) if row.role == "swap" else None for row in rows.itertuples()]
+    asked = zip(rows["role"], rows["video"], rows["n_frames"], strict=True)
+    found = [at.get((video, n)) if role == "swap" else None for role, video, n in asked]
     return [store.frames[place[0]][place[1]] if place else None for place in found]
 
 

@@ -14,17 +14,20 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from thb import detectors
 from thb.core import origin
 from thb.core.errors import DataError, ParamsError, printable
 from thb.core.params import Params
 from thb.core.paths import Paths, check_name
-from thb.core.tables import write_atomic, write_json
 from thb.fits import weights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from thb.detectors.base import Network
 
 CONTAINERS = ("network", "model", "best_state_dict", "state_dict")  # under which the four keep their tensors
 WRAPPERS = ("module.", "model.")  # before every name, by DataParallel and others
@@ -34,49 +37,31 @@ AS_PUBLISHED = {"compat": "official", "start_from": "scratch", "init_weights": "
 
 
 def run(paths: Paths, params: Params, detector: str, file: Path, fit: str, changes: Mapping[str, Any]) -> None:
-    """Write weights.safetensors and run.json from a checkpoint that fits to the last tensor."""
+    """Write weights.safetensors and run.json from a checkpoint; raises DataError unless every tensor fits."""
     check_name("fit", fit)
-    kind, size = detectors.load(detector).Detector, params.detectors[detector].parameters
+    kind, size = detectors.kind(detector), params.detectors[detector].parameters
     if kind.reads != "frames" or size is None:
         raise ParamsError(f"{detector!r} is a control without published weights; known: {', '.join(importable())}")
     published = read_checkpoint(file, COPIES * 4 * size.total)
     implied = kind.published_settings({name: tensor for name, tensor in published.items() if tensor.ndim})
     settings = {**params.detectors[detector].defaults, **AS_PUBLISHED, **implied, **changes}
-    network = kind(detectors.configure(detector, settings))
+    network = detectors.build(detector, detectors.configure(detector, settings))
+    assert network.reads == "frames"
     dropped = fill(network, published, file)
     folder = (paths.run if fit in params.fits else paths.imported)(detector, fit)
     made_by, profile = origin.of_import(params, detector, settings), _profile(params, fit)
-    about = detectors.describe(
-        detector,
-        network.config,
-        fit=fit,
-        draw=0,
-        made_by=asdict(made_by),
-        reads=weights.reads(params.profiles[profile]),
-        validation=None,
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / weights.RUN).unlink(missing_ok=True)  # until all is written, nothing vouches for the rest
-    write_atomic(folder / weights.FILE, lambda part: network.save(part, about))
-    write_json(
-        origin.record(
-            made_by,
-            folder,
-            [weights.FILE],
-            detector=detector,
-            fit=fit,
-            imported_from=file.name,
-            sha256=origin.sha256(file),
-            tensors=len(network.state_dict()),
-            dropped=dropped,
-            settings=settings,
-        ),
-        folder / weights.RUN,
-    )
-    said = f", {len(dropped)} unused names dropped ({dropped[0]}, …)" if dropped else ""
+    said = {
+        "imported_from": file.name,
+        "sha256": origin.sha256(file),
+        "tensors": len(network.state_dict()),
+        "dropped": dropped,
+        "settings": settings,
+    }
+    weights.write(folder, network, made_by, params.profiles[profile], detector, fit, 0, None, said)
+    left = f", {len(dropped)} unused names dropped ({dropped[0]}, …)" if dropped else ""
     print(
         printable(
-            f"{file.name}: {len(network.state_dict())} tensors{said} -> {paths.relative(folder)}; "
+            f"{file.name}: {len(network.state_dict())} tensors{left} -> {paths.relative(folder)}; "
             f"it reads clips as profile {profile} keeps them"
         )
     )
@@ -90,13 +75,13 @@ def _profile(params: Params, fit: str) -> str:
 
 def importable() -> list[str]:
     """The detectors that have a published form."""
-    return [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
+    return [name for name in detectors.names() if detectors.kind(name).reads == "frames"]
 
 
 # ---- reading ----------------------------------------------------------------------------------------
 
 
-def read_checkpoint(file: Path, most: int) -> dict[str, Any]:
+def read_checkpoint(file: Path, most: int) -> dict[str, Tensor]:
     """The tensors of a checkpoint by their published names, out of whatever container they lie in.
 
     What would hold more than `most` bytes is refused before it is unpacked.
@@ -125,7 +110,7 @@ def read_checkpoint(file: Path, most: int) -> dict[str, Any]:
 
 
 def _check_size(file: Path, most: int) -> None:
-    """Neither the file nor what an archive unpacks to is larger than any checkpoint of such a network."""
+    """Raises DataError if the file, or what an archive unpacks to, is larger than any checkpoint of the network."""
     packed = unpacked = file.stat().st_size
     if zipfile.is_zipfile(file):
         try:
@@ -145,7 +130,7 @@ def _check_size(file: Path, most: int) -> None:
         )
 
 
-def _safetensors(file: Path) -> dict[str, Any]:
+def _safetensors(file: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -169,14 +154,14 @@ def _unpickled(file: Path) -> Any:
 
 
 def _why(error: Exception) -> str:
-    """The first line of an error that says something, else its kind."""
+    """The first line of an error's text that is not blank, else its type."""
     return next((line[:200] for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _value_classes() -> list[Any]:
     import numpy as np
 
-    scalar = np._core.multiarray.scalar
+    scalar, _ = np.float64().__reduce__()
     kinds = [type(np.dtype(name)) for name in ("float32", "float64", "int64")]
     return [
         argparse.Namespace,
@@ -199,13 +184,13 @@ def _refusal(file: Path, why: str) -> str:
     )
 
 
-def _tensors(content: Mapping) -> dict[str, Any]:
+def _tensors(content: Mapping[Any, Any]) -> dict[str, Tensor]:
     import torch
 
     return {k: v for k, v in content.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
 
 
-def _unwrapped(tensors: dict[str, Any], file: Path) -> dict[str, Any]:
+def _unwrapped(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
     """Without what DataParallel and others put before every name; every tensor one of plain numbers."""
     for wrapper in WRAPPERS:
         if tensors and all(name.startswith(wrapper) for name in tensors):
@@ -216,7 +201,7 @@ def _unwrapped(tensors: dict[str, Any], file: Path) -> dict[str, Any]:
     return tensors
 
 
-def _oddity(tensor: Any) -> str:
+def _oddity(tensor: Tensor) -> str:
     """What a tensor is, if it is no array of numbers in memory."""
     import torch
 
@@ -233,12 +218,13 @@ def _oddity(tensor: Any) -> str:
 # ---- filling ----------------------------------------------------------------------------------------
 
 
-def fill(network: Any, published: Mapping[str, Any], file: Path) -> list[str]:
-    """Give every tensor of the network its published one; the names that it has no use for come back."""
+def fill(network: Network, published: Mapping[str, Tensor], file: Path) -> list[str]:
+    """Give every tensor of the network its published one; returns the names that it has no use for."""
     names, own = network.published_names(), network.state_dict()
-    dropped = sorted(n for n in published if n not in names.values() and _matches(n, network.unused))
+    spare = published.keys() - set(names.values())
+    dropped = sorted(n for n in spare if any(fnmatch.fnmatchcase(n, glob) for glob in network.unused))
     missing = [names[n] for n in own if names[n] not in published]
-    unexpected = sorted(published.keys() - set(names.values()) - set(dropped))
+    unexpected = sorted(spare - set(dropped))
     if missing and not unexpected and _all_frozen(network, missing):
         network.warm_start()  # a checkpoint of the trained part alone: the rest is the known backbone's
         own, missing = network.state_dict(), []
@@ -252,22 +238,18 @@ def fill(network: Any, published: Mapping[str, Any], file: Path) -> list[str]:
     return dropped
 
 
-def _all_frozen(network: Any, missing: list[str]) -> bool:
+def _all_frozen(network: Network, missing: list[str]) -> bool:
     """Whether what is missing is the frozen backbone, and there is a file to take it from."""
     frozen = {network.published_names()[n] for n, p in network.named_parameters() if not p.requires_grad}
     return set(missing) <= frozen and network.config.init_weights != "none"
-
-
-def _matches(name: str, globs: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(name, glob) for glob in globs)
 
 
 def _listed(kind: str, names: list[str]) -> str:
     return f"{len(names)} names {kind}" + (f", first {names[0]!r}" if names else "")
 
 
-def _shaped(given: Any, own: Any, name: str, file: Path) -> Any:
-    """The published tensor in our shape; only axes of length 1 may differ, and every number must be one."""
+def _shaped(given: Tensor, own: Tensor, name: str, file: Path) -> Tensor:
+    """The published tensor in our shape; only axes of length 1 may differ, and no number may be NaN or infinite."""
     if [n for n in given.shape if n != 1] != [n for n in own.shape if n != 1]:
         raise DataError(
             f"{file.name} does not fit: {name!r} has shape {tuple(given.shape)} there, {tuple(own.shape)} here"
@@ -280,5 +262,5 @@ def _shaped(given: Any, own: Any, name: str, file: Path) -> Any:
     return taken
 
 
-def _kind(tensor: Any) -> str:
+def _kind(tensor: Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")

@@ -1,8 +1,8 @@
 """The train loop of every network: seeded, resumable, the same on a CPU and a GPU.
 
 The checkpoint kept is the epoch with the highest validation AUC; of equal ones, the one with the lower
-validation loss; of equal ones again, the earlier. All chance of an epoch comes from (seed, epoch) alone,
-so an interrupted fit that goes on from its last whole epoch ends in the same weights.
+validation loss; of equal ones again, the earlier. All randomness of an epoch comes from (seed, epoch) alone,
+so an interrupted fit that resumes after its last whole epoch ends in the same weights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -39,25 +38,22 @@ class Fit:
     @property
     def chosen(self) -> dict[str, float]:
         """The log entry of the epoch whose weights are kept."""
-        return max(self.log, key=_rank)
-
-
-def _rank(entry: dict[str, float]) -> tuple[float, float, float]:
-    return entry["val_auc"], -entry["val_loss"], -entry["epoch"]
+        return max(self.log, key=lambda entry: (entry["val_auc"], -entry["val_loss"], -entry["epoch"]))
 
 
 def prepare_torch(seed: int) -> torch.device:
-    """One thread a process (stages run side by side), same bytes from run to run; a GPU if there is one."""
+    """The device: a GPU if there is one. One thread a process (stages run side by side), deterministic algorithms."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA reads it when it starts
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing reads memory that it has not written
+    # Nothing reads memory that it has not written. (torch makes the attribute when it is imported.)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     torch.manual_seed(seed)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, title: str) -> Fit:
-    """Train on the first feed, choose on the second; `state` is read first and written after each epoch."""
+    """Train on the first feed, choose the epoch on the second; `state` is read first and written after each epoch."""
     network.to(feeds[0].device)
     fit = _resumed(Fit(network, network.optimiser(), [], {}, torch.empty(0)), state)
     epochs = network.config.epochs
@@ -91,7 +87,7 @@ def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int, bar: t
 
 
 def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) -> float:
-    """The mean training loss of one pass; a loss that is no number stops the fit."""
+    """The mean training loss of one pass; raises DataError if it is NaN or infinite."""
     fit.network.train()
     losses = []
     steps = _steps(feed, fit.network)
@@ -157,7 +153,7 @@ def validate(scores: Tensor, feed: Feed) -> tuple[float, float]:
     return auc(labels.numpy(), scores.numpy()), float(loss)
 
 
-# ── What a killed fit goes on from ───────────────────────────────────────────────────────────────
+# ── What a killed fit resumes from ───────────────────────────────────────────────────────────────
 
 
 def _keep(fit: Fit, entry: dict[str, float], scores: Tensor) -> None:
@@ -168,7 +164,7 @@ def _keep(fit: Fit, entry: dict[str, float], scores: Tensor) -> None:
 
 
 def _write_state(fit: Fit, path: Path) -> None:
-    content: dict[str, Any] = {
+    content = {
         "network": fit.network.state_dict(),
         "optimiser": fit.optimiser.state_dict(),
         "log": fit.log,

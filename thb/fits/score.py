@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from thb.core.tables import OK, drawn_columns
 from thb.fits import score_files, weights
 from thb.fits.picture_measures import seen
 from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
+
+if TYPE_CHECKING:
+    from thb.detectors.base import Network
 
 # Of a fit's run.json, what is the same on every machine: results/ is in git, and hardware and seconds are not there.
 SAID = ("settings", "clips", "parameters", "trainable", "best_epoch", "val_auc", "imported_from")
@@ -36,11 +39,11 @@ def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
     )
 
 
-def run_shuffled(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Score the same clips with each other's sound: what a detector that listens should no longer manage."""
+def run_shuffled_sound(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Score the same clips with each other's sound: a detector that compares sound and lips should fail at it."""
     trained = weights.of_fit(paths, params, detector, fit)
     if not trained.model.hears:
-        hearing = [name for name in detectors.names() if detectors.load(name).Detector.hears]
+        hearing = [name for name in detectors.names() if detectors.kind(name).hears]
         raise ParamsError(
             f"detector {detector!r} hears nothing, so shuffled sound changes nothing; "
             f"those that do: {', '.join(hearing)}"
@@ -49,18 +52,17 @@ def run_shuffled(paths: Paths, params: Params, detector: str, fit: str) -> None:
     score_files.write(score_files.ScoreFile(paths, params, detector, fit, score_files.SHUFFLED_SOUND), rows, [trained])
 
 
-def run_on_drawn(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Score the test clips, whose labels are true, by each fit on labels that say nothing."""
-    tables, fits = {}, []
-    for draw, column in enumerate(drawn_columns(params.label_check(detector)), 1):
-        fits.append(weights.of_fit(paths, params, detector, fit, draw))
-        tables[column] = _scored(fits[-1].model, paths, params, detector, fit, uses=("test",))
-    rows = tables[column].assign(**{name: table["score"] for name, table in tables.items()})
+def run_shuffled_labels(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Score the test clips, whose labels are true, by each fit on shuffled labels."""
+    columns = drawn_columns(params.label_check(detector))
+    fits = [weights.of_fit(paths, params, detector, fit, draw) for draw in range(1, len(columns) + 1)]
+    tables = [_scored(each.model, paths, params, detector, fit, uses=("test",)) for each in fits]
+    rows = tables[-1].assign(**{name: table["score"] for name, table in zip(columns, tables, strict=True)})
     score_files.write(score_files.ScoreFile(paths, params, detector, fit, score_files.SHUFFLED_LABELS), rows, fits)
 
 
 def _scored(
-    model: Any,
+    model: detectors.Detector,
     paths: Paths,
     params: Params,
     detector: str,
@@ -73,22 +75,24 @@ def _scored(
     rows["score"] = np.nan
     if model.reads == "frames":
         title = f"score {detector}/{fit}" + (" with shuffled sound" if shuffled else "")
-        rows.loc[ok, "score"] = _by_network(model, paths, params, rows[ok], title, shuffled)
+        rows.loc[ok, "score"] = _by_network(model, paths, params, rows.loc[ok], title, shuffled)
     else:
-        rows.loc[ok, "score"] = model.score(seen(paths, params, rows[ok], model))
-    _check(rows[ok], f"{detector}/{fit}")
+        rows.loc[ok, "score"] = model.score(seen(paths, params, rows.loc[ok], model))
+    _check(rows.loc[ok], f"{detector}/{fit}")
     return rows
 
 
-def _by_network(model: Any, paths: Paths, params: Params, rows: pd.DataFrame, title: str, shuffled: bool) -> np.ndarray:
+def _by_network(
+    network: Network, paths: Paths, params: Params, rows: pd.DataFrame, title: str, shuffled: bool
+) -> np.ndarray:
     from thb.fits import loop
     from thb.fits.feed import Feed
 
     device = loop.prepare_torch(params.active.seed)
-    feed = Feed(open_clips(paths, params, sorted(set(rows["source"]))), rows, device, model)
+    feed = Feed(open_clips(paths, params, sorted(set(rows["source"]))), rows, device, network)
     if shuffled:
         feed.swap_sound(others(rows, params.active.seed))
-    return loop.score(model, feed, title).numpy()
+    return loop.score(network, feed, title).numpy()
 
 
 def others(rows: pd.DataFrame, seed: int) -> np.ndarray:
@@ -104,8 +108,8 @@ def others(rows: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def _check(rows: pd.DataFrame, fit: str) -> None:
-    """No score that is not a probability reaches the file."""
-    bad = rows[~rows["score"].between(0, 1)]
+    """Raises DataError for a score that is no probability."""
+    bad = rows.loc[~rows["score"].between(0, 1)]
     if len(bad):
         raise DataError(
             f"{fit} scored clip {bad['clip'].iloc[0]!r} {bad['score'].iloc[0]}, which is no "

@@ -200,7 +200,7 @@ def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
     table = read(file)
     listed = clips.assign(use=assignment.uses(clips, file.fit))
     listed = listed[listed["use"].isin(file.uses)].set_index("clip")
-    usable, own = listed.index[listed["status"] == OK], table.set_index("clip")
+    usable, own = listed.index[(listed["status"] == OK).to_numpy()], table.set_index("clip")
     # a clip that is missing here may have been scored elsewhere
     for name, odd in (("lacks", usable.difference(own.index)), ("has", own.index.difference(listed.index))):
         if len(odd):
@@ -209,7 +209,7 @@ def read_against(file: ScoreFile, clips: pd.DataFrame) -> pd.DataFrame:
                 f"{'has' if name == 'lacks' else 'lacks'}; run `{file.mend}`"
             )
     for column in COMPARED:
-        differs = own[column] != listed[column].reindex(own.index)
+        differs = (own[column] != listed[column].reindex(own.index)).to_numpy()
         if differs.any():
             clip = own.index[differs][0]
             raise DataError(

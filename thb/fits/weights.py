@@ -1,9 +1,9 @@
-"""Trained weights: read only if they are, byte for byte, those that were written for this fit and still hold."""
+"""Trained weights: read only if they are, byte for byte, those that were written for this fit and are up to date."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from thb.core import code, metrics, origin
 from thb.core.errors import DataError
 from thb.core.params import Params, Profile
 from thb.core.paths import Paths, variant_option
-from thb.core.tables import SPLIT_COLUMNS, read_csv, read_json
+from thb.core.tables import SPLIT_COLUMNS, read_csv, read_json, write_atomic, write_json
 from thb.splits import assignment
 
 FILE, RUN = "weights.safetensors", "run.json"
@@ -25,13 +25,33 @@ FILE, RUN = "weights.safetensors", "run.json"
 class Trained:
     """A detector with its weights, and what its two files say of it."""
 
-    model: Any
+    model: detectors.Detector
     about: dict[str, Any]  # travels in the weights file: fit, made_by, reads, validation
     run: dict[str, Any]  # run.json: how it was trained, on what, and a hash of the weights file
 
 
+def write(
+    folder: Path,
+    model: detectors.Detector,
+    made_by: origin.Origin,
+    profile: Profile,
+    detector: str,
+    fit: str,
+    draw: int,
+    validation: Mapping[str, Any] | None,
+    said: Mapping[str, Any],
+) -> None:
+    """FILE, and RUN with what is `said` of the fit; until both are written, nothing vouches for either."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RUN).unlink(missing_ok=True)
+    facts = {"fit": fit, "draw": draw, "made_by": asdict(made_by), "reads": reads(profile), "validation": validation}
+    about = detectors.describe(detector, model.config, **facts)
+    write_atomic(folder / FILE, lambda part: model.save(part, about))
+    write_json(origin.record(made_by, folder, [FILE], detector=detector, fit=fit, **said), folder / RUN)
+
+
 def vouched(paths: Paths, folder: Path, detector: str, fit: str, draw: int = 0) -> Trained:
-    """The weights in a folder, wherever they were made; refused if they are not those that its run.json vouches for."""
+    """The weights in a folder, wherever they were made; raises DataError if its run.json does not vouch for them."""
     file, mend = folder / FILE, train_command(detector, fit, paths.variant, draw)
     if not file.is_file():
         raise DataError(f"missing {paths.relative(file)}; run `{mend}`")

@@ -40,7 +40,9 @@ CORPORA = {"main": {}, "fingerprint 0": {"fingerprint": 0.0}, "artefacts 0": {"a
 
 def main() -> None:
     """Print, for each seed and corpus, what was removed and what a spectrum gives away."""
-    parser = argparse.ArgumentParser(prog="python -m thb.rendered.calibrate", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m thb.rendered.calibrate", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=list(CALIBRATION_SEEDS), choices=CALIBRATION_SEEDS)
     parser.add_argument("--clips", type=int, nargs=2, default=(30, 20), metavar=("TRAIN", "TEST"), help="a generator")
     parser.add_argument("--workers", type=int, default=0, help="processes; 0 = one a core")
@@ -50,6 +52,8 @@ def main() -> None:
     except ThbError as error:
         parser.error(str(error))
     sources = {name: source.model_dump() for name, source in params.sources.items() if source.role != "swap"}
+    if params.active.render is None:
+        parser.error(f"profile {params.profile} renders nothing")
     render = params.active.render.model_dump() | {"clips": _counts(*given.clips)}
     with crew(given.workers) as work:
         for seed in given.seeds:
@@ -104,7 +108,7 @@ def spectrum(clip: ClipPlan) -> np.ndarray:
 
 
 def _decoded(mp4: bytes) -> list[np.ndarray]:
-    with av.open(io.BytesIO(mp4)) as container:
+    with av.open(io.BytesIO(mp4), "r") as container:
         frames = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
     return [cv2.resize(frame, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) for frame in frames]
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from thb.rendered.heads.voice import RATE
 
@@ -22,10 +23,12 @@ def mp4(frames: np.ndarray, fps: Fraction, crf: float, samples: np.ndarray | Non
     with av.open(file, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
         picture = _add_picture(container, frames, fps, crf)
         sound = _add_sound(container, audio) if samples is not None else None
-        container.mux(packet for frame in frames for packet in picture.encode(_picture(frame)))
+        for frame in frames:
+            container.mux(picture.encode(_picture(frame)))
         container.mux(picture.encode())
         if sound is not None:
-            container.mux(packet for block in _blocks(samples, audio) for packet in sound.encode(block))
+            for block in _blocks(samples, audio):
+                container.mux(sound.encode(block))
             container.mux(sound.encode())
     return file.getvalue()
 
@@ -41,19 +44,19 @@ def wav(samples: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def _add_picture(container, frames, fps, crf):
+def _add_picture(container, frames, fps, crf) -> av.VideoStream:
     stream = container.add_stream("libx264", rate=fps, options={**X264, "crf": f"{crf:.1f}"})
     stream.height, stream.width = frames.shape[1:3]
     stream.pix_fmt = "yuv420p"
-    stream.codec_context.flags |= av.codec.context.Flags.bitexact
+    stream.codec_context.flags |= Flags.bitexact
     return stream
 
 
-def _add_sound(container, audio):
+def _add_sound(container, audio) -> av.AudioStream:
     codec, _, bitrate = AUDIO_CODECS[audio]
     stream = container.add_stream(codec, rate=RATE, layout="mono")
     stream.bit_rate = bitrate
-    stream.codec_context.flags |= av.codec.context.Flags.bitexact
+    stream.codec_context.flags |= Flags.bitexact
     return stream
 
 

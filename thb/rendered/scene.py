@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,8 @@ def _figure(portrait: Portrait, size: int, look: Look) -> Figure:
 
 def pick(motion: Motion, frames: np.ndarray) -> Motion:
     """Some frames of a motion."""
-    return Motion(**{f.name: _pick(getattr(motion, f.name), frames) for f in fields(Motion)})
+    picked: dict[str, Any] = {f.name: _pick(getattr(motion, f.name), frames) for f in fields(Motion)}
+    return Motion(**picked)
 
 
 def _pick(track, frames):

@@ -22,7 +22,8 @@ class Truth:
 def pack(truth: Truth, **notes: str) -> bytes:
     """An .npz file; `notes` are short texts kept beside the arrays."""
     file = io.BytesIO()
-    np.savez_compressed(file, **vars(truth), **{key: np.array(value) for key, value in notes.items()})
+    texts = {key: np.array(value) for key, value in notes.items()}
+    np.savez_compressed(file, allow_pickle=False, **vars(truth), **texts)
     return file.getvalue()
 
 

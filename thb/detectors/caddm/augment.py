@@ -1,6 +1,6 @@
-"""Photographs made worse, as training augmentation: each image by chance, all chance from one CPU generator.
+"""Degradations as training augmentation, each at random; all randomness comes from one CPU generator.
 
-Images are float [N, 3, h, w], 0..255, BGR, on any device. Chances are CADDM's, and so are the strengths of
+Images are float [N, 3, h, w], 0..255, BGR, on any device. Probabilities are CADDM's, and so are the strengths of
 JPEG, gamma and noise; of the other steps only the kind is known, and their strengths are our choice.
 """
 
@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 
 def worsen(images: Tensor, share: float, rng: Generator) -> Tensor:
-    """Every step in turn, upon each image with the step's chance times `share`."""
+    """Every step in turn, on each image with the step's probability times `share`."""
     for chance, step in STEPS:
         chosen = (torch.rand(len(images), generator=rng) < chance * share).nonzero()[:, 0].to(images.device)
         if len(chosen):
@@ -47,7 +47,9 @@ def jpeg(images: Tensor, rng: Generator) -> Tensor:
 
     def squeeze(image: np.ndarray) -> np.ndarray:
         coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, next(qualities)])[1]
-        return cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it is None of bytes that are no picture
+        return decoded
 
     return _each_by_opencv(images, squeeze)
 

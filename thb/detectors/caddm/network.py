@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,14 +24,13 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
-from thb.core.ranges import Amount, Factor, Part, Share, Side, Strength, Width
+from thb.core.ranges import Amount, Factor, Part, Share, Strength, Width
 from thb.detectors.base import Clips, Network, Training
 from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
 from thb.detectors.caddm.boxes import SCALES, anchors, decoded, multibox_loss, transposed
-from thb.detectors.caddm.names import published
 from thb.detectors.caddm.placement import aligned, cut_out, jittered, mirrored, stretched_over
-from thb.detectors.parts.images import convolution, fine_detail, pixel_square, square_around
+from thb.detectors.parts.images import convolutions, fine_detail, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -46,12 +46,10 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)  # the box of a fake that may be fake all over
 class Config(Training):
     backbone: Literal["resnet34", "tf_efficientnet_b3", "tf_efficientnet_b4", "small"]
     widths: tuple[Width, ...]  # channels of its convolutions, each of which halves; small only
-    size: Side  # pixels of the crop's side; the backbone must make 7 x 7 of it
     crop: Literal["aligned", "native"]  # aligned: to the template; native: `size` pixels as they are
     margin: Factor  # side of the square, times the box, of an unaligned face without landmarks
     dropout: Part  # of what the backbone saw
     drop_path: Part  # EfficientNets only
-    flip: Share  # chance of mirroring; official: never
     jitter: Strength  # of alignment in training: 1 as published, 0 none
     augment: Strength  # times the published chances of worse pictures
     swaps: tuple[Share, Share, Share, Share]  # of a fake with its original: real face, fake face, untouched, patch
@@ -81,10 +79,11 @@ class Config(Training):
         return True
 
 
-class Detector(Network):
-    config: Config
+class Detector(Network[Config, Tensor]):
     compares = True
     unused = ("base_model.fc.*", "base_model._fc.*")
+    anchors: Tensor
+    template: Tensor
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
@@ -174,7 +173,7 @@ class Detector(Network):
             x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.boxes, clips.landmarks, clips.paired)
         )
         own = (torch.rand(len(labels), generator=rng) < c.self_blend).to(device) & (labels == 0)
-        kinds = facial.drawn_kinds(own, c.swaps, rng)
+        kinds = facial.sampled_kinds(own, c.swaps, rng)
         kinds = torch.where(own | (paired & (labels == 1)), kinds, facial.UNTOUCHED)
         windows = torch.zeros(len(labels), 2, device=device)
         if len(at := (kinds != facial.UNTOUCHED).nonzero()[:, 0]):
@@ -227,8 +226,18 @@ def _bgr(frames: Tensor) -> Tensor:
 # ── Backbones ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _backbone(c: Config) -> nn.Module:
-    """With `forward_features` and `num_features`, and no head."""
+class Backbone(nn.Module):
+    """What is asked of one, as timm names it."""
+
+    num_features: int
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """[N, 3, size, size] -> [N, num_features, 7, 7]."""
+        raise NotImplementedError
+
+
+def _backbone(c: Config) -> Backbone:
+    """Without a head."""
     if c.backbone == "small":
         return HighPass(c.widths)
     if c.backbone == "resnet34":
@@ -237,7 +246,7 @@ def _backbone(c: Config) -> nn.Module:
     return build(num_classes=0, global_pool="", drop_path_rate=c.drop_path, bn_momentum=0.01)
 
 
-class HighPass(nn.Module):
+class HighPass(Backbone):
     """Convolutions on each pixel's difference from its neighbourhood: a small network that sees colours
     learns the faces of the training portraits by heart.
     """
@@ -246,12 +255,10 @@ class HighPass(nn.Module):
         super().__init__()
         self.num_features = widths[-1]
         self.standardise = nn.BatchNorm2d(3, affine=False)
-        steps = itertools.pairwise((3, *widths))
-        self.layers = nn.Sequential(*(layer for inputs, outputs in steps for layer in convolution(inputs, outputs, 2)))
+        self.layers = nn.Sequential(*convolutions((3, *widths), [2] * len(widths)))
 
-    def forward_features(self, view: Tensor) -> Tensor:
-        """[N, 3, size, size] -> [N, widths[-1], 7, 7]."""
-        detail = fine_detail(view / 255).contiguous(memory_format=torch.channels_last)
+    def forward_features(self, x: Tensor) -> Tensor:
+        detail = fine_detail(x / 255).contiguous(memory_format=torch.channels_last)
         return self.layers(self.standardise(detail))
 
 
@@ -304,3 +311,46 @@ class Last(nn.Module):
 
     def forward(self, map: Tensor) -> Tensor:
         return (self.conv2(self.conv1(map).relu()) + self.downsample(map)).relu()
+
+
+# ── Published names ──────────────────────────────────────────────────────────────────────────────
+# The authors' EfficientNets are those of the library EfficientNet-PyTorch.
+
+_HEADS = {"offsets": "ms_dets", "changes": "ms_cls"}
+_OUTER = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1"}
+_EXPANDING = {
+    "conv_pw": "_expand_conv",
+    "bn1": "_bn0",
+    "conv_dw": "_depthwise_conv",
+    "bn2": "_bn1",
+    "conv_pwl": "_project_conv",
+    "bn3": "_bn2",
+}
+_FIRST = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
+
+
+def published(name: str, backbone: str, stages: Sequence[int]) -> str:
+    """`stages`: how many blocks each of an EfficientNet's stages has. The small backbone's names are our own."""
+    part, _, rest = name.partition(".")
+    if part == "adm":
+        return f"adm.{_detection_name(rest)}"
+    if part != "backbone" or backbone == "small":
+        return name
+    return f"base_model.{rest if backbone == 'resnet34' else _efficientnet_name(rest, stages)}"
+
+
+def _detection_name(name: str) -> str:
+    kind, i, rest = name.split(".", 2)
+    if kind in _HEADS:
+        return f"multi_scale_detection_module.{_HEADS[kind]}.{i}.{rest}"
+    return f"adm_extra_layers.{i}.{rest}" if i == "3" else f"adm_extra_layers.{i}.0.{rest}"
+
+
+def _efficientnet_name(name: str, stages: Sequence[int]) -> str:
+    """timm counts blocks within stages, that library throughout; only the first stage's blocks do not expand."""
+    if not (found := re.match(r"blocks\.(\d+)\.(\d+)\.(.+)", name)):
+        layer, _, rest = name.partition(".")
+        return f"{_OUTER[layer]}.{rest}"
+    stage, block = int(found[1]), int(found[2])
+    layer, _, rest = re.sub(r"^se\.conv_", "_se_", found[3]).partition(".")
+    return f"_blocks.{sum(stages[:stage]) + block}.{(_EXPANDING if stage else _FIRST).get(layer, layer)}.{rest}"

@@ -1,6 +1,6 @@
 """Multi-scale facial swap: fakes made from a fake frame and the real frame beneath it, with known places of change.
 
-Frames are float [N, 3, S, S], 0..255, on any device; all chance comes from one CPU generator. The authors
+Frames are float [N, 3, S, S], 0..255, on any device; all randomness comes from one CPU generator. The authors
 have 81 landmarks and take their convex hull for the face; we have a box and five landmarks, and take the
 ellipse in the box, tilted as the eyes are.
 """
@@ -37,7 +37,8 @@ def swap(
     """Frames [N, 3, S, S], what became of each (a patch that is not found leaves UNTOUCHED), windows [N, 2].
 
     REAL_FACE: the real face in the fake frame; FAKE_FACE: the fake face in the real frame; PATCH: the window
-    of the fake frame that differs most, in the real frame. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
+    of the fake frame that differs most, in the real frame. A share `poisson` is blended by Poisson's equation where
+    OpenCV can do it, the rest by alpha. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
     """
     windows = WINDOWS[torch.randint(len(WINDOWS), (len(fakes),), generator=rng)].to(fakes.device)
     masks = face_masks(boxes, landmarks, fakes.shape[-1], mask_warp, rng)
@@ -48,21 +49,6 @@ def swap(
         )
         masks = masks.index_copy(0, patched, patches)
         kinds = kinds.index_copy(0, patched, torch.where(found, PATCH, UNTOUCHED))
-    frames = _pasted(fakes, reals, masks, shifts, kinds, poisson, official, rng)
-    return frames, kinds, windows
-
-
-def _pasted(
-    fakes: Tensor,
-    reals: Tensor,
-    masks: Tensor,
-    shifts: Tensor,
-    kinds: Tensor,
-    poisson: float,
-    official: bool,
-    rng: Generator,
-) -> Tensor:
-    """The blends that `kinds` asks for; Poisson's where it is drawn and OpenCV can do it, else by alpha."""
     by_real = (kinds == REAL_FACE).view(-1, 1, 1, 1)
     top, base = torch.where(by_real, reals, fakes), torch.where(by_real, fakes, reals)
     frames = base + blurred(masks, 5, 3.0) * (top - base)
@@ -70,7 +56,7 @@ def _pasted(
     cloned = (torch.rand(len(fakes), generator=rng) < poisson).to(fakes.device) & ~untouched
     for i in cloned.nonzero()[:, 0].tolist():
         frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, shifts[i])
-    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames)
+    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames), kinds, windows
 
 
 def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift: Tensor) -> Tensor:
@@ -78,20 +64,20 @@ def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift
     rows, columns = (mask.amax(dim=d).nonzero()[:, 0] for d in (1, 0))
     if not len(rows):
         return base
-    centre = [int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2]
+    x, y = int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2
     if official:
-        centre = [centre[1] - int(shift[1]), centre[0] - int(shift[0])]
-    images = [x.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy() for x in (top, base)]
+        x, y = y - int(shift[1]), x - int(shift[0])
+    above, below = (
+        np.ascontiguousarray(image.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()) for image in (top, base)
+    )
     try:
-        mixed = cv2.seamlessClone(
-            *map(np.ascontiguousarray, images), (mask * 255).byte().cpu().numpy(), tuple(centre), cv2.NORMAL_CLONE
-        )
+        mixed = cv2.seamlessClone(above, below, (mask * 255).byte().cpu().numpy(), (x, y), cv2.NORMAL_CLONE)
     except cv2.error:
         return base + blurred(mask[None, None], 5, 3.0)[0] * (top - base)
     return torch.from_numpy(mixed).permute(2, 0, 1).to(base)
 
 
-def drawn_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) -> Tensor:
+def sampled_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) -> Tensor:
     """int64 [N]: what is pasted into which, by `shares` (REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH); never nothing
     where `certain`.
     """

@@ -16,10 +16,10 @@ where windows overlap, cannot be repeated here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -28,10 +28,9 @@ from safetensors.torch import load_file
 from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
-from thb.core.ranges import Amount, Count, Flag, Share, Side, Whole, Width
-from thb.detectors.base import Clips, Network, Training
-from thb.detectors.lipfd import picture as drawn
-from thb.detectors.lipfd.names import published
+from thb.core.ranges import Amount, Count, Flag, Side, Whole, Width
+from thb.detectors.base import Clips, Network, Store, Training
+from thb.detectors.lipfd import picture as pictures
 from thb.detectors.lipfd.small import DetailRegions, LipsAndVoice
 from thb.detectors.parts.images import native_fits, normalise
 from thb.detectors.parts.torch_ready import backbone
@@ -50,7 +49,7 @@ CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.261302
 class Config(Training):
     encoder: Literal["clip", "small"]
     frozen_encoder: Flag  # clip only: train what stands before and beside it
-    size: Annotated[Side, Field(ge=32)]  # pixels of a crop's side
+    size: Annotated[Side, Field(ge=32)]
     dim: Width  # channels of the encoder's tokens; small: of the regions' features
     depth: Annotated[Count, Field(le=200)]  # blocks of the encoder; clip only
     heads: Annotated[Count, Field(le=256)]  # of attention in a block; clip only
@@ -59,7 +58,6 @@ class Config(Training):
     lips: Whole  # pixels about the mouth, as they are; small only
     measures: Whole  # what lips and voice are compared by; small only
     ra_weight: Amount  # of the region-awareness loss
-    flip: Share  # chance of mirroring
     sync_weight: Amount  # of telling a real window's sound from another's; small only
 
     def __post_init__(self) -> None:
@@ -73,6 +71,8 @@ class Config(Training):
             raise ParamsError(f"layers {list(self.layers)}: a ResNet has {STAGES} stages")
 
     def _check_small(self) -> None:
+        if self.init_weights != "none":
+            raise ParamsError(f"init_weights {self.init_weights!r} needs encoder: clip; set it to none")
         for key in ("width", "lips", "measures"):
             if not getattr(self, key):
                 raise ParamsError(f"encoder: small needs {key} above 0")
@@ -83,17 +83,16 @@ class Config(Training):
     def makes_fakes(self) -> bool:
         return self.sync_weight > 0
 
-    def check_store(self, store: Any, length: int, explained: int = 0) -> None:
+    def check_store(self, store: Store, length: int, explained: int = 0) -> None:
         super().check_store(store, length, explained)
         if self.encoder == "small":
-            self._divides("store.sound.mels", store.sound.mels, "lipfd's bands", drawn.BANDS)
+            self._divides("store.sound.mels", store.sound.mels, "lipfd's bands", pictures.BANDS)
             native_fits(max(self.size, self.lips), store.size)
 
 
-class Detector(Network):
-    config: Config
+class Detector(Network[Config, tuple[Tensor, ...]]):
     hears = True
-    length = drawn.FRAMES
+    length = pictures.FRAMES
     unused = (
         "encoder.transformer.*",
         "encoder.token_embedding.*",
@@ -105,50 +104,48 @@ class Detector(Network):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
-        small = config.encoder == "small"
-        self.encoder = LipsAndVoice(config) if small else PictureEncoder(config)
-        self.backbone = DetailRegions(config) if small else ResNetRegions(config)
+        c, small = config, config.encoder == "small"
+        self.encoder = LipsAndVoice(c.lips, c.measures) if small else PictureEncoder(c.dim, c.depth, c.heads)
+        self.backbone = DetailRegions(c.width, c.dim) if small else ResNetRegions(c.layers)
         features = self.encoder.features + self.backbone.features
         self.weigh = nn.Linear(features, 1)
         self.fc = nn.Linear(features, 1)
-        if not small and config.frozen_encoder:
+        if isinstance(self.encoder, PictureEncoder) and c.frozen_encoder:
             self.encoder.freeze()
 
     def train(self, mode: bool = True) -> Self:
         """What is frozen stays as in a test."""
         super().train(mode)
-        if self.config.encoder == "clip" and self.config.frozen_encoder:
+        if isinstance(self.encoder, PictureEncoder) and self.config.frozen_encoder:
             self.encoder.visual.eval()
         return self
 
     # ---- clips -> view
     def view(self, clips: Clips, rng: Generator | None) -> tuple[Tensor, ...]:
         """The whole's parts, then the crops, all float [B * U, …]; a clip's frames are mirrored alike."""
-        mirror = None
-        if rng is not None:
-            mirror = (torch.rand(len(clips.labels), generator=rng) < self.config.flip).to(clips.frames.device)
+        mirror = self.mirrored(clips, rng)
         return self._close_ups(clips, mirror) if self.config.encoder == "small" else self._pictures(clips, mirror)
 
     def _pictures(self, clips: Clips, mirror: Tensor | None) -> tuple[Tensor, Tensor]:
         """[N, 3, 1120, 1120] and [N, 5, 3, 3, size, size] (frame, region, colour)."""
         official = self.config.compat == "official"
-        sound = drawn.spectrogram(clips.mel, clips.mel_hop, clips.times, whole_columns=official)
-        picture = drawn.composite(clips.frames, sound, mirror)
-        frames = drawn.slid(picture) if official else drawn.side_by_side(picture)
-        crops = drawn.resized(frames.flatten(0, 1), self.config.size)
-        looks = torch.stack([drawn.resized(look, self.config.size) for look in drawn.regions(crops)], dim=1)
-        views = drawn.resized(picture, WHOLE), looks.unflatten(0, (-1, drawn.FRAMES))
+        sound = pictures.spectrogram(clips.mel, clips.mel_hop, clips.times, whole_columns=official)
+        picture = pictures.composite(clips.frames, sound, mirror)
+        frames = pictures.slid(picture) if official else pictures.side_by_side(picture)
+        crops = pictures.resized(frames.flatten(0, 1), self.config.size)
+        looks = torch.stack([pictures.resized(look, self.config.size) for look in pictures.regions(crops)], dim=1)
+        whole, crops = pictures.resized(picture, WHOLE), looks.unflatten(0, (-1, pictures.FRAMES))
         if official:
-            return tuple(v.flip(-3) for v in views)
-        return tuple(normalise(v / 255, CLIP_MEAN, CLIP_STD) for v in views)
+            return whole.flip(-3), crops.flip(-3)
+        return normalise(whole / 255, CLIP_MEAN, CLIP_STD), normalise(crops / 255, CLIP_MEAN, CLIP_STD)
 
     def _close_ups(self, clips: Clips, mirror: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Sound [N, 5, bands], lips [N, 5, 3, lips/2, lips/2], faces [N, 5, 3, size, size]; pixels as they are."""
-        mouths = drawn.mouths(clips.boxes, clips.landmarks)
-        lips = drawn.native(clips.frames, mouths.repeat(1, 2), self.config.lips, mirror)
+        mouths = pictures.mouths(clips.boxes, clips.landmarks)
+        lips = pictures.native(clips.frames, mouths.repeat(1, 2), self.config.lips, mirror)
         halved = F.avg_pool2d(lips.flatten(0, 1), 2).unflatten(0, lips.shape[:2])
-        sound = drawn.heard(clips.mel, clips.mel_hop, clips.times).flatten(0, 1)
-        return sound, halved, drawn.native(clips.frames, clips.boxes, self.config.size, mirror)
+        sound = pictures.heard(clips.mel, clips.mel_hop, clips.times).flatten(0, 1)
+        return sound, halved, pictures.native(clips.frames, clips.boxes, self.config.size, mirror)
 
     # ---- view -> logits
     def forward(self, view: tuple[Tensor, ...]) -> Tensor:
@@ -175,8 +172,9 @@ class Detector(Network):
         logits, weights = self.attend(view)
         labels = clips.labels.repeat_interleave(clips.frames.shape[1])
         loss = self._error(logits[:, 0].float(), labels) + self.config.ra_weight * region_awareness(weights.float())
-        if self.config.sync_weight:
-            loss = loss + self.config.sync_weight * self.encoder.loss(*(part[labels == 0] for part in view[:-1]), rng)
+        if isinstance(self.encoder, LipsAndVoice) and self.config.sync_weight:
+            sound, lips = (part[labels == 0] for part in view[:-1])
+            loss = loss + self.config.sync_weight * self.encoder.loss(sound, lips, rng)
         return loss
 
     def _error(self, logits: Tensor, labels: Tensor) -> Tensor:
@@ -194,21 +192,19 @@ class Detector(Network):
     def shown(self, clips: Clips) -> Tensor:
         if self.config.encoder == "clip":
             return super().shown(clips)
-        return drawn.native(clips.frames, clips.boxes, self.config.size)
-
-    def picture_layer(self) -> tuple[nn.Module, Callable[[Tensor], dict[str, Tensor]]]:
-        """CLIP's last block, `encoder: clip` only: [N, C, 8, 16] each of the `sound` and of the `frames` under it."""
-        return self.encoder.visual.blocks[-1].norm1, drawn.halves
+        return pictures.native(clips.frames, clips.boxes, self.config.size)
 
     def sound_layer(self) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:
         """The picture's upper half, [N, C, 8, 16]; small: the voice's last features, a row over time [N, 32, 1, 5]."""
-        if self.config.encoder == "small":
-            return self.encoder.voice[2], lambda said: said.unflatten(0, (-1, drawn.FRAMES)).transpose(1, 2)[:, :, None]
-        layer, halves = self.picture_layer()
+        if isinstance(self.encoder, LipsAndVoice):
+            return self.encoder.voice[2], lambda said: said.unflatten(0, (-1, pictures.FRAMES)).transpose(1, 2)[
+                :, :, None
+            ]
+        layer, halves = self.encoder.last()
         return layer, lambda tokens: halves(tokens)["sound"]
 
     def sound_shown(self, clips: Clips) -> Tensor:
-        return drawn.spectrogram(clips.mel, clips.mel_hop, clips.times, self.config.compat == "official") / 255
+        return pictures.spectrogram(clips.mel, clips.mel_hop, clips.times, self.config.compat == "official") / 255
 
     def published_names(self) -> dict[str, str]:
         """The small one's are our own."""
@@ -217,7 +213,7 @@ class Detector(Network):
 
     def warm_start(self) -> None:
         """CLIP's picture tower; in timm's file its projection is the head, transposed."""
-        if (origin := self.config.init_weights) != "none":
+        if isinstance(self.encoder, PictureEncoder) and (origin := self.config.init_weights) != "none":
             load_backbone(self.encoder.visual, origin)
             self.encoder.proj.data.copy_(load_file(weights_file(origin))["head.weight"].T)
 
@@ -235,21 +231,21 @@ class PictureEncoder(nn.Module):
 
     features = PROJECTED
 
-    def __init__(self, c: Config) -> None:
+    def __init__(self, dim: int, depth: int, heads: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 3, 5, 5)
         self.visual = VisionTransformer(
             img_size=WHOLE // 5,
             patch_size=PATCH,
             num_classes=0,
-            embed_dim=c.dim,
-            depth=c.depth,
-            num_heads=c.heads,
+            embed_dim=dim,
+            depth=depth,
+            num_heads=heads,
             pre_norm=True,
             norm_layer=partial(nn.LayerNorm, eps=1e-5),
             act_layer="quick_gelu",
         )
-        self.proj = nn.Parameter(torch.randn(c.dim, PROJECTED) * c.dim**-0.5)
+        self.proj = nn.Parameter(torch.randn(dim, PROJECTED) * dim**-0.5)
 
     def forward(self, whole: Tensor) -> Tensor:
         return self.visual(self.conv1(whole)) @ self.proj
@@ -259,15 +255,19 @@ class PictureEncoder(nn.Module):
         self.visual.requires_grad_(False)
         self.proj.requires_grad_(False)
 
+    def last(self) -> tuple[nn.Module, Callable[[Tensor], dict[str, Tensor]]]:
+        """CLIP's last block: [N, C, 8, 16] each of the `sound` and of the `frames` under it."""
+        return self.visual.blocks[-1].norm1, pictures.halves
+
 
 class ResNetRegions(nn.Module):
     """[N, 5, 3, 3, s, s] -> [N, 5, 3, 2048]: the mean of the last maps of each crop."""
 
     features = 2048
 
-    def __init__(self, c: Config) -> None:
+    def __init__(self, layers: Sequence[int]) -> None:
         super().__init__()
-        self.resnet = timm_resnet.ResNet(timm_resnet.Bottleneck, c.layers, num_classes=0, zero_init_last=False)
+        self.resnet = timm_resnet.ResNet(timm_resnet.Bottleneck, layers, num_classes=0, zero_init_last=False)
 
     def forward(self, crops: Tensor) -> Tensor:
         maps = self.resnet.forward_features(crops.flatten(0, 2))
@@ -275,3 +275,39 @@ class ResNetRegions(nn.Module):
 
     def last(self) -> nn.Module:
         return self.resnet.layer4[-1]
+
+
+# ── Published names ──────────────────────────────────────────────────────────────────────────────
+# CLIP's as OpenAI has them, the ResNet's as torchvision has them, both heads inside it.
+
+_RENAMED = {
+    "encoder.conv1.": "conv1.",
+    "encoder.proj": "encoder.visual.proj",
+    "backbone.resnet.": "backbone.",
+    "weigh.": "backbone.get_weight.0.",
+    "fc.": "backbone.fc.",
+    "encoder.visual.cls_token": "encoder.visual.class_embedding",
+    "encoder.visual.pos_embed": "encoder.visual.positional_embedding",
+    "encoder.visual.patch_embed.proj.": "encoder.visual.conv1.",
+    "encoder.visual.norm_pre.": "encoder.visual.ln_pre.",
+    "encoder.visual.norm.": "encoder.visual.ln_post.",
+    "encoder.visual.blocks.": "encoder.visual.transformer.resblocks.",
+}
+_IN_A_BLOCK = {
+    ".norm1.": ".ln_1.",
+    ".norm2.": ".ln_2.",
+    ".mlp.fc1.": ".mlp.c_fc.",
+    ".mlp.fc2.": ".mlp.c_proj.",
+    ".attn.qkv.": ".attn.in_proj_",
+    ".attn.proj.": ".attn.out_proj.",
+}
+
+
+def published(name: str) -> str:
+    """Of a tensor of the published size."""
+    begin = next((own for own in _RENAMED if name.startswith(own)), "")
+    name = _RENAMED.get(begin, "") + name.removeprefix(begin)
+    if ".resblocks." in name:
+        for own, theirs in _IN_A_BLOCK.items():
+            name = name.replace(own, theirs)
+    return name

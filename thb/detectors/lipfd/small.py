@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
-from thb.detectors.lipfd import picture as drawn
-from thb.detectors.parts.images import convolution, fine_detail
+from thb.detectors.lipfd import picture as pictures
+from thb.detectors.parts.images import convolutions, fine_detail
 
 
 class LipsAndVoice(nn.Module):
@@ -19,25 +17,24 @@ class LipsAndVoice(nn.Module):
     their movement over the window, and how much they move as one; neither is handed on alone.
     """
 
-    def __init__(self, c: Any) -> None:
+    def __init__(self, side: int, measures: int) -> None:
         super().__init__()
-        self.features = 3 * c.measures
+        self.features = 3 * measures
         self.standardise = nn.BatchNorm2d(3, affine=False)
         self.lips = nn.Sequential(
-            *convolution(3, 16, 2),
-            *convolution(16, 24, 2),
+            *convolutions((3, 16, 24), (2, 2)),
             nn.Flatten(),
-            nn.Linear(24 * (c.lips // 8) ** 2, c.measures),
+            nn.Linear(24 * (side // 8) ** 2, measures),
         )
         self.voice = nn.Sequential(
-            nn.BatchNorm1d(drawn.BANDS), nn.Linear(drawn.BANDS, 32), nn.ReLU(), nn.Linear(32, c.measures)
+            nn.BatchNorm1d(pictures.BANDS), nn.Linear(pictures.BANDS, 32), nn.ReLU(), nn.Linear(32, measures)
         )
         self.mix = nn.Sequential(nn.Linear(self.features, self.features), nn.ReLU())
         self.foreign = nn.Linear(self.features, 1)
 
     def forward(self, sound: Tensor, lips: Tensor) -> Tensor:
-        seen = self.lips(self.standardise(lips.flatten(0, 1))).unflatten(0, (-1, drawn.FRAMES))
-        said = self.voice(sound.flatten(0, 1)).unflatten(0, (-1, drawn.FRAMES))
+        seen = self.lips(self.standardise(lips.flatten(0, 1))).unflatten(0, (-1, pictures.FRAMES))
+        said = self.voice(sound.flatten(0, 1)).unflatten(0, (-1, pictures.FRAMES))
         apart, (seen, said) = (seen - said).abs(), (v - v.mean(dim=1, keepdim=True) for v in (seen, said))
         return self.mix(torch.cat([m.mean(dim=1) for m in (apart, (seen - said) ** 2, seen * said)], dim=1))
 
@@ -58,16 +55,11 @@ class DetailRegions(nn.Module):
     traces are of that size. Squares of 2 x 2 pixels are laid into channels: a quarter of the work, and nothing lost.
     """
 
-    def __init__(self, c: Any) -> None:
+    def __init__(self, width: int, dim: int) -> None:
         super().__init__()
-        self.features = c.dim
+        self.features = dim
         self.standardise = nn.BatchNorm2d(8, affine=False)
-        self.layers = nn.Sequential(
-            *convolution(8, c.width, 1),
-            *convolution(c.width, 2 * c.width, 2),
-            *convolution(2 * c.width, c.dim, 2),
-            *convolution(c.dim, c.dim, 1),
-        )
+        self.layers = nn.Sequential(*convolutions((8, width, 2 * width, dim, dim), (1, 2, 2, 1)))
 
     def forward(self, faces: Tensor) -> Tensor:
         bright = faces.mean(dim=2)
@@ -75,8 +67,8 @@ class DetailRegions(nn.Module):
         seen = torch.cat([fine_detail(bright.flatten(0, 1)[:, None]), moving.flatten(0, 1)[:, None]], dim=1)
         squares = F.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
         maps = self.layers(self.standardise(squares))
-        looks = torch.stack([look.mean(dim=(2, 3)) for look in drawn.regions(maps)], dim=1)
-        return looks.unflatten(0, (-1, drawn.FRAMES))
+        looks = torch.stack([look.mean(dim=(2, 3)) for look in pictures.regions(maps)], dim=1)
+        return looks.unflatten(0, (-1, pictures.FRAMES))
 
     def last(self) -> nn.Module:
         return self.layers[-1]

@@ -1,1 +1,1 @@
-"""What detectors are made of: shared parts, and pieces of one detector that would crowd its own file."""
+"""What several detectors share."""

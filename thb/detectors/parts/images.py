@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -77,6 +78,9 @@ def fine_detail(images: Tensor) -> Tensor:
     return images - F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
 
 
-def convolution(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
-    """3 x 3, batch norm, ReLU."""
-    return (nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+def convolutions(widths: Sequence[int], strides: Sequence[int]) -> list[nn.Module]:
+    """From each width to the next: 3 x 3, batch norm, ReLU."""
+    layers = []
+    for (inputs, outputs), stride in zip(itertools.pairwise(widths), strides, strict=True):
+        layers += [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+    return layers

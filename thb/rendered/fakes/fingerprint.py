@@ -59,7 +59,7 @@ def grid(trace: Trace, side: int) -> np.ndarray:
     y, x = np.mgrid[:side, :side].astype(np.float32)
     cos, sin = np.cos(trace.angle), np.sin(trace.angle)
     waves = (np.cos(2 * np.pi * (cos * a + sin * b) / trace.period) for a, b in ((x, y), (y, -x)))
-    return (trace.grid * 0.5 * sum(waves)).astype(np.float32)
+    return np.asarray(trace.grid * 0.5 * sum(waves)).astype(np.float32)
 
 
 def blurred(frame: np.ndarray, sigma: float) -> np.ndarray:

@@ -106,7 +106,7 @@ def strayed_limbs(frames, shot: Shot, strength: float, rng):
         return frames
     start, length = rng.uniform(0.0, 1.0), rng.uniform(0.4, 1.2)
     seen = np.clip(np.minimum(shot.moments - start, start + length - shot.moments) / 0.08, 0.0, 1.0)
-    skin = np.float32(shot.scene.portrait.skin) * np.float32(rng.uniform(0.7, 1.1))
+    skin = np.array(shot.scene.portrait.skin, np.float32) * np.float32(rng.uniform(0.7, 1.1))
     out, blobs = frames.copy(), rng.uniform((-0.16, -0.10, 0.05), (0.16, 0.24, 0.11), (3, 3))
     sway = 0.05 * waves(rng, shot.moments, 0.8, 2.0)
     for t in np.flatnonzero(seen):

@@ -32,7 +32,7 @@ def curve(at, knots_x, knots_y, soften=0.06):
     taps = np.linspace(-1.0, 1.0, 9)
     weights = (1.0 - taps**2) / np.sum(1.0 - taps**2)
     values = sum(w * np.interp(at + span * tap, knots_x, knots_y) for w, tap in zip(weights, taps, strict=True))
-    return values.astype(F32)
+    return np.asarray(values).astype(F32)
 
 
 def noise(rng, shape, cells_y, cells_x):
@@ -53,7 +53,7 @@ def _stretch(grid, length, cells):
 def fractal(rng, shape, cells, octaves=4, aspect=1.0):
     """Sum of noises at doubling frequency and falling strength, roughly -1..1."""
     parts = [noise(rng, shape, cells * aspect * 2**k, cells * 2**k) * 0.55**k for k in range(octaves)]
-    return (sum(parts) / 1.4).astype(F32)
+    return np.asarray(sum(parts) / 1.4).astype(F32)
 
 
 def blur(image, sigma):

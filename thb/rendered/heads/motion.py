@@ -69,7 +69,7 @@ def lag_pose(pose: Pose, frames: int) -> Pose:
 def rest(n_frames: int) -> Pose:
     """A pose that faces the camera and does not move."""
     zeros = [np.zeros(n_frames, F32) for _ in range(5)]
-    return Pose(*zeros, np.ones(n_frames, F32))
+    return Pose(*zeros, scale=np.ones(n_frames, F32))
 
 
 def draw_motion(

@@ -118,15 +118,18 @@ def _pick(rng, options):
 
 
 def _mix(first, second, share) -> Colour:
-    return tuple(float(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    red, green, blue = (float(a + (b - a) * share) for a, b in zip(first, second, strict=True))
+    return red, green, blue
 
 
 def _shade(colour, factor) -> Colour:
-    return tuple(float(np.clip(channel * factor, 0.0, 1.0)) for channel in colour)
+    red, green, blue = (float(np.clip(channel * factor, 0.0, 1.0)) for channel in colour)
+    return red, green, blue
 
 
 def _hsv(hue, saturation, value) -> Colour:
-    return tuple(float(channel) for channel in colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
+    red, green, blue = (float(channel) for channel in colorsys.hsv_to_rgb(hue % 1.0, saturation, value))
+    return red, green, blue
 
 
 def _draw_outline(rng, masculine):

@@ -130,15 +130,15 @@ class Figure:
     def _frame(self, layers: Layers, motion: Motion, t: int):
         head, hair, body = (self.place(pose, t) for pose in (motion.head, motion.hair, motion.body))
         strands = self._meet_hair(hair)
-        if strands:
-            self._hair_behind(layers, strands, hair)
+        if strands and self.hair is not None:
+            self._hair_behind(layers, self.hair, strands[0], hair)
         self._lay_body(layers, body, head)
         self.ears.lay(layers, head, self.fx, self.fy, behind=True, code=FACE)
         self._lay_head(layers, head, float(motion.mouth_open[t]), strands)
         self.ears.lay(layers, head, self.fx, self.fy, behind=False, code=FACE)
         if strands:
             hit, colour, cover = strands
-            layers.lay(hit.index, cover, colour, HAIR)
+            layers.lay(hit.pixels, cover, colour, HAIR)
 
     # --- hair ---
 
@@ -155,19 +155,18 @@ class Figure:
         colour += shine[:, None] * (0.30 + 0.9 * self.hair.colour)
         return hit, finish(colour), texel[:, COVER] * hit.cover
 
-    def _hair_behind(self, layers, strands, place):
-        hair, hit = self.hair, strands[0]
+    def _hair_behind(self, layers, hair, hit, place):
         if hair.style.behind:
             left = hair.ends(hit.local_x, hit.local_y) * hit.cover
             stripes = np.interp(hit.local_x * 2.0, hair.lock_at, hair.lock).astype(F32)
             dark = hair.colour * (0.46 + 0.10 * stripes)[:, None]
-            layers.lay(hit.index, left, dark, HAIR)
+            layers.lay(hit.pixels, left, dark, HAIR)
         if hair.style.bun:
-            self._lay_bun(layers, place)
+            self._lay_bun(layers, hair, place)
 
-    def _lay_bun(self, layers, place):
+    def _lay_bun(self, layers, hair, place):
         x, y = to_local(place, self.fx, self.fy)
-        radius = self.hair.style.bun
+        radius = hair.style.bun
         x, y = x + 0.25 * np.sin(place.yaw), y + 1.02 + radius * 0.45
         distance = (radius - np.hypot(x, y * 1.12)) * place.unit * self.size
         index = np.flatnonzero(distance > -1.0)
@@ -175,7 +174,7 @@ class Figure:
         z = np.sqrt(np.maximum(1.0 - x * x - y * y, 0.02))
         wound = np.sin(9.0 * np.hypot(x - 0.2, y + 0.1) + 2.0 * np.arctan2(y, x)).astype(F32)
         normal = (x, y, z)
-        colour = self.hair.colour * self.light.diffuse(normal, self.light.plain) * (0.86 + 0.16 * wound)[:, None]
+        colour = hair.colour * self.light.diffuse(normal, self.light.plain) * (0.86 + 0.16 * wound)[:, None]
         layers.lay(index, np.clip(distance.ravel()[index] + 0.5, 0, 1), colour, HAIR)
 
     # --- body ---
@@ -214,7 +213,7 @@ class Figure:
         colour = texel[:, RED_GREEN_BLUE] * factor
         colour += shine[:, None]
         code = np.where(texel[:, INSIDE_MOUTH] > 0.5, MOUTH, FACE).astype(np.uint8)
-        layers.lay(hit.index, hit.cover, finish(colour), code)
+        layers.lay(hit.pixels, hit.cover, finish(colour), code)
 
     def _over_relief(self, hit, place):
         """(angle, height) on the sheet that a pixel sees, now that nose and sockets leave the shell."""
@@ -229,12 +228,12 @@ class Figure:
     def _hair_shadow(self, hit, strands):
         """Soft shadow that the hair in front throws on the face just below it [N]."""
         over = np.zeros(self.size * self.size, F32)
-        over[strands[0].index] = strands[2]
+        over[strands[0].pixels] = strands[2]
         shadow, step = 0.0, self.size / 128.0
         aside = -0.5 * np.sign(self.light.key[0])
         for down, weight in ((1.0, 0.10), (2.0, 0.09), (3.2, 0.08), (4.6, 0.07), (6.2, 0.06)):
             shift = round(down * step) * self.size + round(aside * down * step)
-            shadow = shadow + weight * over.take(np.maximum(hit.index - shift, 0))
+            shadow = shadow + weight * over.take(np.maximum(hit.pixels - shift, 0))
         return 1.0 - shadow
 
     # --- marks ---

@@ -27,7 +27,7 @@ class Place(NamedTuple):
 class Hit(NamedTuple):
     """Pixels that meet a shell, flat arrays [N]."""
 
-    index: np.ndarray  # flat pixel index
+    pixels: np.ndarray  # flat indices
     cover: np.ndarray  # 0..1 anti-aliased
     angle: np.ndarray  # radians about the vertical axis, 0 = front of the part itself
     height: np.ndarray  # down the part itself, -1 crown .. 1 chin
@@ -123,7 +123,7 @@ def trace(shell: Shell, place: Place, x, y, size, rough=None) -> Hit:
         distance = distance - rough(local_x, down)
     normal = _unit(across, -0.5 * slope, radius * F32(1.0 / shell.depth))
     return Hit(
-        index=index,
+        pixels=index,
         cover=np.clip(distance * F32(place.unit * size) + 0.5, 0.0, 1.0),
         angle=np.arctan2(across, radius) - F32(place.yaw),
         height=down - F32(np.sin(place.pitch) * shell.depth) * radius,

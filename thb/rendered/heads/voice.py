@@ -50,8 +50,8 @@ class Voice:
         """Mouth opening 0..1 and width -1..1, float32 [n_frames] each; `delay` seconds late."""
         moments = (np.arange(n_frames) / fps - delay) * CONTROL
         points = np.arange(len(self.tracks["opened"]))
-        lips = (np.interp(moments, points, self.tracks[name]) for name in ("opened", "spread"))
-        return tuple(track.astype(np.float32) for track in lips)
+        opened, spread = (np.interp(moments, points, self.tracks[name]) for name in ("opened", "spread"))
+        return opened.astype(np.float32), spread.astype(np.float32)
 
     @cached_property
     def samples(self) -> np.ndarray:

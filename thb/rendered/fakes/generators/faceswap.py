@@ -24,6 +24,7 @@ class Simulation(Generator):
 
     def paint(self, shot):
         scene, picture = shot.scene, shot.picture
+        assert scene.donor is not None  # the plan of a swap names one
         donor = render(replace(scene.donor, glasses=scene.portrait.glasses), shot.motion, shot.side)
         gain = self._match(picture, donor, shot.faults)
         made_at = max(8, round(shot.side / (1.0 + SHRINKAGE * shot.faults["small"])))
