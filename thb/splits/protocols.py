@@ -41,14 +41,15 @@ def fits_of(protocol: Protocol, generator: str, generators: list[str]) -> tuple[
 
 def fakes(rows: pd.DataFrame, protocol: Protocol, generator: str) -> pd.Series:
     """Mask of the fakes that a protocol tests: one generator's clips of the named splits."""
-    return (rows["source"] == generator) & rows["split"].isin(protocol.split)
+    return (rows.loc[:, "source"] == generator) & rows.loc[:, "split"].isin(protocol.split)
 
 
 def reals(rows: pd.DataFrame, protocol: Protocol) -> pd.Series:
     """Mask of the reals that a protocol tests."""
-    return (rows["role"] == "real") & rows["split"].isin(protocol.reals)
+    return (rows.loc[:, "role"] == "real") & rows.loc[:, "split"].isin(protocol.reals)
 
 
 def identity(rows: pd.DataFrame) -> pd.Series:
     """Who a clip shows: a fake's portrait, a real's video; the clip itself where neither is known."""
-    return rows["portrait"].where(rows["portrait"] != "", rows["video"].where(rows["video"] != "", rows["clip"]))
+    portrait, video = rows.loc[:, "portrait"], rows.loc[:, "video"]
+    return portrait.where(portrait != "", video.where(video != "", rows["clip"]))
