@@ -364,7 +364,7 @@ MUTANTS = [
     # ---- thb/cells/trials.py ----
     (
         "thb/cells/trials.py",
-        'scored = table[table["status"] == OK]',
+        'scored = table.loc[table["status"] == OK]',
         "scored = table",
         "test_core.py -k 'drawn or averaged or number'",
     ),
@@ -468,14 +468,14 @@ MUTANTS = [
     ),
     (
         "thb/cells/comparisons.py",
-        "if all(side is not None for side in sides)}",
-        "if any(side is not None for side in sides)}",
+        "if one and other:",
+        "if one or other:",
         "test_core.py -k 'interval or side or sides or detectors'",
     ),
     (
         "thb/cells/comparisons.py",
-        "lo=-told.hi,\n        hi=-told.lo",
-        "lo=-told.lo,\n        hi=-told.hi",
+        "lo=-found.hi,\n        hi=-found.lo",
+        "lo=-found.lo,\n        hi=-found.hi",
         "test_core.py -k 'interval or side or sides or detectors'",
     ),
     (

@@ -9,7 +9,7 @@ import pandas as pd
 
 from thb.cells import comparisons
 from thb.cells.printed import printed_cells, printed_value
-from thb.cells.trials import measure, nothing, resolvable
+from thb.cells.trials import Evaluated, Measured, measure, nothing, resolvable
 from thb.core import metrics, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
@@ -18,7 +18,6 @@ from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, wri
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
-from thb.splits.protocols import Trial
 
 DIGITS = 7  # of what is compared: enough for any page, and the file stays small
 
@@ -30,7 +29,7 @@ def run(paths: Paths, params: Params) -> None:
         if paths.variant
         else ([(d, f) for d in params.detectors for f in params.fits])
     )
-    files = {key: ScoreFile(paths, params, *key) for key in wanted}
+    files = {(detector, fit): ScoreFile(paths, params, detector, fit) for detector, fit in wanted}
     left_out = {key: why for key, file in files.items() if (why := score_files.absent(file))}
     scores = read_scores({key: file for key, file in files.items() if key not in left_out}, files.values())
     absent = {**left_out, **_without_reals(params, scores)}
@@ -45,7 +44,9 @@ def run(paths: Paths, params: Params) -> None:
     read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
     made_by = origin.of_cells(paths, params)
     write_json(
-        summary(params, evaluated) | _reasons(absent) | origin.record(made_by, paths.results, written, scores=read),
+        summary(params, evaluated)
+        | ({"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {})
+        | origin.record(made_by, paths.results, written, scores=read),
         paths.metrics,
     )
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
@@ -68,7 +69,7 @@ def read_scores(
 
 
 def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str]:
-    """The same of fits whose scores are of fakes alone: no threshold can be set. A rendered corpus has its reals."""
+    """(detector, fit) -> why it has no numbers, where only fakes are scored; a rendered corpus has its reals."""
     if params.active.corpus == "mini":
         return {}
     return {
@@ -78,12 +79,8 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
     }
 
 
-def _reasons(absent: Mapping[tuple[str, str], str]) -> dict:
-    return {"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {}
-
-
-def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[tuple[Trial, str, dict]]:
-    """(trial, detector, what was measured) for each trial whose fits are at hand, or known to be absent."""
+def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[Evaluated]:
+    """Each trial whose fits are at hand, or known to be absent, with each detector."""
     for trial in protocols.trials(params):
         for detector in params.detectors:
             keys = [(detector, fit) for fit in trial.fits]
@@ -93,7 +90,7 @@ def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[tupl
                 yield trial, detector, measure(params, trial, [scores[key] for key in keys])
 
 
-def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
+def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator[dict[str, object]]:
     printed = printed_cells(paths.published)
     for trial, detector, measured in evaluated:
         for metric, replicates in measured["replicates"].items():
@@ -115,7 +112,7 @@ def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
             }
 
 
-def summary(params: Params, evaluated: list) -> dict:
+def summary(params: Params, evaluated: list[Evaluated]) -> dict:
     """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits."""
     means: dict = {}
     for protocol in params.protocols:
@@ -132,7 +129,7 @@ def summary(params: Params, evaluated: list) -> dict:
     return {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
 
 
-def _mean_of(params: Params, rows: list[dict]) -> dict:
+def _mean_of(params: Params, rows: list[Measured]) -> dict:
     """metric -> value, lo, hi of the mean over generators that have scores."""
     scored = [row["replicates"] for row in rows if row["n_fake"]]
     out = {}

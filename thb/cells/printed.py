@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -24,11 +25,12 @@ def printed_cells(folder: Path, name: str = CELLS) -> dict[tuple[str, str, str, 
     table = pd.read_csv(path)
     keys = ["protocol", "detector", "generator", "metric"]
     if table.duplicated(keys).any():
-        raise DataError(f"{name}: cell {tuple(table[table.duplicated(keys)].iloc[0][keys])} stands twice")
-    return {tuple(row[keys]): float(row["value"]) for _, row in table.iterrows()}
+        raise DataError(f"{name}: cell {tuple(table.loc[table.duplicated(keys), keys].iloc[0])} stands twice")
+    axes = (table[key] for key in keys)
+    return {(p, d, g, m): float(value) for p, d, g, m, value in zip(*axes, table["value"], strict=True)}
 
 
-def printed_value(cells: dict, params: Params, protocol: str, detector: str, generator: str, metric: str) -> float:
+def printed_value(cells: Mapping, params: Params, protocol: str, detector: str, generator: str, metric: str) -> float:
     """The printed number beside one of our cells; nan where the paper has none."""
     key = (
         params.protocols[protocol].printed,
