@@ -68,11 +68,13 @@ class Leashes:
         with self._guard:
             self._dropped = True
             for process in self._held:
-                process.stdin.close()
+                if process.stdin:
+                    process.stdin.close()
 
 
 def _read(process: subprocess.Popen[bytes], shown: bool) -> str:
     tail, decoder = b"", codecs.getincrementaldecoder("utf-8")("replace")
+    assert process.stderr  # a pipe
     while chunk := os.read(process.stderr.fileno(), TAIL):
         tail = (tail + chunk)[-TAIL:]
         if shown:

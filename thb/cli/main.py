@@ -52,14 +52,14 @@ def fetch(
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
 def prepare(
-    sources: Annotated[list[str], typer.Argument(help="names under `sources` in params.yaml; none: all")] = (),
+    sources: Annotated[list[str] | None, typer.Argument(help="names under `sources` in params.yaml; none: all")] = None,
     variant: Variant = "",
 ) -> None:
     """Decode clips into the neutral store: frames, mel, one row a clip."""
     from thb.clips import prepare
 
     paths, params = context.of_clips(variant)
-    for source in sources:
+    for source in sources or ():
         params.source(source)
     for source in sources or [name for name in params.sources if name not in paths.shared]:
         prepare.run(paths, params, source)
@@ -76,14 +76,14 @@ def split(variant: Variant = "") -> None:
 @app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
 def identity(
     nets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(help="names under `identity.embeddings` in params.yaml; none: those of `identity_checks`"),
-    ] = (),
+    ] = None,
 ) -> None:
     """Compare the faces of training and test, whatever the people are called (optional; wants a network's weights)."""
     from thb.splits.look_alikes import identity
 
-    identity.run(*context.of_clone(), nets)
+    identity.run(*context.of_clone(), nets or ())
 
 
 @data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")
@@ -156,7 +156,9 @@ def import_weights(
     fit: Annotated[
         str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")
     ] = "imported",
-    change: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")] = (),
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")
+    ] = None,
 ) -> None:
     """Take over a published checkpoint's weights; what does not fit is refused and named.
 
@@ -171,7 +173,7 @@ def import_weights(
         raise ParamsError(
             f"fit {fit!r} is trained here and would be overwritten; choose a name other than " + ", ".join(params.fits)
         )
-    import_weights.run(paths, params, detector, file, fit, _changes(change))
+    import_weights.run(paths, params, detector, file, fit, _changes(change or ()))
 
 
 def _changes(given: Iterable[str]) -> dict[str, object]:
@@ -196,7 +198,9 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
 def detect(
     called: typer.Context,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
-    detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
+    detector: Annotated[
+        list[str] | None, typer.Option(help="may be repeated; none: every network with weights")
+    ] = None,
     fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
     finder: Annotated[
         str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")
@@ -212,7 +216,7 @@ def detect(
     _known_or_there(called, videos)
     from thb.detect import detect
 
-    detect.run(*context.of_clone(), detect.Request(videos, detector, fit, finder, cam, json))
+    detect.run(*context.of_clone(), detect.Request(videos, detector or (), fit, finder, cam, json))
 
 
 def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:

@@ -86,7 +86,7 @@ class _Reader(yaml.SafeLoader):
         super().__init__(text)
         self.sizes: dict[Node, int] = {}  # of nodes that are whole, what they refer to counted in
 
-    def compose_node(self, parent: Node | None, index: Any) -> Node:
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event = self.peek_event()
         if getattr(event, "tag", None) is not None:
             raise _Refused(f"tag {shown(event.tag)}: settings are plain values without tags", event.start_mark)
@@ -95,6 +95,8 @@ class _Reader(yaml.SafeLoader):
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if node is None:
+            return None
         if isinstance(event, yaml.AliasEvent):
             if node not in self.sizes:
                 raise _Refused(f"*{event.anchor} refers to itself", event.start_mark)
@@ -110,7 +112,7 @@ class _Reader(yaml.SafeLoader):
         parts = chain.from_iterable(node.value) if isinstance(node, MappingNode) else node.value
         return 1 + sum(self.sizes[part] for part in parts)
 
-    def compose_scalar_node(self, anchor: Any) -> Node:
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
         plain = self.peek_event().implicit[0]
         node = super().compose_scalar_node(anchor)
         if plain and node.tag != MERGE:
@@ -119,7 +121,7 @@ class _Reader(yaml.SafeLoader):
             raise _Refused(f"character {odd!r} cannot be shown", node.start_mark)
         return node
 
-    def compose_mapping_node(self, anchor: Any) -> Node:
+    def compose_mapping_node(self, anchor: Any) -> MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:

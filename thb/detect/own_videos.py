@@ -75,7 +75,7 @@ def _walk(folder: Path, skip: Skip) -> Iterator[Path]:
     """Every file below a folder but hidden ones; a folder that cannot be read is named."""
 
     def unread(fault: OSError) -> None:
-        skip(Path(fault.filename), f"a folder that cannot be read: {os.strerror(fault.errno).lower()}")
+        skip(Path(fault.filename), f"a folder that cannot be read: {os.strerror(fault.errno or 0).lower()}")
 
     for place, _, names in os.walk(folder, onerror=unread):
         yield from (Path(place) / name for name in names if not name.startswith("."))
@@ -137,5 +137,5 @@ def _try_to_write(option: str, named: Path, file: Path) -> None:
         tried.unlink()
     except OSError as e:
         raise ParamsError(
-            f"{option} {named} cannot be written: {os.strerror(e.errno).lower()}; name a place where you may write"
+            f"{option} {named} cannot be written: {os.strerror(e.errno or 0).lower()}; name a place where you may write"
         ) from e

@@ -62,7 +62,7 @@ class Judge:
     @property
     def holds_for(self) -> str:
         """The reals of which the bound on false accusations speaks; '' without a threshold."""
-        return f"{self.threshold.reals} reals only" if self.bar is not None else ""
+        return f"{self.threshold.reals} reals only" if self.threshold and self.threshold.value is not None else ""
 
     @property
     def frames_needed(self) -> int:

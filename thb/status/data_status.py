@@ -113,7 +113,7 @@ def _unnamed(params: Params, folder: str) -> str:
 
 def allowed(params: Params, clips: pd.DataFrame) -> list[list[str]]:
     """[kind, name, `yes` or why not] of each fit, protocol and exhibit."""
-    usable = clips[clips["status"] == OK]
+    usable = clips.loc[clips["status"] == OK]
     fits = {fit: assignment.lacking(usable.assign(use=assignment.uses(usable, fit))) for fit in params.fits}
     tests = {name: _untested(params, name, usable, fits) for name in params.protocols}
     out = [["fit", fit, why or _starts(params, fit, fits)] for fit, why in fits.items()]
@@ -178,16 +178,11 @@ def _named(entry: dict[str, Any], default: Sequence[str]) -> Sequence[str]:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns as wide as they need be; numbers to the right."""
-    rows = [list(map(str, row)) for row in rows]
-    widths = [max(len(row[i]) for row in [list(heads), *rows]) for i in range(len(heads))]
-    right = [
-        all(row[i].lstrip("+-").isdigit() or row[i] in ("", "as printed") for row in rows) and i > 1
-        for i in range(len(heads))
-    ]
-    return "\n".join(
-        "  "
-        + "  ".join(
-            cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in [list(heads), *rows]
-    )
+    body = [[str(cell) for cell in row] for row in rows]
+    lines = [list(heads), *body]
+    for i in range(len(heads)):
+        width = max(len(line[i]) for line in lines)
+        right = i > 1 and all(row[i].lstrip("+-").isdigit() or row[i] in ("", "as printed") for row in body)
+        for line in lines:
+            line[i] = line[i].rjust(width) if right else line[i].ljust(width)
+    return "\n".join("  " + "  ".join(line).rstrip() for line in lines)
