@@ -36,6 +36,16 @@ def test_help_has_an_example_and_loads_no_torch(command):
     assert not command or "Example" in done.stdout
 
 
+@pytest.mark.parametrize("group", [(), ("data",)])
+def test_no_line_of_help_is_cut_at_80_columns(group, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = thb(*group, "--help").stdout
+    assert shown.count("\n  ") > len(group) + 1, shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "..." not in shown
+    assert "…" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "names", "lists"),
     [

@@ -183,7 +183,7 @@ class Paths:
         return self.root / "runs" / ".imported" / detector / fit
 
     def run_on_drawn(self, detector: str, fit: str, draw: int) -> Path:
-        """The same, of one fit on labels that say nothing."""
+        """The same, of one fit on shuffled labels."""
         return self._runs / "shuffled_labels" / detector / f"{fit}-{draw}"
 
     def partial(self, detector: str, fit: str, draw: int = 0) -> Path:
@@ -227,7 +227,7 @@ class Paths:
         return self.results / "pools" / f"{detector}.csv"
 
     def drawn(self, detector: str, fit: str) -> Path:
-        """Scores of the fits on labels that say nothing, a column a drawing."""
+        """Scores of the fits on shuffled labels, a column a shuffle."""
         return self.results / "shuffled_labels" / detector / f"{fit}.csv"
 
     @property
