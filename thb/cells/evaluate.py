@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,10 @@ def run(paths: Paths, params: Params) -> None:
     )
     files = {(detector, fit): ScoreFile(paths, params, detector, fit) for detector, fit in wanted}
     left_out = {key: why for key, file in files.items() if (why := score_files.absent(file))}
-    scores = read_scores({key: file for key, file in files.items() if key not in left_out}, files.values())
+    known = {file.path for file in files.values()}
+    if extra := sorted(set((paths.results / "scores").glob("*/*.csv")) - known):
+        raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
+    scores = _read_scores(paths, params, {key: file for key, file in files.items() if key not in left_out})
     absent = {**left_out, **_without_reals(params, scores)}
     evaluated = list(_evaluate(params, scores, absent))
     cells = pd.DataFrame(_cells(paths, params, evaluated))
@@ -44,9 +47,7 @@ def run(paths: Paths, params: Params) -> None:
     read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
     made_by = origin.of_cells(paths, params)
     write_json(
-        summary(params, evaluated)
-        | ({"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {})
-        | origin.record(made_by, paths.results, written, scores=read),
+        summary(params, evaluated, absent) | origin.record(made_by, paths.results, written, scores=read),
         paths.metrics,
     )
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
@@ -54,14 +55,10 @@ def run(paths: Paths, params: Params) -> None:
         print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
 
 
-def read_scores(
-    files: Mapping[tuple[str, str], ScoreFile], known: Collection[ScoreFile]
+def _read_scores(
+    paths: Paths, params: Params, files: Mapping[tuple[str, str], ScoreFile]
 ) -> dict[tuple[str, str], pd.DataFrame]:
-    """(detector, fit) -> score rows, held against the corpus's clips; a file that is none of the `known` is refused."""
-    paths, params = (first := next(iter(known))).paths, first.params
-    found = set((paths.results / "scores").glob("*/*.csv"))
-    if extra := sorted(found - {file.path for file in known}):
-        raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
+    """(detector, fit) -> score rows, held against the corpus's clips."""
     if not files:
         return {}
     clips = score_files.read_tested(paths, params)
@@ -112,8 +109,11 @@ def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator
             }
 
 
-def summary(params: Params, evaluated: list[Evaluated]) -> dict:
-    """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits."""
+def summary(params: Params, evaluated: list[Evaluated], absent: Mapping[tuple[str, str], str] | None = None) -> dict:
+    """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits.
+
+    With why fits are absent, where some are.
+    """
     means: dict = {}
     for protocol in params.protocols:
         for detector in params.detectors:
@@ -126,7 +126,8 @@ def summary(params: Params, evaluated: list[Evaluated]) -> dict:
         if len(t.fits) > 1 and m["n_fake"]
         for name, values in m["per_fit"].items()
     }
-    return {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
+    found = {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
+    return found | ({"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {})
 
 
 def _mean_of(params: Params, rows: list[Measured]) -> dict:

@@ -1,9 +1,8 @@
 """`thb reproduce`: `dvc repro` with independent stages side by side.
 
-DVC runs one stage at a time, but `dvc repro --single-item` processes on stages whose upstream is
-clean may run together. This module walks DVC's own graph and starts each stage when what it needs is
-done, one lane a core; stages that spread over the cores by themselves get the machine to themselves,
-and short ones share a process, because DVC needs longer to start than they need to run.
+DVC runs one stage at a time, but `dvc repro --single-item` processes may run together on stages whose upstream is
+clean. This module walks DVC's own graph and starts each stage when what it needs is done, one lane a core; stages that
+use every core run alone, and short ones share a process, because DVC needs longer to start than they need to run.
 """
 
 from __future__ import annotations
@@ -139,7 +138,8 @@ def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int
 
     The first failure lets what runs finish, starts nothing more, and is raised.
     """
-    waiting, done, running = dict(needs), set(), {}
+    waiting, done = dict(needs), set[str]()
+    running: dict[Future[None], Batch] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
             for batch in _startable(waiting, done, list(running.values()), jobs):
@@ -148,8 +148,9 @@ def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int
                 running[pool.submit(work, batch)] = batch
             if not running:
                 raise DataError(f"stages that wait for each other: {', '.join(sorted(waiting))}")
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            _collect(finished, running, done)
+            for future in wait(running, return_when=FIRST_COMPLETED)[0]:
+                future.result()
+                done.update(running.pop(future))
 
 
 def _is(stage: str, kinds: Iterable[str]) -> bool:
@@ -174,14 +175,6 @@ def _batches(stages: list[str], lanes: int) -> list[Batch]:
     """The stages dealt out in equal batches, a lane each, none larger than TOGETHER."""
     size = min(TOGETHER, -(-len(stages) // lanes)) or 1
     return [tuple(stages[i : i + size]) for i in range(0, len(stages), size)]
-
-
-def _collect(finished: set[Future], running: dict[Future, Batch], done: set[str]) -> None:
-    """Move finished stages to `done`, or raise the first failure."""
-    for future in finished:
-        batch = running.pop(future)
-        future.result()
-        done.update(batch)
 
 
 # ---- one process ------------------------------------------------------------------------------------

@@ -47,13 +47,13 @@ def unknown(kind: str, value: object, known: Iterable[object]) -> str:
     return f"unknown {kind} {str(value)!r}; known: {', '.join(map(str, known))}"
 
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks of direction, half pairs, line ends …
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # categories: controls, marks of direction, half pairs, line ends …
 _JOINERS = "\u200c\u200d\u00ad"  # … but not these, which some scripts cannot be written without
 
 
 def printable(words: object) -> str:
     """One line in which everything is seen: line ends, controls and turned directions as their escapes (\\n, \\x1b)."""
     return "".join(
-        c if c in _JOINERS or unicodedata.category(c) not in _HIDDEN else c.encode("unicode_escape").decode()
+        c if c in _JOINERS or unicodedata.category(c) not in HIDDEN else c.encode("unicode_escape").decode()
         for c in str(words)
     )

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from thb.core.errors import ParamsError
+from thb.core.errors import HIDDEN, ParamsError
 from thb.core.ranges import shown
 
 LARGEST = 1_000_000  # bytes of a file
@@ -117,7 +117,7 @@ class _Reader(yaml.SafeLoader):
         node = super().compose_scalar_node(anchor)
         if plain and node.tag != MERGE:
             _refuse_two_meanings(node)
-        if odd := next((c for c in node.value if _is_unprintable(c)), None):
+        if odd := next((c for c in node.value if unicodedata.category(c) in HIDDEN), None):
             raise _Refused(f"character {odd!r} cannot be shown", node.start_mark)
         return node
 
@@ -146,8 +146,3 @@ def _refuse_two_meanings(node: ScalarNode) -> None:
         )
     if node.tag.endswith(":float") and math.isinf(float(word)):
         raise _Refused(f"{shown(word)} is no finite number", node.start_mark)
-
-
-def _is_unprintable(c: str) -> bool:
-    """A control character, one without a meaning, one that turns the line's direction, half of one, a line's end."""
-    return unicodedata.category(c) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")

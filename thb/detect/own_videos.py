@@ -12,34 +12,9 @@ from thb.core.errors import ParamsError, printable
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"}
 # What may be meant as well, but is taken only where it is named: pictures, animations, videos of rarer kinds.
-ALIKE = {
-    ".gif",
-    ".apng",
-    ".webp",
-    ".avif",
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".heic",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".3gp",
-    ".3g2",
-    ".ogv",
-    ".ogg",
-    ".vob",
-    ".asf",
-    ".mxf",
-    ".rm",
-    ".rmvb",
-    ".f4v",
-    ".divx",
-    ".y4m",
-}
+PICTURES = {".gif", ".apng", ".webp", ".avif", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".heic"}
+RARE = {".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".ogg", ".vob", ".asf", ".mxf", ".rm", ".rmvb", ".f4v", ".divx"}
+ALIKE = PICTURES | RARE | {".y4m"}
 NAMED = 3  # of the files that are passed over
 LONGEST = 255  # bytes of a file's name
 SPARE = len(".1234567890.part")  # what a name gets while it is written
