@@ -32,7 +32,7 @@ Replicates = Mapping[Cell, np.ndarray]  # float [1 + bootstrap] of one metric, w
 
 @dataclass(frozen=True)
 class Question:
-    """Is `first` above `second`? Both are names along the axis `kind`; an axis that is compared is empty itself.
+    """Is `first` above `second`? Both are names along the axis `kind`, whose own field is empty.
 
     Of a level, which is compared with nothing, both are empty.
     """
@@ -74,12 +74,12 @@ def judge(lo: float, hi: float) -> str:
 
 
 def averaged(params: Params) -> list[str]:
-    """The detectors that a mean over detectors is of: the paper's."""
+    """The detectors that a mean over detectors is taken over: the paper's."""
     return [name for name, entry in params.detectors.items() if entry.printed and not entry.control]
 
 
 def step(before: str, after: str) -> str:
-    """What a loss from one rate to a stricter one is called where metrics are named."""
+    """The name, among metrics, of the loss from one rate to a stricter one."""
     return f"{before} to {after}"
 
 
@@ -87,7 +87,7 @@ def step(before: str, after: str) -> str:
 
 
 def questions(params: Params) -> Iterator[Question]:
-    """Every question, each once; the opposite order has the opposite answer."""
+    """Every question once; in the opposite order it has the opposite answer."""
     names = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
     steps = [step(*pair) for pair in pairwise(params.metrics.fpr)]
     for metric in names:
@@ -196,7 +196,7 @@ def _pairs(params: Params, asked: Question) -> list[Pair]:
 
 
 def _generators(params: Params, asked: Question) -> list[str]:
-    """What a mean over generators is of: those that both sides test."""
+    """The generators that a mean is taken over: those that both sides test."""
     return _shared(params, asked.first, asked.second) if asked.kind == PROTOCOL else _tested(params, asked.protocol)
 
 
@@ -210,7 +210,7 @@ def _pair(params: Params, asked: Question, protocol: str, detector: str, generat
 
 
 def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Cell, ...]:
-    """What one side's name stands for, beside what both sides have in common."""
+    """The cells that one side's name stands for, given what both sides have in common."""
     protocol, detector, generator = common
     if asked.kind == PROTOCOL:
         return ((name, detector, generator),)
@@ -224,7 +224,7 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
 
 
 def answer(params: Params, asked: Question, first: Replicates, second: Replicates) -> tuple[Compared, str]:
-    """The answer, and the names that both sides leave out since one of them has no number there."""
+    """The answer, and what both sides leave out because one of them has no number there, by name."""
     pairs = _pairs(params, asked)
     if asked.kind == LEVEL:
         second = {cell: np.zeros_like(values) for cell, values in first.items()}

@@ -23,7 +23,7 @@ DIGITS = 7  # of what is compared: enough for any page, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:
-    """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
+    """Write every protocol's cells; of a control corpus, those that the `all` fits of some detectors allow."""
     wanted = (
         [(d, "all") for d in params.ablated]
         if paths.variant

@@ -42,7 +42,7 @@ def printed_value(cells: Mapping, params: Params, protocol: str, detector: str, 
 
 
 def check_printed(folder: Path, params: Params) -> None:
-    """Refuse a name that is said to be printed and is not; face swaps are no row of the paper's, and go by any name."""
+    """Refuse a `printed` name that the paper does not print; face swaps are no row of the paper's, and may have any."""
     axes = ["protocol", "detector", "generator"]
     cells = pd.concat(read_csv(folder / name, axes) for name in (CELLS, LATER))
     protocols, detectors, generators = (list(cells[axis].unique()) for axis in axes)

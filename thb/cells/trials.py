@@ -46,7 +46,7 @@ def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> Mea
 
 
 def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The scored reals and fakes of one trial; none of either where the fit was left out, and its table is empty."""
+    """The scored reals and fakes of one trial; both empty if the table is, as that of a fit that was left out."""
     scored = table.loc[table["status"] == OK]
     reals = scored.loc[protocols.reals(scored, protocol)]
     fakes = scored.loc[protocols.fakes(scored, protocol, generator)]
@@ -86,7 +86,7 @@ def _blank(m: Metrics) -> Replicates:
 
 
 def resolvable(params: Params, metric: str, n_real: int, n_fake: int) -> bool:
-    """Whether this many clips can tell the metric at all."""
+    """Whether there are enough clips to resolve the metric."""
     if not n_fake:
         return False
     return metric not in params.metrics.fpr or metrics.is_resolvable(params.metrics.fpr[metric], n_real)

@@ -1,4 +1,4 @@
-"""What a command works on: the paths and the settings of the clone that it is called in, everything checked."""
+"""What a command works on: the paths and the checked settings of the clone that it is called in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def of_clone(variant: str = "") -> tuple[Paths, Params]:
-    """Of the clone we stand in, or of one of its control corpora."""
+    """Paths and settings of the clone that we are in, or of one of its control corpora."""
     from thb import detectors
     from thb.cells.printed import check_printed
     from thb.core.params import load
@@ -31,9 +31,9 @@ def of_clone(variant: str = "") -> tuple[Paths, Params]:
 
 
 def of_clips(variant: str = "") -> tuple[Paths, Params]:
-    """The same, with the folders where the user keeps the real videos: for what opens or counts clips.
+    """As `of_clone`, with the folders where the user keeps the real videos, for whatever opens or counts clips.
 
-    Where a control corpus is asked for that cannot be made, it is left out, and the command ends.
+    Ends the command if it asks for a control corpus that cannot be made.
     """
     from dataclasses import replace
 
@@ -59,7 +59,7 @@ def of_fit(detector: str, fit: str, variant: str) -> tuple[Paths, Params]:
 
 
 def check_detector(params: Params, name: str) -> None:
-    """Its settings in each profile: whether they make a detector, and that profile's clips are enough for it."""
+    """Refuse settings, of any profile, that make no detector or that the profile's clips are not enough for."""
     from thb import detectors
 
     kind = detectors.load(name).Detector

@@ -231,7 +231,7 @@ def detect(
 
 
 def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
-    """What begins with a dash is a file that is there, or a mistaken option."""
+    """Refuse what begins with a dash and is no file: a mistaken option."""
     if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
         known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
         raise ParamsError(

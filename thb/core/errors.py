@@ -52,7 +52,7 @@ _JOINERS = "\u200c\u200d\u00ad"  # … but not these, which some scripts cannot 
 
 
 def printable(words: object) -> str:
-    """One line in which everything is seen: line ends, controls and turned directions as their escapes (\\n, \\x1b)."""
+    """One line in which everything is visible: line ends, controls and marks of direction as escapes (\\n, \\x1b)."""
     return "".join(
         c if c in _JOINERS or unicodedata.category(c) not in HIDDEN else c.encode("unicode_escape").decode()
         for c in str(words)

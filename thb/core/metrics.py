@@ -27,7 +27,7 @@ AUC, BRIER, EER = "AUC", "Brier", "EER"
 
 @dataclass(frozen=True)
 class Operating:
-    """A TPR at a fixed FPR, with what it rests on."""
+    """A TPR at a fixed FPR, its threshold, and the clips that it is based on."""
 
     value: float
     threshold: float  # clips at or above it are called fake

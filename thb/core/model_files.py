@@ -1,4 +1,4 @@
-"""Somebody else's small networks: from the Hub at a pinned revision, or a copy of the user's, checked by hash."""
+"""Small networks of others: from the Hub at a pinned revision, or a copy of the user's, checked by hash."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from thb.core.params import Net
 
 
 def weights(name: str, known: Mapping[str, Net]) -> Path:
-    """The file with the weights of a network of params.yaml: of `THB_<NAME>`, else its `path`, else the Hub."""
+    """The weights file of a network of params.yaml: `$THB_<NAME>`, else its `path`, else the Hub.
+
+    Raises DataError for a file that is missing or has another hash.
+    """
     if name not in known:
         raise ParamsError(unknown("network under nets", name, known))
     net = known[name]
@@ -34,7 +37,7 @@ def variable(name: str) -> str:
 
 
 def _from_hub(name: str, net: Net) -> Path:
-    """Downloaded once, to the library's cache; only the kind of a fault is told, as its words may hold addresses."""
+    """The file in the library's cache; an error names only the kind of a fault, as its text may hold addresses."""
     import httpx2
     from huggingface_hub import hf_hub_download
 

@@ -118,7 +118,7 @@ class Params(Strict):
         return self.identity.embeddings[name]
 
     def identity_settings(self, name: str) -> dict[str, float]:
-        """What a comparison of faces by this network rests on, besides the network and the clips."""
+        """What a comparison of faces by this network depends on, besides the network and the clips."""
         return {"frames": self.identity.frames, **self.embedding(name).model_dump()}
 
 
@@ -128,7 +128,7 @@ def load(path: Path) -> Params:
 
 
 def parse(raw: Mapping[str, Any]) -> Params:
-    """A mapping as read from params.yaml, checked."""
+    """Check a mapping as read from params.yaml."""
     if not isinstance(raw, Mapping):
         raise ParamsError(f"params.yaml must be a mapping; known keys: {', '.join(Params.model_fields)}")
     try:
@@ -146,7 +146,7 @@ SPLITS = ("train", "val", "test")
 
 
 def _check(p: Params) -> None:
-    """What no block shows by itself; a file that breaks it reads well, and gives wrong numbers or none."""
+    """Refuse faults that no block shows by itself, and that would give wrong numbers or none."""
     _known("profile", [p.profile], p.profiles)
     _check_sources(p)
     roles = {source.role for source in p.sources.values()}
@@ -193,7 +193,7 @@ def _check_sources(p: Params) -> None:
 
 
 def _check_exhibit(p: Params, where: str, entry: Mapping[str, Any]) -> None:
-    """What it names is there."""
+    """Refuse an exhibit that names what is not there."""
     try:
         exhibit = Exhibit.model_validate(entry)
     except ValidationError as e:
@@ -225,7 +225,7 @@ def _check_profile(p: Params, where: str, profile: Profile) -> None:
 
 
 def _check_rendered(p: Params, where: str, render: Render) -> None:
-    """Every fit of a rendered corpus must have clips to be trained, chosen and tested on."""
+    """Refuse a rendered corpus that leaves a fit without clips to be trained, chosen or tested on."""
     _known(f"key in {where}.clips", render.clips, [*p.sources, *get_args(Role)])
     wanted: dict[str, Counts] = {}
     for name, source in p.sources.items():  # a source's own entry goes before its role's
@@ -262,7 +262,7 @@ def _check_rendered(p: Params, where: str, render: Render) -> None:
 
 
 def _explain(error: ValidationError, model: type[BaseModel], inside: str = "") -> str:
-    """One fault of a pydantic report, as one line; an unknown key before what it may have been meant for."""
+    """One fault of a pydantic report, as one line; an unknown key goes before the missing one it may stand for."""
     first = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     loc = [str(part) for part in first["loc"] if not str(part).startswith(("constrained-", "literal["))]
     where = ".".join([inside, *loc] if inside else loc)
@@ -307,7 +307,7 @@ def switch_profile(path: Path, name: str) -> None:
 
 
 def _put_checked(part: Path, content: bytes, name: str) -> None:
-    """Nothing takes the place of params.yaml that does not read as this profile."""
+    """Write a params.yaml; ParamsError unless it reads as this profile."""
     part.write_bytes(content)
     if load(part).profile != name:
         raise ParamsError(f"the first line of params.yaml does not set the profile; write `profile: {name}` there")

@@ -282,7 +282,7 @@ class Explain(Strict):
 
 
 class Explained(Strict):
-    """How much of it a profile affords."""
+    """How much of `explain` a profile affords."""
 
     units: Count  # of a clip
     reals: Whole  # test clips of a fit; 0: all of them

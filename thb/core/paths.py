@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def check_name(kind: str, word: str) -> str:
-    """The word, if it may be part of a path: a name cannot lead out of the folder that it is put into."""
+    """The word; ParamsError unless it may be part of a path and cannot lead out of its folder."""
     if not _NAME.fullmatch(word):
         shown = repr(word) if len(word) <= 80 else f"{word[:80]!r}… ({len(word)} characters)"
         raise ParamsError(
@@ -44,7 +44,7 @@ def variant_option(variant: str) -> str:
 
 
 class Below:
-    """A place that lies below another one of `Paths`, which is given by name."""
+    """A path below another one of `Paths`, which is given by name."""
 
     def __init__(self, place: str, *parts: str) -> None:
         self.place, self.parts = place, parts
@@ -133,7 +133,7 @@ class Paths:
         return self.clip_folder(folder) / name
 
     def code(self, name: str) -> Path:
-        """Which files of thb a command rests on, and their state."""
+        """Which files of thb a command depends on, each with a hash."""
         return self.root / "data" / "code" / f"{name}.txt"
 
     def clips(self, source: str) -> Path:

@@ -1,7 +1,7 @@
-"""YAML as thb and DVC both read it: thb goes by YAML 1.1, DVC by 1.2, and a setting must be one thing to both.
+"""YAML as thb and DVC both read it: thb goes by YAML 1.1, DVC by 1.2, and a setting must be the same to both.
 
-So a word that one takes for a number, a date or a yes, and the other for something else, is refused; so are keys that
-stand twice, of which one reader would take the last. What could only be meant to harm is refused while it is read.
+So a word that one reads as a number, a date or a boolean, and the other as something else, is refused; so are keys that
+stand twice, of which one reader would take the last. Oversized and self-referring files are refused while being read.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def parse(text: str, name: str) -> Any:
 
 
 class _Refused(Exception):
-    """What is YAML, and is not taken; `line` counts from 1."""
+    """Valid YAML that is not accepted; `line` counts from 1."""
 
     def __init__(self, why: str, mark: yaml.Mark) -> None:
         super().__init__(why)

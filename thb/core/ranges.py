@@ -1,6 +1,6 @@
-"""Kinds of numbers, names and texts that settings are made of; none is taken for another, and none is infinite.
+"""Types of numbers, names and texts in settings, with their ranges; nothing is coerced, and no number is infinite.
 
-A yes is no 1, a text is no number, 2.0 is no count: who writes one for the other meant something else.
+True is not 1, a text is not a number, and 2.0 is not a count: whoever writes one for the other meant something else.
 """
 
 from __future__ import annotations

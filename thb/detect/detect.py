@@ -28,8 +28,6 @@ STRIP_FRAMES = 8  # at most, in a heat-map strip
 SOURCE = "own"
 SEED = 0  # any: scoring samples nothing
 
-Reading = tuple[Store, str]  # what is kept of a clip, and what finds the face
-
 
 @dataclass(frozen=True)
 class Request:
@@ -45,7 +43,7 @@ class Request:
 
 @dataclass
 class Findings:
-    """What came of it, file by file."""
+    """The results and what was skipped, file by file."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
@@ -58,7 +56,7 @@ class Findings:
             _say(_skipped(self.skipped[-1]))
 
     def tell(self) -> None:
-        """From now on, and what has waited."""
+        """Say at once what is skipped from now on, and what has waited."""
         if not self.told:
             self.told = True
             for one in self.skipped:
@@ -104,10 +102,11 @@ def _examine(
     found: Findings,
 ) -> None:
     """Read a clip once for all judges that read it alike, and score it."""
-    readings: dict[str, tuple[Reading, list[Judge]]] = {}
+    readings: dict[str, list[Judge]] = {}
     for judge in judges:
-        readings.setdefault(repr((judge.store, judge.finder)), ((judge.store, judge.finder), []))[1].append(judge)
-    for (store, finder), panel in readings.values():
+        readings.setdefault(repr((judge.store, judge.finder)), []).append(judge)
+    for panel in readings.values():
+        store, finder = panel[0].store, panel[0].finder
         row: clip.Row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
         done = clip.prepare(row, file, finder, finders[finder], store)
         try:
@@ -241,7 +240,7 @@ def _say(words: str) -> None:
 
 
 def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
-    """What was found; a run that was broken off before its first score leaves an older JSON as it is."""
+    """Print and write the findings; a run that was interrupted before its first score leaves an older JSON as it is."""
     if request.json != "-" and found.results:
         print("\n".join(_table(judges, request.fit, found.results)))
     if not request.json or not (found.results or found.finished):
@@ -270,7 +269,7 @@ def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
 
 
 def _escaped(text: str) -> str:
-    """JSON with what cannot be seen, or is no text at all, as JSON's own escapes: a reader gets the very name back."""
+    """JSON with invisible and undecodable characters as JSON escapes, so that a reader gets the exact name back."""
     return "".join(c if c == "\n" or printable(c) == c else json.dumps(c)[1:-1] for c in text)
 
 

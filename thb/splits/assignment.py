@@ -30,7 +30,7 @@ def _own_split(split: pd.Series, trained: pd.Series, tested: pd.Series) -> pd.Se
 
 
 def lacking(split: pd.DataFrame) -> str:
-    """What keeps a fit from being trained, chosen and compared ('' if nothing does): no part may lack a class."""
+    """Why a fit cannot be trained, chosen and tested ('' if it can): no use may lack a class."""
     for use in (TRAIN, VAL, TEST):
         for label, kind in enumerate(("real", "fake")):
             if not ((split.loc[:, "use"] == use) & (split.loc[:, "label"] == label)).any():

@@ -1,4 +1,4 @@
-"""The clips of one fit: its split file beside what `prepare` found out about each clip (no torch)."""
+"""The clips of one fit: its split file joined with what `prepare` found out about each clip (no torch)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from thb.splits import assignment
 
 
 def clips_of_fit(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
-    """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
+    """CLIP_COLUMNS and `use` of every clip of one fit that has one of these uses, in the split file's order."""
     split, clips = _split_and_clips(paths, params, fit)
     split = split.loc[split["use"].isin(uses), ["clip", "use"]]
     if split.empty:
@@ -49,7 +49,7 @@ def _split_and_clips(paths: Paths, params: Params, fit: str) -> tuple[pd.DataFra
 
 
 def _fault(split: pd.DataFrame, due: pd.DataFrame) -> str:
-    """Where a split is not what the prepared clips make of it ('' if it is), whatever the order of its rows."""
+    """Where a split differs from what the prepared clips give ('' if nowhere), whatever the order of its rows."""
     for odd, words in (
         (split.index[split.index.duplicated()], "stands twice"),
         (due.index[due.loc[:, "status"] == OK].difference(split.index), "is usable and not in it"),
@@ -89,7 +89,7 @@ def labels_drawn(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
 
 
 def usable(rows: pd.DataFrame, use: str) -> pd.DataFrame:
-    """The clips of one use that can be read; both classes must be there."""
+    """The usable clips of one use; DataError if they lack a class."""
     rows = rows.loc[(rows["use"] == use) & (rows["status"] == OK)].reset_index(drop=True)
     for label, name in ((0, "real"), (1, "fake")):
         if label not in set(rows["label"]):

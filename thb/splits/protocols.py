@@ -13,7 +13,7 @@ from thb.core.params import Params, Protocol
 
 @dataclass(frozen=True)
 class Trial:
-    """One generator under one protocol: the fits whose scores it reads, averaged where several."""
+    """One generator under one protocol, and the fits whose scores are read, averaged where several."""
 
     protocol: str
     generator: str

@@ -64,7 +64,7 @@ def run(paths: Paths, params: Params) -> None:
 
 
 def _vouch(paths: Paths, params: Params, sources: list[str], fits: Iterable[str]) -> None:
-    """Beside the splits, and beside the tables in results/, what made them; there, what made the clips as well."""
+    """Write what made the splits beside them, and what made the tables in results/, and the clips, beside those."""
     made_by = origin.of_splits(paths, params)
     tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in sources}
     write_json(
@@ -103,7 +103,7 @@ def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]
 
 
 def _say_absent(absent: dict[str, str], paths: Paths) -> None:
-    """Beside the splits of all fits, those that cannot be made; no file if all can."""
+    """Write beside the splits which fits cannot be made, and print it; no file if all can."""
     if not absent:
         return paths.absent_fits.unlink(missing_ok=True)
     write_json(absent, paths.absent_fits)
@@ -176,7 +176,7 @@ def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
 
 
 def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
-    """Overlaps that no single protocol owns."""
+    """Overlaps of the corpus as a whole, whatever the protocol."""
     known = read_csv(paths.known_drivers, ["clip", "generator", "seen"])
     found = {
         "reals_that_drive": leakage.reals_that_drive(clips, known),
@@ -215,7 +215,7 @@ def _facts(group: pd.DataFrame) -> dict[str, object]:
 
 
 def _copy_curation(paths: Paths) -> None:
-    """Beside the other results; without a row where nobody counted."""
+    """Copy the curation counts to the other results; without a row where nobody counted."""
     if paths.raw_curation.is_file():
         csv_checks.check_curation(paths.raw_curation)
         write_atomic(paths.curation, lambda part: shutil.copyfile(paths.raw_curation, part))

@@ -1,4 +1,4 @@
-"""How many clips there should be, are, are missing and are in no list, beside what was published."""
+"""How many clips are listed, found, missing and unlisted, beside what was published."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RELEASED = "all, today"
 
 
 def rows(paths: Paths, params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A row per clip, as it lies on the disk, and damaged where prepare found it so; source -> why it has none."""
+    """A row per clip on the disk, status `error` where `prepare` could not use it; and source -> why it has none."""
     tables, faults = [], {}
     for name, source in params.sources.items():
         try:

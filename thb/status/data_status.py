@@ -51,7 +51,7 @@ MAPS = ("gradcam_panel", "attention_table", "pointing_table")
 
 
 def run(paths: Paths, params: Params) -> None:
-    """Print it all; nothing is changed."""
+    """Print what is there, beside what was published, and what it allows; nothing is changed."""
     clips, faults = census.rows(paths, params)
     counts = census.count(paths, params, clips, faults)
     print(f"The clips of profile {params.profile} (corpus {params.active.corpus})\n")
@@ -177,7 +177,7 @@ def _named(entry: dict[str, Any], default: Sequence[str]) -> Sequence[str]:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as they need be; numbers to the right."""
+    """Aligned columns; numbers to the right."""
     body = [[str(cell) for cell in row] for row in rows]
     lines = [list(heads), *body]
     for i in range(len(heads)):

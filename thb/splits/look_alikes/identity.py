@@ -152,7 +152,7 @@ def _died(job: Job) -> np.ndarray:
 
 
 def _calibrated(compared: Compared, same: float) -> dict[str, dict]:
-    """How well the network tells people apart in this corpus; swaps, each a bit of two people, are left out."""
+    """How well the network tells people apart in this corpus; swaps, which show two people at once, are left out."""
     plain = (compared.rows["role"] != "swap").to_numpy()
     return {
         name: {"count": tally.count, "reached": tally.reached, "quantiles": tally.quantiles()}
@@ -214,7 +214,7 @@ def _nearest(compared: Compared, sides: list[Sides], one_name: bool) -> Nearest:
 
 
 def _by_chance(compared: Compared, tested: np.ndarray, seen: np.ndarray, same: float) -> float:
-    """How many would look like a stranger, did they do so as often as the clips seen among themselves, by class."""
+    """How many would look like a stranger if they did so as often as the clips seen do among themselves, by class."""
     own = compared.faces[seen]
     alike = pairs.nearest(own, own, one_name=False).similarity >= same
     labels = compared.rows["label"].to_numpy()
