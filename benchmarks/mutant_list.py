@@ -228,7 +228,7 @@ MUTANTS = [
         "test_split.py -k counted_by_source",
     ),
     (
-        "thb/splits/split.py",
+        "thb/splits/leakage.py",
         '"count": len(things)',
         '"count": len(things[:EXAMPLES])',
         "test_split.py -k overlaps_of_the_published",

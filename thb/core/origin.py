@@ -142,7 +142,7 @@ def _dumped(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(found: object, wanted: Origin, what: str, mend: str) -> None:
-    """DataError, in one line, if another origin made it; `found` is what a record holds, `mend` the command that helps."""
+    """DataError if another origin made it; `found` is what a record holds, `mend` the command that helps."""
     made = _parsed(found)
     if made is None or made.stage != wanted.stage:
         raise DataError(f"{what} does not say what made it; run `{mend}`")

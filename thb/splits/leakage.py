@@ -8,6 +8,12 @@ import pandas as pd
 
 # Each kind reads from a table of clips the set of things that must not be on both sides.
 KINDS = ("identity", "driver", "generator", "real")
+EXAMPLES = 5  # of what is shared, in a report
+
+
+def listed(things: list[str]) -> dict[str, object]:
+    """How many there are, and the first of them."""
+    return {"count": len(things), "examples": things[:EXAMPLES]}
 
 
 def overlap(kind: str, seen: pd.DataFrame, tested: pd.DataFrame) -> list[str]:

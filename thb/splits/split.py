@@ -31,8 +31,6 @@ from thb.core.tables import (
 from thb.corpus.real_lists import list_name, official_ffpp
 from thb.splits import assignment, leakage, protocols
 
-EXAMPLES = 5
-
 
 def run(paths: Paths, params: Params) -> None:
     """Write every fit's split, the leakage report, and the corpus as it was found."""
@@ -126,7 +124,7 @@ def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[s
                 kinds[kind].update(leakage.overlap(kind, seen, tested))
     return {
         name: {
-            kind: {"promised": kind in params.protocols[name].disjoint, **_listed(sorted(things))}
+            kind: {"promised": kind in params.protocols[name].disjoint, **leakage.listed(sorted(things))}
             for kind, things in kinds.items()
         }
         for name, kinds in shared.items()
@@ -153,10 +151,6 @@ def _sides(split: pd.DataFrame, params: Params, trial: protocols.Trial, fit: str
             f"{use!r}; only clips of use 'test' may test a fit"
         )
     return split.loc[split["use"].isin(assignment.SEEN)], tested
-
-
-def _listed(things: list[str]) -> dict[str, object]:
-    return {"count": len(things), "examples": things[:EXAMPLES]}
 
 
 def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
@@ -187,7 +181,7 @@ def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
     if paths.manifest.is_file():
         csv_checks.check_manifest(paths.manifest)
         found["same_files"] = leakage.same_files(clips, read_csv(paths.manifest, ["path", "sha256"]))
-    return {name: _listed(things) for name, things in found.items()}
+    return {name: leakage.listed(things) for name, things in found.items()}
 
 
 def _corpus(clips: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:

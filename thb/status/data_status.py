@@ -17,34 +17,20 @@ from thb.status import census
 
 YES = "yes"
 SHIFTS = ("P1", "P2", "P3")
-# What a kind of exhibit reads where its parameters name no protocol: printed files alone, the clips by name
+# What a kind of exhibit reads if its parameters name no protocol: printed files alone, the clips by name
 # and count, the embedded corpus, or scores of these protocols.
 PAPER, CLIPS, RENDERED = "paper", "clips", "rendered"
 READS: dict[str, str | tuple[str, ...]] = {
-    "published_table": PAPER,
-    "pipeline": PAPER,
-    "claims_ledger": PAPER,
-    "settings_table": PAPER,
-    "statistics_table": CLIPS,
-    "leakage_table": CLIPS,
-    "contact_sheet": RENDERED,
-    "ablation_table": RENDERED,
-    "protocol_table": SHIFTS,
+    **dict.fromkeys(("published_table", "pipeline", "claims_ledger", "settings_table"), PAPER),
+    **dict.fromkeys(("statistics_table", "leakage_table"), CLIPS),
+    **dict.fromkeys(("contact_sheet", "ablation_table"), RENDERED),
+    **dict.fromkeys(("protocol_table", "protocol_means", "generator_means", "tpr_curve", "radar"), SHIFTS),
+    **dict.fromkeys(("comparison", "findings", "control_table", "sensitivity_table"), SHIFTS),
+    **dict.fromkeys(("gradcam_panel", "attention_table", "pointing_table"), SHIFTS),
     "hard_table": ("P3",),
     "swap_table": ("ffpp", "P1"),
     "sound_check": ("P1",),
-    "protocol_means": SHIFTS,
-    "tpr_curve": SHIFTS,
-    "generator_means": SHIFTS,
-    "radar": SHIFTS,
-    "comparison": SHIFTS,
-    "findings": SHIFTS,
-    "control_table": SHIFTS,
-    "sensitivity_table": SHIFTS,
     "transitions": ("P1", "P3"),
-    "gradcam_panel": SHIFTS,
-    "attention_table": SHIFTS,
-    "pointing_table": SHIFTS,
 }
 # Heat maps of fakes can be drawn by weights from elsewhere; so can tables, of score files from elsewhere.
 MAPS = ("gradcam_panel", "attention_table", "pointing_table")

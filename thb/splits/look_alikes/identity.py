@@ -19,13 +19,13 @@ from thb.core.processes import cores, in_order
 from thb.core.tables import LANDMARK_COLUMNS, write_json
 from thb.splits import assignment, protocols
 from thb.splits.clips_of_fit import read_split
+from thb.splits.leakage import EXAMPLES, listed
 from thb.splits.look_alikes import pairs
 from thb.splits.look_alikes.align import SIDE
 from thb.splits.look_alikes.embedder import Embedder
 from thb.splits.look_alikes.pairs import Faces, Nearest
 
 CHUNK = 16  # clips that a process looks at in one go
-EXAMPLES = 5
 NO_FACE, NO_DIRECTION = "no face was found", "the network gives its face no direction"
 
 
@@ -56,7 +56,7 @@ def _check(paths: Paths, params: Params, name: str) -> None:
         "profile": params.profile,
         "finders": sorted(set(clips["finder"])),
         "compared": len(compared.rows),
-        "left_out": {reason: _listed(left) for reason, left in why.items()},
+        "left_out": {reason: listed(left) for reason, left in why.items()},
         "pairs": _calibrated(compared, entry.same),
         "protocols": dict(_protocols(compared, paths, params, entry.same)),
     }
@@ -231,10 +231,6 @@ def _examples(compared: Compared, found: Nearest, alike: np.ndarray) -> Iterator
 
 
 # ---- what is said of it -----------------------------------------------------------------------------
-
-
-def _listed(clips: list[str]) -> dict[str, object]:
-    return {"count": len(clips), "examples": clips[:EXAMPLES]}
 
 
 def _say(report: dict) -> None:
