@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, check_known
 from thb.core.params import Params
 from thb.core.tables import read_csv
 
@@ -59,5 +59,5 @@ def check_printed(folder: Path, params: Params) -> None:
 
 
 def _one_of(where: str, printed: str | None, known: list[str]) -> None:
-    if printed is not None and printed not in known:
-        raise ParamsError(unknown(f"name in {where}.printed", printed, known))
+    if printed is not None:
+        check_known(f"name in {where}.printed", [printed], known)

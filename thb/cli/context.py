@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, check_known
 
 if TYPE_CHECKING:
     from thb.core.params import Params
@@ -20,12 +20,11 @@ def of_clone(variant: str = "") -> tuple[Paths, Params]:
 
     root = find_root()
     params = load(Paths(root).params)
-    if odd := [name for name in params.detectors if name not in detectors.names()]:
-        raise ParamsError(unknown("detector in params.yaml", odd[0], detectors.names()))
+    check_known("detector in params.yaml", params.detectors, detectors.names())
     if Paths(root).published.is_dir():  # where it is not, nothing printed is shown: evaluate says what is missing
         check_printed(Paths(root).published, params)
-    if variant and variant not in params.ablations:
-        raise ParamsError(unknown("variant", variant, params.ablations))
+    if variant:
+        check_known("variant", [variant], params.ablations)
     shared = frozenset(params.sources) - frozenset(params.generators) if variant else frozenset()
     return Paths(root, variant, shared), params
 
@@ -52,8 +51,7 @@ def of_fit(detector: str, fit: str, variant: str) -> tuple[Paths, Params]:
     """As `of_clone`, with the detector's and the fit's names checked, and the detector's settings in every profile."""
     paths, params = of_clone(variant)
     params.detector(detector)
-    if fit not in params.fits:
-        raise ParamsError(unknown("fit", fit, params.fits))
+    check_known("fit", [fit], params.fits)
     check_detector(params, detector)
     return paths, params
 

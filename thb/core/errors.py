@@ -11,7 +11,10 @@ ThbError                 exit 2: the command line prints the message and stops
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class ThbError(Exception):
@@ -45,6 +48,19 @@ class DiskError(ThbError):
 def unknown(kind: str, value: object, known: Iterable[object]) -> str:
     """One line: what was not recognised, and what would have been."""
     return f"unknown {kind} {str(value)!r}; known: {', '.join(map(str, known))}"
+
+
+def check_known(kind: str, names: Iterable[object], known: Collection[object]) -> None:
+    """ParamsError for the first of the names that is not known."""
+    for name in names:
+        if name not in known:
+            raise ParamsError(unknown(kind, name, known))
+
+
+def entry(kind: str, name: str, known: Mapping[str, Entry]) -> Entry:
+    """The entry of this name; ParamsError, which lists the known names, if there is none."""
+    check_known(kind, [name], known)
+    return known[name]
 
 
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # categories: controls, marks of direction, half pairs, line ends …

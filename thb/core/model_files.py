@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from thb.core import origin
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, entry
 from thb.core.params import Net
 
 
@@ -16,9 +16,7 @@ def weights(name: str, known: Mapping[str, Net]) -> Path:
 
     Raises DataError for a file that is missing or has another hash.
     """
-    if name not in known:
-        raise ParamsError(unknown("network under nets", name, known))
-    net = known[name]
+    net = entry("network under nets", name, known)
     own = os.environ.get(variable(name)) or net.path
     file = Path(own).expanduser() if own else _from_hub(name, net)
     if not file.is_file():

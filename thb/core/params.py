@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from thb.core import plain_yaml
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, check_known, entry, unknown
 from thb.core.params_schema import (
     Ablation,
     Counts,
@@ -87,9 +87,7 @@ class Params(Strict):
         return self.profiles[self.profile]
 
     def source(self, name: str) -> Source:
-        if name not in self.sources:
-            raise ParamsError(unknown("source", name, self.sources))
-        return self.sources[name]
+        return entry("source", name, self.sources)
 
     def of_role(self, *roles: str) -> list[str]:
         return [name for name, source in self.sources.items() if source.role in roles]
@@ -101,21 +99,15 @@ class Params(Strict):
 
     def detector(self, name: str) -> dict[str, Any]:
         """One detector's settings in this profile: its defaults with the profile's overrides."""
-        if name not in self.detectors:
-            raise ParamsError(unknown("detector", name, self.detectors))
-        return {**self.detectors[name].defaults, **self.active.detectors[name]}
+        return {**entry("detector", name, self.detectors).defaults, **self.active.detectors[name]}
 
     def label_check(self, name: str) -> int:
         """How many fits of a detector are trained on shuffled labels."""
-        if name not in self.label_checks:
-            raise ParamsError(unknown("detector under label_checks", name, self.label_checks))
-        return self.label_checks[name]
+        return entry("detector under label_checks", name, self.label_checks)
 
     def embedding(self, name: str) -> Embedding:
         """The network of this name, which tells faces apart."""
-        if name not in self.identity.embeddings:
-            raise ParamsError(unknown("network under identity.embeddings", name, self.identity.embeddings))
-        return self.identity.embeddings[name]
+        return entry("network under identity.embeddings", name, self.identity.embeddings)
 
     def identity_settings(self, name: str) -> dict[str, float]:
         """What a comparison of faces by this network depends on, besides the network and the clips."""
@@ -147,33 +139,28 @@ SPLITS = ("train", "val", "test")
 
 def _check(p: Params) -> None:
     """Refuse faults that no block shows by itself, and that would give wrong numbers or none."""
-    _known("profile", [p.profile], p.profiles)
+    check_known("profile", [p.profile], p.profiles)
     _check_sources(p)
     roles = {source.role for source in p.sources.values()}
     for name, protocol in p.protocols.items():
         if absent := [role for role in protocol.fakes if role not in roles]:
             raise ParamsError(f"protocols.{name}.fakes names {absent[0]!r}, a role that no source has")
-    networks = [name for name, entry in p.detectors.items() if entry.parameters]
-    _known("network in identity.embeddings", p.identity.embeddings, p.nets)
-    _known("detector in ablated", p.ablated, p.detectors)
-    _known("detector in sound_checks", p.sound_checks, p.detectors)
-    _known("detector in label_checks", p.label_checks, p.detectors)
-    _known("network in explained", p.explained, networks)
-    _known("network in explain.reference", [p.explain.reference], networks)
-    _known("network in identity_checks", p.identity_checks, p.identity.embeddings)
-    _known("network in explain.reference", [p.explain.reference], p.explained)
+    networks = [name for name, detector in p.detectors.items() if detector.parameters]
+    check_known("network in identity.embeddings", p.identity.embeddings, p.nets)
+    check_known("detector in ablated", p.ablated, p.detectors)
+    check_known("detector in sound_checks", p.sound_checks, p.detectors)
+    check_known("detector in label_checks", p.label_checks, p.detectors)
+    check_known("network in explained", p.explained, networks)
+    check_known("network in explain.reference", [p.explain.reference], networks)
+    check_known("network in identity_checks", p.identity_checks, p.identity.embeddings)
+    check_known("network in explain.reference", [p.explain.reference], p.explained)
     for name, profile in p.profiles.items():
         _check_profile(p, f"profiles.{name}", profile)
     for (one, first), (two, second) in combinations(p.detectors.items(), 2):
         if first.printed and first.printed == second.printed:
             raise ParamsError(f"detectors.{one} and detectors.{two} are both printed as {first.printed!r}")
-    for name, entry in p.exhibits.items():
-        _check_exhibit(p, f"exhibits.{name}", entry)
-
-
-def _known(kind: str, names: Iterable[str], known: Collection[str]) -> None:
-    if odd := next((name for name in names if name not in known), None):
-        raise ParamsError(unknown(kind, odd, known))
+    for name, settings in p.exhibits.items():
+        _check_exhibit(p, f"exhibits.{name}", settings)
 
 
 def _check_sources(p: Params) -> None:
@@ -192,13 +179,13 @@ def _check_sources(p: Params) -> None:
             raise ParamsError(f"sources.{one} and sources.{two} are both printed as {first.printed!r}")
 
 
-def _check_exhibit(p: Params, where: str, entry: Mapping[str, Any]) -> None:
+def _check_exhibit(p: Params, where: str, settings: Mapping[str, Any]) -> None:
     """Refuse an exhibit that names what is not there."""
     try:
-        exhibit = Exhibit.model_validate(entry)
+        exhibit = Exhibit.model_validate(settings)
     except ValidationError as e:
         raise ParamsError(_explain(e, Exhibit, where)) from e
-    if nothing := next((key for key, value in entry.items() if value is None), None):
+    if nothing := next((key for key, value in settings.items() if value is None), None):
         raise ParamsError(f"{where}.{nothing} is null; leave it out, and the notebook's own value counts")
     for kind, known, keys in (
         ("protocol", p.protocols, ("protocol", "before", "after", "one_by_one", "protocols")),
@@ -209,24 +196,24 @@ def _check_exhibit(p: Params, where: str, entry: Mapping[str, Any]) -> None:
         for key in keys:
             given = getattr(exhibit, key)
             names = given if isinstance(given, list) else [given] if given is not None else []
-            _known(f"{kind} in {where}.{key}", names, known)
+            check_known(f"{kind} in {where}.{key}", names, known)
     if isinstance(exhibit.threshold, str):
-        _known(f"rate in {where}.threshold", [exhibit.threshold], p.metrics.fpr)
+        check_known(f"rate in {where}.threshold", [exhibit.threshold], p.metrics.fpr)
 
 
 def _check_profile(p: Params, where: str, profile: Profile) -> None:
-    _known(f"detector in {where}.detectors", profile.detectors, p.detectors)
-    for detector, entry in p.detectors.items():
-        if detector not in profile.detectors:
-            raise ParamsError(f"{where}.detectors lacks {detector!r}; write `{detector}: {{}}` for its defaults")
-        _known(f"key in {where}.detectors.{detector}", profile.detectors[detector], entry.defaults)
+    check_known(f"detector in {where}.detectors", profile.detectors, p.detectors)
+    for name, detector in p.detectors.items():
+        if name not in profile.detectors:
+            raise ParamsError(f"{where}.detectors lacks {name!r}; write `{name}: {{}}` for its defaults")
+        check_known(f"key in {where}.detectors.{name}", profile.detectors[name], detector.defaults)
     if profile.corpus == "mini" and profile.render:
         _check_rendered(p, f"{where}.render", profile.render)
 
 
 def _check_rendered(p: Params, where: str, render: Render) -> None:
     """Refuse a rendered corpus that leaves a fit without clips to be trained, chosen or tested on."""
-    _known(f"key in {where}.clips", render.clips, [*p.sources, *get_args(Role)])
+    check_known(f"key in {where}.clips", render.clips, [*p.sources, *get_args(Role)])
     wanted: dict[str, Counts] = {}
     for name, source in p.sources.items():  # a source's own entry goes before its role's
         counts = render.clips.get(name) or render.clips.get(source.role)
@@ -297,9 +284,7 @@ def switch_profile(path: Path, name: str) -> None:
     """Rewrite the `profile:` word on params.yaml's first line, keeping all else to the byte."""
     from thb.core.tables import write_atomic
 
-    known = load(path).profiles
-    if name not in known:
-        raise ParamsError(unknown("profile", name, known))
+    check_known("profile", [name], load(path).profiles)
     switched, n = re.subn(rb"\A(profile:[ ]*)[A-Za-z0-9_]+", rb"\g<1>" + name.encode(), path.read_bytes())
     if not n:
         raise ParamsError("the first line of params.yaml must be `profile: <name>`")

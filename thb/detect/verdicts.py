@@ -16,7 +16,7 @@ from scipy.stats import beta
 
 from thb import detectors
 from thb.clips import faces
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known
 from thb.core.params import Metrics, Store
 from thb.core.paths import Paths, check_name
 from thb.fits import weights
@@ -76,8 +76,8 @@ def appoint(paths: Paths, names: Sequence[str], fit: str, finder: str, asked: Me
     `finder` is what the user asks for ('' is nothing); `asked` says at which false-positive rate a score is judged.
     """
     check_name("fit", fit)
-    if finder and finder not in faces.ON_PIXELS:
-        raise ParamsError(unknown("face finder", finder, faces.ON_PIXELS))
+    if finder:
+        check_known("face finder", [finder], faces.ON_PIXELS)
     return [_judge(paths, name, fit, finder, asked) for name in dict.fromkeys(names or _with_weights(paths, fit))]
 
 
@@ -105,8 +105,7 @@ def _folder(paths: Paths, name: str, fit: str) -> Path:
 
 
 def _judge(paths: Paths, name: str, fit: str, finder: str, asked: Metrics) -> Judge:
-    if name not in detectors.names():
-        raise ParamsError(unknown("detector", name, detectors.names()))
+    check_known("detector", [name], detectors.names())
     folder = _folder(paths, name, fit)
     if not (folder / weights.FILE).is_file():
         raise DataError(f"{name} has no weights of fit {fit!r}{_how_to_get(paths, [name])}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import entry
 from thb.core.params import Params, Protocol
 
 
@@ -23,9 +23,7 @@ class Trial:
 def trials(params: Params, names: list[str] | None = None) -> Iterator[Trial]:
     """Every trial of these protocols (default: all), in the order of params.yaml."""
     for name in names or params.protocols:
-        if name not in params.protocols:
-            raise ParamsError(unknown("protocol", name, params.protocols))
-        protocol = params.protocols[name]
+        protocol = entry("protocol", name, params.protocols)
         for generator in params.of_role(*protocol.fakes):
             yield Trial(name, generator, fits_of(protocol, generator, list(params.generators)))
 
