@@ -137,26 +137,26 @@ MUTANTS = [
     ),
     (
         "thb/splits/protocols.py",
-        '(rows["source"] == generator) & rows["split"].isin(protocol.split)',
-        '(rows["source"] == generator) & rows["split"].isin(protocol.reals)',
+        'rows.loc[:, "split"].isin(protocol.split)',
+        'rows.loc[:, "split"].isin(protocol.reals)',
         "test_core.py -k 'identity or protocol'",
     ),
     (
         "thb/splits/protocols.py",
-        '(rows["role"] == "real") & rows["split"].isin(protocol.reals)',
-        '(rows["role"] == "real") & rows["split"].isin(protocol.split)',
+        'rows.loc[:, "split"].isin(protocol.reals)',
+        'rows.loc[:, "split"].isin(protocol.split)',
         "test_core.py -k 'identity or protocol'",
     ),
     (
         "thb/splits/protocols.py",
-        'rows["portrait"].where(rows["portrait"] != "", ',
-        'rows["video"].where(rows["video"] == "", ',
+        'portrait.where(portrait != "", ',
+        'video.where(video == "", ',
         "test_core.py -k 'identity or protocol'",
     ),
     (
         "thb/splits/protocols.py",
-        'rows["video"].where(rows["video"] != "", rows["clip"])',
-        'rows["video"]',
+        'video.where(video != "", rows["clip"])',
+        "video",
         "test_core.py -k 'identity or protocol'",
     ),
     (
@@ -181,13 +181,13 @@ MUTANTS = [
     (
         "thb/splits/assignment.py",
         ".mask(left_out, TEST)",
-        '.mask(left_out & (clips["split"] == TEST), TEST)',
+        ".mask(left_out & (split == TEST), TEST)",
         "test_core.py -k 'use or checkpoint or lack'",
     ),
     (
         "thb/splits/assignment.py",
-        'use.mask(tested & (clips["split"] == TEST), TEST)',
-        "use.mask(tested, TEST)",
+        ".mask(tested & (split == TEST), TEST)",
+        ".mask(tested, TEST)",
         "test_core.py -k 'use or checkpoint or lack'",
     ),
     (
@@ -198,15 +198,15 @@ MUTANTS = [
     ),
     (
         "thb/splits/assignment.py",
-        'clips["role"].isin(["swap", "real"])',
-        'clips["role"].isin(["swap", "real", "unseen"])',
+        'role.isin(["swap", "real"])',
+        'role.isin(["swap", "real", "unseen"])',
         "test_core.py -k 'use or checkpoint or lack'",
     ),
     # ---- thb/splits/split.py ----
     (
         "thb/splits/split.py",
-        '(twice := clips["clip"][clips["clip"].duplicated()])',
-        '(twice := clips["clip"][clips["path"].duplicated()])',
+        'clips.duplicated("clip"), "clip"]',
+        'clips.duplicated("path"), "clip"]',
         "test_split.py -k there_twice",
     ),
     (
@@ -217,18 +217,18 @@ MUTANTS = [
     ),
     (
         "thb/splits/split.py",
-        "tested = split[fakes | reals]",
-        "tested = split[fakes]",
+        "tested = split.loc[fakes | reals]",
+        "tested = split.loc[fakes]",
         "test_split.py -k tests_on_training",
     ),
     (
         "thb/splits/split.py",
-        'return split[split["use"].isin(assignment.SEEN)], tested',
+        'return split.loc[split["use"].isin(assignment.SEEN)], tested',
         "return split, tested",
         "test_split.py -k counted_by_source",
     ),
     (
-        "thb/splits/split.py",
+        "thb/splits/leakage.py",
         '"count": len(things)',
         '"count": len(things[:EXAMPLES])',
         "test_split.py -k overlaps_of_the_published",
@@ -242,8 +242,8 @@ MUTANTS = [
     ("thb/splits/split.py", 'usable["seconds"].sum()', 'group["seconds"].sum()', "test_split.py -k counted_by_source"),
     (
         "thb/splits/split.py",
-        'clips[clips["status"] != OK], paths.coverage',
-        'clips[clips["status"] == ERROR], paths.coverage',
+        'clips.loc[clips["status"] != OK], paths.coverage',
+        'clips.loc[clips["status"] == ERROR], paths.coverage',
         "test_split.py -k without_reals",
     ),
     (
@@ -254,8 +254,8 @@ MUTANTS = [
     ),
     (
         "thb/splits/split.py",
-        'clips[clips["status"].isin([OK, MISSING])]',
-        'clips[clips["status"] == OK]',
+        'clips.loc[clips["status"].isin([OK, MISSING])]',
+        'clips.loc[clips["status"] == OK]',
         "test_absence.py -k leakage_by_names",
     ),
     # ---- thb/splits/leakage.py ----
@@ -268,8 +268,8 @@ MUTANTS = [
     ("thb/splits/leakage.py", 'set(clips["driver"]) - {""}', 'set(clips["driver"])', "test_split.py -k of_the_whole"),
     (
         "thb/splits/leakage.py",
-        'fakes = clips[clips["driver"].isin(split_of) & ~by_nature]',
-        'fakes = clips[clips["driver"].isin(split_of)]',
+        'fakes = clips.loc[clips["driver"].isin(split_of) & ~by_nature]',
+        'fakes = clips.loc[clips["driver"].isin(split_of)]',
         "test_split.py -k of_the_whole",
     ),
     (
@@ -327,8 +327,8 @@ MUTANTS = [
     ),
     (
         "thb/splits/clips_of_fit.py",
-        "half = (len(drawn) + rng.integers(2)) // 2",
-        "half = len(drawn) // 2",
+        "half = (len(shuffled) + rng.integers(2)) // 2",
+        "half = len(shuffled) // 2",
         "test_label_check.py -k odd_number",
     ),
     (
@@ -345,7 +345,7 @@ MUTANTS = [
     ),
     (
         "thb/splits/clips_of_fit.py",
-        'due.index[due["status"] == OK].difference(split.index)',
+        'due.index[due.loc[:, "status"] == OK].difference(split.index)',
         "due.index[:0]",
         "test_other_origins.py -k was_cut",
     ),
@@ -364,7 +364,7 @@ MUTANTS = [
     # ---- thb/cells/trials.py ----
     (
         "thb/cells/trials.py",
-        'scored = table[table["status"] == OK]',
+        'scored = table.loc[table["status"] == OK]',
         "scored = table",
         "test_core.py -k 'drawn or averaged or number'",
     ),
@@ -468,14 +468,14 @@ MUTANTS = [
     ),
     (
         "thb/cells/comparisons.py",
-        "if all(side is not None for side in sides)}",
-        "if any(side is not None for side in sides)}",
+        "if one and other:",
+        "if one or other:",
         "test_core.py -k 'interval or side or sides or detectors'",
     ),
     (
         "thb/cells/comparisons.py",
-        "lo=-told.hi,\n        hi=-told.lo",
-        "lo=-told.lo,\n        hi=-told.hi",
+        "lo=-found.hi,\n        hi=-found.lo",
+        "lo=-found.lo,\n        hi=-found.hi",
         "test_core.py -k 'interval or side or sides or detectors'",
     ),
     (

@@ -43,7 +43,7 @@ def evaluated(paths: Paths, params: Params) -> None:
     found = list(evaluate._evaluate(params, {k: table for k, table in scores.items() if k not in absent}, absent))
     write_csv(pd.DataFrame(evaluate._cells(paths, params, found)), paths.cells, CELL_COLUMNS)
     write_csv(comparisons.table(params, found), paths.comparisons, COMPARISON_COLUMNS)
-    write_json(evaluate.summary(params, found) | evaluate._reasons(absent), paths.metrics)
+    write_json(evaluate.summary(params, found, absent), paths.metrics)
     vouching.vouch(paths, params)
 
 

@@ -36,6 +36,16 @@ def test_help_has_an_example_and_loads_no_torch(command):
     assert not command or "Example" in done.stdout
 
 
+@pytest.mark.parametrize("group", [(), ("data",)])
+def test_no_line_of_help_is_cut_at_80_columns(group, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, found, commands = thb(*group, "--help").stdout.partition("\nCommands:\n")
+    assert found
+    assert max(map(len, commands.splitlines())) <= 80
+    assert "..." not in commands
+    assert "…" not in commands
+
+
 @pytest.mark.parametrize(
     ("arguments", "names", "lists"),
     [

@@ -167,7 +167,7 @@ def test_overlaps_are_told_for_what_they_are():
     )
     assert leakage.repeated(clips) == []  # one portrait and driver, but of two sources
     assert leakage.swaps_across_splits(clips) == []  # the donor of the swap is no real of the corpus
-    assert leakage.people(clips) == {"p", "d", "009", "001"}
+    assert leakage.overlap("identity", clips, clips) == ["001", "009", "d", "p"]
     assert leakage.trained_officially(clips, {"001": "train"}) == []  # it does not test
 
 

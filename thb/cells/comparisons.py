@@ -1,8 +1,8 @@
 """Does one thing lie above another? Every such question is answered here once, and every page reads the answer.
 
 Both sides of a question are means over the same cells but for what is compared (a protocol, a detector, a
-generator), drawn alike: the difference is taken draw by draw, and is told where its interval leaves out zero.
-Each such mean stands here by itself too, with the interval of the same draws.
+generator), resampled alike: the difference is taken resample by resample, and is inconclusive where its interval
+holds zero. Each such mean stands here by itself too, with the interval of the same resamples.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from itertools import combinations, pairwise, product
 import numpy as np
 import pandas as pd
 
-from thb.cells.trials import resolvable
+from thb.cells.trials import Evaluated, resolvable
 from thb.core import metrics
 from thb.core.params import Params
 from thb.core.tables import COMPARISON_COLUMNS
-from thb.splits.protocols import Trial
 
-ABOVE, BELOW, OPEN = "above", "below", "cannot be told"  # of the first, seen from the second
+ABOVE, BELOW, OPEN = "above", "below", "cannot be told"  # the first, seen from the second; OPEN: inconclusive
 MEAN = "mean"  # over all of an axis, as `averaged` and SHIFTS name them
 SHIFTS = ("P1", "P2", "P3")  # the paper's protocols, from the mildest shift to the hardest
 PROTOCOL, DETECTOR, GENERATOR, CELL, METRIC = "protocol", "detector", "generator", "protocol and generator", "metric"
 LEVEL = "mean"  # a mean by itself, compared with nothing
 NAN = float("nan")
 Cell = tuple[str, str, str]  # protocol, detector, generator
-Drawn = Mapping[Cell, np.ndarray]  # float [1 + bootstrap] of one metric, where it can be told
+Replicates = Mapping[Cell, np.ndarray]  # float [1 + bootstrap] of one metric, where enough clips resolve it
 
 
 @dataclass(frozen=True)
 class Question:
-    """Is `first` above `second`? Both are names along the axis `kind`; an axis that is compared is empty itself.
+    """Is `first` above `second`? Both are names along the axis `kind`, whose own field is empty.
 
     Of a level, which is compared with nothing, both are empty.
     """
@@ -49,7 +48,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Compared:
-    """Both values, first less second with its interval, and what that allows to be said."""
+    """Both values, first less second with its interval, and the verdict."""
 
     first_value: float
     second_value: float
@@ -59,28 +58,28 @@ class Compared:
     verdict: str
 
 
-UNTOLD = Compared(NAN, NAN, NAN, NAN, NAN, OPEN)
+UNKNOWN = Compared(NAN, NAN, NAN, NAN, NAN, OPEN)
 
 
 def compare(first: np.ndarray, second: np.ndarray, confidence: float) -> Compared:
-    """Two sides drawn alike, float [1 + draws], the values themselves first."""
+    """Two sides resampled alike, float [1 + resamples], the values themselves first."""
     apart = first - second
     lo, hi = metrics.interval(apart[1:], confidence)
     return Compared(float(first[0]), float(second[0]), float(apart[0]), lo, hi, judge(lo, hi))
 
 
 def judge(lo: float, hi: float) -> str:
-    """What the interval of a difference allows to be said: nothing where it holds zero, or where there is none."""
+    """The verdict on the interval of a difference: inconclusive where it holds zero, or where there is none."""
     return ABOVE if lo > 0 else BELOW if hi < 0 else OPEN
 
 
 def averaged(params: Params) -> list[str]:
-    """The detectors that a mean over detectors is of: the paper's."""
+    """The detectors that a mean over detectors is taken over: the paper's."""
     return [name for name, entry in params.detectors.items() if entry.printed and not entry.control]
 
 
 def step(before: str, after: str) -> str:
-    """What a loss from one rate to a stricter one is called where metrics are named."""
+    """The name, among metrics, of the loss from one rate to a stricter one."""
     return f"{before} to {after}"
 
 
@@ -88,7 +87,7 @@ def step(before: str, after: str) -> str:
 
 
 def questions(params: Params) -> Iterator[Question]:
-    """Every question, each once; the opposite order has the opposite answer."""
+    """Every question once; in the opposite order it has the opposite answer."""
     names = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
     steps = [step(*pair) for pair in pairwise(params.metrics.fpr)]
     for metric in names:
@@ -197,19 +196,21 @@ def _pairs(params: Params, asked: Question) -> list[Pair]:
 
 
 def _generators(params: Params, asked: Question) -> list[str]:
-    """What a mean over generators is of: those that both sides test."""
+    """The generators that a mean is taken over: those that both sides test."""
     return _shared(params, asked.first, asked.second) if asked.kind == PROTOCOL else _tested(params, asked.protocol)
 
 
 def _pair(params: Params, asked: Question, protocol: str, detector: str, generator: str) -> Pair:
     common = " ".join(name for name, mean in ((protocol, asked.protocol), (generator, asked.generator)) if mean == MEAN)
     own = detector if asked.detector == MEAN else ""
-    sides = [_cells(params, asked, name, (protocol, detector, generator)) for name in (asked.first, asked.second)]
-    return Pair(own, common, *sides)
+    first, second = (
+        _cells(params, asked, name, (protocol, detector, generator)) for name in (asked.first, asked.second)
+    )
+    return Pair(own, common, first, second)
 
 
 def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Cell, ...]:
-    """What one side's name stands for, beside what both sides have in common."""
+    """The cells that one side's name stands for, given what both sides have in common."""
     protocol, detector, generator = common
     if asked.kind == PROTOCOL:
         return ((name, detector, generator),)
@@ -222,85 +223,76 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
     return (common,)  # two metrics of the same cell, or the cell by itself
 
 
-def answer(params: Params, asked: Question, first: Drawn, second: Drawn) -> tuple[Compared, str]:
-    """What can be said, and the names that both sides leave out since one of them has no number there."""
+def answer(params: Params, asked: Question, first: Replicates, second: Replicates) -> tuple[Compared, str]:
+    """The answer, and what both sides leave out because one of them has no number there, by name."""
     pairs = _pairs(params, asked)
     if asked.kind == LEVEL:
         second = {cell: np.zeros_like(values) for cell, values in first.items()}
-    both = {pair: (_mean(first, pair.first), _mean(second, pair.second)) for pair in pairs}
-    told = {pair: sides for pair, sides in both.items() if all(side is not None for side in sides)}
-    if not told:
-        return replace(UNTOLD, verdict="") if asked.kind == LEVEL else UNTOLD, ""
-    by_detector: dict[str, list] = {}
-    for pair, sides in told.items():
-        by_detector.setdefault(pair.detector, []).append(sides)
-    sides = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
-    found = compare(*sides, params.metrics.confidence)
-    found = replace(found, second_value=NAN, verdict="") if asked.kind == LEVEL else found
-    return found, "; ".join(_left_out(pairs, told, set(by_detector)))
+    known: set[Pair] = set()
+    by_detector: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for pair in pairs:
+        one, other = _known(first, pair.first), _known(second, pair.second)
+        if one and other:
+            known.add(pair)
+            by_detector.setdefault(pair.detector, []).append((_average(one), _average(other)))
+    if known:
+        a, b = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
+        found = compare(a, b, params.metrics.confidence)
+    else:
+        found = UNKNOWN
+    if asked.kind == LEVEL:
+        found = replace(found, second_value=NAN, verdict="")
+    return found, "; ".join(_left_out(pairs, known, set(by_detector))) if known else ""
 
 
-def _mean(drawn: Drawn, cells: Sequence[Cell]) -> np.ndarray | None:
-    known = [drawn[cell] for cell in cells if cell in drawn]
-    return _average(known) if known else None
+def _known(replicates: Replicates, cells: Sequence[Cell]) -> list[np.ndarray]:
+    return [replicates[cell] for cell in cells if cell in replicates]
 
 
 def _average(values: Sequence[np.ndarray]) -> np.ndarray:
-    """Draw by draw. A mean of detectors is one of their means, so that each counts the same."""
+    """Resample by resample. A mean of detectors is one of their means, so that each counts the same."""
     return values[0] if len(values) == 1 else np.mean(values, axis=0)
 
 
-def _left_out(pairs: Sequence[Pair], told: Iterable[Pair], detectors: set[str]) -> Iterator[str]:
+def _left_out(pairs: Sequence[Pair], known: set[Pair], detectors: set[str]) -> Iterator[str]:
     """Detectors without any part; then what is missing of all the others, or of some."""
     yield from dict.fromkeys(pair.detector for pair in pairs if pair.detector not in detectors)
-    missing = [pair for pair in pairs if pair.detector in detectors and pair not in told]
+    missing = [pair for pair in pairs if pair.detector in detectors and pair not in known]
     for common in dict.fromkeys(pair.common for pair in missing):
         of = [pair.detector for pair in missing if pair.common == common]
         yield from [common] if len(of) == len(detectors) else [f"{one} {common}" for one in of]
 
 
-def table(params: Params, evaluated: Iterable[tuple[Trial, str, dict]]) -> pd.DataFrame:
+def table(params: Params, evaluated: Iterable[Evaluated]) -> pd.DataFrame:
     """COMPARISON_COLUMNS, a row a question, of what `measure` found for every trial and detector."""
-    found = list(evaluated)
-    drawn = cache(lambda metric: _drawn(params, found, metric))
-    return pd.DataFrame(
-        [_row(params, asked, *map(drawn, _metrics(asked))) for asked in questions(params)], columns=COMPARISON_COLUMNS
-    )
+    found, rows = list(evaluated), []
+    replicates = cache(lambda metric: _replicates(params, found, metric))
+    for asked in questions(params):
+        sides = (asked.first, asked.second) if asked.kind == METRIC else (asked.metric, asked.metric)
+        compared, left_out = answer(params, asked, *map(replicates, sides))
+        rows.append({"question": asked.kind, **vars(asked), **vars(compared), "left_out": left_out})
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
-def _row(params: Params, asked: Question, first: Drawn, second: Drawn) -> dict:
-    compared, left_out = answer(params, asked, first, second)
-    names = {key: value for key, value in vars(asked).items() if key != "kind"}
-    return {"question": asked.kind, **names, **vars(compared), "left_out": left_out}
-
-
-def _metrics(asked: Question) -> tuple[str, str]:
-    return (asked.first, asked.second) if asked.kind == METRIC else (asked.metric, asked.metric)
-
-
-def _drawn(params: Params, found: Sequence[tuple[Trial, str, dict]], metric: str) -> Drawn:
-    """Every cell's replicates of one metric, where that many clips can tell it; of a step, of its two rates."""
-    names = metric.split(" to ")
+def _replicates(params: Params, found: Iterable[Evaluated], metric: str) -> Replicates:
+    """Every cell's replicates of one metric, where enough clips resolve it; of a step, the difference of its rates."""
+    name, _, stricter = metric.partition(" to ")
+    names = [name, stricter] if stricter else [name]
     return {
-        (trial.protocol, detector, trial.generator): _value(measured["replicates"], names)
+        (trial.protocol, detector, trial.generator): by[name] - by[stricter] if stricter else by[name]
         for trial, detector, measured in found
-        if all(resolvable(params, name, measured["n_real"], measured["n_fake"]) for name in names)
+        if all(resolvable(params, each, measured["n_real"], measured["n_fake"]) for each in names)
+        for by in [measured["replicates"]]
     }
 
 
-def _value(replicates: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
-    return replicates[names[0]] if len(names) == 1 else replicates[names[0]] - replicates[names[1]]
-
-
-def opposite(told: Compared) -> Compared:
+def opposite(found: Compared) -> Compared:
     """The same with its sides exchanged."""
-    turned = {ABOVE: BELOW, BELOW: ABOVE, OPEN: OPEN}[told.verdict]
-    return replace(
-        told,
-        first_value=told.second_value,
-        second_value=told.first_value,
-        difference=-told.difference,
-        lo=-told.hi,
-        hi=-told.lo,
-        verdict=turned,
+    return Compared(
+        first_value=found.second_value,
+        second_value=found.first_value,
+        difference=-found.difference,
+        lo=-found.hi,
+        hi=-found.lo,
+        verdict={ABOVE: BELOW, BELOW: ABOVE, OPEN: OPEN}[found.verdict],
     )

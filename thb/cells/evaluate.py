@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from thb.cells import comparisons
 from thb.cells.printed import printed_cells, printed_value
-from thb.cells.trials import measure, nothing, resolvable
+from thb.cells.trials import Evaluated, Measured, measure, nothing, resolvable
 from thb.core import metrics, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
@@ -18,21 +18,23 @@ from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, wri
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
-from thb.splits.protocols import Trial
 
 DIGITS = 7  # of what is compared: enough for any page, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:
-    """Write every protocol's cells; a control corpus has the `all` fit of some detectors, and what needs no more."""
+    """Write every protocol's cells; of a control corpus, those that the `all` fits of some detectors allow."""
     wanted = (
         [(d, "all") for d in params.ablated]
         if paths.variant
         else ([(d, f) for d in params.detectors for f in params.fits])
     )
-    files = {key: ScoreFile(paths, params, *key) for key in wanted}
+    files = {(detector, fit): ScoreFile(paths, params, detector, fit) for detector, fit in wanted}
     left_out = {key: why for key, file in files.items() if (why := score_files.absent(file))}
-    scores = read_scores({key: file for key, file in files.items() if key not in left_out}, files.values())
+    known = {file.path for file in files.values()}
+    if extra := sorted(set((paths.results / "scores").glob("*/*.csv")) - known):
+        raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
+    scores = _read_scores(paths, params, {key: file for key, file in files.items() if key not in left_out})
     absent = {**left_out, **_without_reals(params, scores)}
     evaluated = list(_evaluate(params, scores, absent))
     cells = pd.DataFrame(_cells(paths, params, evaluated))
@@ -45,7 +47,7 @@ def run(paths: Paths, params: Params) -> None:
     read = {"/".join(key): origin.sha256(file.path) for key, file in files.items()}
     made_by = origin.of_cells(paths, params)
     write_json(
-        summary(params, evaluated) | _reasons(absent) | origin.record(made_by, paths.results, written, scores=read),
+        summary(params, evaluated, absent) | origin.record(made_by, paths.results, written, scores=read),
         paths.metrics,
     )
     print(f"{len(cells)} cells -> {paths.relative(paths.cells)}")
@@ -53,14 +55,10 @@ def run(paths: Paths, params: Params) -> None:
         print(f"{len(absent)} of {len(wanted)} fits have no numbers; metrics.json says why")
 
 
-def read_scores(
-    files: Mapping[tuple[str, str], ScoreFile], known: Collection[ScoreFile]
+def _read_scores(
+    paths: Paths, params: Params, files: Mapping[tuple[str, str], ScoreFile]
 ) -> dict[tuple[str, str], pd.DataFrame]:
-    """(detector, fit) -> score rows, held against the corpus's clips; a file that is none of the `known` is refused."""
-    paths, params = (first := next(iter(known))).paths, first.params
-    found = set((paths.results / "scores").glob("*/*.csv"))
-    if extra := sorted(found - {file.path for file in known}):
-        raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
+    """(detector, fit) -> score rows, held against the corpus's clips."""
     if not files:
         return {}
     clips = score_files.read_tested(paths, params)
@@ -68,7 +66,7 @@ def read_scores(
 
 
 def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str]:
-    """The same of fits whose scores are of fakes alone: no threshold can be set. A rendered corpus has its reals."""
+    """(detector, fit) -> why it has no numbers, where only fakes are scored; a rendered corpus has its reals."""
     if params.active.corpus == "mini":
         return {}
     return {
@@ -78,12 +76,8 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
     }
 
 
-def _reasons(absent: Mapping[tuple[str, str], str]) -> dict:
-    return {"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {}
-
-
-def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[tuple[Trial, str, dict]]:
-    """(trial, detector, what was measured) for each trial whose fits are at hand, or known to be absent."""
+def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[Evaluated]:
+    """Each trial whose fits are at hand, or known to be absent, with each detector."""
     for trial in protocols.trials(params):
         for detector in params.detectors:
             keys = [(detector, fit) for fit in trial.fits]
@@ -93,7 +87,7 @@ def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[tupl
                 yield trial, detector, measure(params, trial, [scores[key] for key in keys])
 
 
-def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
+def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator[dict[str, object]]:
     printed = printed_cells(paths.published)
     for trial, detector, measured in evaluated:
         for metric, replicates in measured["replicates"].items():
@@ -115,8 +109,11 @@ def _cells(paths: Paths, params: Params, evaluated: list) -> Iterator[dict]:
             }
 
 
-def summary(params: Params, evaluated: list) -> dict:
-    """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits."""
+def summary(params: Params, evaluated: list[Evaluated], absent: Mapping[tuple[str, str], str] | None = None) -> dict:
+    """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits.
+
+    With why fits are absent, where some are.
+    """
     means: dict = {}
     for protocol in params.protocols:
         for detector in params.detectors:
@@ -129,10 +126,11 @@ def summary(params: Params, evaluated: list) -> dict:
         if len(t.fits) > 1 and m["n_fake"]
         for name, values in m["per_fit"].items()
     }
-    return {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
+    found = {"corpus": params.active.corpus, "profile": params.profile, "means": means, "range_over_fits": ranges}
+    return found | ({"absent": {"/".join(key): why for key, why in absent.items()}} if absent else {})
 
 
-def _mean_of(params: Params, rows: list[dict]) -> dict:
+def _mean_of(params: Params, rows: list[Measured]) -> dict:
     """metric -> value, lo, hi of the mean over generators that have scores."""
     scored = [row["replicates"] for row in rows if row["n_fake"]]
     out = {}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, check_known
 from thb.core.params import Params
 from thb.core.tables import read_csv
 
@@ -24,11 +25,12 @@ def printed_cells(folder: Path, name: str = CELLS) -> dict[tuple[str, str, str, 
     table = pd.read_csv(path)
     keys = ["protocol", "detector", "generator", "metric"]
     if table.duplicated(keys).any():
-        raise DataError(f"{name}: cell {tuple(table[table.duplicated(keys)].iloc[0][keys])} stands twice")
-    return {tuple(row[keys]): float(row["value"]) for _, row in table.iterrows()}
+        raise DataError(f"{name}: cell {tuple(table.loc[table.duplicated(keys), keys].iloc[0])} stands twice")
+    axes = (table[key] for key in keys)
+    return {(p, d, g, m): float(value) for p, d, g, m, value in zip(*axes, table["value"], strict=True)}
 
 
-def printed_value(cells: dict, params: Params, protocol: str, detector: str, generator: str, metric: str) -> float:
+def printed_value(cells: Mapping, params: Params, protocol: str, detector: str, generator: str, metric: str) -> float:
     """The printed number beside one of our cells; nan where the paper has none."""
     key = (
         params.protocols[protocol].printed,
@@ -40,7 +42,7 @@ def printed_value(cells: dict, params: Params, protocol: str, detector: str, gen
 
 
 def check_printed(folder: Path, params: Params) -> None:
-    """Refuse a name that is said to be printed and is not; face swaps are no row of the paper's, and go by any name."""
+    """Refuse a `printed` name that the paper does not print; face swaps are no row of the paper's, and may have any."""
     axes = ["protocol", "detector", "generator"]
     cells = pd.concat(read_csv(folder / name, axes) for name in (CELLS, LATER))
     protocols, detectors, generators = (list(cells[axis].unique()) for axis in axes)
@@ -57,5 +59,5 @@ def check_printed(folder: Path, params: Params) -> None:
 
 
 def _one_of(where: str, printed: str | None, known: list[str]) -> None:
-    if printed is not None and printed not in known:
-        raise ParamsError(unknown(f"name in {where}.printed", printed, known))
+    if printed is not None:
+        check_known(f"name in {where}.printed", [printed], known)

@@ -1,8 +1,9 @@
-"""What one trial is worth: its protocol's clips, drawn again and again, and each metric of every draw."""
+"""What one trial is worth: each metric of its protocol's clips, and of bootstrap resamples of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,19 @@ Replicates = dict[str, np.ndarray]  # metric -> float [1 + bootstrap]; the first
 REAL_SEED, FAKE_SEED = 0, 1  # reals and fakes are resampled apart
 
 
-def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> dict:
+class Measured(TypedDict):
+    """One trial's numbers."""
+
+    n_real: int
+    n_fake: int
+    replicates: Replicates
+    per_fit: dict[str, list[float]]  # metric -> the value of each fit by itself
+
+
+Evaluated = tuple[Trial, str, Measured]  # a trial, a detector, and its numbers there
+
+
+def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> Measured:
     """Counts and replicates of one trial; several fits are averaged, and their range is kept."""
     protocol = params.protocols[trial.protocol]
     per_fit = [replicates(params, *tested(table, protocol, trial.generator)) for table in tables]
@@ -33,16 +46,17 @@ def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> dic
 
 
 def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The scored reals and fakes of one trial; none of either where the fit was left out, and its table is empty."""
-    scored = table[table["status"] == OK]
-    reals, fakes = scored[protocols.reals(scored, protocol)], scored[protocols.fakes(scored, protocol, generator)]
+    """The scored reals and fakes of one trial; both empty if the table is, as that of a fit that was left out."""
+    scored = table.loc[table["status"] == OK]
+    reals = scored.loc[protocols.reals(scored, protocol)]
+    fakes = scored.loc[protocols.fakes(scored, protocol, generator)]
     if reals.empty and len(table):
         raise DataError(f"no scored real clip in splits {', '.join(protocol.reals)}: nothing to set a threshold on")
     return reals, fakes
 
 
 def draws(m: Metrics, reals: pd.DataFrame, fakes: pd.DataFrame) -> np.ndarray:
-    """int [1 + bootstrap, reals + fakes]: how often each clip is drawn, the reals' columns first."""
+    """int [1 + bootstrap, reals + fakes]: how often each clip is resampled, the reals' columns first."""
     return np.hstack(
         [
             metrics.draws(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
@@ -61,8 +75,8 @@ def replicates(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> Repl
     return metrics.all_of(counts, m.fpr, m.roc)
 
 
-def nothing(params: Params) -> dict:
-    """What `measure` gives of a trial whose fit there is not: no clip, and no number."""
+def nothing(params: Params) -> Measured:
+    """What `measure` gives of a trial whose fit is absent: no clip, and no number."""
     blank = _blank(params.metrics)
     return {"n_real": 0, "n_fake": 0, "replicates": blank, "per_fit": {name: [float("nan")] for name in blank}}
 
@@ -72,7 +86,7 @@ def _blank(m: Metrics) -> Replicates:
 
 
 def resolvable(params: Params, metric: str, n_real: int, n_fake: int) -> bool:
-    """Whether this many clips can tell the metric at all."""
+    """Whether there are enough clips to resolve the metric."""
     if not n_fake:
         return False
     return metric not in params.metrics.fpr or metrics.is_resolvable(params.metrics.fpr[metric], n_real)

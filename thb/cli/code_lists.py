@@ -1,4 +1,4 @@
-"""code: for each command of the graph, the files of thb that it rests on, each with a hash; DVC looks at these lists.
+"""code: for each command of the graph, the files of thb that it depends on, each with a hash, in a list for DVC.
 
 A stage of dvc.yaml depends on the list of its command (of its detector, of its notebook), so that no list of files has
 to be kept there by hand, and a comment or a docstring makes nothing run again.
@@ -18,8 +18,8 @@ from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
 
-# Command -> the modules that answer it. `thb.cli.main` is not among them: they read words, refuse what is
-# wrong, and hand on; a new line of help makes nothing run again.
+# Command -> the modules that do its work. `thb.cli.main` is not among them: it parses arguments and passes them on;
+# a new line of help makes nothing run again.
 ALWAYS, LACKING, PLUGIN = ("core.params", "core.paths"), "fits.absent", "book.sphinx_ext"
 OF_CLIPS = {name: (*ALWAYS, LACKING, "corpus.own_reals", code.DOORS[name]) for name in ("fetch", "prepare", "split")}
 PLAIN = {name: (*ALWAYS, code.DOORS[name]) for name in ("identity", "evaluate", "contact")}

@@ -1,10 +1,10 @@
-"""What a command works on: the paths and the settings of the clone that it is called in, everything checked."""
+"""What a command works on: the paths and the checked settings of the clone that it is called in."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, check_known
 
 if TYPE_CHECKING:
     from thb.core.params import Params
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def of_clone(variant: str = "") -> tuple[Paths, Params]:
-    """Of the clone we stand in, or of one of its control corpora."""
+    """Paths and settings of the clone that we are in, or of one of its control corpora."""
     from thb import detectors
     from thb.cells.printed import check_printed
     from thb.core.params import load
@@ -20,20 +20,19 @@ def of_clone(variant: str = "") -> tuple[Paths, Params]:
 
     root = find_root()
     params = load(Paths(root).params)
-    if odd := [name for name in params.detectors if name not in detectors.names()]:
-        raise ParamsError(unknown("detector in params.yaml", odd[0], detectors.names()))
+    check_known("detector in params.yaml", params.detectors, detectors.names())
     if Paths(root).published.is_dir():  # where it is not, nothing printed is shown: evaluate says what is missing
         check_printed(Paths(root).published, params)
-    if variant and variant not in params.ablations:
-        raise ParamsError(unknown("variant", variant, params.ablations))
+    if variant:
+        check_known("variant", [variant], params.ablations)
     shared = frozenset(params.sources) - frozenset(params.generators) if variant else frozenset()
     return Paths(root, variant, shared), params
 
 
 def of_clips(variant: str = "") -> tuple[Paths, Params]:
-    """The same, with the folders where the user keeps the real videos: for what opens or counts clips.
+    """As `of_clone`, with the folders where the user keeps the real videos, for whatever opens or counts clips.
 
-    Where a control corpus is asked for that cannot be made, it is left out, and the command ends.
+    Ends the command if it asks for a control corpus that cannot be made.
     """
     from dataclasses import replace
 
@@ -52,14 +51,13 @@ def of_fit(detector: str, fit: str, variant: str) -> tuple[Paths, Params]:
     """As `of_clone`, with the detector's and the fit's names checked, and the detector's settings in every profile."""
     paths, params = of_clone(variant)
     params.detector(detector)
-    if fit not in params.fits:
-        raise ParamsError(unknown("fit", fit, params.fits))
+    check_known("fit", [fit], params.fits)
     check_detector(params, detector)
     return paths, params
 
 
 def check_detector(params: Params, name: str) -> None:
-    """Its settings in each profile: whether they make a detector, and that profile's clips are enough for it."""
+    """Refuse settings, of any profile, that make no detector or that the profile's clips are not enough for."""
     from thb import detectors
 
     kind = detectors.load(name).Detector

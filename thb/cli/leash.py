@@ -1,6 +1,6 @@
-"""Commands that end with whoever started them, however that one ends, and on any system.
+"""Commands that end with the process that started them, however that one ends, and on any system.
 
-A scheduler may be killed so that it can stop nothing itself. So each command runs below a small process of ours,
+A scheduler that is killed cannot stop its commands. So each command runs below a small process of ours,
 `python -m thb.cli.leash <command…>`, which leads its process group and whose stdin only the scheduler holds open: once
 that closes, the whole group is stopped, the command, its shell and their workers.
 """
@@ -21,11 +21,11 @@ TAIL = 1 << 16  # bytes of what a command says that are kept
 
 
 class Dropped(Exception):
-    """Raised by `run` once the leashes were let go."""
+    """Raised by `run` after `drop`."""
 
 
 class Leashes:
-    """All commands under way of one scheduler, run from any thread and stopped by one call."""
+    """All running commands of one scheduler, started from any thread and stopped by one call."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], lock: int) -> None:
         """`lock`: a file that stays open, and so locked, until the last command has ended."""
@@ -34,7 +34,7 @@ class Leashes:
         self._dropped, self._guard = False, threading.RLock()
 
     def run(self, command: Sequence[str], shown: bool = False) -> tuple[int, str]:
-        """A command's exit code and the end of what it said on stderr; `shown`: said aloud too, as it comes."""
+        """A command's exit code and the end of its stderr, which is passed on as it comes if `shown`."""
         process = self._start(command, None if shown else subprocess.DEVNULL)
         try:
             said = _read(process, shown)
@@ -64,15 +64,17 @@ class Leashes:
         return process
 
     def drop(self) -> None:
-        """Every command is stopped, which takes ASKED + TOLD seconds at most, and none is started any more."""
+        """Stop every command, which takes ASKED + TOLD seconds at most, and start no more."""
         with self._guard:
             self._dropped = True
             for process in self._held:
-                process.stdin.close()
+                if process.stdin:
+                    process.stdin.close()
 
 
 def _read(process: subprocess.Popen[bytes], shown: bool) -> str:
     tail, decoder = b"", codecs.getincrementaldecoder("utf-8")("replace")
+    assert process.stderr  # a pipe
     while chunk := os.read(process.stderr.fileno(), TAIL):
         tail = (tail + chunk)[-TAIL:]
         if shown:
@@ -85,7 +87,7 @@ def _read(process: subprocess.Popen[bytes], shown: bool) -> str:
 
 
 def main(command: Sequence[str]) -> int:
-    """Run the command and give its exit code; or stop its group once nobody holds our stdin."""
+    """Run the command and return its exit code; stop its group once our stdin is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _go_on)  # meant for the group; a handler, unlike SIG_IGN, is not handed down
     child, ended = subprocess.Popen(command, stdin=subprocess.DEVNULL), threading.Event()
@@ -98,11 +100,11 @@ def main(command: Sequence[str]) -> int:
 
 
 def _go_on(number: int, frame: object) -> None:
-    """Who is on the leash ends by it; we end after them."""
+    """The signal is for the rest of the group; we end after them."""
 
 
 def _watch(child: subprocess.Popen[bytes], ended: threading.Event) -> None:
-    """Ctrl-C lets each finish what must not be left half done; who does not listen is ended."""
+    """First SIGINT, on which a command finishes what must not be left half done; then SIGTERM and SIGKILL."""
     os.read(0, 1)  # nothing is ever written: it was closed
     ended.set()
     for number, patience in ((signal.SIGINT, ASKED), (signal.SIGTERM, TOLD)):

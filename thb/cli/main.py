@@ -40,7 +40,7 @@ def fetch(
     variant: Variant = "",
     verify: Annotated[bool, typer.Option(help="hash every file that is here again (downloaded corpus)")] = False,
 ) -> None:
-    """Put the corpus into data/raw; an interrupted run is taken up where it stopped.
+    """Put the corpus into data/raw; an interrupted run resumes.
 
     A rendered corpus (profile mini) is made here. The published one (profile paper) comes from the Hugging Face Hub,
     each file verified; HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are heeded, and THB_RAW_DIR names a copy you have.
@@ -52,14 +52,14 @@ def fetch(
 
 @app.command(epilog="Examples:  thb prepare hallo   ·   thb prepare hallo hallo2 --variant no_artefacts")
 def prepare(
-    sources: Annotated[list[str], typer.Argument(help="names under `sources` in params.yaml; none: all")] = (),
+    sources: Annotated[list[str] | None, typer.Argument(help="names under `sources` in params.yaml; none: all")] = None,
     variant: Variant = "",
 ) -> None:
-    """Decode clips into the neutral store: frames, mel, one row a clip."""
+    """Decode clips into the neutral store: frames, mel, facts."""
     from thb.clips import prepare
 
     paths, params = context.of_clips(variant)
-    for source in sources:
+    for source in sources or ():
         params.source(source)
     for source in sources or [name for name in params.sources if name not in paths.shared]:
         prepare.run(paths, params, source)
@@ -67,7 +67,10 @@ def prepare(
 
 @app.command(epilog="Example:  thb split")
 def split(variant: Variant = "") -> None:
-    """Say for each fit which clips train, validate and test it, and prove what must be disjoint."""
+    """Say which clips train, validate and test each fit.
+
+    What must be disjoint is proved, or reported.
+    """
     from thb.splits import split
 
     split.run(*context.of_clips(variant))
@@ -76,30 +79,34 @@ def split(variant: Variant = "") -> None:
 @app.command(epilog="Examples:  thb identity   ·   thb identity sface   ·   THB_SFACE=~/sface.onnx thb identity sface")
 def identity(
     nets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(help="names under `identity.embeddings` in params.yaml; none: those of `identity_checks`"),
-    ] = (),
+    ] = None,
 ) -> None:
-    """Compare the faces of training and test, whatever the people are called (optional; wants a network's weights)."""
+    """Compare the faces of training and test (optional).
+
+    By a network, whose weights it needs, and whatever the people are called.
+    """
     from thb.splits.look_alikes import identity
 
-    identity.run(*context.of_clone(), nets)
+    identity.run(*context.of_clone(), nets or ())
 
 
 @data.command(epilog="Examples:  thb data status   ·   THB_FFPP=~/FaceForensics++ thb data status")
 def status() -> None:
-    """Count clips that are there, missing, in no list or damaged, and say what they allow and what not."""
+    """Count the clips that are there; say what they allow.
+
+    Clips that are missing, in no list or damaged are counted too.
+    """
     from thb.status import data_status
 
     data_status.run(*context.of_clips())
 
 
 Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
-
-
 ShuffleLabels = Annotated[
     bool,
-    typer.Option(help="fits on labels that say nothing, as many as `label_checks` asks for (results/shuffled_labels)"),
+    typer.Option(help="fits on shuffled labels, as many as `label_checks` asks for (results/shuffled_labels)"),
 ]
 EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; none: every one of them")]
 
@@ -109,7 +116,10 @@ EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; non
     "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels"
 )
 def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle_labels: ShuffleLabels = False) -> None:
-    """Train a detector's fits; a killed run resumes at its last epoch, and what is up to date is kept."""
+    """Train a detector's fits; a killed run resumes.
+
+    It does so at its last epoch, and a fit that is up to date is kept.
+    """
     from thb.fits import train
     from thb.fits.absent import Fit
 
@@ -130,7 +140,7 @@ def score(
     ] = False,
     shuffle_labels: ShuffleLabels = False,
 ) -> None:
-    """Score every clip that a fit may be tested on: one number a clip."""
+    """Score every clip that a fit may be tested on."""
     from thb.fits import score
     from thb.fits.absent import Fit
     from thb.fits.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND
@@ -156,11 +166,14 @@ def import_weights(
     fit: Annotated[
         str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")
     ] = "imported",
-    change: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")] = (),
+    change: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")
+    ] = None,
 ) -> None:
-    """Take over a published checkpoint's weights; what does not fit is refused and named.
+    """Take over the weights of a published checkpoint.
 
-    A fit that the clips at hand do not allow may be given weights by its own name, say `--fit all`: it is then scored.
+    What does not fit is refused and named. A fit that the clips at hand do not allow may be given weights by its own
+    name, say `--fit all`: it is then scored.
     """
     from thb.fits import import_weights
     from thb.fits.absent import absent_fits
@@ -171,7 +184,7 @@ def import_weights(
         raise ParamsError(
             f"fit {fit!r} is trained here and would be overwritten; choose a name other than " + ", ".join(params.fits)
         )
-    import_weights.run(paths, params, detector, file, fit, _changes(change))
+    import_weights.run(paths, params, detector, file, fit, _changes(change or ()))
 
 
 def _changes(given: Iterable[str]) -> dict[str, object]:
@@ -196,7 +209,9 @@ def _changes(given: Iterable[str]) -> dict[str, object]:
 def detect(
     called: typer.Context,
     videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
-    detector: Annotated[list[str], typer.Option(help="may be repeated; none: every network with weights")] = (),
+    detector: Annotated[
+        list[str] | None, typer.Option(help="may be repeated; none: every network with weights")
+    ] = None,
     fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
     finder: Annotated[
         str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")
@@ -204,19 +219,19 @@ def detect(
     cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
     json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
 ) -> None:
-    """Score your own videos with trained detectors; a file that cannot be scored is named and left out.
+    """Score your own videos with trained detectors.
 
-    A clip is read as the weights' training read its clips, whatever the active profile, and its score is held against
-    the threshold that came with them.
+    A file that cannot be scored is named and left out. A clip is read as the weights' training read its clips, whatever
+    the active profile, and its score is held against the threshold that came with them.
     """
     _known_or_there(called, videos)
     from thb.detect import detect
 
-    detect.run(*context.of_clone(), detect.Request(videos, detector, fit, finder, cam, json))
+    detect.run(*context.of_clone(), detect.Request(videos, detector or (), fit, finder, cam, json))
 
 
 def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
-    """What begins with a dash is a file that is there, or a mistaken option."""
+    """Refuse what begins with a dash and is no file: a mistaken option."""
     if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
         known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
         raise ParamsError(
@@ -227,7 +242,7 @@ def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
 
 @app.command(epilog="Example:  thb evaluate")
 def evaluate(variant: Variant = "") -> None:
-    """Turn scores into cells with intervals, beside the printed numbers."""
+    """Turn scores into cells with intervals."""
     from thb.cells import evaluate
 
     evaluate.run(*context.of_clone(variant))
@@ -235,7 +250,7 @@ def evaluate(variant: Variant = "") -> None:
 
 @app.command(epilog="Example:  thb explain tall")
 def explain(detector: Annotated[str, typer.Argument(help="a name under `explained` in params.yaml")]) -> None:
-    """Read a network's heat maps: what they lie on (results/cams), and some of them to be shown."""
+    """Say what a network's heat maps lie on (results/cams)."""
     from thb.fits.absent import skips_explaining
 
     paths, params = context.of_clone()
@@ -247,7 +262,7 @@ def explain(detector: Annotated[str, typer.Argument(help="a name under `explaine
 
 @app.command(epilog="Example:  thb code")
 def code() -> None:
-    """Note for DVC which files of this package each command rests on, and their state."""
+    """List for DVC the code that each command rests on."""
     from thb.cli import code_lists
 
     code_lists.run(*context.of_clone())
@@ -255,7 +270,10 @@ def code() -> None:
 
 @app.command(epilog="Example:  thb contact")
 def contact() -> None:
-    """Keep a few frames of each source for the book (embedded corpus only)."""
+    """Keep a few frames of each source for the book.
+
+    Of the embedded corpus only.
+    """
     from thb.clips import contact
 
     contact.run(*context.of_clone())
@@ -263,7 +281,7 @@ def contact() -> None:
 
 @app.command(epilog="Examples:  thb exhibit table5   ·   thb exhibit tableD10")
 def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in params.yaml")]) -> None:
-    """Run one exhibit's notebook and write its table and vector files."""
+    """Run one exhibit's notebook and write its files."""
     from thb.book import exhibit
 
     exhibit.run(*context.of_clone(), name)
@@ -271,7 +289,10 @@ def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in
 
 @app.command(epilog="Example:  thb book")
 def book() -> None:
-    """Build the book; warnings are errors. The last line is the path of its first page."""
+    """Build the book; warnings are errors.
+
+    The last line is the path of its first page.
+    """
     from thb.book import book
 
     book.run(*context.of_clone())
@@ -281,7 +302,10 @@ def book() -> None:
 def reproduce(
     jobs: Annotated[int, typer.Option(min=0, max=1024, help="stages run side by side; 0 = one a core")] = 0,
 ) -> None:
-    """Bring every DVC stage up to date, independent ones side by side, and print the book's path."""
+    """Bring every DVC stage up to date, several at a time.
+
+    The last line is the path of the book's first page.
+    """
     from thb.cli import reproduce
 
     reproduce.run(*context.of_clone(), jobs)
@@ -289,7 +313,10 @@ def reproduce(
 
 @app.command(epilog="Examples:  thb profile   ·   thb profile smoke")
 def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: say which is active")] = "") -> None:
-    """Show the active profile, or switch to another by rewriting the first line of params.yaml."""
+    """Show the active profile, or switch to another.
+
+    To switch is to rewrite the first line of params.yaml.
+    """
     from thb.core import params as params_module
 
     paths, params = context.of_clone()

@@ -1,9 +1,8 @@
 """`thb reproduce`: `dvc repro` with independent stages side by side.
 
-DVC runs one stage at a time, but `dvc repro --single-item` processes on stages whose upstream is
-clean may run together. This module walks DVC's own graph and starts each stage when what it needs is
-done, one lane a core; stages that spread over the cores by themselves get the machine to themselves,
-and short ones share a process, because DVC needs longer to start than they need to run.
+DVC runs one stage at a time, but `dvc repro --single-item` processes may run together on stages whose upstream is
+clean. This module walks DVC's own graph and starts each stage when what it needs is done, one lane a core; stages that
+use every core run alone, and short ones share a process, because DVC needs longer to start than they need to run.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def _bring_up_to_date(paths: Paths, params: Params, jobs: int, leashes: Leashes)
 
 @contextmanager
 def _stopped_by_signals(leashes: Leashes) -> Iterator[Leashes]:
-    """Ctrl-C, SIGTERM and a closed terminal stop every command, and then us; one that is ignored stays so."""
+    """Ctrl-C, SIGTERM and a closed terminal stop every command, then us; a signal that was ignored stays ignored."""
 
     def stop(number: int, frame: object) -> None:
         leashes.drop()
@@ -88,7 +87,7 @@ def _stopped_by_signals(leashes: Leashes) -> Iterator[Leashes]:
 
 
 def _check_readable(paths: Paths) -> None:
-    """What DVC reads is YAML: a merge may have left its markers, and DVC's own words fill a page."""
+    """Refuse in one line what DVC would refuse in a page: files that are no YAML, as a merge may leave them."""
     for file, way in (
         (paths.dvc_yaml, "mend it"),
         (paths.dvc_lock, "take one side whole, `git checkout --ours dvc.lock`: DVC finds out what is not up to date"),
@@ -103,7 +102,7 @@ def _check_readable(paths: Paths) -> None:
 
 
 def _place(file: Path, fault: Exception) -> str:
-    """Where a file is no YAML, and what stands there."""
+    """Where a file is not YAML, and the text there."""
     if (mark := getattr(fault, "problem_mark", None)) is None:
         return f"{file.name} cannot be read ({' '.join(str(fault).split())[:80]})"
     lines = file.read_text(encoding="utf-8").splitlines()
@@ -127,7 +126,7 @@ def stage_graph(paths: Paths) -> dict[str, set[str]]:
 
 
 def clean(leashes: Leashes) -> bool:
-    """Whether DVC finds nothing to do."""
+    """Whether DVC finds every stage up to date."""
     return leashes.run([sys.executable, "-m", "dvc", "status", "--quiet"])[0] == 0
 
 
@@ -135,11 +134,12 @@ def clean(leashes: Leashes) -> bool:
 
 
 def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int) -> None:
-    """Hand `work` every stage once, after all it needs, at most `jobs` batches at once, a pooled stage by itself.
+    """Call `work` with every stage once, after all it needs, in at most `jobs` batches at once; POOLED ones run alone.
 
-    The first failure lets what runs finish, starts nothing more, and is raised.
+    After a failure, what runs is finished, nothing more is started, and the failure is raised.
     """
-    waiting, done, running = dict(needs), set(), {}
+    waiting, done = dict(needs), set[str]()
+    running: dict[Future[None], Batch] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
             for batch in _startable(waiting, done, list(running.values()), jobs):
@@ -148,8 +148,9 @@ def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int
                 running[pool.submit(work, batch)] = batch
             if not running:
                 raise DataError(f"stages that wait for each other: {', '.join(sorted(waiting))}")
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            _collect(finished, running, done)
+            for future in wait(running, return_when=FIRST_COMPLETED)[0]:
+                future.result()
+                done.update(running.pop(future))
 
 
 def _is(stage: str, kinds: Iterable[str]) -> bool:
@@ -157,7 +158,7 @@ def _is(stage: str, kinds: Iterable[str]) -> bool:
 
 
 def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[Batch], jobs: int) -> list[Batch]:
-    """What to start now: as many batches as lanes are free, or one stage that wants the machine to itself."""
+    """What to start now: as many batches as lanes are free, or one stage that runs alone."""
     if any(_is(stage, POOLED) for batch in running for stage in batch):
         return []
     ready = [stage for stage, needs in waiting.items() if needs <= done]
@@ -171,24 +172,16 @@ def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[Ba
 
 
 def _batches(stages: list[str], lanes: int) -> list[Batch]:
-    """The stages dealt out in equal batches, a lane each, none larger than TOGETHER."""
+    """The stages in equal batches, a lane each, none larger than TOGETHER."""
     size = min(TOGETHER, -(-len(stages) // lanes)) or 1
     return [tuple(stages[i : i + size]) for i in range(0, len(stages), size)]
-
-
-def _collect(finished: set[Future], running: dict[Future, Batch], done: set[str]) -> None:
-    """Move finished stages to `done`, or raise the first failure."""
-    for future in finished:
-        batch = running.pop(future)
-        future.result()
-        done.update(batch)
 
 
 # ---- one process ------------------------------------------------------------------------------------
 
 
 def repro(leashes: Leashes, batch: Batch) -> float:
-    """`dvc repro --single-item` of these stages, which waits while another lane writes dvc.lock; its seconds."""
+    """The seconds that `dvc repro --single-item` of these stages took; it waits while another lane writes dvc.lock."""
     shown = _is(batch[0], POOLED)  # its own bar; lanes side by side would scramble theirs
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *batch]
     start = time.monotonic()
@@ -200,14 +193,14 @@ def repro(leashes: Leashes, batch: Batch) -> float:
 
 
 def _environment() -> dict[str, str]:
-    """The stage commands call `thb`: this interpreter's folder comes first on the PATH; bars are as wide as we are."""
+    """Stage commands call `thb`: this interpreter's folder comes first on the PATH; bars get our terminal's width."""
     folder, size = os.path.dirname(sys.executable), shutil.get_terminal_size()
     width = {"COLUMNS": str(size.columns), "LINES": str(size.lines)} if sys.stderr.isatty() else {}
     return {**os.environ, **width, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
 
 
 def _last_words(stderr: str, code: int) -> str:
-    """The command's own line, else the last that is no progress bar."""
+    """The command's own message, else the last line that is no progress bar."""
     lines = [line.strip() for line in re.split(r"[\r\n]", stderr) if line.strip() and not re.search(r"\d%\|", line)]
     own = [line for line in lines if line.startswith("thb: ")]
     return (own or lines or [f"it ended with code {code} and said nothing"])[-1].removeprefix("thb: ")

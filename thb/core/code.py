@@ -1,4 +1,4 @@
-"""Which code a result rests on: the files that a module of thb imports, directly or through others, and their digest.
+"""Which code a result depends on: the files that a module of thb imports, directly or through others, and their digest.
 
 Found by reading the files, not by running them, so that a stage that needs no torch can ask about one that does.
 An import inside a function counts; one for type checkers only does not. What is imported by name (a detector, a
@@ -35,7 +35,7 @@ DOORS = {
 
 
 def files_of(*modules: str) -> list[Path]:
-    """Every file below thb/ that these modules (dotted, without `thb.`) rest on, themselves among them, sorted.
+    """Every file below thb/ that these modules (dotted, without `thb.`) depend on, and their own, sorted.
 
     A template or style sheet that bears a module's name goes with it.
     """
@@ -77,7 +77,7 @@ def _file(module: str) -> Path:
 
 @cache
 def _tree(path: Path) -> ast.Module:
-    """What a file says to Python: without docstrings."""
+    """A file's syntax tree, without docstrings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if (
@@ -90,7 +90,7 @@ def _tree(path: Path) -> ast.Module:
 
 @cache
 def _meaning(path: Path) -> str:
-    """A hash of it; of a template or style sheet, of all its bytes."""
+    """A hash of a file's code, whatever its comments, docstrings and layout; of a template, of all its bytes."""
     said = path.read_bytes() if path.suffix in OWNED else ast.dump(_tree(path)).encode()
     return hashlib.sha256(said).hexdigest()
 

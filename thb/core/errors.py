@@ -11,7 +11,10 @@ ThbError                 exit 2: the command line prints the message and stops
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 
 class ThbError(Exception):
@@ -47,13 +50,26 @@ def unknown(kind: str, value: object, known: Iterable[object]) -> str:
     return f"unknown {kind} {str(value)!r}; known: {', '.join(map(str, known))}"
 
 
-_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # controls, marks of direction, half pairs, line ends …
+def check_known(kind: str, names: Iterable[object], known: Collection[object]) -> None:
+    """ParamsError for the first of the names that is not known."""
+    for name in names:
+        if name not in known:
+            raise ParamsError(unknown(kind, name, known))
+
+
+def entry(kind: str, name: str, known: Mapping[str, Entry]) -> Entry:
+    """The entry of this name; ParamsError, which lists the known names, if there is none."""
+    check_known(kind, [name], known)
+    return known[name]
+
+
+HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}  # categories: controls, marks of direction, half pairs, line ends …
 _JOINERS = "\u200c\u200d\u00ad"  # … but not these, which some scripts cannot be written without
 
 
 def printable(words: object) -> str:
-    """One line in which everything is seen: line ends, controls and turned directions as their escapes (\\n, \\x1b)."""
+    """One line in which everything is visible: line ends, controls and marks of direction as escapes (\\n, \\x1b)."""
     return "".join(
-        c if c in _JOINERS or unicodedata.category(c) not in _HIDDEN else c.encode("unicode_escape").decode()
+        c if c in _JOINERS or unicodedata.category(c) not in HIDDEN else c.encode("unicode_escape").decode()
         for c in str(words)
     )

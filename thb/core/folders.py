@@ -1,4 +1,4 @@
-"""Writing a clip store: arrays that grow in constant memory, and a folder that is whole or absent."""
+"""Writing a clip store: arrays that grow in constant memory, and a folder that is complete or absent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAIT, PAUSE = 2.0, 0.1  # seconds for which one tries to take it, and between tr
 class GrowingArray:
     """A .npy file whose first axis grows; read it back as a memory map once the block has ended.
 
-    One that a killed run left is gone on with after its first `rows`.
+    An array that a killed run left is continued after its first `rows`.
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype | type, rows: int = 0) -> None:
@@ -70,10 +70,9 @@ class GrowingArray:
 
 
 def pad_ragged(flat: Path, lengths: np.ndarray, path: Path) -> None:
-    """Write stretches of the file `flat` [sum of lengths, n] as the rows of one float16 [len(lengths), longest, n].
+    """Write consecutive parts of the file `flat` [sum of lengths, n] as rows of a float16 [len(lengths), longest, n].
 
-    What is not there is NaN, so that it cannot be taken for a quiet sound. `flat` is read stretch by stretch: what is
-    mapped of a file counts as memory.
+    Padding is NaN, so that it cannot be taken for silence. `flat` is read part by part: mapped pages count as memory.
     """
     longest = max(1, int(lengths.max(initial=0)))
     with flat.open("rb") as file:
@@ -88,9 +87,9 @@ def pad_ragged(flat: Path, lengths: np.ndarray, path: Path) -> None:
 
 @contextmanager
 def resuming(folder: Path) -> Iterator[Path]:
-    """Like `building`, but a run that breaks leaves its neighbour, for the next one to go on from.
+    """Like `building`, but a run that breaks leaves its temporary folder, for the next one to continue from.
 
-    A second run beside this one is refused.
+    A second run at the same time is refused.
     """
     part = _part(folder)
     with disk_errors(folder):
@@ -103,10 +102,10 @@ def resuming(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def alone(lock: Path, what: str, wait: float = WAIT) -> Iterator[int]:
-    """While the block runs, no other process gets past the same file; gives its descriptor.
+    """Hold a lock on this file while the block runs, and yield its descriptor; a second process is refused.
 
-    The system lets go of it when this process ends, however it does, and those that it handed it to: a file that a
-    killed run left stops nobody.
+    The system releases it when this process ends, however it does, and those that inherited the descriptor: a file that
+    a killed run left blocks nobody.
     """
     with lock.open("a+", encoding="utf-8") as file:
         _take_hold(file, what, time.monotonic() + wait)
@@ -116,7 +115,7 @@ def alone(lock: Path, what: str, wait: float = WAIT) -> Iterator[int]:
 
 
 def _take_hold(lock: IO[str], what: str, until: float) -> None:
-    """The children of a killed run may take a moment longer than that to end."""
+    """Retried until then, as the children of a killed run may take a moment longer than it to end."""
     while True:
         try:
             return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,7 +126,7 @@ def _take_hold(lock: IO[str], what: str, until: float) -> None:
 
 
 def _holder(lock: IO[str]) -> str:
-    """Who wrote into the file last, and how to be rid of it."""
+    """Which process holds the lock, and how to stop it."""
     lock.seek(0)
     pid, _, since = lock.read().strip().partition(" ")
     return f"process {pid}, since {since}; wait for it, or stop it: kill {pid}" if since else "wait for it"
@@ -135,9 +134,9 @@ def _holder(lock: IO[str]) -> str:
 
 @contextmanager
 def building(folder: Path) -> Iterator[Path]:
-    """A temporary neighbour of `folder` that takes its place when the block ends well, and else vanishes.
+    """A temporary folder beside `folder` that replaces it if the block succeeds, and is removed if not.
 
-    A killed run leaves only neighbours, and the next run removes them.
+    A killed run leaves only the temporary folder, and the next run removes it.
     """
     part = _part(folder)
     with disk_errors(folder):

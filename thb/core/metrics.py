@@ -27,7 +27,7 @@ AUC, BRIER, EER = "AUC", "Brier", "EER"
 
 @dataclass(frozen=True)
 class Operating:
-    """A TPR at a fixed FPR, with what it rests on."""
+    """A TPR at a fixed FPR, its threshold, and the clips that it is based on."""
 
     value: float
     threshold: float  # clips at or above it are called fake
@@ -71,14 +71,6 @@ def tpr_at_fpr(labels: np.ndarray, scores: np.ndarray, alpha: float, roc: str = 
     return Operating(value, float(threshold), allowed, n_real, is_resolvable(alpha, n_real))
 
 
-def brier(labels: np.ndarray, scores: np.ndarray) -> float:
-    return float(brier_of(count(labels, scores))[0])
-
-
-def eer(labels: np.ndarray, scores: np.ndarray) -> float:
-    return float(eer_of(count(labels, scores))[0])
-
-
 def allowed_false_positives(alpha: float, n_real: int) -> int:
     """floor(alpha * n), safe against 0.29 * 100 = 28.999..."""
     return int(np.floor(alpha * n_real + 1e-9))
@@ -92,7 +84,7 @@ def is_resolvable(alpha: float, n_real: int) -> bool:
 
 
 def count(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> Counts:
-    """Tail counts of clips [n]; `weights` [B, n] says how often each clip was drawn (default: once)."""
+    """Tail counts of clips [n]; `weights` [B, n] says how often each clip counts (default: once)."""
     labels, scores = _checked(labels, scores)
     weights = np.ones((1, len(scores))) if weights is None else weights
     thresholds, place = np.unique(scores, return_inverse=True)
@@ -121,13 +113,13 @@ def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _tails(weights: np.ndarray, place: np.ndarray, chosen: np.ndarray, n_thresholds: int) -> np.ndarray:
-    """float [B, G+1]: the drawn clips of one class at or above each threshold."""
+    """float [B, G+1]: the counted clips of one class at or above each threshold."""
     own = np.flatnonzero(chosen)
     falling = own[np.argsort(-place[own], kind="stable")]
-    drawn = np.zeros((len(weights), len(own) + 1))  # of the k highest, for each k
-    np.cumsum(weights[:, falling], axis=1, out=drawn[:, 1:])
-    highest = np.searchsorted(-place[falling], -np.arange(n_thresholds + 1), side="right")
-    return drawn[:, highest]
+    highest_k = np.zeros((len(weights), len(own) + 1))  # clips among the k highest, for each k
+    np.cumsum(weights[:, falling], axis=1, out=highest_k[:, 1:])
+    above = np.searchsorted(-place[falling], -np.arange(n_thresholds + 1), side="right")
+    return highest_k[:, above]
 
 
 # ── The same numbers for every resample: float [B] ───────────────────────────────────────────────
@@ -181,21 +173,20 @@ def all_of(counts: Counts, fpr: Mapping[str, float], roc: str) -> dict[str, np.n
 
 
 def resample(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """int [n, clips]: how often each clip is drawn when identities are drawn with replacement.
+    """int [n, clips]: how often each clip comes up when identities are resampled with replacement.
 
-    The draw depends on the identities and the seed alone, so the same reals are resampled alike
+    The resamples depend on the identities and the seed alone, so the same reals are resampled alike
     for every detector and generator, and differences between cells are paired.
     """
     names, place = np.unique(np.asarray(identities, dtype=str), return_inverse=True)
     rng = np.random.default_rng([seed, len(names)])
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)
-    return drawn[:, place]
+    return rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)[:, place]
 
 
 def draws(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
     """int [1 + n, clips]: every clip once, then n resamples by identity."""
-    drawn = resample(identities, n, seed)
-    return np.vstack([np.ones((1, len(identities)), dtype=drawn.dtype), drawn])
+    resampled = resample(identities, n, seed)
+    return np.vstack([np.ones((1, len(identities)), dtype=resampled.dtype), resampled])
 
 
 def interval(replicates: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -1,39 +1,27 @@
-"""Somebody else's small networks: from the Hub at a pinned revision, or a copy of the user's, checked by hash."""
+"""Small networks of others: from the Hub at a pinned revision, or a copy of the user's, checked by hash."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core import origin
+from thb.core.errors import DataError, entry
 from thb.core.params import Net
 
 
 def weights(name: str, known: Mapping[str, Net]) -> Path:
-    """The file with the weights of a network of params.yaml: of `THB_<NAME>`, else its `path`, else the Hub."""
-    if name not in known:
-        raise ParamsError(unknown("network under nets", name, known))
-    return _checked(name, known[name], os.environ.get(variable(name), ""))
+    """The weights file of a network of params.yaml: `$THB_<NAME>`, else its `path`, else the Hub.
 
-
-def variable(name: str) -> str:
-    """The environment variable that names a user's own copy."""
-    return f"THB_{name.upper()}"
-
-
-@cache
-def _checked(name: str, net: Net, given: str) -> Path:
-    """Once a process: hashing a large file takes a while."""
-    own = given or net.path
+    Raises DataError for a file that is missing or has another hash.
+    """
+    net = entry("network under nets", name, known)
+    own = os.environ.get(variable(name)) or net.path
     file = Path(own).expanduser() if own else _from_hub(name, net)
     if not file.is_file():
         raise DataError(f"the weights of {name}: {own} is no file; {_ways(name, net)}")
-    with file.open("rb") as content:
-        found = hashlib.file_digest(content, "sha256").hexdigest()
-    if found != net.sha256:
+    if (found := origin.sha256(file)) != net.sha256:
         raise DataError(
             f"the weights of {name}: {file.name} has SHA-256 {found[:12]}…, not {net.sha256[:12]}…; "
             f"{_ways(name, net)}, or name the other hash in nets.{name}.sha256 if you trust it"
@@ -41,8 +29,13 @@ def _checked(name: str, net: Net, given: str) -> Path:
     return file
 
 
+def variable(name: str) -> str:
+    """The environment variable that names a user's own copy."""
+    return f"THB_{name.upper()}"
+
+
 def _from_hub(name: str, net: Net) -> Path:
-    """Downloaded once, to the library's cache; only the kind of a fault is told, as its words may hold addresses."""
+    """The file in the library's cache; an error names only the kind of a fault, as its text may hold addresses."""
     import httpx2
     from huggingface_hub import hf_hub_download
 

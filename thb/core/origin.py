@@ -1,8 +1,8 @@
-"""What made a result: corpus, profile, seed, settings and code. Whoever reads one that was made by another refuses it.
+"""What made a result: corpus, profile, seed, settings and code. A reader refuses a result of another origin.
 
 Each stage writes its origin beside what it makes, with a hash of every file, and each reader compares: the origin with
 the one that the same stage would write now, the hashes with the files. So a folder of another profile, a file that was
-cut, or a result of other code is one clear line and never a number.
+cut, or a result of other code gives one clear line and never a number.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Origin:
         return f"corpus {self.corpus}, profile {self.profile}, seed {self.seed}"
 
 
-# ---- what each stage rests on -----------------------------------------------------------------------
+# ---- what each stage depends on ---------------------------------------------------------------------
 
 
 def of_raw(paths: Paths, params: Params) -> Origin:
@@ -73,7 +73,7 @@ def of_fit(paths: Paths, params: Params, detector: str) -> Origin:
 
 
 def of_import(params: Params, detector: str, settings: Mapping[str, Any]) -> Origin:
-    """Of weights that `import-weights` took over, which hang on no clip here."""
+    """Of weights that `import-weights` took over, which depend on no clip here."""
     return _origin(params, "", "import_weights", settings, f"detectors.{detector}")
 
 
@@ -128,7 +128,7 @@ def _origin(params: Params, variant: str, stage: str, settings: Any, *modules: s
 
 
 def _clips_of(params: Params, name: str) -> dict[str, Any]:
-    """What decides on a source's clips: all but the words for it; those of the reals stand in the release's lists."""
+    """The settings that decide on a source's clips: all but its words, except those by which reals are listed."""
     source = params.source(name)
     words = {"printed", "family", "driven_by"} if source.label else {"family", "driven_by"}
     return source.model_dump(exclude=words)
@@ -142,7 +142,7 @@ def _dumped(entries: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(found: object, wanted: Origin, what: str, mend: str) -> None:
-    """Refuse in one line what another origin made; `found` is what a record holds, `mend` the command that helps."""
+    """DataError if another origin made it; `found` is what a record holds, `mend` the command that helps."""
     made = _parsed(found)
     if made is None or made.stage != wanted.stage:
         raise DataError(f"{what} does not say what made it; run `{mend}`")
@@ -201,7 +201,7 @@ def record(made_by: Origin, folder: Path, names: Iterable[str], **more: Any) -> 
 
 
 def read(path: Path, wanted: Origin, paths: Paths, mend: str, what: Path | None = None) -> dict[str, Any]:
-    """A record that was written by this very origin; `what` it speaks for (default: the file itself)."""
+    """A record, DataError unless `wanted` wrote it; `what` it speaks for (default: the file itself)."""
     found = read_json(path)
     if not isinstance(found, Mapping):
         raise DataError(f"{paths.relative(path)} is no record of what made a result; run `{mend}`")
@@ -226,7 +226,7 @@ def split_command(paths: Paths) -> str:
 
 
 def part(record: Mapping[str, Any], key: str, what: str, mend: str) -> Mapping[str, Any]:
-    """A mapping that a record holds; one that was lost or is none is refused, for what it vouches for is unchecked."""
+    """A mapping that a record holds; DataError without it, as what it vouches for would go unchecked."""
     found = record.get(key)
     if not isinstance(found, Mapping):
         raise DataError(f"the record of {what} has no mapping {key!r}; run `{mend}`")
@@ -258,7 +258,7 @@ def _plain(value: Any) -> Any:
 
 
 def sha256(path: Path) -> str:
-    """Of a file's bytes; a file that stays what it was is read once a process."""
+    """SHA-256 of a file's bytes; a file that does not change is read once a process."""
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
     about = path.stat()

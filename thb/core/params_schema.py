@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from thb.core.ranges import (
     Amount,
@@ -15,6 +15,7 @@ from thb.core.ranges import (
     Factor,
     Flag,
     Name,
+    Once,
     Parameters,
     Place,
     Positive,
@@ -26,10 +27,29 @@ from thb.core.ranges import (
     Strength,
     Text,
     Whole,
+    broken,
+    shown,
 )
 
 Role = Literal["generator", "unseen", "real", "swap"]
 Split = Literal["train", "val", "test"]
+BELOW: dict[Role, str] = {"generator": "fake/", "unseen": "fake/", "real": "real/", "swap": "real/"}
+# The roles that each kind of fit leaves for testing, and of which splits; all else it has seen, or has no scores of.
+TESTS: dict[str, tuple[tuple[Role, ...], tuple[Split, ...]]] = {
+    "all": (("generator", "unseen"), ("test",)),
+    "no-generator": (("generator",), ("train", "val", "test")),
+    "every-no": (("unseen",), ("test",)),
+    "ffpp": (("swap", "generator"), ("test",)),
+}
+TRAINED = {"all": "generator", "ffpp": "swap"}  # the role whose sources both train and test
+# What the paper tests under each of its protocols: by which fits, and on which splits (P2: with the validation clips
+# or without).
+PRINTED: dict[str | None, tuple[tuple[str, ...], tuple[list[Split], ...]]] = {
+    "P1": (("all",), (["test"],)),
+    "P2": (("no-generator",), (["train"], ["train", "val"])),
+    "P3": (("no-generator", "every-no"), (["test"],)),
+}
+HEADLINE = "T1"  # every page's first rate
 
 
 class Strict(BaseModel):
@@ -48,21 +68,57 @@ class Source(Strict):
         """0 real, 1 fake."""
         return 0 if self.role == "real" else 1
 
+    @model_validator(mode="after")
+    def _lies_where_its_role_does(self) -> Self:
+        if not self.folder.startswith(below := BELOW[self.role]):
+            raise broken(
+                f".folder = {self.folder!r}: a source of role {self.role} lies below {below}, as in the release"
+            )
+        return self
+
 
 class Protocol(Strict):
     title: Text
     fit: Literal["all", "no-generator", "every-no", "ffpp"]
-    fakes: list[Role]
-    split: list[Split]
-    reals: list[Split] = ["test"]
+    fakes: Annotated[list[Role], Once]
+    split: Annotated[list[Split], Once]
+    reals: Annotated[list[Split], Once] = ["test"]
     printed: Text | None = None  # the protocol under which the paper printed these cells
-    disjoint: list[Literal["identity", "driver", "generator", "real"]]
+    disjoint: Annotated[list[Literal["identity", "driver", "generator", "real"]], Once]
+
+    @model_validator(mode="after")
+    def _tests_what_its_fit_has_not_seen(self) -> Self:
+        for key in ("fakes", "split", "reals"):
+            if not getattr(self, key):
+                raise broken(f".{key} is empty: nothing would be tested")
+        roles, splits = TESTS[self.fit]
+        if odd := [role for role in self.fakes if role not in roles]:
+            raise broken(f".fakes names {odd[0]!r}, of which fit {self.fit!r} tests none; it tests {', '.join(roles)}")
+        if odd := [split for split in self.split if split not in splits]:
+            raise broken(
+                f".split names {odd[0]!r}, whose clips fit {self.fit!r} has seen; "
+                f"it may be tested on {', '.join(splits)}"
+            )
+        if self.reals != ["test"]:
+            raise broken(f".reals = {self.reals}: every fit has seen the other reals; write [test]")
+        if "generator" in self.disjoint and (seen := TRAINED.get(self.fit)) in self.fakes:
+            raise broken(
+                f".disjoint promises 'generator', but fit {self.fit!r} is trained on what it is tested "
+                f"on, those of role {seen!r}"
+            )
+        fits, printed = PRINTED.get(self.printed, ((self.fit,), (self.split,)))
+        if self.fit not in fits or self.split not in printed:
+            raise broken(
+                f" sets fit {self.fit!r} on {self.split} beside the paper's {self.printed}, which is of "
+                f"{' or '.join(fits)} on {' or '.join(map(str, printed))}; write printed: null"
+            )
+        return self
 
 
 class Metrics(Strict):
     fpr: dict[str, Some]
     roc: Literal["step", "linear"]
-    bootstrap: Annotated[int, Field(strict=True, ge=10, le=100_000)]  # fewer draws have no tails to read
+    bootstrap: Annotated[int, Field(strict=True, ge=10, le=100_000)]  # fewer resamples have no tails to read
     confidence: Annotated[Some, Field(ge=0.5)]
     seed: Seed
 
@@ -71,12 +127,30 @@ class Metrics(Strict):
         """The false-positive rate of the headline: T1's."""
         return next(iter(self.fpr.values()))
 
+    @model_validator(mode="after")
+    def _rates_are_called_by_their_percent(self) -> Self:
+        for name, rate in self.fpr.items():
+            if name != (right := f"T{100 * rate:.10g}"):
+                raise broken(f".fpr: {shown(name)} is not the name of a rate of {rate:g}; write {right}: {rate:g}")
+        if next(iter(self.fpr), None) != HEADLINE:
+            raise broken(
+                f".fpr must begin with {HEADLINE}: 0.01, the rate that every page shows first; "
+                f"it has {', '.join(self.fpr) or 'none'}"
+            )
+        return self
+
 
 class Size(Strict):
     """How many numbers a network of the published size holds, and how many of them are trained."""
 
     total: Parameters
     trainable: Parameters
+
+    @model_validator(mode="after")
+    def _no_more_are_trained_than_there_are(self) -> Self:
+        if self.trainable > self.total:
+            raise broken(f": {self.trainable} are trainable, of {self.total} in total")
+        return self
 
 
 class DetectorEntry(Strict):
@@ -85,6 +159,19 @@ class DetectorEntry(Strict):
     sees: Text | None = None  # what a control goes by, to follow "which sees"
     parameters: Size | None = None  # none: not a network
     defaults: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _is_printed_or_a_control(self) -> Self:
+        if self.control != (self.printed is None):
+            raise broken(
+                ": a detector of the paper's is printed and no control, a control of ours is "
+                f"control: true and printed: null (printed: {self.printed}, control: {self.control})"
+            )
+        if self.control != (self.sees is not None):
+            raise broken(
+                f": a control says what it sees, a detector of the paper's does not (sees: {shown(self.sees)})"
+            )
+        return self
 
 
 class Exhibit(BaseModel):
@@ -97,13 +184,13 @@ class Exhibit(BaseModel):
     before: Name | None = None
     after: Name | None = None
     one_by_one: Name | None = None
-    protocols: list[Name] = []
+    protocols: Annotated[list[Name], Once] = []
     detector: Name | None = None
     chosen_by: Name | None = None
-    detectors: list[Name] = []
-    generators: list[Name] = []
+    detectors: Annotated[list[Name], Once] = []
+    generators: Annotated[list[Name], Once] = []
     metric: Text | None = None
-    metrics: list[Text] = []
+    metrics: Annotated[list[Text], Once] = []
     rules: list[Literal["caught_fake", "missed_fake", "accused_real", "cleared_real"]] = []
     palette: Text | None = None
     frames: Annotated[Count, Field(le=100)] | None = None
@@ -126,6 +213,14 @@ class Sound(Strict):
     @property
     def hop_seconds(self) -> float:
         return self.hop / self.rate
+
+    @model_validator(mode="after")
+    def _windows_hold_all_sound(self) -> Self:
+        if self.hop > self.fft:
+            raise broken(f".hop {self.hop} is longer than the window, fft {self.fft}: sound would be left out")
+        if self.mels > (bins := self.fft // 2 + 1):
+            raise broken(f".mels {self.mels}: a window of {self.fft} samples has {bins} bands at most")
+        return self
 
 
 class Store(Strict):
@@ -155,12 +250,25 @@ class Render(Strict):
     curation: Annotated[Strength, Field(gt=0)]
     clips: dict[Name, Counts]
 
+    @model_validator(mode="after")
+    def _shorter_length_comes_first(self) -> Self:
+        least, most = self.seconds
+        if least > most:
+            raise broken(f".seconds = [{least:g}, {most:g}]: the shorter length comes first")
+        return self
+
 
 class Ablation(Strict):
     """What a control corpus changes in `render`."""
 
     fingerprint: Strength | None = None
     artefacts: Strength | None = None
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if self.fingerprint is None and self.artefacts is None:
+            raise broken(f" changes nothing; known: {', '.join(type(self).model_fields)}")
+        return self
 
 
 class Explain(Strict):
@@ -174,7 +282,7 @@ class Explain(Strict):
 
 
 class Explained(Strict):
-    """How much of it a profile affords."""
+    """How much of `explain` a profile affords."""
 
     units: Count  # of a clip
     reals: Whole  # test clips of a fit; 0: all of them
@@ -198,6 +306,12 @@ class Net(Strict):
     file: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*)?$")] = ""
     sha256: Digest
     path: Place = ""
+
+    @model_validator(mode="after")
+    def _names_a_file_on_the_hub_whole(self) -> Self:
+        if len({bool(part) for part in (self.repo, self.revision, self.file)}) > 1:
+            raise broken(": repo, revision and file name a file on the Hub together; write all three, or none")
+        return self
 
 
 class Embedding(Strict):

@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def check_name(kind: str, word: str) -> str:
-    """The word, if it may be part of a path: a name cannot lead out of the folder that it is put into."""
+    """The word; ParamsError unless it may be part of a path and cannot lead out of its folder."""
     if not _NAME.fullmatch(word):
         shown = repr(word) if len(word) <= 80 else f"{word[:80]!r}… ({len(word)} characters)"
         raise ParamsError(
@@ -41,6 +41,16 @@ def check_name(kind: str, word: str) -> str:
 def variant_option(variant: str) -> str:
     """How a command is told which control corpus is meant ('' for the main one)."""
     return f" --variant {variant}" if variant else ""
+
+
+class Below:
+    """A path below another one of `Paths`, which is given by name."""
+
+    def __init__(self, place: str, *parts: str) -> None:
+        self.place, self.parts = place, parts
+
+    def __get__(self, paths: Paths, _: type[Paths]) -> Path:
+        return getattr(paths, self.place).joinpath(*self.parts)
 
 
 @dataclass(frozen=True)
@@ -57,52 +67,61 @@ class Paths:
     shared: frozenset[str] = frozenset()
     own: Mapping[str, Path] = field(default_factory=dict, hash=False)
 
-    @property
-    def params(self) -> Path:
-        return self.root / "params.yaml"
-
-    @property
-    def dvc_yaml(self) -> Path:
-        """The stages, and beside it what each was last made from."""
-        return self.root / "dvc.yaml"
-
-    @property
-    def dvc_lock(self) -> Path:
-        return self.root / "dvc.lock"
+    params = Below("root", "params.yaml")
+    dvc_yaml = Below("root", "dvc.yaml")  # the stages, and beside it what each was last made from
+    dvc_lock = Below("root", "dvc.lock")
 
     # ---- what was printed
-    @property
-    def published(self) -> Path:
-        return self.root / "paper" / "published"
-
-    @property
-    def known_drivers(self) -> Path:
-        """Real clips that drive a fake of the release, by the project page."""
-        return self.published / "known_drivers.csv"
-
-    @property
-    def claims(self) -> Path:
-        """What the paper claims, each with its check."""
-        return self.root / "paper" / "claims.yaml"
-
-    @property
-    def references(self) -> Path:
-        return self.root / "paper" / "references.bib"
-
-    @property
-    def citation(self) -> Path:
-        """How to cite this package and its paper."""
-        return self.root / "CITATION.cff"
+    published = Below("root", "paper", "published")
+    # Real clips that drive a fake of the release, by the project page
+    known_drivers = Below("published", "known_drivers.csv")
+    claims = Below("root", "paper", "claims.yaml")  # what the paper claims, each with its check
+    references = Below("root", "paper", "references.bib")
+    citation = Below("root", "CITATION.cff")  # how to cite this package and its paper
 
     # ---- large, made here, never in git
+    raw = Below("data", "raw")  # the release's own layout, whichever corpus it came from
+    manifest = Below("raw", "manifest.csv")
+    raw_record = Below("raw", RECORD)  # what made the clips in data/raw; absent while they are being made
+    # The real clips that the release lists, whichever of its lists that was
+    listed_reals = Below("raw", "listed_reals.csv")
+    # What a download keeps of itself: the Hub's listing, files that came in part, what was verified
+    fetching = Below("raw", ".fetch")
+    truth = Below("data", "truth")  # what only the embedded corpus knows: regions, artefact masks, where faces are
+    # Per source, as the embedded corpus wrote it: how many clips were made, how many kept
+    raw_curation = Below("raw", "curation.csv")
+    splits = Below("data", "splits")
+    splits_record = Below("splits", RECORD)  # what made the splits, with a hash of each
+    # Fits that the clips at hand do not allow, each with the reason; no file if all are allowed
+    absent_fits = Below("splits", "absent.json")
+    reproducing = Below("root", "runs", ".reproduce.lock")  # held by a `thb reproduce` under way
+    contact = Below("data", "contact.npz")  # a few frames of each source of the embedded corpus, for the book
+
+    # ---- small, kept in git
+    leakage = Below("results", "leakage.json")
+    # Every clip of the corpus, by name and split: what score files are held against
+    tested = Below("results", "clips.csv")
+    # What made the corpus, its clips and its splits, with a hash of each table of them
+    tested_record = Below("results", "clips.json")
+    # Counts, splits and container facts of the corpus at hand (no clip, no frame)
+    corpus = Below("results", "corpus.csv")
+    # The same counts beside the other results; without a row where nobody counted
+    curation = Below("results", "curation.csv")
+    coverage = Below("results", "coverage.csv")  # clips that could not be used, each with its reason
+    cells = Below("results", "cells.csv")
+    metrics = Below("results", "metrics.json")
+    # Whether one thing lies above another, for every such question that a page asks
+    comparisons = Below("results", "comparisons.csv")
+
+    # ---- the book
+    notebooks = Below("root", "notebooks")
+    book = Below("root", "book")
+    executed = Below("book", "_executed")
+    html = Below("book", "_build", "html")
+
     @property
     def data(self) -> Path:
         return self.root / "data" / "variants" / self.variant if self.variant else self.root / "data"
-
-    @property
-    def raw(self) -> Path:
-        """The release's own layout, whichever corpus it came from."""
-        return self.data / "raw"
 
     def clip_folder(self, folder: str) -> Path:
         """A folder of the release's layout: below data/raw, or where the user keeps it."""
@@ -113,37 +132,8 @@ class Paths:
         folder, _, name = path.rpartition("/")
         return self.clip_folder(folder) / name
 
-    @property
-    def manifest(self) -> Path:
-        return self.raw / "manifest.csv"
-
-    @property
-    def raw_record(self) -> Path:
-        """What made the clips in data/raw; absent while they are being made."""
-        return self.raw / RECORD
-
-    @property
-    def listed_reals(self) -> Path:
-        """The real clips that the release lists, whichever of its lists that was."""
-        return self.raw / "listed_reals.csv"
-
-    @property
-    def fetching(self) -> Path:
-        """What a download keeps of itself: the Hub's listing, files that came in part, what was verified."""
-        return self.raw / ".fetch"
-
-    @property
-    def truth(self) -> Path:
-        """What only the embedded corpus knows: regions, artefact masks, where faces are."""
-        return self.data / "truth"
-
-    @property
-    def raw_curation(self) -> Path:
-        """Per source, as the embedded corpus wrote it: how many clips were made, how many kept."""
-        return self.raw / "curation.csv"
-
     def code(self, name: str) -> Path:
-        """Which files of thb a command rests on, and their state."""
+        """Which files of thb a command depends on, each with a hash."""
         return self.root / "data" / "code" / f"{name}.txt"
 
     def clips(self, source: str) -> Path:
@@ -153,22 +143,8 @@ class Paths:
     def _base(self, source: str) -> Path:
         return self.root / "data" if source in self.shared else self.data
 
-    @property
-    def splits(self) -> Path:
-        return self.data / "splits"
-
     def split(self, fit: str) -> Path:
         return self.splits / f"{fit}.csv"
-
-    @property
-    def splits_record(self) -> Path:
-        """What made the splits, with a hash of each."""
-        return self.splits / RECORD
-
-    @property
-    def absent_fits(self) -> Path:
-        """Fits that the clips at hand do not allow, each with the reason; no file if all are allowed."""
-        return self.splits / "absent.json"
 
     @property
     def _runs(self) -> Path:
@@ -183,7 +159,7 @@ class Paths:
         return self.root / "runs" / ".imported" / detector / fit
 
     def run_on_drawn(self, detector: str, fit: str, draw: int) -> Path:
-        """The same, of one fit on labels that say nothing."""
+        """The same, of one fit on shuffled labels."""
         return self._runs / "shuffled_labels" / detector / f"{fit}-{draw}"
 
     def partial(self, detector: str, fit: str, draw: int = 0) -> Path:
@@ -191,21 +167,10 @@ class Paths:
         parts = (self.variant, detector, fit, f"draw{draw}" if draw else "")
         return self.root / "runs" / ".partial" / "-".join(filter(None, parts))
 
-    @property
-    def reproducing(self) -> Path:
-        """Held by a `thb reproduce` under way."""
-        return self.root / "runs" / ".reproduce.lock"
-
     def pretrained(self, detector: str) -> Path:
         """The ffpp fit that others may start from; control corpora start from the same one."""
         return self.root / "runs" / detector / "ffpp"
 
-    @property
-    def contact(self) -> Path:
-        """A few frames of each source of the embedded corpus, for the book."""
-        return self.data / "contact.npz"
-
-    # ---- small, kept in git
     @property
     def results(self) -> Path:
         base = self.root / "results"
@@ -227,71 +192,12 @@ class Paths:
         return self.results / "pools" / f"{detector}.csv"
 
     def drawn(self, detector: str, fit: str) -> Path:
-        """Scores of the fits on labels that say nothing, a column a drawing."""
+        """Scores of the fits on shuffled labels, a column a shuffle."""
         return self.results / "shuffled_labels" / detector / f"{fit}.csv"
-
-    @property
-    def leakage(self) -> Path:
-        return self.results / "leakage.json"
 
     def identity(self, net: str) -> Path:
         """Whose faces are alike across training and test, by one network; no file where that is not asked for."""
         return self.results / "identity" / f"{net}.json"
-
-    @property
-    def tested(self) -> Path:
-        """Every clip of the corpus, by name and split: what score files are held against."""
-        return self.results / "clips.csv"
-
-    @property
-    def tested_record(self) -> Path:
-        """What made the corpus, its clips and its splits, with a hash of each table of them."""
-        return self.results / "clips.json"
-
-    @property
-    def corpus(self) -> Path:
-        """Counts, splits and container facts of the corpus at hand (no clip, no frame)."""
-        return self.results / "corpus.csv"
-
-    @property
-    def curation(self) -> Path:
-        """The same counts beside the other results; without a row where nobody counted."""
-        return self.results / "curation.csv"
-
-    @property
-    def coverage(self) -> Path:
-        """Clips that could not be used, each with its reason."""
-        return self.results / "coverage.csv"
-
-    @property
-    def cells(self) -> Path:
-        return self.results / "cells.csv"
-
-    @property
-    def metrics(self) -> Path:
-        return self.results / "metrics.json"
-
-    @property
-    def comparisons(self) -> Path:
-        """Whether one thing lies above another, for every such question that a page asks."""
-        return self.results / "comparisons.csv"
-
-    # ---- the book
-    @property
-    def notebooks(self) -> Path:
-        return self.root / "notebooks"
-
-    @property
-    def book(self) -> Path:
-        return self.root / "book"
-
-    @property
-    def executed(self) -> Path:
-        return self.book / "_executed"
-
-    @property
-    def html(self) -> Path:
-        return self.book / "_build" / "html"
 
     def relative(self, path: Path) -> str:
         """A path as a reader writes it, with forward slashes: from the root where it lies below it, else whole."""

@@ -1,7 +1,7 @@
-"""YAML as thb and DVC both read it: thb goes by YAML 1.1, DVC by 1.2, and a setting must be one thing to both.
+"""YAML as thb and DVC both read it: thb goes by YAML 1.1, DVC by 1.2, and a setting must be the same to both.
 
-So a word that one takes for a number, a date or a yes, and the other for something else, is refused; so are keys that
-stand twice, of which one reader would take the last. What could only be meant to harm is refused while it is read.
+So a word that one reads as a number, a date or a boolean, and the other as something else, is refused; so are keys that
+stand twice, of which one reader would take the last. Oversized and self-referring files are refused while being read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from thb.core.errors import ParamsError
+from thb.core.errors import HIDDEN, ParamsError
 from thb.core.ranges import shown
 
 LARGEST = 1_000_000  # bytes of a file
@@ -70,7 +70,7 @@ def parse(text: str, name: str) -> Any:
 
 
 class _Refused(Exception):
-    """What is YAML, and is not taken; `line` counts from 1."""
+    """Valid YAML that is not accepted; `line` counts from 1."""
 
     def __init__(self, why: str, mark: yaml.Mark) -> None:
         super().__init__(why)
@@ -86,7 +86,7 @@ class _Reader(yaml.SafeLoader):
         super().__init__(text)
         self.sizes: dict[Node, int] = {}  # of nodes that are whole, what they refer to counted in
 
-    def compose_node(self, parent: Node | None, index: Any) -> Node:
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
         event = self.peek_event()
         if getattr(event, "tag", None) is not None:
             raise _Refused(f"tag {shown(event.tag)}: settings are plain values without tags", event.start_mark)
@@ -95,6 +95,8 @@ class _Reader(yaml.SafeLoader):
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
+        if node is None:
+            return None
         if isinstance(event, yaml.AliasEvent):
             if node not in self.sizes:
                 raise _Refused(f"*{event.anchor} refers to itself", event.start_mark)
@@ -110,16 +112,16 @@ class _Reader(yaml.SafeLoader):
         parts = chain.from_iterable(node.value) if isinstance(node, MappingNode) else node.value
         return 1 + sum(self.sizes[part] for part in parts)
 
-    def compose_scalar_node(self, anchor: Any) -> Node:
+    def compose_scalar_node(self, anchor: Any) -> ScalarNode:
         plain = self.peek_event().implicit[0]
         node = super().compose_scalar_node(anchor)
         if plain and node.tag != MERGE:
             _refuse_two_meanings(node)
-        if odd := next((c for c in node.value if _is_unprintable(c)), None):
+        if odd := next((c for c in node.value if unicodedata.category(c) in HIDDEN), None):
             raise _Refused(f"character {odd!r} cannot be shown", node.start_mark)
         return node
 
-    def compose_mapping_node(self, anchor: Any) -> Node:
+    def compose_mapping_node(self, anchor: Any) -> MappingNode:
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
@@ -144,8 +146,3 @@ def _refuse_two_meanings(node: ScalarNode) -> None:
         )
     if node.tag.endswith(":float") and math.isinf(float(word)):
         raise _Refused(f"{shown(word)} is no finite number", node.start_mark)
-
-
-def _is_unprintable(c: str) -> bool:
-    """A control character, one without a meaning, one that turns the line's direction, half of one, a line's end."""
-    return unicodedata.category(c) in ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")

@@ -1,13 +1,13 @@
-"""Kinds of numbers, names and texts that settings are made of; none is taken for another, and none is infinite.
+"""Types of numbers, names and texts in settings, with their ranges; nothing is coerced, and no number is infinite.
 
-A yes is no 1, a text is no number, 2.0 is no count: who writes one for the other meant something else.
+True is not 1, a text is not a number, and 2.0 is not a count: whoever writes one for the other meant something else.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
 # ---- numbers
@@ -46,6 +46,21 @@ Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 REPOSITORY = r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"  # owner/name, on the Hub
 Repository = Annotated[str, Field(pattern=f"^{REPOSITORY}$", max_length=200)]
+
+
+def broken(rule: str) -> PydanticCustomError:
+    """A fault that no single value shows, for a model's validator to raise; the text follows the model's place."""
+    return PydanticCustomError(BROKEN, "{rule}", {"rule": rule})
+
+
+def _once(given: list[str]) -> list[str]:
+    if twice := next((value for value in given if given.count(value) > 1), None):
+        raise broken(f" names {shown(twice)} twice")
+    return given
+
+
+BROKEN = "broken rule"
+Once = AfterValidator(_once)  # of a list
 
 SHOWN = 80  # characters of a bad value that an error repeats
 

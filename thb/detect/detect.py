@@ -20,15 +20,13 @@ from thb.core.params import Params, Store
 from thb.core.paths import Paths
 from thb.core.tables import OK, write_atomic
 from thb.detect import own_videos
-from thb.detect.verdicts import Judge, appoint
+from thb.detect.verdicts import Judge, Threshold, appoint
 from thb.fits.picture_measures import measured
 from thb.splits.clips_of_fit import soundless_marked
 
 STRIP_FRAMES = 8  # at most, in a heat-map strip
 SOURCE = "own"
-SEED = 0  # any: scoring draws nothing
-
-Reading = tuple[Store, str]  # what is kept of a clip, and what finds the face
+SEED = 0  # any: scoring samples nothing
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Request:
 
 @dataclass
 class Findings:
-    """What came of it, file by file."""
+    """The results and what was skipped, file by file."""
 
     results: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, Any]] = field(default_factory=list)
@@ -58,7 +56,7 @@ class Findings:
             _say(_skipped(self.skipped[-1]))
 
     def tell(self) -> None:
-        """From now on, and what has waited."""
+        """Say at once what is skipped from now on, and what has waited."""
         if not self.told:
             self.told = True
             for one in self.skipped:
@@ -104,14 +102,17 @@ def _examine(
     found: Findings,
 ) -> None:
     """Read a clip once for all judges that read it alike, and score it."""
-    readings: dict[str, tuple[Reading, list[Judge]]] = {}
+    readings: dict[str, list[Judge]] = {}
     for judge in judges:
-        readings.setdefault(repr((judge.store, judge.finder)), ((judge.store, judge.finder), []))[1].append(judge)
-    for (store, finder), panel in readings.values():
-        row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
+        readings.setdefault(repr((judge.store, judge.finder)), []).append(judge)
+    for panel in readings.values():
+        store, finder = panel[0].store, panel[0].finder
+        row: clip.Row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
         done = clip.prepare(row, file, finder, finders[finder], store)
-        if done.frames is None:
-            return found.skip(file, str(done.row["reason"]))
+        try:
+            held = _store(done, store)
+        except DataError as e:
+            return found.skip(file, str(e))
         if not done.row["face_share"]:
             names = [None] if len(readings) == 1 else [judge.name for judge in panel]
             for name in names:
@@ -119,25 +120,22 @@ def _examine(
             continue
         for judge in panel:
             try:
-                _score(judge, done, file, fit, strips.get(judge.name), found)
+                _score(judge, held, file, fit, strips.get(judge.name), _which(done.face), found)
             except ThbError as e:
                 found.skip(file, str(e), judge.name)
 
 
-def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path | None, found: Findings) -> None:
+def _score(
+    judge: Judge, store: ClipStore, file: Path, fit: str, strip: Path | None, remark: str, found: Findings
+) -> None:
     """One judge's score of a clip, and its heat map if that is asked for."""
-    store = _store(done, judge.store)
-    rows = soundless_marked(store.rows, judge.model.hears)
-    (row,) = rows.itertuples()
-    if row.status != OK:
-        return found.skip(file, "no sound" if row.reason == "it has no sound" else row.reason, judge.name)
-    if row.n_frames < judge.frames_needed:
-        return found.skip(
-            file,
-            f"it has {row.n_frames} {'frame' if row.n_frames == 1 else 'frames'}, and one unit of "
-            f"{judge.name} needs {judge.frames_needed}",
-            judge.name,
-        )
+    row = soundless_marked(store.rows, judge.model.hears).iloc[0]
+    if row["status"] != OK:
+        return found.skip(file, "no sound" if row["reason"] == "it has no sound" else row["reason"], judge.name)
+    if (n := row["n_frames"]) < judge.frames_needed:
+        frames = f"{n} {'frame' if n == 1 else 'frames'}"
+        needed = f"one unit of {judge.name} needs {judge.frames_needed}"
+        return found.skip(file, f"it has {frames}, and {needed}", judge.name)
     feed = _feed(judge, store)
     score = _scored(judge, store, feed)
     result = {
@@ -148,7 +146,7 @@ def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path 
         "finder": judge.finder,
         "verdict": judge.verdict(score),
         "holds_for": judge.holds_for,
-        "remark": _which(done.face),
+        "remark": remark,
         "cam": None,
     }
     found.results.append(result)
@@ -161,7 +159,9 @@ def _score(judge: Judge, done: clip.Prepared, file: Path, fit: str, strip: Path 
 
 
 def _store(done: clip.Prepared, store: Store) -> ClipStore:
-    """This clip in memory, as `prepare` would have put it on disk."""
+    """This clip in memory, as `prepare` would have put it on disk; DataError says why it cannot be used."""
+    if done.frames is None or done.times is None or done.mel is None:
+        raise DataError(str(done.row["reason"]))
     mel = done.mel if len(done.mel) else np.full((1, store.sound.mels), np.nan, np.float16)
     return ClipStore(
         clip.table([{**done.row, "row": 0}]),
@@ -197,16 +197,13 @@ def _scored(judge: Judge, store: ClipStore, feed: Any) -> float:
     return float(score)
 
 
-def _which(face: faces.Faces) -> str:
+def _which(face: faces.Faces | None) -> str:
     """Which of several faces is scored; '' where there is one."""
-    if not face.others:
+    if face is None or not face.others:
         return ""
     middle = (face.box[0] + face.box[2]) / 2
-    where = "left" if middle < 0.4 else "right" if middle > 0.6 else "middle"
-    return f"{1 + face.others} faces stay in it, and one is scored: the largest one, {_IN[where]}"
-
-
-_IN = {"left": "on the left", "right": "on the right", "middle": "in the middle"}
+    where = "on the left" if middle < 0.4 else "on the right" if middle > 0.6 else "in the middle"
+    return f"{1 + face.others} faces stay in it, and one is scored: the largest one, {where}"
 
 
 # ---- heat maps --------------------------------------------------------------------------------------
@@ -224,13 +221,9 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     clips = feed.take(torch.tensor([0]), starts[:, : max(1, STRIP_FRAMES // network.length)], network.length)
     hot = heat(network, clips)
+    pictures, maps = np.concatenate(hot.pictures), np.concatenate(hot.maps)
     with style.look():
-        figure = heat_strip.strip(
-            *(np.concatenate(part) for part in (hot.pictures, hot.maps)),
-            clips.times.flatten().cpu().numpy(),
-            str(file),
-            words,
-        )
+        figure = heat_strip.strip(pictures, maps, clips.times.flatten().cpu().numpy(), str(file), words)
     write_atomic(path, lambda part: style.save(figure, part, "png"))
 
 
@@ -247,7 +240,7 @@ def _say(words: str) -> None:
 
 
 def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
-    """What was found; a run that was broken off before its first score leaves an older JSON as it is."""
+    """Print and write the findings; a run that was interrupted before its first score leaves an older JSON as it is."""
     if request.json != "-" and found.results:
         print("\n".join(_table(judges, request.fit, found.results)))
     if not request.json or not (found.results or found.finished):
@@ -276,7 +269,7 @@ def _tell(judges: list[Judge], request: Request, found: Findings) -> None:
 
 
 def _escaped(text: str) -> str:
-    """JSON with what cannot be seen, or is no text at all, as JSON's own escapes: a reader gets the very name back."""
+    """JSON with invisible and undecodable characters as JSON escapes, so that a reader gets the exact name back."""
     return "".join(c if c == "\n" or printable(c) == c else json.dumps(c)[1:-1] for c in text)
 
 
@@ -290,7 +283,7 @@ def _table(judges: list[Judge], fit: str, results: list[dict[str, Any]]) -> Iter
             printable(r["file"]),
             f"{r['detector']}/{fit}",
             f"{r['score']:.4f}",
-            _bar(of[r["detector"]]),
+            _bar(of[r["detector"]].threshold),
             _verdict(r, [notes.index(caveat) + 1 for caveat in of[r["detector"]].caveats]),
         )
         for r in results
@@ -302,8 +295,10 @@ def _table(judges: list[Judge], fit: str, results: list[dict[str, Any]]) -> Iter
         yield f"[{number}] {', '.join(j.name for j in judges if note in j.caveats)}: {note}"
 
 
-def _bar(judge: Judge) -> str:
-    return "–" if judge.bar is None else f"{judge.bar:.4f} at FPR {100 * judge.threshold.fpr:g}%"
+def _bar(threshold: Threshold | None) -> str:
+    if threshold is None or threshold.value is None:
+        return "–"
+    return f"{threshold.value:.4f} at FPR {100 * threshold.fpr:g}%"
 
 
 def _verdict(result: Mapping[str, Any], notes: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""A user's own files: which are meant, which are passed over, and where what comes of them is written."""
+"""A user's own files: which are taken, which are passed over, and where results are written."""
 
 from __future__ import annotations
 
@@ -11,35 +11,10 @@ from pathlib import Path
 from thb.core.errors import ParamsError, printable
 
 SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"}
-# What may be meant as well, but is taken only where it is named: pictures, animations, videos of rarer kinds.
-ALIKE = {
-    ".gif",
-    ".apng",
-    ".webp",
-    ".avif",
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".heic",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".3gp",
-    ".3g2",
-    ".ogv",
-    ".ogg",
-    ".vob",
-    ".asf",
-    ".mxf",
-    ".rm",
-    ".rmvb",
-    ".f4v",
-    ".divx",
-    ".y4m",
-}
+# Taken only if named explicitly: pictures, animations, videos of rarer kinds.
+PICTURES = {".gif", ".apng", ".webp", ".avif", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".heic"}
+RARE = {".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".ogg", ".vob", ".asf", ".mxf", ".rm", ".rmvb", ".f4v", ".divx"}
+ALIKE = PICTURES | RARE | {".y4m"}
 NAMED = 3  # of the files that are passed over
 LONGEST = 255  # bytes of a file's name
 SPARE = len(".1234567890.part")  # what a name gets while it is written
@@ -56,7 +31,7 @@ def listed(named: Sequence[Path], skip: Skip) -> list[Path]:
 
 
 def _below(folder: Path, skip: Skip) -> list[Path]:
-    """The videos of a folder; what else may be meant there is named."""
+    """The videos of a folder; other files that may be meant are reported."""
     files = sorted(_walk(folder, skip))
     videos = [file for file in files if file.suffix.lower() in SUFFIXES]
     if alike := [file.name for file in files if file.suffix.lower() in ALIKE]:
@@ -72,10 +47,10 @@ def _below(folder: Path, skip: Skip) -> list[Path]:
 
 
 def _walk(folder: Path, skip: Skip) -> Iterator[Path]:
-    """Every file below a folder but hidden ones; a folder that cannot be read is named."""
+    """Every file below a folder but hidden ones; a folder that cannot be read is reported."""
 
     def unread(fault: OSError) -> None:
-        skip(Path(fault.filename), f"a folder that cannot be read: {os.strerror(fault.errno).lower()}")
+        skip(Path(fault.filename), f"a folder that cannot be read: {os.strerror(fault.errno or 0).lower()}")
 
     for place, _, names in os.walk(folder, onerror=unread):
         yield from (Path(place) / name for name in names if not name.startswith("."))
@@ -87,7 +62,7 @@ def _walk(folder: Path, skip: Skip) -> Iterator[Path]:
 def strip_names(files: Sequence[Path], longest_end: str) -> dict[Path, str]:
     """A name a file, its own without the suffix; those of one name are numbered, one too long ends in a hash.
 
-    `longest_end` is the longest that will follow. No two names differ in their letters' size alone.
+    `longest_end` is the longest suffix that will follow. No two names differ in case alone.
     """
     room = LONGEST - SPARE - len(os.fsencode(longest_end))
     wanted = {file: _shortened(printable(file.stem), file, room - len("-12345")) for file in files}
@@ -104,7 +79,7 @@ def _shortened(name: str, file: Path, room: int) -> str:
 
 
 def _numbered(name: str, taken: set[str]) -> str:
-    """The name with the first number that makes it a new one, which is then taken."""
+    """The name with the first number that makes it unique; adds it to `taken`."""
     new = next(numbered for n in count(2) if (numbered := f"{name}-{n}").casefold() not in taken)
     taken.add(new.casefold())
     return new
@@ -129,7 +104,7 @@ def check_targets(cam: Path | None, json: str, files: Sequence[Path]) -> None:
 
 
 def _try_to_write(option: str, named: Path, file: Path) -> None:
-    """Write beside where the file will be, and take it away again."""
+    """Refuse a place where no file can be created beside `file`."""
     tried = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -137,5 +112,5 @@ def _try_to_write(option: str, named: Path, file: Path) -> None:
         tried.unlink()
     except OSError as e:
         raise ParamsError(
-            f"{option} {named} cannot be written: {os.strerror(e.errno).lower()}; name a place where you may write"
+            f"{option} {named} cannot be written: {os.strerror(e.errno or 0).lower()}; name a place where you may write"
         ) from e

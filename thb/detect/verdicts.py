@@ -16,7 +16,7 @@ from scipy.stats import beta
 
 from thb import detectors
 from thb.clips import faces
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known
 from thb.core.params import Metrics, Store
 from thb.core.paths import Paths, check_name
 from thb.fits import weights
@@ -51,7 +51,7 @@ class Judge:
 
     @property
     def bar(self) -> float | None:
-        """The score from which on a clip is called fake."""
+        """The score at or above which a clip is called fake; None without a threshold."""
         return self.threshold.value if self.threshold else None
 
     def verdict(self, score: float) -> str:
@@ -62,7 +62,7 @@ class Judge:
     @property
     def holds_for(self) -> str:
         """The reals of which the bound on false accusations speaks; '' without a threshold."""
-        return f"{self.threshold.reals} reals only" if self.bar is not None else ""
+        return f"{self.threshold.reals} reals only" if self.threshold and self.threshold.value is not None else ""
 
     @property
     def frames_needed(self) -> int:
@@ -76,8 +76,8 @@ def appoint(paths: Paths, names: Sequence[str], fit: str, finder: str, asked: Me
     `finder` is what the user asks for ('' is nothing); `asked` says at which false-positive rate a score is judged.
     """
     check_name("fit", fit)
-    if finder and finder not in faces.ON_PIXELS:
-        raise ParamsError(unknown("face finder", finder, faces.ON_PIXELS))
+    if finder:
+        check_known("face finder", [finder], faces.ON_PIXELS)
     return [_judge(paths, name, fit, finder, asked) for name in dict.fromkeys(names or _with_weights(paths, fit))]
 
 
@@ -89,7 +89,7 @@ def _with_weights(paths: Paths, fit: str) -> list[str]:
 
 
 def _how_to_get(paths: Paths, names: Sequence[str]) -> str:
-    """The end of a sentence on missing weights."""
+    """The end of an error about missing weights."""
     folders = [where(name, "any").parent for name in names for where in (paths.run, paths.imported)]
     known = [f"{f.name}/{file.parent.name}" for f in folders for file in sorted(f.glob(f"*/{weights.FILE}"))]
     return (
@@ -105,8 +105,7 @@ def _folder(paths: Paths, name: str, fit: str) -> Path:
 
 
 def _judge(paths: Paths, name: str, fit: str, finder: str, asked: Metrics) -> Judge:
-    if name not in detectors.names():
-        raise ParamsError(unknown("detector", name, detectors.names()))
+    check_known("detector", [name], detectors.names())
     folder = _folder(paths, name, fit)
     if not (folder / weights.FILE).is_file():
         raise DataError(f"{name} has no weights of fit {fit!r}{_how_to_get(paths, [name])}")
@@ -124,7 +123,7 @@ def _judge(paths: Paths, name: str, fit: str, finder: str, asked: Metrics) -> Ju
 
 
 def _reads(about: Mapping[str, Any], where: str) -> tuple[Store, str]:
-    """How the weights read a clip, and what found the faces that they learnt from."""
+    """How the weights read a clip, and the face finder of their training clips."""
     try:
         return Store.model_validate(about["reads"]["store"]), about["reads"]["finder"]
     except (ValidationError, KeyError, TypeError) as e:
@@ -144,7 +143,7 @@ def _check_fits(model: Any, store: Store, where: str) -> None:
 
 
 def _threshold(about: Mapping[str, Any], fpr: float, where: str) -> Threshold | None:
-    """From the validation scores that came with the weights; none where none did."""
+    """The threshold from the validation scores that came with the weights; None where none did."""
     try:
         point = weights.operating_point(about, fpr)
         reals = REALS[about["validation"]["corpus"].partition("/")[0]] if point else ""
@@ -178,7 +177,7 @@ def _worth(threshold: Threshold | None, sure: float) -> tuple[str, ...]:
 
 
 def _origin(trained: weights.Trained, trained_by: str, by: str) -> tuple[str, ...]:
-    """What the weights were trained on, and how faces were found there, where that matters."""
+    """Caveats: what the weights were trained on, and how faces were found there, where that matters."""
     if weights.is_imported(trained.run):
         return (f"trained elsewhere: how their clips were read is not known here; {by} finds the faces",)
     rendered = str(trained.about["made_by"]["corpus"]).partition("/")[0] == "mini"

@@ -12,31 +12,27 @@ LEFT_OUT = "no-"
 
 def uses(clips: pd.DataFrame, fit: str) -> pd.Series:
     """text [n]: how the fit uses each clip (columns `source`, `role`, `split`); each has one use."""
+    role, split = clips.loc[:, "role"], clips.loc[:, "split"]
     if fit == "ffpp":
-        return _own_split(clips, clips["role"].isin(["swap", "real"]), tested=clips["role"] == "generator")
+        return _own_split(split, role.isin(["swap", "real"]), tested=role == "generator")
     if fit == "all":
-        return _own_split(clips, clips["role"].isin(["generator", "real"]), tested=clips["role"] == "unseen")
-    return _without(clips, fit.removeprefix(LEFT_OUT))
-
-
-def _without(clips: pd.DataFrame, generator: str) -> pd.Series:
-    """The left-out generator tests in all its splits; what the others' test clips say, fit `all` says."""
-    left_out = clips["source"] == generator
-    others = (clips["role"] == "generator") & ~left_out
-    use = _own_split(clips, others | (clips["role"] == "real"), tested=clips["role"] == "unseen")
+        return _own_split(split, role.isin(["generator", "real"]), tested=role == "unseen")
+    # the left-out generator tests in all its splits; what the others' test clips say, fit `all` says
+    left_out = clips.loc[:, "source"] == fit.removeprefix(LEFT_OUT)
+    others = (role == "generator") & ~left_out
+    use = _own_split(split, others | (role == "real"), tested=role == "unseen")
     return use.mask(others & (use == TEST), UNUSED).mask(left_out, TEST)
 
 
-def _own_split(clips: pd.DataFrame, trained: pd.Series, tested: pd.Series) -> pd.Series:
-    """`trained` clips do what their split says, the `tested` only test; whatever else there is, is unused."""
-    use = clips["split"].where(trained, UNUSED)
-    return use.mask(tested & (clips["split"] == TEST), TEST)
+def _own_split(split: pd.Series, trained: pd.Series, tested: pd.Series) -> pd.Series:
+    """`trained` clips are used as their split says, `tested` ones for testing only; the rest is unused."""
+    return split.where(trained, UNUSED).mask(tested & (split == TEST), TEST)
 
 
 def lacking(split: pd.DataFrame) -> str:
-    """What keeps a fit from being trained, chosen and compared ('' if nothing does): no part may lack a class."""
+    """Why a fit cannot be trained, chosen and tested ('' if it can): no use may lack a class."""
     for use in (TRAIN, VAL, TEST):
         for label, kind in enumerate(("real", "fake")):
-            if not ((split["use"] == use) & (split["label"] == label)).any():
+            if not ((split.loc[:, "use"] == use) & (split.loc[:, "label"] == label)).any():
                 return f"no usable {kind} clip of use {use!r}"
     return ""

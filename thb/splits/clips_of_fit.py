@@ -1,4 +1,4 @@
-"""The clips of one fit: its split file beside what `prepare` found out about each clip (no torch)."""
+"""The clips of one fit: its split file joined with what `prepare` found out about each clip (no torch)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from thb.splits import assignment
 
 
 def clips_of_fit(paths: Paths, params: Params, fit: str, uses: Sequence[str]) -> pd.DataFrame:
-    """CLIP_COLUMNS and `use` of every clip that this fit puts to these uses, in the split file's order."""
+    """CLIP_COLUMNS and `use` of every clip of one fit that has one of these uses, in the split file's order."""
     split, clips = _split_and_clips(paths, params, fit)
-    split = split[split["use"].isin(uses)][["clip", "use"]]
-    if not len(split):
+    split = split.loc[split["use"].isin(uses), ["clip", "use"]]
+    if split.empty:
         raise DataError(f"{paths.split(fit).name} has no clip for {' or '.join(uses)}")
     return split.merge(clips, on="clip", validate="one_to_one")
 
@@ -41,26 +41,24 @@ def _split_and_clips(paths: Paths, params: Params, fit: str) -> tuple[pd.DataFra
         if table != origin.sha256(paths.clips(source) / TABLE):
             raise DataError(f"{what} was made from other clips of {source!r}; run `{mend}`")
     split = read_csv(file, SPLIT_COLUMNS)
-    clips = pd.concat([read_clips(paths, params, source) for source in made_of]) if made_of else _NOBODY
+    nobody = pd.DataFrame(columns=CLIP_COLUMNS)
+    clips = pd.concat([read_clips(paths, params, source) for source in made_of]) if made_of else nobody
     if fault := _fault(split.set_index("clip"), clips.assign(use=assignment.uses(clips, fit)).set_index("clip")):
         raise DataError(f"{what}: {fault}; run `{mend}`")
     return split, clips
 
 
-_NOBODY = pd.DataFrame(columns=CLIP_COLUMNS)
-
-
 def _fault(split: pd.DataFrame, due: pd.DataFrame) -> str:
-    """Where a split is not what the prepared clips make of it ('' if it is), whatever the order of its rows."""
+    """Where a split differs from what the prepared clips give ('' if nowhere), whatever the order of its rows."""
     for odd, words in (
         (split.index[split.index.duplicated()], "stands twice"),
-        (due.index[due["status"] == OK].difference(split.index), "is usable and not in it"),
+        (due.index[due.loc[:, "status"] == OK].difference(split.index), "is usable and not in it"),
         (split.index.difference(due.index), "is in it and in no store"),
     ):
         if len(odd):
             return f"clip {odd[0]!r} {words} ({len(odd)} in all)"
     for column in SPLIT_COLUMNS[1:]:
-        differs = split[column] != due[column].reindex(split.index)
+        differs = split.loc[:, column] != due.loc[split.index, column]
         if differs.any():
             clip = split.index[differs][0]
             return (
@@ -74,26 +72,26 @@ def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:
     """The rows as a detector sees them: to one that `hears`, a clip without sound is no_audio."""
     silent = (rows["status"] == OK) & (rows["mel_frames"] == 0) & hears
     return rows.assign(
-        status=rows["status"].where(~silent, NO_AUDIO),
-        reason=rows["reason"].where(~silent | (rows["reason"] != ""), "it has no sound"),
+        status=rows["status"].mask(silent, NO_AUDIO),
+        reason=rows["reason"].mask(silent & (rows["reason"] == ""), "it has no sound"),
     )
 
 
 def labels_drawn(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
-    """The rows with labels that say nothing: of each source's usable clips of a use, a half drawn at random is fake."""
+    """The rows with shuffled labels: of each source's usable clips of a use, a random half is fake."""
     rng, labels = np.random.default_rng([seed, draw]), rows["label"].to_numpy(copy=True)
     places = rows.reset_index(drop=True).query("status == @OK").groupby(["source", "use"]).groups
     for _, group in sorted(places.items()):
-        drawn = rng.permutation(np.asarray(group))
-        half = (len(drawn) + rng.integers(2)) // 2  # of an odd number, the larger half as often as the smaller
-        labels[drawn[:half]], labels[drawn[half:]] = 1, 0
+        shuffled = rng.permutation(np.asarray(group))
+        half = (len(shuffled) + rng.integers(2)) // 2  # of an odd number, the larger half as often as the smaller
+        labels[shuffled[:half]], labels[shuffled[half:]] = 1, 0
     return rows.assign(label=labels)
 
 
 def usable(rows: pd.DataFrame, use: str) -> pd.DataFrame:
-    """The clips of one use that can be read; both classes must be there."""
-    rows = rows[(rows["use"] == use) & (rows["status"] == OK)].reset_index(drop=True)
+    """The usable clips of one use; DataError if they lack a class."""
+    rows = rows.loc[(rows["use"] == use) & (rows["status"] == OK)].reset_index(drop=True)
     for label, name in ((0, "real"), (1, "fake")):
-        if not (rows["label"] == label).any():
+        if label not in set(rows["label"]):
             raise DataError(f"no usable {name} clip with use {use!r}: a fit needs both classes there")
     return rows

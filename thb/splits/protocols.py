@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import entry
 from thb.core.params import Params, Protocol
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One generator under one protocol: the fits whose scores it reads, averaged where several."""
+    """One generator under one protocol, and the fits whose scores are read, averaged where several."""
 
     protocol: str
     generator: str
@@ -23,9 +23,7 @@ class Trial:
 def trials(params: Params, names: list[str] | None = None) -> Iterator[Trial]:
     """Every trial of these protocols (default: all), in the order of params.yaml."""
     for name in names or params.protocols:
-        if name not in params.protocols:
-            raise ParamsError(unknown("protocol", name, params.protocols))
-        protocol = params.protocols[name]
+        protocol = entry("protocol", name, params.protocols)
         for generator in params.of_role(*protocol.fakes):
             yield Trial(name, generator, fits_of(protocol, generator, list(params.generators)))
 
@@ -41,14 +39,15 @@ def fits_of(protocol: Protocol, generator: str, generators: list[str]) -> tuple[
 
 def fakes(rows: pd.DataFrame, protocol: Protocol, generator: str) -> pd.Series:
     """Mask of the fakes that a protocol tests: one generator's clips of the named splits."""
-    return (rows["source"] == generator) & rows["split"].isin(protocol.split)
+    return (rows.loc[:, "source"] == generator) & rows.loc[:, "split"].isin(protocol.split)
 
 
 def reals(rows: pd.DataFrame, protocol: Protocol) -> pd.Series:
     """Mask of the reals that a protocol tests."""
-    return (rows["role"] == "real") & rows["split"].isin(protocol.reals)
+    return (rows.loc[:, "role"] == "real") & rows.loc[:, "split"].isin(protocol.reals)
 
 
 def identity(rows: pd.DataFrame) -> pd.Series:
     """Who a clip shows: a fake's portrait, a real's video; the clip itself where neither is known."""
-    return rows["portrait"].where(rows["portrait"] != "", rows["video"].where(rows["video"] != "", rows["clip"]))
+    portrait, video = rows.loc[:, "portrait"], rows.loc[:, "video"]
+    return portrait.where(portrait != "", video.where(video != "", rows["clip"]))

@@ -31,8 +31,6 @@ from thb.core.tables import (
 from thb.corpus.real_lists import list_name, official_ffpp
 from thb.splits import assignment, leakage, protocols
 
-EXAMPLES = 5
-
 
 def run(paths: Paths, params: Params) -> None:
     """Write every fit's split, the leakage report, and the corpus as it was found."""
@@ -41,10 +39,10 @@ def run(paths: Paths, params: Params) -> None:
     for record in (paths.splits_record, paths.tested_record):  # until all is written, nothing vouches for it
         record.unlink(missing_ok=True)
     write_csv(_corpus(clips, {s: params.source(s).role for s in sources}), paths.corpus, CORPUS_COLUMNS)
-    write_csv(clips[clips["status"] != OK], paths.coverage, COVERAGE_COLUMNS)
+    write_csv(clips.loc[clips["status"] != OK], paths.coverage, COVERAGE_COLUMNS)
     _copy_curation(paths)
-    usable, named = clips[clips["status"] == OK], clips[clips["status"].isin([OK, MISSING])]
-    assigned = {fit: _assign(usable, fit) for fit in _fits(params, paths)}
+    usable, named = clips.loc[clips["status"] == OK], clips.loc[clips["status"].isin([OK, MISSING])]
+    assigned = {fit: _assign(usable, fit) for fit in (["all"] if paths.variant else params.fits)}
     absent = _absent(assigned, params)
     found = _overlaps(params, {fit: _assign(named, fit) for fit in assigned}, sources)
     report = {
@@ -64,7 +62,7 @@ def run(paths: Paths, params: Params) -> None:
 
 
 def _vouch(paths: Paths, params: Params, sources: list[str], fits: Iterable[str]) -> None:
-    """Beside the splits, and beside the tables in results/, what made them; there, what made the clips as well."""
+    """Write what made the splits beside them, and what made the tables in results/, and the clips, beside those."""
     made_by = origin.of_splits(paths, params)
     tables = {source: origin.sha256(paths.clips(source) / clip_store.TABLE) for source in sources}
     write_json(
@@ -83,18 +81,14 @@ def _sources(params: Params, paths: Paths) -> list[str]:
     return [s for s in params.sources if not paths.variant or s in params.generators or s in paths.shared]
 
 
-def _fits(params: Params, paths: Paths) -> list[str]:
-    return ["all"] if paths.variant else params.fits
-
-
 # ---- each fit ---------------------------------------------------------------------------------------
 
 
 def _assign(clips: pd.DataFrame, fit: str) -> pd.DataFrame:
     """SPLIT_COLUMNS of one fit."""
-    if (twice := clips["clip"][clips["clip"].duplicated()]).any():
+    if len(twice := clips.loc[clips.duplicated("clip"), "clip"]):
         raise ProtocolError(f"clip {twice.iloc[0]!r} is in the corpus twice; it could both train and test")
-    return clips.assign(use=assignment.uses(clips, fit))[SPLIT_COLUMNS]
+    return clips.assign(use=assignment.uses(clips, fit)).loc[:, SPLIT_COLUMNS]
 
 
 def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]:
@@ -107,7 +101,7 @@ def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]
 
 
 def _say_absent(absent: dict[str, str], paths: Paths) -> None:
-    """Beside the splits of all fits, those that cannot be made; no file if all can."""
+    """Write beside the splits which fits cannot be made, and print it; no file if all can."""
     if not absent:
         return paths.absent_fits.unlink(missing_ok=True)
     write_json(absent, paths.absent_fits)
@@ -130,7 +124,7 @@ def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[s
                 kinds[kind].update(leakage.overlap(kind, seen, tested))
     return {
         name: {
-            kind: _entry(sorted(things), promised=kind in params.protocols[name].disjoint)
+            kind: {"promised": kind in params.protocols[name].disjoint, **leakage.listed(sorted(things))}
             for kind, things in kinds.items()
         }
         for name, kinds in shared.items()
@@ -139,28 +133,24 @@ def _overlaps(params: Params, assigned: dict[str, pd.DataFrame], sources: list[s
 
 def _has_both(split: pd.DataFrame, params: Params, trial: protocols.Trial) -> bool:
     protocol = params.protocols[trial.protocol]
-    return protocols.fakes(split, protocol, trial.generator).any() and protocols.reals(split, protocol).any()
+    return bool(protocols.fakes(split, protocol, trial.generator).any() and protocols.reals(split, protocol).any())
 
 
-def _sides(split: pd.DataFrame, params: Params, trial: protocols.Trial, fit: str) -> tuple[pd.DataFrame, ...]:
+def _sides(split: pd.DataFrame, params: Params, trial: protocols.Trial, fit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The clips that a fit has seen, and those it is tested on; a clip on both sides is an error at once."""
     protocol = params.protocols[trial.protocol]
     fakes, reals = protocols.fakes(split, protocol, trial.generator), protocols.reals(split, protocol)
     for mask, kind in ((fakes, f"{trial.generator} clip"), (reals, "real clip")):
         if not mask.any():
             raise ProtocolError(f"{trial.protocol} has no {kind} to test on; see results/coverage.csv")
-    tested = split[fakes | reals]
-    if (wrong := tested[tested["use"] != assignment.TEST]).size:
-        clip, use = wrong[["clip", "use"]].iloc[0]
+    tested = split.loc[fakes | reals]
+    if len(wrong := tested.loc[tested["use"] != assignment.TEST, ["clip", "use"]]):
+        clip, use = wrong.iloc[0]
         raise ProtocolError(
             f"{trial.protocol} would test fit {fit!r} on {clip!r}, whose use there is "
             f"{use!r}; only clips of use 'test' may test a fit"
         )
-    return split[split["use"].isin(assignment.SEEN)], tested
-
-
-def _entry(things: list[str], **notes: object) -> dict[str, object]:
-    return {**notes, "count": len(things), "examples": things[:EXAMPLES]}
+    return split.loc[split["use"].isin(assignment.SEEN)], tested
 
 
 def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
@@ -180,7 +170,7 @@ def _judge(found: dict[str, dict[str, dict]], params: Params) -> None:
 
 
 def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
-    """Overlaps that no single protocol owns."""
+    """Overlaps of the corpus as a whole, whatever the protocol."""
     known = read_csv(paths.known_drivers, ["clip", "generator", "seen"])
     found = {
         "reals_that_drive": leakage.reals_that_drive(clips, known),
@@ -191,26 +181,23 @@ def _whole(clips: pd.DataFrame, paths: Paths) -> dict[str, dict[str, object]]:
     if paths.manifest.is_file():
         csv_checks.check_manifest(paths.manifest)
         found["same_files"] = leakage.same_files(clips, read_csv(paths.manifest, ["path", "sha256"]))
-    return {name: _entry(things) for name, things in found.items()}
+    return {name: leakage.listed(things) for name, things in found.items()}
 
 
 def _corpus(clips: pd.DataFrame, roles: dict[str, str]) -> pd.DataFrame:
     """CORPUS_COLUMNS, a row per source and split, sources in the order of params.yaml; one of 0 for an empty source."""
-    groups = clips.groupby(["source", "role", "split"], sort=False)
-    rows = [dict(zip(("source", "role", "split"), key, strict=True)) | _facts(group) for key, group in groups]
-    rows += [
-        {"source": source, "role": role, "split": ""} | _facts(clips[:0])
-        for source, role in roles.items()
-        if source not in set(clips["source"])
-    ]
-    sources = list(roles)
-    rows.sort(key=lambda row: (sources.index(row["source"]), clip_store.SPLITS.index(row["split"])))
+    rows = []
+    for source, role in roles.items():
+        own = clips.loc[clips["source"] == source]
+        for split in [split for split in clip_store.SPLITS if split in set(own["split"])] or [""]:
+            about = {"source": source, "role": role, "split": split}
+            rows.append(about | _facts(own.loc[own["split"] == split]))
     return pd.DataFrame(rows, columns=CORPUS_COLUMNS)
 
 
 def _facts(group: pd.DataFrame) -> dict[str, object]:
-    usable = group[group["status"] == OK]
-    sizes = sorted(set(usable[["width", "height"]].itertuples(index=False, name=None)))
+    usable = group.loc[group["status"] == OK]
+    sizes = sorted(set(zip(usable["width"], usable["height"], strict=True)))
     counts = {status: (group["status"] == status).sum() for status in (OK, MISSING, ERROR)}
     return {
         "clips": len(group),
@@ -222,7 +209,7 @@ def _facts(group: pd.DataFrame) -> dict[str, object]:
 
 
 def _copy_curation(paths: Paths) -> None:
-    """Beside the other results; without a row where nobody counted."""
+    """Copy the curation counts to the other results; without a row where nobody counted."""
     if paths.raw_curation.is_file():
         csv_checks.check_curation(paths.raw_curation)
         write_atomic(paths.curation, lambda part: shutil.copyfile(paths.raw_curation, part))

@@ -1,4 +1,4 @@
-"""How many clips there should be, are, are missing and are in no list, beside what was published."""
+"""How many clips are listed, found, missing and unlisted, beside what was published."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RELEASED = "all, today"
 
 
 def rows(paths: Paths, params: Params) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A row per clip, as it lies on the disk, and damaged where prepare found it so; source -> why it has none."""
+    """A row per clip on the disk, status `error` where `prepare` could not use it; and source -> why it has none."""
     tables, faults = [], {}
     for name, source in params.sources.items():
         try:
@@ -51,26 +51,16 @@ def count(paths: Paths, params: Params, clips: pd.DataFrame, faults: Container[s
     """COLUMNS, a row per source and split; files in no list stand in the row of their source's first split."""
     out = []
     for name, source in params.sources.items():
-        own, strangers = clips[clips["source"] == name], 0
-        if name not in faults:
-            strangers = len(layout.unlisted(paths, name, source))
+        own = clips.loc[clips["source"] == name]
+        unlisted = 0 if name in faults else len(layout.unlisted(paths, name, source))
         splits = ["test"] if source.role == "unseen" else ["train", "val", "test"]
-        splits += [""] * bool((own["split"] == "").any())  # files whose name or place tells no split
-        for i, split in enumerate(splits):
-            out.append(
-                {
-                    "source": name,
-                    "split": split,
-                    **_counts(own[own["split"] == split]),
-                    "unlisted": 0 if i else strangers,
-                }
-            )
+        splits += [""] * ("" in set(own["split"]))  # files whose name or place tells no split
+        for split in splits:
+            statuses = list(own.loc[own["split"] == split, "status"])
+            n, missing = len(statuses), statuses.count(MISSING)
+            out.append((name, split, n, n - missing, missing, unlisted, statuses.count(ERROR)))
+            unlisted = 0
     return pd.DataFrame(out, columns=COLUMNS)
-
-
-def _counts(part: pd.DataFrame) -> dict[str, int]:
-    missing, damaged = (int((part["status"] == status).sum()) for status in (MISSING, ERROR))
-    return {"listed": len(part), "found": len(part) - missing, "missing": missing, "damaged": damaged}
 
 
 def compare(params: Params, counts: pd.DataFrame, published: Path) -> pd.DataFrame:
@@ -78,14 +68,14 @@ def compare(params: Params, counts: pd.DataFrame, published: Path) -> pd.DataFra
     printed, released = _table4(published), _released(published)
     out = []
     for name, source in params.sources.items():
-        own = counts[counts["source"] == name].set_index("split")["found"]
-        parts = {LEARNT: own.reindex(["train", "val"]).sum(), "test": own.get("test", 0)}
-        theirs = {part: (parts[part], n) for part, n in printed.get(source.printed, {}).items()}
-        theirs |= {RELEASED: (sum(parts.values()), released[source.printed])} if source.printed in released else {}
-        out += [
-            {"source": name, "part": part, "here": int(here), "printed": n, "difference": int(here) - n}
-            for part, (here, n) in theirs.items()
-        ]
+        own = counts.loc[counts["source"] == name]
+        found = dict(zip(own["split"], own["found"], strict=True))
+        here = {LEARNT: found.get("train", 0) + found.get("val", 0), "test": found.get("test", 0)}
+        here[RELEASED] = sum(here.values())
+        theirs = dict(printed.get(source.printed, {}))
+        if source.printed in released:
+            theirs[RELEASED] = released[source.printed]
+        out += [(name, part, here[part], n, here[part] - n) for part, n in theirs.items()]
     return pd.DataFrame(out, columns=COMPARED)
 
 

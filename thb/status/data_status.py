@@ -17,41 +17,27 @@ from thb.status import census
 
 YES = "yes"
 SHIFTS = ("P1", "P2", "P3")
-# What a kind of exhibit reads where its parameters name no protocol: printed files alone, the clips by name
+# What a kind of exhibit reads if its parameters name no protocol: printed files alone, the clips by name
 # and count, the embedded corpus, or scores of these protocols.
 PAPER, CLIPS, RENDERED = "paper", "clips", "rendered"
 READS: dict[str, str | tuple[str, ...]] = {
-    "published_table": PAPER,
-    "pipeline": PAPER,
-    "claims_ledger": PAPER,
-    "settings_table": PAPER,
-    "statistics_table": CLIPS,
-    "leakage_table": CLIPS,
-    "contact_sheet": RENDERED,
-    "ablation_table": RENDERED,
-    "protocol_table": SHIFTS,
+    **dict.fromkeys(("published_table", "pipeline", "claims_ledger", "settings_table"), PAPER),
+    **dict.fromkeys(("statistics_table", "leakage_table"), CLIPS),
+    **dict.fromkeys(("contact_sheet", "ablation_table"), RENDERED),
+    **dict.fromkeys(("protocol_table", "protocol_means", "generator_means", "tpr_curve", "radar"), SHIFTS),
+    **dict.fromkeys(("comparison", "findings", "control_table", "sensitivity_table"), SHIFTS),
+    **dict.fromkeys(("gradcam_panel", "attention_table", "pointing_table"), SHIFTS),
     "hard_table": ("P3",),
     "swap_table": ("ffpp", "P1"),
     "sound_check": ("P1",),
-    "protocol_means": SHIFTS,
-    "tpr_curve": SHIFTS,
-    "generator_means": SHIFTS,
-    "radar": SHIFTS,
-    "comparison": SHIFTS,
-    "findings": SHIFTS,
-    "control_table": SHIFTS,
-    "sensitivity_table": SHIFTS,
     "transitions": ("P1", "P3"),
-    "gradcam_panel": SHIFTS,
-    "attention_table": SHIFTS,
-    "pointing_table": SHIFTS,
 }
 # Heat maps of fakes can be drawn by weights from elsewhere; so can tables, of score files from elsewhere.
 MAPS = ("gradcam_panel", "attention_table", "pointing_table")
 
 
 def run(paths: Paths, params: Params) -> None:
-    """Print it all; nothing is changed."""
+    """Print what is there, beside what was published, and what it allows; nothing is changed."""
     clips, faults = census.rows(paths, params)
     counts = census.count(paths, params, clips, faults)
     print(f"The clips of profile {params.profile} (corpus {params.active.corpus})\n")
@@ -113,7 +99,7 @@ def _unnamed(params: Params, folder: str) -> str:
 
 def allowed(params: Params, clips: pd.DataFrame) -> list[list[str]]:
     """[kind, name, `yes` or why not] of each fit, protocol and exhibit."""
-    usable = clips[clips["status"] == OK]
+    usable = clips.loc[clips["status"] == OK]
     fits = {fit: assignment.lacking(usable.assign(use=assignment.uses(usable, fit))) for fit in params.fits}
     tests = {name: _untested(params, name, usable, fits) for name in params.protocols}
     out = [["fit", fit, why or _starts(params, fit, fits)] for fit, why in fits.items()]
@@ -177,17 +163,12 @@ def _named(entry: dict[str, Any], default: Sequence[str]) -> Sequence[str]:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns as wide as they need be; numbers to the right."""
-    rows = [list(map(str, row)) for row in rows]
-    widths = [max(len(row[i]) for row in [list(heads), *rows]) for i in range(len(heads))]
-    right = [
-        all(row[i].lstrip("+-").isdigit() or row[i] in ("", "as printed") for row in rows) and i > 1
-        for i in range(len(heads))
-    ]
-    return "\n".join(
-        "  "
-        + "  ".join(
-            cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)
-        ).rstrip()
-        for row in [list(heads), *rows]
-    )
+    """Aligned columns; numbers to the right."""
+    body = [[str(cell) for cell in row] for row in rows]
+    lines = [list(heads), *body]
+    for i in range(len(heads)):
+        width = max(len(line[i]) for line in lines)
+        right = i > 1 and all(row[i].lstrip("+-").isdigit() or row[i] in ("", "as printed") for row in body)
+        for line in lines:
+            line[i] = line[i].rjust(width) if right else line[i].ljust(width)
+    return "\n".join("  " + "  ".join(line).rstrip() for line in lines)

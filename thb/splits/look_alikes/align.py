@@ -1,4 +1,4 @@
-"""A face brought to where networks that tell people apart were trained to see it."""
+"""A face aligned as face-recognition networks were trained to see it."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ from thb.core.processes import cores, in_order
 from thb.core.tables import LANDMARK_COLUMNS, write_json
 from thb.splits import assignment, protocols
 from thb.splits.clips_of_fit import read_split
+from thb.splits.leakage import EXAMPLES, listed
 from thb.splits.look_alikes import pairs
 from thb.splits.look_alikes.align import SIDE
 from thb.splits.look_alikes.embedder import Embedder
-from thb.splits.look_alikes.pairs import Faces, Nearest, Tally
+from thb.splits.look_alikes.pairs import Faces, Nearest
 
 CHUNK = 16  # clips that a process looks at in one go
-EXAMPLES = 5
 NO_FACE, NO_DIRECTION = "no face was found", "the network gives its face no direction"
 
 
@@ -56,7 +56,7 @@ def _check(paths: Paths, params: Params, name: str) -> None:
         "profile": params.profile,
         "finders": sorted(set(clips["finder"])),
         "compared": len(compared.rows),
-        "left_out": {reason: _listed(left) for reason, left in why.items()},
+        "left_out": {reason: listed(left) for reason, left in why.items()},
         "pairs": _calibrated(compared, entry.same),
         "protocols": dict(_protocols(compared, paths, params, entry.same)),
     }
@@ -93,15 +93,17 @@ def _with_directions(
 ) -> tuple[Compared, dict[str, list[str]]]:
     """The clips that can be compared, and of the others which is left out for what reason."""
     faceless = clips[LANDMARK_COLUMNS].isna().any(axis=1)
-    rows = clips[~faceless].reset_index(drop=True)
+    rows = clips.loc[~faceless].reset_index(drop=True)
     if rows.empty:
         raise DataError(f"{name} has nothing to compare: in no clip a face was found")
     found = _directions(list(_jobs(rows, paths, params, network)), params.active.workers or cores(), name)
     told = np.isfinite(found).all(axis=1)
     why = {NO_FACE: list(clips.loc[faceless, "clip"]), NO_DIRECTION: list(rows.loc[~told, "clip"])}
-    rows = rows[told].reset_index(drop=True)
-    names = (protocols.identity(rows), rows["portrait"], rows["video"])
-    return Compared(rows, Faces.named(found[told], *(column.to_numpy() for column in names))), why
+    rows = rows.loc[told].reset_index(drop=True)
+    shown, portraits, videos = (
+        np.asarray(names) for names in (protocols.identity(rows), rows["portrait"], rows["video"])
+    )
+    return Compared(rows, Faces.named(found[told], shown, portraits, videos)), why
 
 
 def _jobs(rows: pd.DataFrame, paths: Paths, params: Params, network: Embedder) -> Iterator[Job]:
@@ -150,16 +152,12 @@ def _died(job: Job) -> np.ndarray:
 
 
 def _calibrated(compared: Compared, same: float) -> dict[str, dict]:
-    """How well the network tells people apart in this corpus; swaps, each a bit of two people, are left out."""
+    """How well the network tells people apart in this corpus; swaps, which show two people at once, are left out."""
     plain = (compared.rows["role"] != "swap").to_numpy()
     return {
         name: {"count": tally.count, "reached": tally.reached, "quantiles": tally.quantiles()}
-        for name, tally in zip(("one_name", "two_names"), _tallies(compared, plain, same), strict=True)
+        for name, tally in zip(("one_name", "two_names"), pairs.tallied(compared.faces[plain], same), strict=True)
     }
-
-
-def _tallies(compared: Compared, chosen: np.ndarray, same: float) -> tuple[Tally, Tally]:
-    return pairs.tallied(compared.faces[chosen], same)
 
 
 def _protocols(compared: Compared, paths: Paths, params: Params, same: float) -> Iterator[tuple[str, dict]]:
@@ -175,7 +173,8 @@ def _sides(compared: Compared, paths: Paths, params: Params, name: str) -> dict[
     for trial in protocols.trials(params, [name]):
         fakes, reals = protocols.fakes(rows, protocol, trial.generator), protocols.reals(rows, protocol)
         for fit in trial.fits if fakes.any() and reals.any() else ():
-            use = rows["clip"].map(read_split(paths, params, fit).set_index("clip")["use"])
+            split = read_split(paths, params, fit)
+            use = rows.loc[:, "clip"].map(dict(zip(split["clip"], split["use"], strict=True)))
             tested = ((fakes | reals) & (use == assignment.TEST)).to_numpy()
             before = found[fit][0] if fit in found else False
             found[fit] = tested | before, use.isin(assignment.SEEN).to_numpy()
@@ -215,12 +214,12 @@ def _nearest(compared: Compared, sides: list[Sides], one_name: bool) -> Nearest:
 
 
 def _by_chance(compared: Compared, tested: np.ndarray, seen: np.ndarray, same: float) -> float:
-    """How many would look like a stranger, did they do so as often as the clips seen among themselves, by class."""
+    """How many would look like a stranger if they did so as often as the clips seen do among themselves, by class."""
     own = compared.faces[seen]
-    alike = pd.Series(pairs.nearest(own, own, one_name=False).similarity >= same)
+    alike = pairs.nearest(own, own, one_name=False).similarity >= same
     labels = compared.rows["label"].to_numpy()
-    shares = alike.groupby(labels[seen]).mean()
-    return float(pd.Series(labels[tested]).map(shares).fillna(alike.mean()).sum())
+    shares = {label: alike[labels[seen] == label].mean() for label in np.unique(labels[seen])}
+    return float(np.sum([shares.get(label, alike.mean()) for label in labels[tested]]))
 
 
 def _examples(compared: Compared, found: Nearest, alike: np.ndarray) -> Iterator[dict[str, object]]:
@@ -232,10 +231,6 @@ def _examples(compared: Compared, found: Nearest, alike: np.ndarray) -> Iterator
 
 
 # ---- what is said of it -----------------------------------------------------------------------------
-
-
-def _listed(clips: list[str]) -> dict[str, object]:
-    return {"count": len(clips), "examples": clips[:EXAMPLES]}
 
 
 def _say(report: dict) -> None:

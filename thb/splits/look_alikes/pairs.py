@@ -34,7 +34,7 @@ class Faces:
         shown, *involved = np.where(names == "", NOBODY, numbers).reshape(3, -1)
         return cls(directions, shown, np.stack(involved, axis=1))
 
-    def __getitem__(self, chosen: np.ndarray) -> Faces:
+    def __getitem__(self, chosen: np.ndarray | slice) -> Faces:
         return Faces(self.directions[chosen], self.shown[chosen], self.involved[chosen])
 
     def blocks(self, others: Faces) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
