@@ -145,17 +145,10 @@ class Release:
 
         Raises DataError if too many fail one after the other.
         """
-        came, faults, row = 0, [], 0
+        came, faults, row, total = 0, [], 0, sum(file.bytes for file in todo)
         with (
             ThreadPoolExecutor(self.params.fetch.workers) as pool,
-            tqdm(
-                desc="fetching",
-                total=sum(file.bytes for file in todo),
-                unit="B",
-                unit_scale=True,
-                smoothing=0.1,
-                disable=not todo,
-            ) as bar,
+            tqdm(desc="fetching", total=total, unit="B", unit_scale=True, smoothing=0.1, disable=not todo) as bar,
         ):
             try:
                 running = {pool.submit(self._bring, file): file for file in todo}

@@ -20,7 +20,7 @@ class Verified:
     def __init__(self, paths: Paths, revision: str) -> None:
         self.paths, self.revision, self.path = paths, revision, paths.fetching / "verified.csv"
         self.seen = {row["path"]: tuple(row.values()) for row in read_rows(self.path, SEEN_COLUMNS)}
-        self.held: dict[str, tuple[object, ...]] = {}
+        self.held: dict[str, tuple[str, int, str, str]] = {}
 
     def knows(self, file: HubFile) -> bool:
         """Whether just this content was verified here before, and the file has not been touched since."""
@@ -37,11 +37,8 @@ class Verified:
 
     def write(self) -> None:
         """Keep what is known, and write the manifest."""
-        for rows, path, columns in (
-            (self.seen, self.path, SEEN_COLUMNS),
-            (self.held, self.paths.manifest, MANIFEST_COLUMNS),
-        ):
-            write_rows([rows[name] for name in sorted(rows)], path, columns)
+        write_rows(sorted(self.seen.values()), self.path, SEEN_COLUMNS)
+        write_rows(sorted(self.held.values()), self.paths.manifest, MANIFEST_COLUMNS)
 
     def _row(self, file: HubFile, sha256: str) -> tuple[str, ...]:
         """SEEN_COLUMNS of a file as it lies in its place."""
