@@ -99,7 +99,7 @@ def sound_file(paths: Paths, row: dict[str, object]) -> Path:
 
 
 def sound_generation(paths: Paths) -> str:
-    """Which corrections the release's sound has had: what hears is comparable only within one."""
+    """Which corrections the release's sound has had; detectors that hear are comparable only within one."""
     if (paths.raw / "audio" / "fake_celebvhq").is_dir():
         return "as corrected in 2026: the fakes' own sound, and their drivers' beside it"
     if (paths.raw / "audio" / "fake").is_dir():

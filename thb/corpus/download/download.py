@@ -1,7 +1,8 @@
 """One file from the Hub: a partial download is resumed, and nothing unverified gets its final name.
 
-The library's own `hf_hub_download` (2.4) deletes what it has of a file when it is interrupted, and its `http_get`
-writes in chunks of 10 MB, more than a clip has. So the bytes are asked for here, through the library's session.
+The library's own `hf_hub_download` (2.4) deletes what it has of a file when it is interrupted, asks the Hub twice for
+each file, and sleeps for as long as a server says, even after Ctrl-C; its `http_get` sleeps likewise and keeps 10 MB
+back before it writes, more than a clip has. So the bytes are asked for here, through the library's session.
 """
 
 from __future__ import annotations
@@ -29,10 +30,13 @@ class Refused(DataError):
 def download(hub: Hub, file: HubFile, part: Path) -> None:
     """Fill `part` with the file, from where it stands; raises DataError once retries do not help."""
     part.parent.mkdir(parents=True, exist_ok=True)
-    # What comes too long makes no progress.
-    progress, asked = (lambda: min(size(part), file.bytes)), hub.settings
+    settings = hub.settings
+
+    def progress() -> int:
+        return min(size(part), file.bytes)  # what comes too long makes none
+
     try:
-        persist(lambda: _resume(hub, file, part), asked.retries, asked.pause, hub.pause, progress)
+        persist(lambda: _resume(hub, file, part), settings.retries, settings.pause, hub.pause, progress)
     except (httpx2.HTTPError, Short, Unreachable) as fault:
         raise DataError(f"{file.path}: {hub.why(fault)}") from None
 

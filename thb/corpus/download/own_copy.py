@@ -17,7 +17,7 @@ SUM = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?:\./)?(?P<path>.+)")
 
 
 def folder(params: Params, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The copy's folder, None where the user names none."""
+    """The copy's folder, None where the user names none; raises ParamsError if it is not there."""
     named = environment.get(VARIABLE) or params.active.raw_dir
     if not named:
         return None
@@ -42,9 +42,8 @@ def _sums(path: Path) -> dict[str, str]:
     """SHA-256 by path, as `sha256sum` writes them; {} where there is no such file."""
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     sums = {}
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         if not (row := SUM.fullmatch(line)):
             raise DataError(f"{SUMS}, line {number}: {line[:80]!r} is not `<sha256>  <path>`")
         sums[row["path"]] = row["sha256"]

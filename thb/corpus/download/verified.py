@@ -23,7 +23,7 @@ class Verified:
         self.held: dict[str, tuple[str, int, str, str]] = {}
 
     def knows(self, file: HubFile) -> bool:
-        """Whether just this content was verified here before, and the file has not been touched since."""
+        """Whether this very content was verified here before, and the file has not been touched since."""
         row = self.seen.get(file.path)
         if row is None or row[1] != str(file.bytes) or row != self._row(file, row[3]):
             return False
