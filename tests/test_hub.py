@@ -312,9 +312,9 @@ def test_what_comes_ever_longer_gets_no_further(project, published, monkeypatch)
         part.write_bytes(bytes(100 + 10 * len(tried)))
         raise Short("too long")
 
-    monkeypatch.setattr(download, "_go_on", longer)
+    monkeypatch.setattr(download, "_resume", longer)
     with pytest.raises(DataError, match="too long"):
-        download.download(Hub(published.fetch, PINNED, lambda _: None), file, part, lambda _: None)
+        download.download(Hub(published.fetch, PINNED), file, part)
     assert len(tried) == 1 + published.fetch.retries
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from difflib import SequenceMatcher
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
 from thb.core.errors import DataError
@@ -45,8 +45,9 @@ def list_clips(paths: Paths, name: str, source: Source) -> list[dict[str, object
     A listed clip that is absent has status `missing`; a file whose name says nothing, or that is a link out of the
     folder, has status `error`, and is not opened by any stage.
     """
-    rows = list(_LISTERS[source.role](paths, name, source))
-    return [asdict(row) for row in rows]
+    lister = _Lister(paths, name, source)
+    list_role = {"generator": lister.generator, "unseen": lister.unseen, "real": lister.real, "swap": lister.swap}
+    return [asdict(row) for row in list_role[source.role]()]
 
 
 def without_clips(paths: Paths, source: Source) -> str:
@@ -66,31 +67,24 @@ def unlisted(paths: Paths, name: str, source: Source) -> list[str]:
     listed = real_split(paths, _block(source))
     files = [file for file in _files(paths, source.folder, optional=True) if _is_mp4(file) and not file.is_dir()]
     if source.role == "swap":  # one whose name says nothing is a row with that reason already
-        files = [file for file in files if names.parse_swap(file.stem)]
-    return [file.name for file in files if _listed_as(source, file.stem) not in listed]
+        return [file.name for file in files if (swap := names.parse_swap(file.stem)) and swap.driver not in listed]
+    return [file.name for file in files if file.stem not in listed]
 
 
 def mistaken(paths: Paths, sources: Mapping[str, Source]) -> list[tuple[str, str]]:
     """Folders below data/raw that no source reads, though their names are nearly one's: each with the one it may be."""
-    expected = {PurePosixPath(source.folder) for source in sources.values()}
-    passed = {folder for source in expected for folder in [source, *source.parents]}
+    expected = sorted(PurePosixPath(source.folder) for source in sources.values())
+    passed = sorted({folder for source in expected for folder in [source, *source.parents] if folder.name})
     found = []
-    for place in sorted({folder.parent for folder in passed if folder.name}):
+    for place in sorted({folder.parent for folder in passed}):
+        beside = {_letters(one): one for one in passed if one.parent == place}
         for folder in sorted((paths.raw / place).glob("*/")):
-            strange, known = place / folder.name, [one for one in passed if one.parent == place]
-            if strange not in passed and (meant := _nearest(strange, known, expected)):
-                found.append((str(strange), str(meant)))
+            strange = place / folder.name
+            same_name = [one for one in expected if one.name == strange.name]  # in another place
+            alike = [beside[letters] for letters in get_close_matches(_letters(strange), beside, 1, ALIKE)]
+            if strange not in passed and (meant := same_name + alike):
+                found.append((str(strange), str(meant[0])))
     return found
-
-
-def _nearest(
-    strange: PurePosixPath, beside: Iterable[PurePosixPath], sources: Iterable[PurePosixPath]
-) -> PurePosixPath | None:
-    """The source that bears the same name in another place, else the folder beside it whose name is most alike."""
-    here = [one for one in sorted(sources) if one.name == strange.name]
-    likeness = {one: SequenceMatcher(None, _letters(one), _letters(strange)).ratio() for one in sorted(beside)}
-    best = max(likeness, key=likeness.get)
-    return here[0] if here else best if likeness[best] >= ALIKE else None
 
 
 def _letters(folder: PurePosixPath) -> str:
@@ -105,7 +99,7 @@ def sound_file(paths: Paths, row: dict[str, object]) -> Path:
 
 
 def sound_generation(paths: Paths) -> str:
-    """Which corrections the release's sound has had: what hears is comparable only within one."""
+    """Which corrections the release's sound has had; detectors that hear are comparable only within one."""
     if (paths.raw / "audio" / "fake_celebvhq").is_dir():
         return "as corrected in 2026: the fakes' own sound, and their drivers' beside it"
     if (paths.raw / "audio" / "fake").is_dir():
@@ -116,105 +110,87 @@ def sound_generation(paths: Paths) -> str:
 # ---- one way of listing a role ----------------------------------------------------------------------
 
 
-def _generator_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
-    """fake/<Gen>/<split>/<ffhq5>--<driver>--<Gen>.mp4; the split is the folder."""
-    generator = Path(source.folder).name
-    seen: dict[str, str] = {}
-    for split in SPLITS:
-        for file in _files(paths, f"{source.folder}/{split}", optional=True):
-            row = _row(
-                paths,
-                name,
-                source,
-                file,
-                split,
-                names.parse_fake(_stem(file), generator),
-                f"<5 digits>--{DRIVER}_<n>--{generator}.mp4",
-            )
-            yield _once(row, seen)
-    for stray in _files(paths, source.folder):
-        if stray.name not in SPLITS:
-            yield _stray(paths, name, source, stray, f"lies in none of the folders {', '.join(SPLITS)}")
+@dataclass(frozen=True)
+class _Lister:
+    """Turns the files of one source into rows."""
 
+    paths: Paths
+    name: str
+    source: Source
 
-def _unseen_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
-    """fake/additional_dataset/<Gen>/…: for testing only."""
-    for file in _files(paths, source.folder):
-        yield _row(
-            paths,
-            name,
-            source,
-            file,
-            "test",
-            names.parse_unseen(_stem(file)),
-            f"<5 digits>-{DRIVER}_<n>.mp4 or <5 digits>.mp4",
-        )
+    def generator(self) -> Iterator[ClipRow]:
+        """fake/<Gen>/<split>/<ffhq5>--<driver>--<Gen>.mp4; the split is the folder."""
+        generator = Path(self.source.folder).name
+        pattern = f"<5 digits>--{DRIVER}_<n>--{generator}.mp4"
+        paths: dict[str, str] = {}  # clip -> its first path; a second one would test on what it trains on
+        for split in SPLITS:
+            for file in _files(self.paths, f"{self.source.folder}/{split}", optional=True):
+                row = self._row(file, split, names.parse_fake(_stem(file), generator), pattern)
+                first = paths.setdefault(row.clip, row.path)
+                if row.status == OK and first != row.path:
+                    clip = f"{self.name}/{split}/{file.name}"
+                    row = replace(row, clip=clip, status=ERROR, reason=f"also lies at {first}")
+                yield row
+        for file in _files(self.paths, self.source.folder):
+            if file.name not in SPLITS:
+                yield self._stray(file, f"lies in none of the folders {', '.join(SPLITS)}")
 
+    def unseen(self) -> Iterator[ClipRow]:
+        """fake/additional_dataset/<Gen>/…: for testing only."""
+        pattern = f"<5 digits>-{DRIVER}_<n>.mp4 or <5 digits>.mp4"
+        for file in _files(self.paths, self.source.folder):
+            yield self._row(file, "test", names.parse_unseen(_stem(file)), pattern)
 
-def _real_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
-    """What the release's list names, wherever the user's own copy has it, as .mp4 or .MP4."""
-    folder, files = paths.clip_folder(source.folder), _files(paths, source.folder, optional=True)
-    copies = {file.stem: file for file in sorted(files, key=lambda file: file.suffix == ".mp4") if _is_mp4(file)}
-    others = {file.stem: file.name for file in files if not _is_mp4(file)}
-    for stem, split in real_split(paths, _block(source)).items():
-        file = copies.get(stem, folder / f"{stem}.mp4")
-        row = _row(paths, name, source, file, split, names.parse_real(stem), "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
-        there, near = row.status != OK or file.exists(), f", which has {others[stem]}" if stem in others else ""
-        yield row if there else replace(row, status=MISSING, reason=f"listed, but not in its folder{near}")
+    def real(self) -> Iterator[ClipRow]:
+        """What the release's list names, wherever the user's own copy has it, as .mp4 or .MP4."""
+        folder = self.paths.clip_folder(self.source.folder)
+        files = _files(self.paths, self.source.folder, optional=True)
+        copies = {file.stem: file for file in sorted(files, key=lambda file: file.suffix == ".mp4") if _is_mp4(file)}
+        others = {file.stem: file.name for file in files if not _is_mp4(file)}
+        for stem, split in real_split(self.paths, _block(self.source)).items():
+            file = copies.get(stem, folder / f"{stem}.mp4")
+            row = self._row(file, split, names.parse_real(stem), "<3 digits>.mp4 or <YouTube id>_<n>.mp4")
+            if row.status == OK and not file.exists():
+                near = f", which has {others[stem]}" if stem in others else ""
+                row = replace(row, status=MISSING, reason=f"listed, but not in its folder{near}")
+            yield row
 
+    def swap(self) -> Iterator[ClipRow]:
+        """FF++'s `<target>_<source>.mp4`, in the split of its target; swaps of unlisted targets are not used."""
+        listed = real_split(self.paths, FFPP_BLOCK)
+        for file in _files(self.paths, self.source.folder, optional=True):
+            parsed = names.parse_swap(_stem(file))
+            if parsed is None or parsed.driver in listed:
+                yield self._row(file, listed[parsed.driver] if parsed else "", parsed, "<3 digits>_<3 digits>.mp4")
 
-def _swap_rows(paths: Paths, name: str, source: Source) -> Iterator[ClipRow]:
-    """FF++'s `<target>_<source>.mp4`, in the split of its target; swaps of unlisted targets are not used."""
-    listed = real_split(paths, FFPP_BLOCK)
-    for file in _files(paths, source.folder, optional=True):
-        parsed = names.parse_swap(_stem(file))
-        if parsed is None or parsed.driver in listed:
-            split = listed[parsed.driver] if parsed else ""
-            yield _row(paths, name, source, file, split, parsed, "<3 digits>_<3 digits>.mp4")
+    def _row(self, file: Path, split: str, parsed: names.Name | None, pattern: str) -> ClipRow:
+        """A file's row; one whose name says nothing or that is a link out of its folder has status `error`."""
+        if parsed is None:
+            return self._stray(file, f"name is not {pattern}", split)
+        clip, where = f"{self.name}/{file.stem}", self.paths.own.get(self.source.folder, self.paths.raw)
+        row = ClipRow(clip, self.name, self.source.role, self.source.label, split, self._path(file), *parsed)
+        # Path.resolve raises on a link to itself; opening that fails soon enough.
+        if Path(os.path.realpath(file)).is_relative_to(where.resolve()):
+            return row
+        shown = "data/raw" if where == self.paths.raw else where
+        return replace(row, status=ERROR, reason=f"is a link that leads out of {shown}, and is not opened")
 
+    def _stray(self, file: Path, why: str, split: str = "") -> ClipRow:
+        """Something that cannot be used, under its whole name so that it cannot be taken for a clip."""
+        path, source = self._path(file), self.source
+        clip = f"{self.name}/{Path(path).relative_to(source.folder).as_posix()}"
+        return ClipRow(clip, self.name, source.role, source.label, split, path, "", "", "", ERROR, why)
 
-_LISTERS = {"generator": _generator_rows, "unseen": _unseen_rows, "real": _real_rows, "swap": _swap_rows}
-
-
-# ---- rows -------------------------------------------------------------------------------------------
-
-
-def _row(
-    paths: Paths, name: str, source: Source, file: Path, split: str, parsed: names.Name | None, pattern: str
-) -> ClipRow:
-    if parsed is None:
-        return _stray(paths, name, source, file, f"name is not {pattern}", split)
-    path = _below_raw(paths, source, file)
-    row = ClipRow(f"{name}/{file.stem}", name, source.role, source.label, split, path, *parsed)
-    if where := _leads_out(paths, source, file):
-        return replace(row, status=ERROR, reason=f"is a link that leads out of {where}, and is not opened")
-    return row
-
-
-def _stray(paths: Paths, name: str, source: Source, file: Path, why: str, split: str = "") -> ClipRow:
-    """Something that cannot be used, under its whole name so that it cannot be taken for a clip."""
-    path = _below_raw(paths, source, file)
-    clip = f"{name}/{Path(path).relative_to(source.folder).as_posix()}"
-    return ClipRow(clip, name, source.role, source.label, split, path, "", "", "", ERROR, why)
-
-
-def _once(row: ClipRow, seen: dict[str, str]) -> ClipRow:
-    """A stem that lies in two splits would test on what it trains on: only the first is used."""
-    first = seen.setdefault(row.clip, row.path)
-    if first == row.path or row.status != OK:
-        return row
-    clip = f"{row.source}/{row.split}/{Path(row.path).name}"
-    return replace(row, clip=clip, status=ERROR, reason=f"also lies at {first}")
+    def _path(self, file: Path) -> str:
+        """A file's place below data/raw, where the user's own stand for the release's."""
+        if self.source.folder in self.paths.own:
+            return f"{self.source.folder}/{file.name}"
+        return file.relative_to(self.paths.raw).as_posix()
 
 
 def _block(source: Source) -> str:
     """The heading under which the release lists a source's real clips (for swaps: those of their targets)."""
     return FFPP_BLOCK if source.role == "swap" else source.printed
-
-
-def _listed_as(source: Source, stem: str) -> str:
-    """The entry of the list on which a file's use depends: a swap's is its target."""
-    return stem.partition("_")[0] if source.role == "swap" else stem
 
 
 # ---- the disk ---------------------------------------------------------------------------------------
@@ -238,15 +214,3 @@ def _stem(file: Path) -> str:
 def _is_mp4(file: Path) -> bool:
     """Whether it is one by its name, which a user's own copy may write in capitals."""
     return file.suffix.lower() == ".mp4"
-
-
-def _below_raw(paths: Paths, source: Source, file: Path) -> str:
-    """A file's place below data/raw, where the user's own stand for the release's."""
-    return f"{source.folder}/{file.name}" if source.folder in paths.own else file.relative_to(paths.raw).as_posix()
-
-
-def _leads_out(paths: Paths, source: Source, file: Path) -> str:
-    """The folder that a file is a link out of: data/raw, or the user's own in its place; '' if it is none."""
-    own = paths.own.get(source.folder)
-    real = Path(os.path.realpath(file))  # Path.resolve raises on a link to itself; opening that fails soon enough
-    return "" if real.is_relative_to((own or paths.raw).resolve()) else str(own or "data/raw")

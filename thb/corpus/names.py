@@ -27,7 +27,7 @@ class Name(NamedTuple):
 def parse_fake(stem: str, folder: str) -> Name | None:
     """`<ffhq5>--<driver>--<Gen>`, the generator as its folder is called; None where it does not fit.
 
-    A driver's video has an id of YouTube's length: of any other it is not known who moves the face.
+    A driver's video has an id of YouTube's length; for any other, who drives the face is unknown.
     """
     match = FAKE.fullmatch(stem)
     return _fake(match) if match and match["generator"] == folder else None
@@ -60,14 +60,11 @@ def video_of(clip: str) -> str:
     return video
 
 
-def with_dash(driver: str) -> str:
-    """The driver's own name: some fakes lost its leading dash, which shows by an id one character short."""
-    return "-" + driver if len(video_of(driver)) == YOUTUBE_LENGTH - 1 else driver
-
-
 def _fake(match: re.Match[str]) -> Name | None:
     if "driver" not in match.re.groupindex:
         return Name(match["portrait"], "", "")
-    driver = with_dash(match["driver"])
+    driver = match["driver"]
+    if len(video_of(driver)) == YOUTUBE_LENGTH - 1:  # some fakes lost their driver's leading dash
+        driver = f"-{driver}"
     video = video_of(driver)
     return Name(match["portrait"], driver, video) if VIDEO.fullmatch(video) else None

@@ -32,7 +32,7 @@ def folders(params: Params, environment: Mapping[str, str] = os.environ) -> dict
 
 
 def origin(params: Params, folder: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Who said where the clips of this folder lie: a variable, params.yaml, or nobody ('')."""
+    """What names the place of this folder's clips: a variable, params.yaml, or nothing ('')."""
     for name, variable in VARIABLES.items():
         if folder in _inside(params, name) and _root(params, name, environment):
             return variable if environment.get(variable) else f"reals.{name} of params.yaml"
@@ -40,7 +40,7 @@ def origin(params: Params, folder: str, environment: Mapping[str, str] = os.envi
 
 
 def note(paths: Paths, params: Params) -> None:
-    """Write the names, sizes and dates of the user's clips into data/raw, where DVC sees them change."""
+    """Write the names, sizes and dates of the user's clips into data/raw, so that DVC notices a change."""
     for name in params.of_role("real", "swap"):
         folder = params.source(name).folder
         (paths.raw / folder).mkdir(parents=True, exist_ok=True)
@@ -57,20 +57,17 @@ def is_noted(paths: Paths, folder: str) -> bool:
 
 
 def _root(params: Params, name: str, environment: Mapping[str, str]) -> Path | None:
-    """The folder that the user named for a set; a folder that is not there is an error, none named is not."""
-    reals, variable = params.active.reals, VARIABLES[name]
-    given = environment.get(variable) or getattr(reals, name)
+    """The folder that the user named for a set, None for none; raises ParamsError for one that is not there."""
+    variable = VARIABLES[name]
+    given = environment.get(variable) or getattr(params.active.reals, name)
     if not given:
         return None
     root = Path(given).expanduser().absolute()
     if not root.is_dir():
         where = variable if environment.get(variable) else f"profiles.{params.profile}.reals.{name}"
-        raise ParamsError(f"{where} names {given!r}, which is no folder; name the one that holds {_holds(name)}")
+        holds = "original_sequences" if name == "ffpp" else "CelebV-HQ's .mp4 files"
+        raise ParamsError(f"{where} names {given!r}, which is no folder; name the one that holds {holds}")
     return root
-
-
-def _holds(name: str) -> str:
-    return "original_sequences" if name == "ffpp" else "CelebV-HQ's .mp4 files"
 
 
 def _inside(params: Params, name: str) -> dict[str, str]:

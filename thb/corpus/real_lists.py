@@ -18,8 +18,15 @@ LISTED_COLUMNS = ("heading", "clip", "split")
 
 
 def real_split(paths: Paths, block: str) -> dict[str, str]:
-    """Stem -> split of the real clips that the release lists under one heading, in its order."""
-    return _stems(_list_file(paths), block)
+    """Stem -> split of the real clips that the release lists under one heading, in its order.
+
+    Raises DataError unless there is exactly one list, and it is sound; two card generations are not mixed.
+    """
+    if not (name := list_name(paths)):
+        there = (paths.raw / REAL_LISTS[0]).is_file()
+        fault = f"has both {' and '.join(REAL_LISTS)}" if there else f"has neither {' nor '.join(REAL_LISTS)}"
+        raise DataError(f"data/raw {fault}; exactly one must say which real clips there are")
+    return _stems(paths.raw / name, block)
 
 
 def official_ffpp(paths: Paths) -> dict[str, str]:
@@ -32,18 +39,16 @@ def _stems(path: Path, block: str) -> dict[str, str]:
     name = "/".join(path.parts[-2:])
     split_of: dict[str, str] = {}
     for split, row, entry in _entries(_read(path, name), block, name):
-        stem = checked_stem(entry, f"{name}: {split.title()}, {block}, entry {row}")
+        where = f"{name}: {split.title()}, {block}, entry {row}"
+        stem = _checked_stem(entry, where)
         if stem in split_of:
-            raise DataError(
-                f"{name}: {split.title()}, {block}, entry {row}: {entry!r} is listed twice "
-                f"({split_of[stem]} and {split})"
-            )
+            raise DataError(f"{where}: {entry!r} is listed twice ({split_of[stem]} and {split})")
         split_of[stem] = split
     return split_of
 
 
-def checked_stem(entry: object, where: str) -> str:
-    """The stem of a listed `<stem>.mp4`; whatever could lead out of the source's folder is refused."""
+def _checked_stem(entry: object, where: str) -> str:
+    """The stem of a listed `<stem>.mp4`; raises DataError for whatever could lead out of the source's folder."""
     if not isinstance(entry, str):
         raise DataError(f"{where}: {entry!r} is not a file name")
     path = PurePosixPath(entry)
@@ -55,33 +60,19 @@ def checked_stem(entry: object, where: str) -> str:
 
 
 def note(paths: Paths, blocks: Iterable[str]) -> None:
-    """Write what is listed under these headings beside it, in one form whichever list there is, for DVC to look at."""
-    rows = [
-        (block, stem, split) for block in blocks if list_name(paths) for stem, split in real_split(paths, block).items()
-    ]
+    """Write what is listed under these headings, in one form whichever list there is, for DVC to depend on."""
+    listed = {block: real_split(paths, block) for block in blocks} if list_name(paths) else {}
+    rows = [(block, stem, split) for block, stems in listed.items() for stem, split in stems.items()]
     write_rows(rows, paths.listed_reals, LISTED_COLUMNS)
 
 
 def list_name(paths: Paths) -> str:
     """Which list says what real clips there are; '' where none does, or two contradict each other."""
-    found = _lists(paths)
+    found = [name for name in REAL_LISTS if (paths.raw / name).is_file()]
     return found[0] if len(found) == 1 else ""
 
 
-def _lists(paths: Paths) -> list[str]:
-    return [name for name in REAL_LISTS if (paths.raw / name).is_file()]
-
-
-def _list_file(paths: Paths) -> Path:
-    """The one list there is; two card generations side by side must not be mixed."""
-    found = _lists(paths)
-    if len(found) != 1:
-        fault = f"has both {' and '.join(REAL_LISTS)}" if found else f"has neither {' nor '.join(REAL_LISTS)}"
-        raise DataError(f"data/raw {fault}; exactly one must say which real clips there are")
-    return paths.raw / found[0]
-
-
-def _read(path: Path, name: str) -> dict:
+def _read(path: Path, name: str) -> dict[str, object]:
     try:
         blocks = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as e:
@@ -91,7 +82,7 @@ def _read(path: Path, name: str) -> dict:
     return {key.lower(): value for key, value in blocks.items()}
 
 
-def _entries(blocks: dict, block: str, name: str) -> Iterator[tuple[str, int, object]]:
+def _entries(blocks: dict[str, object], block: str, name: str) -> Iterator[tuple[str, int, object]]:
     """Split, place in its list (from 1) and value of each entry."""
     for split in SPLITS:
         listed = blocks[split]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params
 from thb.corpus.download.hub import HubFile, checked_path
-from thb.corpus.download.wanted import is_wanted
 
 VARIABLE = "THB_RAW_DIR"  # comes before the profile's raw_dir
 SUMS = "SHA256SUMS"
@@ -18,7 +17,7 @@ SUM = re.compile(r"(?P<sha256>[0-9a-f]{64}) [ *](?:\./)?(?P<path>.+)")
 
 
 def folder(params: Params, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The copy's folder, None where the user names none."""
+    """The copy's folder, None where the user names none; raises ParamsError if it is not there."""
     named = environment.get(VARIABLE) or params.active.raw_dir
     if not named:
         return None
@@ -28,29 +27,24 @@ def folder(params: Params, environment: Mapping[str, str] = os.environ) -> Path 
     return Path(named).expanduser().resolve()
 
 
-def listing(own: Path, params: Params) -> list[HubFile]:
-    """The copy's files that any stage reads, each with the hash that its SHA256SUMS gives, or none."""
+def listing(own: Path, is_wanted: Callable[[str], bool]) -> list[HubFile]:
+    """The copy's files that are wanted, each with the hash that its SHA256SUMS gives, or none."""
     sums = _sums(own / SUMS)
     names = (path.relative_to(own).as_posix() for path in sorted(own.rglob("*")) if path.is_file())
     return [
         HubFile(checked_path(name), (own / name).stat().st_size, sums.get(name, ""), "", local=True)
         for name in names
-        if is_wanted(name, params)
+        if is_wanted(name)
     ]
-
-
-def leads_out(own: Path, file: HubFile) -> bool:
-    """Whether nothing vouches for what a link of the copy points at."""
-    return not (file.sha256 or file.blob) and not (own / file.path).resolve().is_relative_to(own)
 
 
 def _sums(path: Path) -> dict[str, str]:
     """SHA-256 by path, as `sha256sum` writes them; {} where there is no such file."""
     if not path.is_file():
         return {}
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    rows = [SUM.fullmatch(line) for line in lines]
-    if None in rows:
-        bad = rows.index(None)
-        raise DataError(f"{SUMS}, line {bad + 1}: {lines[bad][:80]!r} is not `<sha256>  <path>`")
-    return {row["path"]: row["sha256"] for row in rows}
+    sums = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        if not (row := SUM.fullmatch(line)):
+            raise DataError(f"{SUMS}, line {number}: {line[:80]!r} is not `<sha256>  <path>`")
+        sums[row["path"]] = row["sha256"]
+    return sums

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import random
-import re
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
+from email.utils import mktime_tz, parsedate_tz
 from typing import TypeVar
 
 import httpx2
 from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import parse_ratelimit_headers
 
 T = TypeVar("T")
 
-LONGEST = 300.0  # seconds; who asks for more is asking us to come back another day
+LONGEST = 300.0  # seconds; a server that asks for more is not waited for
 BUSY = {408, 425, 429}  # answers below 500 that pass
 OURS = (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol)  # our own fault, which does not pass
 
 
 class Short(Exception):
-    """An answer that ended too early, too late or in the wrong place; its text says how."""
+    """An answer of the wrong length or from the wrong place; its text says how."""
 
 
 def persist(
     attempt: Callable[[], T],
     retries: int,
-    pause: Callable[[float], None],
     first: float,
+    pause: Callable[[float], None],
     progress: Callable[[], int] = lambda: 0,
 ) -> T:
-    """What `attempt` gives; after a passing fault again, up to `retries` times since it last got further."""
+    """What `attempt` returns; repeated after a passing fault, up to `retries` times since `progress` last grew.
+
+    The first pause is `first` seconds, each further one twice as long, or what the server asks for. The fault of the
+    last attempt is raised.
+    """
     failures, furthest = 0, progress()
     while True:
         try:
@@ -38,7 +42,9 @@ def persist(
         except (httpx2.HTTPError, Short) as fault:
             failures = 1 if progress() > furthest else failures + 1
             furthest = max(furthest, progress())
-            wait = seconds(fault, failures, first)
+            asked = asked_for(fault.response.headers) if isinstance(fault, HfHubHTTPError) else None
+            doubled = min(LONGEST, first * 2 ** (failures - 1)) * random.uniform(0.75, 1)
+            wait = doubled if asked is None else asked
             if not passes(fault) or failures > retries or wait > LONGEST:
                 raise
         pause(wait)
@@ -51,21 +57,12 @@ def passes(fault: Exception) -> bool:
     return isinstance(fault, (httpx2.TransportError, Short)) and not isinstance(fault, OURS)
 
 
-def seconds(fault: Exception, failures: int, first: float) -> float:
-    """How long to wait: what the server asks for, else twice as long each time, never quite alike."""
-    if isinstance(fault, HfHubHTTPError) and (asked := asked_for(fault.response.headers)) is not None:
-        return asked
-    return min(LONGEST, first * 2 ** (failures - 1)) * random.uniform(0.75, 1)
-
-
 def asked_for(headers: Mapping[str, str]) -> float | None:
     """Seconds that an answer asks us to wait: `Retry-After` as a number or a date, or the Hub's own `RateLimit`."""
     after = headers.get("Retry-After", "").strip()
     if after.isdigit():
         return float(after)
-    if limit := re.search(r"\bt\s*=\s*(\d+)", headers.get("RateLimit", "")):
-        return float(limit[1])
-    try:
-        return max(0.0, parsedate_to_datetime(after).timestamp() - time.time())
-    except ValueError:
-        return None
+    if limit := parse_ratelimit_headers(headers):
+        return float(limit.reset_in_seconds)
+    date = parsedate_tz(after)
+    return max(0.0, mktime_tz(date) - time.time()) if date else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from types import TracebackType
 
 from thb.core.errors import DataError
 from thb.core.paths import Paths
@@ -15,56 +14,46 @@ SEEN_COLUMNS = ("path", "bytes", "changed", "sha256", "listed")  # changed: nano
 LISTING_COLUMNS = ("path", "bytes", "sha256", "blob")
 
 
-class Ledger:
-    """Verified files and how they looked on disk; what is learned is kept and the manifest written, come what may."""
+class Verified:
+    """Verified files and how they looked on disk, over all runs; and the manifest's rows of this run."""
 
     def __init__(self, paths: Paths, revision: str) -> None:
         self.paths, self.revision, self.path = paths, revision, paths.fetching / "verified.csv"
-        self.seen = {row["path"]: row for row in read_rows(self.path, SEEN_COLUMNS)}
-        self.held: dict[str, tuple[object, ...]] = {}  # rows of the manifest
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
-        rows = [[row[column] for column in SEEN_COLUMNS] for _, row in sorted(self.seen.items())]
-        write_rows(rows, self.path, SEEN_COLUMNS)
-        write_rows([self.held[path] for path in sorted(self.held)], self.paths.manifest, MANIFEST_COLUMNS)
+        self.seen = {row["path"]: tuple(row.values()) for row in read_rows(self.path, SEEN_COLUMNS)}
+        self.held: dict[str, tuple[str, int, str, str]] = {}
 
     def knows(self, file: HubFile) -> bool:
-        """Whether just this content was verified here before, and the file has not been touched since."""
-        row, path = self.seen.get(file.path), self.paths.raw / file.path
-        if row is None or not path.is_file() or row["listed"] != listed(file):
+        """Whether this very content was verified here before, and the file has not been touched since."""
+        row = self.seen.get(file.path)
+        if row is None or row[1] != str(file.bytes) or row != self._row(file, row[3]):
             return False
-        if row["bytes"] != str(file.bytes) or _look(path) != (row["bytes"], row["changed"]):
-            return False
-        self._hold(file, row["sha256"])
+        self.add(file, row[3])
         return True
 
     def add(self, file: HubFile, sha256: str) -> None:
         """Remember a file that lies verified in its place."""
-        size, changed = _look(self.paths.raw / file.path)
-        self.seen[file.path] = {
-            "path": file.path,
-            "bytes": size,
-            "changed": changed,
-            "sha256": sha256,
-            "listed": listed(file),
-        }
-        self._hold(file, sha256)
-
-    def _hold(self, file: HubFile, sha256: str) -> None:
+        self.seen[file.path] = self._row(file, sha256)
         self.held[file.path] = (file.path, file.bytes, sha256, LOCAL if file.local else self.revision)
 
+    def write(self) -> None:
+        """Keep what is known, and write the manifest."""
+        write_rows(sorted(self.seen.values()), self.path, SEEN_COLUMNS)
+        write_rows(sorted(self.held.values()), self.paths.manifest, MANIFEST_COLUMNS)
 
-def listed(file: HubFile) -> str:
-    """The hash by which the file is known, '' where nothing vouches for it."""
-    return file.sha256 or file.blob
+    def _row(self, file: HubFile, sha256: str) -> tuple[str, ...]:
+        """SEEN_COLUMNS of a file as it lies in its place."""
+        now = (self.paths.raw / file.path).stat()
+        return file.path, str(now.st_size), str(now.st_mtime_ns), sha256, file.listed
 
 
-def kept_listing(paths: Paths, hub: Hub) -> list[HubFile]:
-    """This Hub's listing of a commit, which cannot change, as an earlier run wrote it down; [] if none did."""
-    file = _listing_file(paths, hub)
+def listing_file(paths: Paths, hub: Hub) -> Path:
+    """Where the listing of a commit is kept; by endpoint and dataset too, as another server may list other files."""
+    who = hashlib.sha256(f"{hub.api.endpoint} {hub.settings.repo} {hub.revision}".encode()).hexdigest()[:12]
+    return paths.fetching / f"{hub.revision}-{who}.csv"
+
+
+def kept_listing(file: Path) -> list[HubFile]:
+    """The listing as an earlier run wrote it down; [] if none did. Raises DataError if it is damaged."""
     try:
         return checked(
             HubFile(row["path"], int(row["bytes"]), row["sha256"], row["blob"])
@@ -74,17 +63,5 @@ def kept_listing(paths: Paths, hub: Hub) -> list[HubFile]:
         raise DataError(f"{file.name} is damaged ({fault}); remove it") from None
 
 
-def keep_listing(paths: Paths, hub: Hub, files: list[HubFile]) -> None:
-    write_rows(
-        [(file.path, file.bytes, file.sha256, file.blob) for file in files], _listing_file(paths, hub), LISTING_COLUMNS
-    )
-
-
-def _listing_file(paths: Paths, hub: Hub) -> Path:
-    """By its endpoint and dataset too: what one server lists says nothing of another's."""
-    return paths.fetching / f"{hub.revision}-{hashlib.sha256(hub.identity.encode()).hexdigest()[:12]}.csv"
-
-
-def _look(path: Path) -> tuple[str, str]:
-    now = path.stat()
-    return str(now.st_size), str(now.st_mtime_ns)
+def keep_listing(file: Path, files: list[HubFile]) -> None:
+    write_rows([(f.path, f.bytes, f.sha256, f.blob) for f in files], file, LISTING_COLUMNS)
