@@ -1,4 +1,4 @@
-"""Writing a clip store: arrays that grow in constant memory, and a folder that is whole or absent."""
+"""Folders that are whole or absent, and what a run that was broken off left for the next one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import IO
-
-import numpy as np
 
 from thb.core.errors import DataError
 from thb.core.tables import disk_errors
@@ -21,84 +18,18 @@ LOCK = "lock"  # in a folder that a run is making
 WAIT, PAUSE = 2.0, 0.1  # seconds for which one tries to take it, and between tries
 
 
-class GrowingArray:
-    """A .npy file whose first axis grows; read it back as a memory map once the block has ended.
-
-    One that a killed run left is gone on with after its first `rows`.
-    """
-
-    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype | type, rows: int = 0) -> None:
-        self.path, self.shape, self.dtype, self.rows = path, shape, np.dtype(dtype), rows
-
-    def __enter__(self) -> GrowingArray:
-        self._file = self.path.open("r+b" if self.rows else "wb")
-        self._write_header()
-        end = self._file.tell() + self.rows * self.dtype.itemsize * int(np.prod(self.shape))
-        if self._file.seek(0, os.SEEK_END) < end:
-            raise DataError(f"{self.path} is shorter than it was; remove {self.path.parent} and start again")
-        self._file.truncate(end)
-        self._file.seek(end)
-        return self
-
-    def settle(self) -> None:
-        """Everything so far is on the disk when this returns."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def append(self, rows: np.ndarray) -> None:
-        """Add [n, *shape]."""
-        if rows.shape[1:] != self.shape:
-            raise ValueError(f"{self.path.name} takes rows of shape {self.shape}, got {rows.shape[1:]}")
-        self._file.write(np.ascontiguousarray(rows, self.dtype).data)
-        self.rows += len(rows)
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with self._file:
-            self._file.seek(0)
-            self._write_header()
-
-    def _write_header(self) -> None:
-        """numpy leaves room in the header for a first axis of any length, so the data never moves."""
-        np.lib.format.write_array_header_1_0(
-            self._file,
-            {
-                "descr": np.lib.format.dtype_to_descr(self.dtype),
-                "fortran_order": False,
-                "shape": (self.rows, *self.shape),
-            },
-        )
-
-
-def pad_ragged(flat: Path, lengths: np.ndarray, path: Path) -> None:
-    """Write stretches of the file `flat` [sum of lengths, n] as the rows of one float16 [len(lengths), longest, n].
-
-    What is not there is NaN, so that it cannot be taken for a quiet sound. `flat` is read stretch by stretch: what is
-    mapped of a file counts as memory.
-    """
-    longest = max(1, int(lengths.max(initial=0)))
-    with flat.open("rb") as file:
-        np.lib.format.read_magic(file)
-        (_, width), _, dtype = np.lib.format.read_array_header_1_0(file)
-        with GrowingArray(path, (longest, width), np.float16) as padded:
-            for length in map(int, lengths):
-                row = np.full((1, longest, width), np.nan, np.float16)
-                row[0, :length] = np.fromfile(file, dtype, length * width).reshape(length, width)
-                padded.append(row)
-
-
 @contextmanager
-def resuming(folder: Path) -> Iterator[Path]:
-    """Like `building`, but a run that breaks leaves its neighbour, for the next one to go on from.
+def scratch(folder: Path) -> Iterator[Path]:
+    """A neighbour of `folder` for what is finished of it: a run that breaks leaves it for the next one to go on from.
 
     A second run beside this one is refused.
     """
-    part = _part(folder)
+    kept = folder.with_name(f".{folder.name}.scratch")
     with disk_errors(folder):
-        part.mkdir(parents=True, exist_ok=True)
-        with alone(part / LOCK, folder.name):
-            yield part
-            (part / LOCK).unlink()
-            _take_place(part, folder)
+        kept.mkdir(parents=True, exist_ok=True)
+        with alone(kept / LOCK, folder.name):
+            yield kept
+            shutil.rmtree(kept)
 
 
 @contextmanager
@@ -139,7 +70,7 @@ def building(folder: Path) -> Iterator[Path]:
 
     A killed run leaves only neighbours, and the next run removes them.
     """
-    part = _part(folder)
+    part = folder.with_name(f".{folder.name}.part")
     with disk_errors(folder):
         try:
             shutil.rmtree(part, ignore_errors=True)
@@ -148,10 +79,6 @@ def building(folder: Path) -> Iterator[Path]:
             _take_place(part, folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
-
-
-def _part(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.part")
 
 
 def _take_place(part: Path, folder: Path) -> None:
