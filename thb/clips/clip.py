@@ -18,7 +18,7 @@ from thb.clips.media import DAMAGE, plain
 from thb.clips.sampling import kept_frames
 from thb.core.errors import DataError, printable
 from thb.core.params import Store
-from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS, OK, write_atomic
+from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS, write_atomic
 
 WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
 TEXT = [
