@@ -33,7 +33,7 @@ def run(paths: Paths, params: Params) -> None:
 def _frames(paths: Paths, params: Params, source: str) -> tuple[np.ndarray, list[str]]:
     """uint8 [CLIPS, FRAMES, S, S, 3] and the clips' ids."""
     store = open_clips(paths, params, [source])
-    tested = store.rows[store.rows["split"] == "test"].sort_values("clip").index
+    tested = store.rows.loc[store.rows["split"] == "test"].sort_values("clip").index
     chosen = [int(tested[i % len(tested)]) for i in range(CLIPS)]
     shown = [store.clip(i)[[0, store.windows // 2], 0] for i in chosen]
     return np.stack(shown), [store.rows.loc[i, "clip"] for i in chosen]

@@ -114,19 +114,14 @@ def prepare_clip(job: Job) -> Prepared:
 
 
 def _prepare_and_keep(task: tuple[Job, Path]) -> Row:
-    """Write the clip to its file, and give its row back."""
     job, file = task
-    done = prepare_clip(job)
-    clip.keep(done, file)
-    return done.row
+    return clip.keep(prepare_clip(job), file)
 
 
 def _died(task: tuple[Job, Path]) -> Row:
     """What stands for a clip on which the decoder brings its process down."""
     job, file = task
-    done = Prepared({**job.row, "status": ERROR, "reason": "the process that decodes it dies"})
-    clip.keep(done, file)
-    return done.row
+    return clip.keep(Prepared({**job.row, "status": ERROR, "reason": "the process that decodes it dies"}), file)
 
 
 # ---- all clips of a source --------------------------------------------------------------------------
@@ -141,7 +136,8 @@ class Pace:
 
     def count(self, row: Row) -> None:
         self.clips += 1
-        self.frames += int(row.get("n_frames", 0))
+        frames = row.get("n_frames")
+        self.frames += frames if isinstance(frames, int) else 0
 
     def __str__(self) -> str:
         seconds = time.perf_counter() - self.began
@@ -210,15 +206,16 @@ def _digest(value: object) -> str:
 
 def _refuse_too_many(table: pd.DataFrame, source: str, limit: float) -> None:
     """Clips that are there but cannot be used; an absent one is for `split` to judge."""
-    failed, present = table[table["status"] == ERROR], int((table["status"] != MISSING).sum())
+    failed, present = table.loc[table["status"] == ERROR], len(table.loc[table["status"] != MISSING])
     if len(failed) > limit * present:
-        first = "; ".join(f"{row.clip}: {row.reason}" for row in failed.head(FIRST_REASONS).itertuples())
+        reasons = failed.head(FIRST_REASONS)[["clip", "reason"]].itertuples(index=False)
+        first = "; ".join(f"{name}: {reason}" for name, reason in reasons)
         share = f"{len(failed)} of {present} clips failed, {len(failed) / present:.1%}"
         raise CoverageError(f"{source}: {share}; max_failed_share allows {limit:.1%}; first: {first}")
 
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:
-    return {status: int((table["status"] == status).sum()) for status in (OK, MISSING, ERROR)}
+    return {status: len(table.loc[table["status"] == status]) for status in (OK, MISSING, ERROR)}
 
 
 def _meta(table: pd.DataFrame, source: str, params: Params, unlisted: list[str]) -> dict[str, object]:
@@ -239,12 +236,12 @@ def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -
         f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
         f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing"
     )
-    ok = table[table["status"] == OK]
-    if len(silent := ok[ok["mel_frames"] == 0]):
+    ok = table.loc[table["status"] == OK]
+    if len(silent := ok.loc[ok["mel_frames"] == 0]):
         damaged = int(silent["reason"].str.contains(f"{clip.NO_SOUND}: ", regex=False).sum())
         why = f", in {damaged} of them as it is damaged" if damaged else ""
         print(f"{source}: {len(silent)} of the {len(ok)} clips that are ok have no usable sound{why}")
-    if faceless := int((ok["face_share"] == 0).sum()):
+    if faceless := len(ok.loc[ok["face_share"] == 0]):
         print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")

@@ -7,7 +7,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,6 @@ CLIP_COLUMNS = [
     "status",
     "reason",
 ]
-CONTAINER_FACTS = ["fps", "width", "height", "bitrate", "codec", "pix_fmt", "audio_codec"]
 
 # What `split` found: a row per source and split; one per clip that cannot be used; one per source of how many clips
 # were made before curation, none where nobody counted.
@@ -67,27 +66,25 @@ CURATION_COLUMNS = ["source", "made", "removed", "kept", "ratio_removed"]
 MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
 RENDERED, LOCAL = "mini-", "local"  # how the revision of a rendered corpus begins; that of a user's own file
 
-# use: train | val | test | unused, as this fit sees the clip.
-SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
+# What later tables say of a clip.
+OF_CLIP = ["clip", "source", "role", "label", "split", "portrait", "video"]
+WITH_DRIVER = [*OF_CLIP[:-1], "driver", "video"]
 
-# A row per clip of the corpus, usable or listed and missing: which a fit is tested on follows from it (splits.uses).
-TESTED_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "status"]
+# use: train | val | test | unused, as this fit sees the clip.
+SPLIT_COLUMNS = [*WITH_DRIVER, "use"]
+
+# A row per clip of the corpus, usable or listed and missing: which a fit is tested on follows from it (splits.assignment).
+TESTED_COLUMNS = [*WITH_DRIVER, "status"]
 
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
-SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "score", "status", "reason"]
+SCORE_COLUMNS = [*OF_CLIP, "use", "score", "status", "reason"]
 
 # What a heat map lies on: a row a fit and clip; mass_ is the map's share there, area_ the picture's, fault_ the
 # true artefacts'; pointed, the share of faulty frames whose hottest place is a fault (of a blob, of chance).
 REGIONS = ("face", "mouth", "hair", "neck", "background")
 CAM_COLUMNS = [
     "fit",
-    "clip",
-    "source",
-    "role",
-    "label",
-    "split",
-    "portrait",
-    "video",
+    *OF_CLIP,
     "score",
     *(f"mass_{region}" for region in REGIONS),
     *(f"area_{region}" for region in REGIONS),
@@ -114,7 +111,7 @@ PANEL_COLUMNS = [
 SANITY_COLUMNS = ["clip", "source", "label", "rank_correlation", "empty"]
 # A clip's score if its units' outputs were pooled in this way.
 POOLS = ("logit", "probability", "max", "median", "first")
-POOL_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "status", *POOLS]
+POOL_COLUMNS = [*OF_CLIP, "use", "status", *POOLS]
 
 DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]  # and a score for each drawing of labels
 
@@ -163,20 +160,21 @@ def require(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFr
     """The frame with exactly these columns in this order, or an error that names the first one off."""
     if missing := [c for c in columns if c not in frame.columns]:
         raise DataError(f"{name} lacks column {missing[0]!r}; it needs {', '.join(columns)}")
-    return frame[list(columns)]
+    return frame.loc[:, list(columns)]
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV that must exist and hold these columns."""
+def read_csv(path: Path, columns: Sequence[str], as_text: bool = False) -> pd.DataFrame:
+    """A CSV that must exist and hold these columns; `as_text`: every value as it is written."""
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    text, content = {c: str for c in columns if c in TEXT_COLUMNS}, path.read_bytes()
+    text: list[Hashable] = [c for c in columns if as_text or c in TEXT_COLUMNS]
+    content = path.read_bytes()
     if b"\0" in content:  # where pandas would end a value, and say nothing
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: it holds a NUL byte")
     try:
         table = pd.read_csv(
             io.BytesIO(content),
-            dtype=text,
+            dtype=str if as_text else dict.fromkeys(text, str),
             keep_default_na=False,
             na_values={c: [""] for c in columns if c not in text},
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from thb.clips.faces.face import N_LANDMARKS, Faces
-from thb.clips.faces.track import as_face, looked_at, stays, tracked
+from thb.clips.faces.track import SIGHT, as_face, looked_at, stays, tracked
 
 SIDE = 256  # pixels of the shorter side while looking: the cascades miss faces under 24 px
 SMALLEST = 0.2  # of the shorter side
@@ -72,7 +72,7 @@ class HaarFinder:
             track, others = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
             if stays(track):
                 return track, others
-        return track[:0], 0
+        return np.zeros((0, SIGHT)), 0
 
 
 @cache
