@@ -73,7 +73,7 @@ WITH_DRIVER = [*OF_CLIP[:-1], "driver", "video"]
 # use: train | val | test | unused, as this fit sees the clip.
 SPLIT_COLUMNS = [*WITH_DRIVER, "use"]
 
-# A row per clip of the corpus, usable or listed and missing: which a fit is tested on follows from it (splits.assignment).
+# A row per clip of the corpus, usable or listed and missing; splits.assignment tells which of them test a fit.
 TESTED_COLUMNS = [*WITH_DRIVER, "status"]
 
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
