@@ -23,29 +23,17 @@ LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")  # le
 LANDMARK_COLUMNS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
 BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 
+# Which clip a row is of, and what a player would learn from its file.
+NAMES = ["clip", "source", "role", "label", "split", "path", "portrait", "driver", "video"]
+FACTS = ["fps", "width", "height", "n_frames", "seconds", "bitrate", "codec", "pix_fmt", "audio_codec"]
+
 # A row per clip that the source should hold. Box and landmarks are fractions of the frame side, medians over those of
 # the frames looked at that show the face; `face_share` is their part of the frames looked at: all that are kept where
 # the truth is known, else a few (faces.track.LOOKED_AT). `row` is its place in frames.npy, mel.npy and times.npy, -1
 # unless status is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has none.
 CLIP_COLUMNS = [
-    "clip",
-    "source",
-    "role",
-    "label",
-    "split",
-    "path",
-    "portrait",
-    "driver",
-    "video",
-    "fps",
-    "width",
-    "height",
-    "n_frames",
-    "seconds",
-    "bitrate",
-    "codec",
-    "pix_fmt",
-    "audio_codec",
+    *NAMES,
+    *FACTS,
     *BOX_COLUMNS,
     *LANDMARK_COLUMNS,
     "face_share",
@@ -66,9 +54,9 @@ CURATION_COLUMNS = ["source", "made", "removed", "kept", "ratio_removed"]
 MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
 RENDERED, LOCAL = "mini-", "local"  # how the revision of a rendered corpus begins; that of a user's own file
 
-# What later tables say of a clip.
-OF_CLIP = ["clip", "source", "role", "label", "split", "portrait", "video"]
-WITH_DRIVER = [*OF_CLIP[:-1], "driver", "video"]
+# What later tables name a clip by.
+WITH_DRIVER = [name for name in NAMES if name != "path"]
+WITHOUT_DRIVER = [name for name in WITH_DRIVER if name != "driver"]
 
 # use: train | val | test | unused, as this fit sees the clip.
 SPLIT_COLUMNS = [*WITH_DRIVER, "use"]
@@ -77,14 +65,14 @@ SPLIT_COLUMNS = [*WITH_DRIVER, "use"]
 TESTED_COLUMNS = [*WITH_DRIVER, "status"]
 
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
-SCORE_COLUMNS = [*OF_CLIP, "use", "score", "status", "reason"]
+SCORE_COLUMNS = [*WITHOUT_DRIVER, "use", "score", "status", "reason"]
 
 # What a heat map lies on: a row a fit and clip; mass_ is the map's share there, area_ the picture's, fault_ the
 # true artefacts'; pointed, the share of faulty frames whose hottest place is a fault (of a blob, of chance).
 REGIONS = ("face", "mouth", "hair", "neck", "background")
 CAM_COLUMNS = [
     "fit",
-    *OF_CLIP,
+    *WITHOUT_DRIVER,
     "score",
     *(f"mass_{region}" for region in REGIONS),
     *(f"area_{region}" for region in REGIONS),
@@ -111,7 +99,7 @@ PANEL_COLUMNS = [
 SANITY_COLUMNS = ["clip", "source", "label", "rank_correlation", "empty"]
 # A clip's score if its units' outputs were pooled in this way.
 POOLS = ("logit", "probability", "max", "median", "first")
-POOL_COLUMNS = [*OF_CLIP, "use", "status", *POOLS]
+POOL_COLUMNS = [*WITHOUT_DRIVER, "use", "status", *POOLS]
 
 DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]  # and a score for each drawing of labels
 
