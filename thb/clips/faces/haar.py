@@ -31,7 +31,7 @@ class Convention:
     """What a cascade's square box means, in shares of its side: our box, brow to chin, and the five points.
 
     Medians over 360 frames of 180 heads, rendered at 128 px from seeds whose corpus is not reported
-    (mini.strengths.CALIBRATION_SEEDS). The points are where they usually are, not where they were seen.
+    (rendered.fakes.strengths.CALIBRATION_SEEDS). The points are where they usually are, not where they were seen.
     """
 
     box: tuple[float, ...]
