@@ -59,14 +59,13 @@ class HaarFinder:
     """
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(*self._seen(frames))
+        return as_face(*self.seen(frames))
 
-    def track(self, frames: np.ndarray) -> np.ndarray:
-        """The face in each of the frames looked at, float [n, SIGHT]; no row where no cascade finds one that stays."""
-        return self._seen(frames)[0]
+    def seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+        """The face in each of the frames looked at, float [n, SIGHT], and how many other faces stay.
 
-    def _seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-        """The same, and how many other faces stay."""
+        No row where no cascade finds a face that stays.
+        """
         pictures = [_grey(frame) for frame in looked_at(frames)]
         for cascade in CASCADES:
             track, others = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
