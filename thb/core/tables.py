@@ -7,7 +7,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -249,7 +249,7 @@ _NO_ROOM = (
 
 
 @contextmanager
-def disk_errors(path: Path):
+def disk_errors(path: Path) -> Iterator[None]:
     """Turn 'disk full', 'not allowed' and the like into one clear line; leave every other OSError alone."""
     try:
         yield
