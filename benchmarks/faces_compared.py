@@ -111,7 +111,7 @@ def look(finders: Mapping[str, faces.FaceFinder], shown: Sequence[np.ndarray]) -
     """Every finder on every clip's frames, uint8 [n, H, W, 3]."""
 
     def one(finder: faces.FaceFinder, frames: np.ndarray) -> Look:
-        track, seen = finder.track(frames), np.zeros(len(frames), bool)
+        track, seen = finder.seen(frames)[0], np.zeros(len(frames), bool)
         seen[: len(track)] = np.isfinite(track[:, 0])
         return Look(finder.find({}, frames, np.arange(len(frames))), seen)
 
@@ -156,7 +156,7 @@ def pace(
         if done.row["status"] != OK:
             raise SystemExit(f"{file.name}: {done.row['reason']}")
 
-    looking = measured(lambda name, frames: finders[name].track(frames), shown, rounds)
+    looking = measured(lambda name, frames: finders[name].seen(frames), shown, rounds)
     preparing = measured(whole, files, rounds)
     frames = sum(map(len, shown))
     return [

@@ -3,8 +3,9 @@
     python benchmarks/prepare_memory.py --clips $THB_SAMPLES              # 100, then 400 clips
     python benchmarks/prepare_memory.py --clips $THB_SAMPLES --numbers 100 400 1600
 
-A few clips under as many names, laid out as the release and stored as profile paper says (10 MB a clip, on the
-disk of the temporary folder). Peaks are the system's own (VmHWM): of the process that writes, and of the worst worker.
+A few clips under as many names, laid out as the release and stored as profile paper says (10 MB a clip on the disk of
+the temporary folder, and as much again until the store is whole). Peaks are the system's own (VmHWM): of the process
+that writes, and of the worst worker.
 """
 
 from __future__ import annotations

@@ -153,7 +153,7 @@ def _faces(paths: Paths, params: Params, row: dict, name: str, finder: faces.Fac
     store = params.active.store
     choose = partial(kept_frames, windows=store.windows, run=store.run)
     footage = video.read(paths.raw / row["path"], choose, store.size)
-    track = finder.track(footage.frames)
+    track = finder.seen(footage.frames)[0]
     seen = track[np.isfinite(track[:, 0])]
     kept = finder.find(row, footage.frames, footage.kept).box
     least = faces.overlap(kept, seen[:, :4]).min() if len(seen) else np.nan

@@ -111,7 +111,7 @@ def test_a_face_of_another_size_than_the_glances_saw_is_found_all_the_same(haar,
     near = heads[0][0][:1]
     far = np.full_like(near, 90)
     far[0, 32:96, 32:96] = near[0, ::2, ::2]
-    track = haar.track(np.concatenate([near, *[far] * 6, near]))
+    track = haar.seen(np.concatenate([near, *[far] * 6, near]))[0]
     assert np.isfinite(track[1:-1, 0]).all()
 
 

@@ -4,6 +4,7 @@ import csv
 import errno
 import hashlib
 import json
+import os
 import re
 import wave
 from fractions import Fraction
@@ -53,6 +54,12 @@ def write(root: Path, sources, **changes) -> Paths:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, sources) -> Paths:
     return write(tmp_path_factory.mktemp("corpus"), sources)
+
+
+@pytest.fixture
+def here(monkeypatch) -> None:
+    """Work is done in this process, where a test sees what it calls."""
+    monkeypatch.setattr(corpus, "in_order", lambda work, items, *_: map(work, items))
 
 
 def contents(paths: Paths) -> dict[str, bytes]:
@@ -248,7 +255,7 @@ def test_the_same_bytes_in_another_folder(made, sources, tmp_path):
     assert contents(write(tmp_path, sources)) == contents(made)
 
 
-def test_only_what_is_missing_or_broken_is_made_again(made, sources, monkeypatch):
+def test_only_what_is_missing_or_broken_is_made_again(made, sources, monkeypatch, here):
     before, remade = contents(made), []
     real = clip.make
     monkeypatch.setattr(clip, "make", lambda p: remade.append(p.source) or real(p))
@@ -276,6 +283,14 @@ def test_an_interrupted_run_leaves_no_half_file_and_ends_the_same(made, sources,
         write(tmp_path, sources)
     assert not list(tmp_path.rglob("*.part"))
     monkeypatch.setattr(clip, "make", real)
+    assert contents(write(tmp_path, sources)) == contents(made)
+
+
+def test_a_process_that_dies_is_one_line_and_the_next_run_goes_on(made, sources, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(clip, "make", lambda *_: os.kill(os.getpid(), 9))
+        with pytest.raises(DataError, match=r"the process that renders .*\.mp4 dies; run `thb fetch` again"):
+            write(tmp_path, sources)
     assert contents(write(tmp_path, sources)) == contents(made)
 
 
@@ -312,7 +327,9 @@ def test_controls_keep_the_clips_and_switch_one_thing_off(made, sources, tmp_pat
     assert {p.name for p in clean.raw.rglob("*.mp4")} < {p.name for p in made.raw.rglob("*.mp4")}
 
 
-def test_a_twin_is_filmed_from_the_same_picture_and_is_what_it_would_be_alone(made, sources, tmp_path, monkeypatch):
+def test_a_twin_is_filmed_from_the_same_picture_and_is_what_it_would_be_alone(
+    made, sources, tmp_path, monkeypatch, here
+):
     both = {name: source for name, source in sources.items() if name in ("hallo", "celebvhq")}
     fakes = {"hallo": sources["hallo"]}
     main, twin, rendered = Paths(tmp_path / "main"), Paths(tmp_path / "twin"), []

@@ -34,7 +34,7 @@ from thb.clips.clip_store import open_clips, read_clips
 from thb.clips.sampling import kept_frames
 from thb.core import code
 from thb.core.errors import CoverageError, DataError, DiskError, ParamsError
-from thb.core.folders import GrowingArray, resuming
+from thb.core.folders import LOCK, scratch
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.processes import in_order
@@ -52,8 +52,8 @@ from pathlib import Path
 sys.path[:0] = sys.argv[1:3]
 import vouching
 from clips_made import STORE, with_profile
-from thb.params import load
-from thb.paths import Paths
+from thb.core.params import load
+from thb.core.paths import Paths
 from thb.clips import prepare
 paths = Paths(Path(sys.argv[3]))
 prepare.write_json = lambda *_: os.kill(os.getpid(), 9)
@@ -113,20 +113,20 @@ def test_rows_and_pixels_belong_together(project, small):
 
 
 def test_a_clip_is_written_before_the_next_is_waited_for(project, small, monkeypatch):
-    """So memory does not grow with the batch: of those that came, only the last may still be held."""
+    """So memory does not grow with their number: when the next one begins, no other may still be held."""
     came = []
+    prepare_clip = prepare.prepare_clip
 
-    def one_by_one(work, jobs, *_):
-        for job in jobs:
-            done = work(job)
-            came.append(weakref.ref(done.frames))
-            yield done
-            del done
-            assert sum(held() is not None for held in came) <= 1
+    def one_at_a_time(job):
+        assert not any(held() is not None for held in came)
+        done = prepare_clip(job)
+        came.append(weakref.ref(done.frames))
+        return done
 
     for stem in STEMS:
         hallo(project, stem)
-    monkeypatch.setattr(prepare, "in_order", one_by_one)
+    monkeypatch.setattr(prepare, "prepare_clip", one_at_a_time)
+    monkeypatch.setattr(prepare, "in_order", lambda work, jobs, *_: map(work, jobs))  # here, where it is seen
     prepare.run(project, small, "hallo")
     assert len(came) == len(store_of(project, small)[1]) == len(STEMS)
 
@@ -343,7 +343,7 @@ def test_too_many_failures_stop_the_run_and_leave_no_store(project, small, capsy
         (project.raw / GENERATOR / "test" / f"{stem}.mp4").write_bytes(b"")
     with pytest.raises(CoverageError, match=r"hallo: 2 of 3 clips failed, 66\.7%.*50\.0%.*empty file"):
         prepare.run(project, small, "hallo")
-    assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
+    assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.scratch"]
     prepare.run(project, with_profile(small, max_failed_share=0.7), "hallo")  # nothing is decoded again
     assert "3 were finished by an earlier run" in capsys.readouterr().out
     assert store_of(project, small)[0]["status"].tolist() == ["ok", "error", "error"]
@@ -442,7 +442,7 @@ def test_a_run_that_breaks_leaves_the_old_store_untouched(project, small, monkey
     with pytest.raises(DiskError, match="no space left"):
         prepare.run(project, small, "hallo")
     assert contents(project.clips("hallo")) == before
-    assert sorted(f.name for f in project.clips("hallo").parent.iterdir()) == [".hallo.part", "hallo"]
+    assert sorted(f.name for f in project.clips("hallo").parent.iterdir()) == [".hallo.scratch", "hallo"]
 
 
 def test_a_killed_run_leaves_no_store_and_the_next_one_goes_on(project, small, capsys):
@@ -452,7 +452,7 @@ def test_a_killed_run_leaves_no_store_and_the_next_one_goes_on(project, small, c
     here = Path(__file__).parent
     killed = subprocess.run([sys.executable, "-c", KILLED_RUN, here, here.parent, project.root], capture_output=True)
     assert killed.returncode == -9, killed.stderr.decode()
-    assert [f.name for f in project.clips("hallo").parent.iterdir()] == [".hallo.part"]
+    assert sorted(f.name for f in project.clips("hallo").parent.iterdir()) == [".hallo.part", ".hallo.scratch"]
     with pytest.raises(DataError, match="not prepared"):
         read_clips(project, small, "hallo")
     prepare.run(project, small, "hallo")
@@ -462,15 +462,11 @@ def test_a_killed_run_leaves_no_store_and_the_next_one_goes_on(project, small, c
 
 
 def broken_off(project: Paths, params: Params, monkeypatch: pytest.MonkeyPatch, clips: int) -> None:
-    """A run of one process that is interrupted after so many clips, batches being of two."""
-    monkeypatch.setattr(prepare, "BATCH", 2)
-    whole = prepare.in_order
+    """A run that is interrupted after so many clips."""
 
-    def interrupted(*given):
-        for i, done in enumerate(whole(*given)):
-            if i == clips:
-                raise KeyboardInterrupt
-            yield done
+    def interrupted(work, jobs, *_):
+        yield from map(work, jobs[:clips])
+        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(prepare, "in_order", interrupted)
@@ -483,7 +479,7 @@ def finished_before(capsys: pytest.CaptureFixture) -> int:
     return int(found[1]) if found else 0
 
 
-def test_an_interrupted_run_goes_on_batch_by_batch_and_ends_in_the_same_bytes(project, small, monkeypatch, capsys):
+def test_an_interrupted_run_goes_on_clip_by_clip_and_ends_in_the_same_bytes(project, small, monkeypatch, capsys):
     """Among the clips is a damaged one and one without sound."""
     for stem in STEMS:
         hallo(project, stem, sound=None if stem == STEMS[2] else tone(0.8))
@@ -492,13 +488,13 @@ def test_an_interrupted_run_goes_on_batch_by_batch_and_ends_in_the_same_bytes(pr
     whole = contents(project.clips("hallo"))
     shutil.rmtree(project.clips("hallo"))
     broken_off(project, small, monkeypatch, 3)
-    broken_off(project, small, monkeypatch, 3)  # from the second clip on
+    broken_off(project, small, monkeypatch, 2)
     prepare.run(project, small, "hallo")
-    assert finished_before(capsys) == 4
+    assert finished_before(capsys) == 5
     assert contents(project.clips("hallo")) == whole
 
 
-@pytest.mark.parametrize("change", ["settings", "first clip", "third clip", "new clip", "torn journal", "code"])
+@pytest.mark.parametrize("change", ["settings", "first clip", "third clip", "new clip", "torn file", "code"])
 def test_what_an_interrupted_run_rests_on_is_looked_at_again(project, small, monkeypatch, capsys, change):
     for stem in STEMS[1:]:
         hallo(project, stem)
@@ -507,15 +503,16 @@ def test_what_an_interrupted_run_rests_on_is_looked_at_again(project, small, mon
         small = with_profile(small, store=STORE.model_copy(update={"size": 16}))
     if change.endswith("clip"):
         hallo(project, {"first clip": STEMS[1], "third clip": STEMS[3], "new clip": STEMS[0]}[change], 12)
-    if change == "torn journal":
-        journal = project.clips("hallo").parent / ".hallo.part" / prepare.JOURNAL
-        journal.write_bytes(journal.read_bytes()[:-9])
+    kept = project.clips("hallo").parent / ".hallo.scratch"
+    if change == "torn file":
+        file = next(kept.glob("*.npz"))
+        file.write_bytes(file.read_bytes()[:-9])
     if change == "code":
         monkeypatch.setattr(code, "digest", lambda *modules: f"other code of {modules}")
         vouching.for_raw(project, small)
     prepare.run(project, small, "hallo")
-    kept = {"settings": 0, "first clip": 0, "third clip": 2, "new clip": 0, "torn journal": 2, "code": 0}
-    assert finished_before(capsys) == kept[change]
+    finished = {"settings": 0, "first clip": 3, "third clip": 3, "new clip": 4, "torn file": 3, "code": 0}
+    assert finished_before(capsys) == finished[change]
     resumed = contents(project.clips("hallo"))
     prepare.run(project, small, "hallo")
     assert contents(project.clips("hallo")) == resumed
@@ -523,7 +520,7 @@ def test_what_an_interrupted_run_rests_on_is_looked_at_again(project, small, mon
 
 def test_a_second_run_beside_the_first_is_refused(project, small):
     hallo(project)
-    with resuming(project.clips("hallo")), pytest.raises(DataError, match="another process is making hallo"):
+    with scratch(project.clips("hallo")), pytest.raises(DataError, match="another process is making hallo"):
         prepare.run(project, small, "hallo")
     prepare.run(project, small, "hallo")
 
@@ -551,13 +548,25 @@ def test_a_control_corpus_leaves_the_reals_to_the_main_one(project, small):
     assert (project.root / "data/variants/no_artefacts/clips/hallo/meta.json").is_file()
 
 
-def test_an_array_grows_past_any_number_of_digits(tmp_path):
-    with GrowingArray(tmp_path / "a.npy", (2,), np.int32) as array:
-        for begin in range(0, 12_000, 400):
-            array.append(np.arange(2 * begin, 2 * begin + 800).reshape(400, 2))
-        with pytest.raises(ValueError, match="takes rows of shape"):
-            array.append(np.zeros((1, 3)))
-    assert (np.load(tmp_path / "a.npy", mmap_mode="r") == np.arange(24_000).reshape(-1, 2)).all()
+def test_what_no_clip_wants_any_more_leaves_the_scratch_folder(project, small, monkeypatch):
+    """Clips of other settings take room, and a killed run leaves half a file."""
+    for stem in STEMS[:3]:
+        hallo(project, stem)
+    broken_off(project, small, monkeypatch, 2)
+    kept = project.clips("hallo").parent / ".hallo.scratch"
+    (kept / "x.npz.1.part").write_bytes(b"half")
+    broken_off(project, with_profile(small, store=STORE.model_copy(update={"size": 16})), monkeypatch, 1)
+    assert sorted(file.suffix for file in kept.iterdir() if file.name != LOCK) == [".npz"]
+
+
+def test_the_arrays_are_files_as_numpy_writes_them(project, small, tmp_path):
+    for stem in STEMS[:2]:
+        hallo(project, stem, sound=tone(0.8))
+    prepare.run(project, small, "hallo")
+    for name in ("frames", "mel", "times"):
+        file = project.clips("hallo") / f"{name}.npy"
+        np.save(tmp_path / file.name, np.load(file))
+        assert (tmp_path / file.name).read_bytes() == file.read_bytes()
 
 
 @needs_samples

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 
 from thb.clips.media import open_media, packets
 from thb.core.errors import DataError
@@ -53,14 +54,14 @@ def read_track(path: Path, rate: int) -> tuple[np.ndarray, float]:
 
 def _samples(piece: av.AudioFrame) -> np.ndarray:
     """float32 [samples] of the resampler's format, read in place: `to_ndarray` takes three times as long."""
-    return np.frombuffer(piece.planes[0], np.float32, piece.samples)
+    return np.frombuffer(memoryview(piece.planes[0]), np.float32, piece.samples)
 
 
 def _frames(packet: av.Packet) -> list[av.AudioFrame]:
     """A broken stretch of sound is an error of the track: left out, all that follows would come too early."""
     try:
         return packet.decode()
-    except av.FFmpegError as e:
+    except FFmpegError as e:
         raise DataError("its sound is damaged") from e
 
 
@@ -80,7 +81,6 @@ def _hann(length: int) -> np.ndarray:
     return np.hanning(length + 1)[:-1]
 
 
-@cache
 def mel_bank(sound: Sound) -> np.ndarray:
     """float64 [mels, fft // 2 + 1]: triangles on Slaney's scale, each of unit area."""
     edges = _hertz(np.linspace(0, _mel(sound.rate / 2), sound.mels + 2))

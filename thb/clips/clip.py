@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -15,25 +18,10 @@ from thb.clips.media import DAMAGE, plain
 from thb.clips.sampling import kept_frames
 from thb.core.errors import DataError, printable
 from thb.core.params import Store
-from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS
+from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, ERROR, LANDMARK_COLUMNS, write_atomic
 
 WHOLE = ["label", "width", "height", "n_frames", "mel_frames", "row"]
-TEXT = [
-    "clip",
-    "source",
-    "role",
-    "split",
-    "path",
-    "portrait",
-    "driver",
-    "video",
-    "codec",
-    "pix_fmt",
-    "audio_codec",
-    "finder",
-    "status",
-    "reason",
-]
+MEASURED = ["fps", "seconds", "bitrate", *BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share"]  # and all else is text
 NO_SOUND = "no sound"  # how the reason begins where there is a sound track that cannot be used
 
 Row = dict[str, object]
@@ -76,11 +64,43 @@ def prepare(
     return Prepared(row, frames, footage.times, mel, found)
 
 
+def keep(done: Prepared, file: Path) -> Row:
+    """Write a prepared clip whole or not at all; it is on the disk when this returns its row."""
+    arrays = {name: getattr(done, name) for name in ("frames", "times", "mel")} if done.frames is not None else {}
+    row = np.array(json.dumps(done.row, default=np.generic.item))
+
+    def write(part: Path) -> None:
+        with part.open("wb") as out:
+            np.savez(out, row=row, **arrays)
+            out.flush()
+            os.fsync(out.fileno())
+
+    write_atomic(file, write)
+    return done.row
+
+
+def kept(file: Path, name: str) -> np.ndarray:
+    """One of the arrays in a file that `keep` wrote; DataError where it is torn."""
+    try:
+        with np.load(file) as held:
+            return held[name]
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as e:
+        raise DataError(f"{file.name} is torn; remove {file.parent} and start again") from e
+
+
+def kept_row(file: Path) -> Row | None:
+    """The row of a clip that is finished; None where there is no file of it, or a torn one."""
+    try:
+        return json.loads(str(kept(file, "row")))
+    except DataError:
+        return None
+
+
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """CLIP_COLUMNS in the rows' order; of a clip that failed, numbers are 0 or NaN and texts empty."""
     rows = [{key: printable(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows]
-    blank = dict.fromkeys(CLIP_COLUMNS, np.nan) | dict.fromkeys(WHOLE, 0) | dict.fromkeys(TEXT, "")
-    kinds = dict.fromkeys(CLIP_COLUMNS, float) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(TEXT, str)
+    blank = dict.fromkeys(CLIP_COLUMNS, "") | dict.fromkeys(WHOLE, 0) | dict.fromkeys(MEASURED, np.nan)
+    kinds = dict.fromkeys(CLIP_COLUMNS, str) | dict.fromkeys(WHOLE, np.int64) | dict.fromkeys(MEASURED, float)
     return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
 
 

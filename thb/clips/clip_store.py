@@ -146,23 +146,23 @@ def _array(paths: Paths, params: Params, source: str, record: Mapping[str, Any],
 
 def _fault(table: pd.DataFrame, params: Params, source: str) -> str:
     """What no table that `prepare` writes has ('' if nothing): a strange source or role, a place that is none."""
-    entry, usable = params.source(source), table[table["status"] == OK]
+    entry, usable = params.source(source), table.loc[table["status"] == OK]
     for column, value in {"source": source, "role": entry.role, "label": entry.label}.items():
-        if (odd := table[table[column] != value]).size:
+        if (odd := table.loc[table[column] != value]).size:
             return f"clip {odd['clip'].iloc[0]!r} has {column} {str(odd[column].iloc[0])!r}, not {str(value)!r}"
-    if (odd := table[~table["status"].isin(STATUSES)]).size:
+    if (odd := table.loc[~table["status"].isin(STATUSES)]).size:
         return f"clip {odd['clip'].iloc[0]!r} has status {odd['status'].iloc[0]!r}; known: {', '.join(STATUSES)}"
-    if (odd := table[table["clip"].duplicated()]).size:
+    if (odd := table.loc[table["clip"].duplicated()]).size:
         return f"clip {odd['clip'].iloc[0]!r} stands twice"
-    if len(odd := usable[~usable["split"].isin(SPLITS)]):
+    if len(odd := usable.loc[~usable["split"].isin(SPLITS)]):
         return f"clip {odd['clip'].iloc[0]!r} is of split {str(odd['split'].iloc[0])!r}; known: {', '.join(SPLITS)}"
     if not all(pd.api.types.is_numeric_dtype(usable[column]) for column in ("row", "mel_frames", *BOX_COLUMNS)):
         return "its rows, boxes or lengths of sound are no numbers"
-    if len(odd := usable[~(usable["mel_frames"] >= 0)]):
+    if len(odd := usable.loc[~(usable["mel_frames"] >= 0)]):
         return f"clip {odd['clip'].iloc[0]!r} has {odd['mel_frames'].iloc[0]} frames of sound"
     if sorted(usable["row"]) != list(range(len(usable))):
         return f"its {len(usable)} usable clips do not have the rows 0 to {len(usable) - 1}"
-    boxes = usable[BOX_COLUMNS].to_numpy(float)
-    if len(odd := usable[~np.isfinite(boxes).all(axis=1)]):
+    boxes = usable.loc[:, BOX_COLUMNS].to_numpy(float)
+    if len(odd := usable.loc[~np.isfinite(boxes).all(axis=1)]):
         return f"clip {odd['clip'].iloc[0]!r} has no face box"
     return ""

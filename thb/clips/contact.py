@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -24,27 +25,25 @@ def run(paths: Paths, params: Params) -> None:
     """
     sources = [s for role in SHOWN_ORDER for s in params.of_role(role)] if params.active.corpus == "mini" else []
     frames, clips = zip(*(_frames(paths, params, source) for source in sources), strict=True) if sources else ((), ())
-    paths.contact.parent.mkdir(parents=True, exist_ok=True)
-    made_by = json.dumps(asdict(origin.of_contact(paths, params)))
-    write_atomic(paths.contact, lambda part: _save(part, frames, sources, clips, made_by))
+
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                frames=np.array(frames, dtype=np.uint8),
+                sources=np.array(sources, dtype=str),
+                clips=np.array(clips, dtype=str),
+                made_by=np.array(json.dumps(asdict(origin.of_contact(paths, params)))),
+            )
+
+    write_atomic(paths.contact, write)
     print(f"{len(sources)} sources -> {paths.relative(paths.contact)}")
 
 
 def _frames(paths: Paths, params: Params, source: str) -> tuple[np.ndarray, list[str]]:
     """uint8 [CLIPS, FRAMES, S, S, 3] and the clips' ids."""
     store = open_clips(paths, params, [source])
-    tested = store.rows[store.rows["split"] == "test"].sort_values("clip").index
+    tested = store.rows.loc[store.rows["split"] == "test"].sort_values("clip").index
     chosen = [int(tested[i % len(tested)]) for i in range(CLIPS)]
     shown = [store.clip(i)[[0, store.windows // 2], 0] for i in chosen]
     return np.stack(shown), [store.rows.loc[i, "clip"] for i in chosen]
-
-
-def _save(part, frames, sources, clips, made_by) -> None:
-    with part.open("wb") as file:
-        np.savez_compressed(
-            file,
-            frames=np.array(frames, dtype=np.uint8),
-            sources=np.array(sources, dtype=str),
-            clips=np.array(clips, dtype=str),
-            made_by=np.array(made_by),
-        )

@@ -8,15 +8,18 @@ from pathlib import Path
 from stat import S_ISREG
 
 import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
 
 from thb.core.errors import DataError
 
 # What a broken file can make the libraries raise; anything else is a fault of ours and must be seen.
-DAMAGE = (av.FFmpegError, OSError, ValueError, OverflowError, MemoryError)
+DAMAGE = (FFmpegError, OSError, ValueError, OverflowError, MemoryError)
 
 
 @contextmanager
-def open_media(path: Path) -> Iterator[av.container.InputContainer]:
+def open_media(path: Path) -> Iterator[InputContainer]:
     """An input container; a file that is none gets one line, without its path."""
     try:
         about = path.stat()
@@ -31,13 +34,13 @@ def open_media(path: Path) -> Iterator[av.container.InputContainer]:
         yield container
 
 
-def packets(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.Packet]:
+def packets(container: InputContainer, stream: Stream) -> Iterator[av.Packet]:
     """Packets until the file's end, or until the first place from which it cannot be read on."""
     remaining = container.demux(stream)
     while True:
         try:
             packet = next(remaining)
-        except (StopIteration, av.FFmpegError):
+        except (StopIteration, FFmpegError):
             return
         yield packet
 

@@ -6,9 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -19,20 +17,17 @@ from tqdm import tqdm
 
 from thb.clips import clip, clip_store, faces
 from thb.clips.clip import Prepared, Row
-from thb.clips.journal import Journal
 from thb.core import code, origin
 from thb.core.errors import CoverageError, ParamsError, printable
-from thb.core.folders import GrowingArray, pad_ragged, resuming
+from thb.core.folders import LOCK, building, scratch
 from thb.core.params import Net, Params, Store
 from thb.core.paths import Paths
 from thb.core.processes import cores, in_order
 from thb.core.tables import CLIP_COLUMNS, ERROR, MISSING, OK, require, write_json
 from thb.corpus import layout
 
-BATCH = 16  # clips after which all is on the disk, and an interrupted run goes on
 NAMED = 20  # unlisted files named in meta.json
 FIRST_REASONS = 3
-JOURNAL, SPOOL = "journal.jsonl", "mel.spool"  # in the folder of a run that is not finished
 
 
 @dataclass(frozen=True)
@@ -49,9 +44,18 @@ class Job:
     def file(self) -> Path:
         return self.paths.clip_file(str(self.row["path"]))
 
+    @property
+    def reads(self) -> list[Path]:
+        """Every file that the clip may come from; not all have to be there."""
+        truth = self.paths.truth / f"{self.row['clip']}.npz"
+        return [self.file, layout.sound_file(self.paths, self.row), truth]
+
 
 def run(paths: Paths, params: Params, source: str) -> None:
-    """Prepare one source; damaged clips are counted, and too many of them stop the run."""
+    """Prepare one source; damaged clips are counted, and too many of them stop the run.
+
+    Each clip is written as a file of its own; a run that was broken off goes on with the clips that have none.
+    """
     if source in paths.shared:
         raise ParamsError(f"source {source!r} is read from the main corpus; prepare it without --variant")
     profile = params.active
@@ -60,20 +64,25 @@ def run(paths: Paths, params: Params, source: str) -> None:
     listed = _listed(paths, params, source)
     unlisted = [printable(name) for name in layout.unlisted(paths, source, params.source(source))]
     jobs = [Job(row, paths, profile.finder, profile.store, params.nets) for row in listed]
-    with resuming(paths.clips(source)) as part:
+    with scratch(paths.clips(source)) as kept:
         pace = Pace(profile.workers or cores())
-        table = _fill(part, jobs, profile.store, pace, source)
+        files = [kept / f"{stamp}.npz" for stamp in _stamps(jobs)]
+        for stale in {*kept.iterdir()} - {kept / LOCK, *files}:  # of other settings, or half a file of a killed run
+            stale.unlink()
+        table = clip.table(_each_clip(jobs, files, pace, source))
+        ok = table["status"] == OK
+        table["row"] = np.where(ok, ok.cumsum() - 1, -1)
         _refuse_too_many(table, source, profile.max_failed_share)
-        require(table, CLIP_COLUMNS, "clips.parquet").to_parquet(part / "clips.parquet", index=False)
-        made = origin.record(
-            origin.of_store(paths, params, source),
-            part,
-            clip_store.FILES,
-            raw=clip_store.raw_digest(paths, params, source),
-        )
-        write_json(_meta(table, source, params, unlisted) | made, part / clip_store.META)
-        for unfinished in (JOURNAL, SPOOL):
-            (part / unfinished).unlink()
+        with building(paths.clips(source)) as part:
+            _write_arrays(part, files, table, profile.store)
+            require(table, CLIP_COLUMNS, "clips.parquet").to_parquet(part / "clips.parquet", index=False)
+            made = origin.record(
+                origin.of_store(paths, params, source),
+                part,
+                clip_store.FILES,
+                raw=clip_store.raw_digest(paths, params, source),
+            )
+            write_json(_meta(table, source, params, unlisted) | made, part / clip_store.META)
     _report(table, source, unlisted, pace)
     if table.empty and (why := layout.without_clips(paths, params.source(source))):
         print(f"{source}: {why}; its store is empty, and what needs its clips is left out")
@@ -104,9 +113,15 @@ def prepare_clip(job: Job) -> Prepared:
     )
 
 
-def _died(job: Job) -> Prepared:
+def _prepare_and_keep(task: tuple[Job, Path]) -> Row:
+    job, file = task
+    return clip.keep(prepare_clip(job), file)
+
+
+def _died(task: tuple[Job, Path]) -> Row:
     """What stands for a clip on which the decoder brings its process down."""
-    return Prepared({**job.row, "status": ERROR, "reason": "the process that decodes it dies"})
+    job, file = task
+    return clip.keep(Prepared({**job.row, "status": ERROR, "reason": "the process that decodes it dies"}), file)
 
 
 # ---- all clips of a source --------------------------------------------------------------------------
@@ -119,9 +134,10 @@ class Pace:
         self.workers, self.began = workers, time.perf_counter()
         self.before = self.clips = self.frames = 0
 
-    def count(self, new: list[Row]) -> None:
-        self.clips += len(new)
-        self.frames += sum(int(row.get("n_frames", 0)) for row in new)
+    def count(self, row: Row) -> None:
+        self.clips += 1
+        frames = row.get("n_frames")
+        self.frames += frames if isinstance(frames, int) else 0
 
     def __str__(self) -> str:
         seconds = time.perf_counter() - self.began
@@ -129,85 +145,48 @@ class Pace:
         return f"{self.clips / seconds:.1f} clips, {self.frames / seconds:.0f} frames a second{earlier}"
 
 
-def _fill(part: Path, jobs: list[Job], store: Store, pace: Pace, source: str) -> pd.DataFrame:
-    """Write frames.npy, times.npy and mel.npy as clips come in; give back the table of all clips."""
-    stamps = [_stamp(job) for job in jobs]
-    journal = Journal(part / JOURNAL, _key(jobs))
-    rows = journal.begin(stamps)
+def _each_clip(jobs: list[Job], files: list[Path], pace: Pace, source: str) -> list[Row]:
+    """The rows of all clips, each of which has its file then; one that is there already is not prepared again."""
+    rows = {file: row for file in files if (row := clip.kept_row(file))}
+    todo = [(job, file) for job, file in zip(jobs, files, strict=True) if file not in rows]
     pace.before = len(rows)
-    with _Arrays(part, store, rows) as arrays:
-        coming = iter(
-            tqdm(
-                in_order(prepare_clip, jobs[len(rows) :], pace.workers, _died),
-                initial=len(rows),
-                total=len(jobs),
-                desc=f"prepare {source}",
-                unit="clip",
-            )
-        )
-        while new := [arrays.add(done) for done in islice(coming, BATCH)]:  # no clip's frames wait for the others'
-            arrays.settle()
-            journal.note(stamps[len(rows) : len(rows) + len(new)], new)
-            rows += new
-            pace.count(new)
-    table = clip.table(rows)
-    _write_mel(part, table)
-    return table
+    coming = in_order(_prepare_and_keep, todo, pace.workers, _died)
+    bar = tqdm(coming, initial=len(rows), total=len(jobs), desc=f"prepare {source}", unit="clip")
+    for (_, file), row in zip(todo, bar, strict=True):
+        rows[file] = row
+        pace.count(row)
+    return [rows[file] for file in files]
 
 
-class _Arrays:
-    """frames.npy, times.npy and the mel frames one after another, after what the `rows` of an earlier run left."""
-
-    def __init__(self, part: Path, store: Store, rows: list[Row]) -> None:
-        used, side, kept = [row for row in rows if row["row"] >= 0], store.size, store.frames
-        self.frames = GrowingArray(part / "frames.npy", (kept, side, side, 3), np.uint8, len(used))
-        self.times = GrowingArray(part / "times.npy", (kept,), np.float32, len(used))
-        self.mel = GrowingArray(part / SPOOL, (store.sound.mels,), np.float16, sum(r["mel_frames"] for r in used))
-
-    def __enter__(self) -> _Arrays:
-        with ExitStack() as stack:
-            for array in (self.frames, self.times, self.mel):
-                stack.enter_context(array)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stack.__exit__(*error)
-
-    def add(self, done: Prepared) -> Row:
-        """The clip's row, with its place in the arrays."""
-        if done.frames is None:
-            return {**done.row, "row": -1}
-        place = self.frames.rows
-        self.frames.append(done.frames[None])
-        self.times.append(done.times[None])
-        self.mel.append(done.mel)
-        return {**done.row, "row": place}
-
-    def settle(self) -> None:
-        for array in (self.frames, self.times, self.mel):
-            array.settle()
-
-
-def _write_mel(part: Path, table: pd.DataFrame) -> None:
-    """mel.npy of the spooled mel frames, a row a clip."""
-    pad_ragged(part / SPOOL, table.loc[table["status"] == OK, "mel_frames"].to_numpy(), part / "mel.npy")
+def _write_arrays(part: Path, files: list[Path], table: pd.DataFrame, store: Store) -> None:
+    """frames.npy, times.npy and mel.npy, a row a clip that is ok; no more than one clip is in memory."""
+    ok = table["status"] == OK
+    usable = [file for file, good in zip(files, ok, strict=True) if good]
+    longest = max(1, int(table.loc[ok, "mel_frames"].max())) if usable else 1
+    shapes = {
+        "frames": (np.uint8, (store.frames, store.size, store.size, 3)),
+        "times": (np.float32, (store.frames,)),
+        "mel": (np.float16, (longest, store.sound.mels)),
+    }
+    for name, (kind, shape) in shapes.items():
+        with (part / f"{name}.npy").open("wb") as out:
+            header = {"descr": np.dtype(kind).str, "fortran_order": False, "shape": (len(usable), *shape)}
+            np.lib.format.write_array_header_1_0(out, header)
+            for file in usable:
+                row, found = np.full(shape, np.nan if name == "mel" else 0, kind), clip.kept(file, name)
+                row[: len(found)] = found  # sound that ends early is followed by NaN, which is no quiet sound
+                out.write(row.data)
 
 
 # ---- what an interrupted run may go on from ---------------------------------------------------------
 
 
-def _key(jobs: list[Job]) -> str:
-    """What every clip rests on: settings, code and the libraries that decode and look."""
-    first = [(job.finder, job.store.model_dump(), [str(net) for net in job.nets.items()]) for job in jobs[:1]]
+def _stamps(jobs: list[Job]) -> list[str]:
+    """Of each clip what it rests on: settings, code, the libraries that decode and look, its row and its files."""
+    settings = [(job.finder, job.store.model_dump(), [str(net) for net in job.nets.items()]) for job in jobs[:1]]
     versions = [av.__version__, av.library_versions, cv2.__version__, np.__version__]
-    return _digest([first, code.digest(code.DOORS["prepare"]), *versions])
-
-
-def _stamp(job: Job) -> str:
-    """What one clip rests on: its name, and its files' sizes and times."""
-    files = [job.file, layout.sound_file(job.paths, job.row), job.paths.truth / f"{job.row['clip']}.npz"]
-    return _digest([job.row, [_state(file) for file in files]])
+    shared = _digest([settings, code.digest(code.DOORS["prepare"]), *versions])
+    return [_digest([shared, job.row, [_state(file) for file in job.reads]]) for job in jobs]
 
 
 def _state(file: Path) -> list[int]:
@@ -227,15 +206,16 @@ def _digest(value: object) -> str:
 
 def _refuse_too_many(table: pd.DataFrame, source: str, limit: float) -> None:
     """Clips that are there but cannot be used; an absent one is for `split` to judge."""
-    failed, present = table[table["status"] == ERROR], int((table["status"] != MISSING).sum())
+    failed, present = table.loc[table["status"] == ERROR], len(table.loc[table["status"] != MISSING])
     if len(failed) > limit * present:
-        first = "; ".join(f"{row.clip}: {row.reason}" for row in failed.head(FIRST_REASONS).itertuples())
+        reasons = failed.head(FIRST_REASONS)[["clip", "reason"]].itertuples(index=False)
+        first = "; ".join(f"{name}: {reason}" for name, reason in reasons)
         share = f"{len(failed)} of {present} clips failed, {len(failed) / present:.1%}"
         raise CoverageError(f"{source}: {share}; max_failed_share allows {limit:.1%}; first: {first}")
 
 
 def _counts(table: pd.DataFrame) -> dict[str, int]:
-    return {status: int((table["status"] == status).sum()) for status in (OK, MISSING, ERROR)}
+    return {status: len(table.loc[table["status"] == status]) for status in (OK, MISSING, ERROR)}
 
 
 def _meta(table: pd.DataFrame, source: str, params: Params, unlisted: list[str]) -> dict[str, object]:
@@ -256,12 +236,12 @@ def _report(table: pd.DataFrame, source: str, unlisted: list[str], pace: Pace) -
         f"{source}: {len(table)} clips, {pace} on {pace.workers} cores: "
         f"{counts[OK]} ok, {counts[ERROR]} failed, {counts[MISSING]} missing"
     )
-    ok = table[table["status"] == OK]
-    if len(silent := ok[ok["mel_frames"] == 0]):
+    ok = table.loc[table["status"] == OK]
+    if len(silent := ok.loc[ok["mel_frames"] == 0]):
         damaged = int(silent["reason"].str.contains(f"{clip.NO_SOUND}: ", regex=False).sum())
         why = f", in {damaged} of them as it is damaged" if damaged else ""
         print(f"{source}: {len(silent)} of the {len(ok)} clips that are ok have no usable sound{why}")
-    if faceless := int((ok["face_share"] == 0).sum()):
+    if faceless := len(ok.loc[ok["face_share"] == 0]):
         print(f"{source}: no face was found in {faceless} clips, which keep their whole frame")
     if unlisted:
         named = ", ".join(unlisted[:FIRST_REASONS]) + (", …" if len(unlisted) > FIRST_REASONS else "")

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Stream
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from thb.clips.media import open_media, packets
@@ -84,12 +87,12 @@ def _survey(path: Path) -> _Survey:
         )
 
 
-def _codec(stream: av.stream.Stream) -> str:
+def _codec(stream: Stream) -> str:
     """`mp3`, whichever of its decoders is at work."""
     return stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
 
 
-def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
+def _video_stream(container: InputContainer) -> av.VideoStream:
     if not container.streams.video:
         raise DataError("no video track")
     stream = container.streams.video[0]
@@ -99,7 +102,7 @@ def _video_stream(container: av.container.InputContainer) -> av.VideoStream:
     return stream
 
 
-def _measure(container: av.container.InputContainer, stream: av.VideoStream) -> tuple[int, float, int]:
+def _measure(container: InputContainer, stream: av.VideoStream) -> tuple[int, float, int]:
     """Frames promised, seconds and bits of the video track.
 
     A truncated file still has the index of what is gone, so the larger of index and packets is the
@@ -167,7 +170,7 @@ def _decode(path: Path, wanted: np.ndarray, side: int) -> _Pass:
 def _frames(packet: av.Packet) -> list[av.VideoFrame]:
     try:
         return packet.decode()
-    except av.FFmpegError:
+    except FFmpegError:
         return []
 
 

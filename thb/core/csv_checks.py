@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from thb.core.errors import DataError
-from thb.core.tables import OK, STATUSES
+from thb.core.tables import OK, STATUSES, read_csv
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Rule:
         """bool [n] of text [n]."""
         good = column.str.fullmatch(self.pattern)
         if self.between:
-            good &= pd.to_numeric(column, errors="coerce").between(*self.between)
+            good &= pd.Series(pd.to_numeric(column, errors="coerce")).between(*self.between)
         return good | ((column == "") & self.empty)
 
 
@@ -59,19 +59,17 @@ SCORE = Rule("a probability from 0 to 1", between=(0, 1), empty=True)
 
 def check(path: Path, rules: Mapping[str, Rule]) -> pd.DataFrame:
     """The file as text, every column that has a rule checked; an error names file, line, column and value."""
-    table = _read(path)
-    for column, rule in rules.items():
-        if column not in table:
-            raise DataError(f"{path.name} lacks column {column!r}; it needs {', '.join(rules)}")
-        _refuse_first(path, column, table[column], rule.holds(table[column]), rule.words)
+    table = read_csv(path, list(rules), as_text=True)
+    for (_, values), rule in zip(table.items(), rules.values(), strict=True):
+        _refuse_first(path, values, rule.holds(values), rule.words)
     return table
 
 
 def check_manifest(path: Path) -> None:
     """The list of fetched files, none of which may lie outside of data/raw."""
-    table = check(path, MANIFEST)
-    _refuse_first(path, "path", table["path"], table["path"].map(_stays_below), MANIFEST["path"].words)
-    _refuse_first(path, "path", table["path"], ~table["path"].duplicated(), "listed once")
+    paths = check(path, MANIFEST).loc[:, "path"]
+    _refuse_first(path, paths, paths.map(_stays_below), MANIFEST["path"].words)
+    _refuse_first(path, paths, ~paths.duplicated(), "listed once")
 
 
 def check_curation(path: Path) -> None:
@@ -81,26 +79,17 @@ def check_curation(path: Path) -> None:
 def check_scores(path: Path, columns: Sequence[str] = ("score",)) -> None:
     """Anybody's scores: one in each of the columns for each clip that is ok, and each clip once."""
     table = check(path, {**SCORES, **dict.fromkeys(columns, SCORE)})
-    _refuse_first(path, "clip", table["clip"], ~table["clip"].duplicated(), "listed once")
+    _refuse_first(path, table.loc[:, "clip"], ~table["clip"].duplicated(), "listed once")
     for column in columns:
-        scored = (table[column] != "") | (table["status"] != OK)
-        _refuse_first(path, column, table[column], scored, f"a number, as its clip's status is {OK}")
+        scored = table.loc[:, column].ne("") | table["status"].ne(OK)
+        _refuse_first(path, table.loc[:, column], scored, f"a number, as its clip's status is {OK}")
 
 
-def _read(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
-        raise DataError(f"{path.name} is not CSV: {' '.join(str(e).split())}") from e
-
-
-def _refuse_first(path: Path, column: str, values: pd.Series, good: pd.Series, words: str) -> None:
-    """The first bad value, by its line in the file (the head is line 1)."""
-    bad = values[~good.astype(bool)]
+def _refuse_first(path: Path, values: pd.Series, good: pd.Series, words: str) -> None:
+    """The first bad value of a column, by its line in the file (the head is line 1)."""
+    bad = values.loc[~good.astype(bool)]
     if len(bad):
-        where = f"{path.parent.name}/{path.name}, line {bad.index[0] + 2}, column {column}"
+        where = f"{path.parent.name}/{path.name}, line {bad.index[0] + 2}, column {values.name}"
         raise DataError(f"{where}: {bad.iloc[0]!r} is not {words} ({len(bad)} of {len(values)} rows)")
 
 

@@ -7,12 +7,16 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+from threadpoolctl import threadpool_limits
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 AHEAD = 2  # items in flight per process: enough to keep all busy, few enough for constant memory
 
@@ -25,11 +29,12 @@ def cores() -> int:
 def in_order(
     work: Callable[[Item], Result], items: Sequence[Item], workers: int, died: Callable[[Item], Result]
 ) -> Iterator[Result]:
-    """`work` of every item, in the list's order; `died` says what stands for one on which a process dies.
+    """`work` of every item, in the list's order, by so many processes (0: one a core).
 
-    Whose fault a death was shows only when those in flight are tried again, each in a process of its own.
+    `died` gives what stands for an item on which a process dies, or raises. Whose fault a death was shows only when
+    those in flight are tried again, each in a process of its own.
     """
-    left = deque(items)
+    left, workers = deque(items), workers or cores()
     while left:
         yield from _until_a_death(work, left, workers)
         for _ in range(min(len(left), (AHEAD + 1) * workers)):
@@ -39,7 +44,7 @@ def in_order(
 def _until_a_death(work: Callable[[Item], Result], left: deque[Item], workers: int) -> Iterator[Result]:
     """Results as long as no process dies; an item leaves `left` when its result is there."""
     with ProcessPoolExecutor(min(workers, len(left)), initializer=_enter) as pool:
-        flight: deque = deque()
+        flight: deque[Future[Result]] = deque()
         try:
             while left:
                 while len(flight) < min(len(left), (AHEAD + 1) * workers):
@@ -62,7 +67,13 @@ def _alone(work: Callable[[Item], Result], item: Item, died: Callable[[Item], Re
 
 
 def _enter() -> None:
-    """Ctrl-C is the parent's to handle, and a process whose parent was killed goes too."""
+    """A process keeps to its core, leaves Ctrl-C to its parent, and goes if that was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threadpool_limits(1)
     if parent := parent_process():
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _leave_with(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

@@ -7,7 +7,7 @@ import errno
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,29 +23,17 @@ LANDMARKS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")  # le
 LANDMARK_COLUMNS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
 BOX_COLUMNS = ["x0", "y0", "x1", "y1"]
 
+# Which clip a row is of, and what a player would learn from its file.
+NAMES = ["clip", "source", "role", "label", "split", "path", "portrait", "driver", "video"]
+FACTS = ["fps", "width", "height", "n_frames", "seconds", "bitrate", "codec", "pix_fmt", "audio_codec"]
+
 # A row per clip that the source should hold. Box and landmarks are fractions of the frame side, medians over those of
 # the frames looked at that show the face; `face_share` is their part of the frames looked at: all that are kept where
 # the truth is known, else a few (faces.track.LOOKED_AT). `row` is its place in frames.npy, mel.npy and times.npy, -1
 # unless status is ok; `mel_frames` is how many of its mel frames are sound rather than padding, 0 where it has none.
 CLIP_COLUMNS = [
-    "clip",
-    "source",
-    "role",
-    "label",
-    "split",
-    "path",
-    "portrait",
-    "driver",
-    "video",
-    "fps",
-    "width",
-    "height",
-    "n_frames",
-    "seconds",
-    "bitrate",
-    "codec",
-    "pix_fmt",
-    "audio_codec",
+    *NAMES,
+    *FACTS,
     *BOX_COLUMNS,
     *LANDMARK_COLUMNS,
     "face_share",
@@ -55,7 +43,6 @@ CLIP_COLUMNS = [
     "status",
     "reason",
 ]
-CONTAINER_FACTS = ["fps", "width", "height", "bitrate", "codec", "pix_fmt", "audio_codec"]
 
 # What `split` found: a row per source and split; one per clip that cannot be used; one per source of how many clips
 # were made before curation, none where nobody counted.
@@ -67,27 +54,25 @@ CURATION_COLUMNS = ["source", "made", "removed", "kept", "ratio_removed"]
 MANIFEST_COLUMNS = ("path", "bytes", "sha256", "revision")
 RENDERED, LOCAL = "mini-", "local"  # how the revision of a rendered corpus begins; that of a user's own file
 
-# use: train | val | test | unused, as this fit sees the clip.
-SPLIT_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "use"]
+# What later tables name a clip by.
+WITH_DRIVER = [name for name in NAMES if name != "path"]
+WITHOUT_DRIVER = [name for name in WITH_DRIVER if name != "driver"]
 
-# A row per clip of the corpus, usable or listed and missing: which a fit is tested on follows from it (splits.uses).
-TESTED_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "driver", "video", "status"]
+# use: train | val | test | unused, as this fit sees the clip.
+SPLIT_COLUMNS = [*WITH_DRIVER, "use"]
+
+# A row per clip of the corpus, usable or listed and missing; splits.assignment tells which of them test a fit.
+TESTED_COLUMNS = [*WITH_DRIVER, "status"]
 
 # What evaluate needs to know of a clip stands beside its score, so score files alone rebuild every table.
-SCORE_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "score", "status", "reason"]
+SCORE_COLUMNS = [*WITHOUT_DRIVER, "use", "score", "status", "reason"]
 
 # What a heat map lies on: a row a fit and clip; mass_ is the map's share there, area_ the picture's, fault_ the
 # true artefacts'; pointed, the share of faulty frames whose hottest place is a fault (of a blob, of chance).
 REGIONS = ("face", "mouth", "hair", "neck", "background")
 CAM_COLUMNS = [
     "fit",
-    "clip",
-    "source",
-    "role",
-    "label",
-    "split",
-    "portrait",
-    "video",
+    *WITHOUT_DRIVER,
     "score",
     *(f"mass_{region}" for region in REGIONS),
     *(f"area_{region}" for region in REGIONS),
@@ -114,7 +99,7 @@ PANEL_COLUMNS = [
 SANITY_COLUMNS = ["clip", "source", "label", "rank_correlation", "empty"]
 # A clip's score if its units' outputs were pooled in this way.
 POOLS = ("logit", "probability", "max", "median", "first")
-POOL_COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", "use", "status", *POOLS]
+POOL_COLUMNS = [*WITHOUT_DRIVER, "use", "status", *POOLS]
 
 DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]  # and a score for each drawing of labels
 
@@ -163,20 +148,21 @@ def require(frame: pd.DataFrame, columns: Sequence[str], name: str) -> pd.DataFr
     """The frame with exactly these columns in this order, or an error that names the first one off."""
     if missing := [c for c in columns if c not in frame.columns]:
         raise DataError(f"{name} lacks column {missing[0]!r}; it needs {', '.join(columns)}")
-    return frame[list(columns)]
+    return frame.loc[:, list(columns)]
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """A CSV that must exist and hold these columns."""
+def read_csv(path: Path, columns: Sequence[str], as_text: bool = False) -> pd.DataFrame:
+    """A CSV that must exist and hold these columns; `as_text`: every value as it is written."""
     if not path.is_file():
         raise DataError(f"missing {path.name} in {path.parent}; run `dvc repro` to make it")
-    text, content = {c: str for c in columns if c in TEXT_COLUMNS}, path.read_bytes()
+    text: list[Hashable] = [c for c in columns if as_text or c in TEXT_COLUMNS]
+    content = path.read_bytes()
     if b"\0" in content:  # where pandas would end a value, and say nothing
         raise DataError(f"{path.parent.name}/{path.name} is not CSV: it holds a NUL byte")
     try:
         table = pd.read_csv(
             io.BytesIO(content),
-            dtype=text,
+            dtype=str if as_text else dict.fromkeys(text, str),
             keep_default_na=False,
             na_values={c: [""] for c in columns if c not in text},
         )
@@ -263,7 +249,7 @@ _NO_ROOM = (
 
 
 @contextmanager
-def disk_errors(path: Path):
+def disk_errors(path: Path) -> Iterator[None]:
     """Turn 'disk full', 'not allowed' and the like into one clear line; leave every other OSError alone."""
     try:
         yield

@@ -1,6 +1,6 @@
 """A control: a logistic regression that sees only what the file's container says, and no pixel.
 
-in    CONTAINER_FACTS (thb.core.tables) of a clip: fps, size, bit rate, codecs
+in    what the clip store says of a clip's container: fps, size, bit rate, codecs
 out   the probability of fake, float64 [n] in [0, 1]
 
 Its score shows how far a shortcut gets that has nothing to do with faces.

@@ -10,7 +10,7 @@ fingerprint or faults switched off than with both. Only CALIBRATION_SEEDS are ac
 import argparse
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import av
 import cv2
@@ -23,13 +23,13 @@ from sklearn.preprocessing import StandardScaler
 from thb.core.errors import ThbError
 from thb.core.params import load
 from thb.core.paths import Paths, find_root
+from thb.core.processes import in_order
 from thb.rendered.clip import finish
 from thb.rendered.corpus import quotas
 from thb.rendered.curation import CURATED, curate, visible_fault
 from thb.rendered.fakes.strengths import CALIBRATION_SEEDS
 from thb.rendered.plan import ClipPlan, plan
 from thb.rendered.scene import casting, set_scene, shoot
-from thb.rendered.workers import crew
 
 SIDE, CROP = 128, 80  # px: as the clip store keeps a frame, and what is looked at round the face
 EVERY = 4  # frames
@@ -55,10 +55,9 @@ def main() -> None:
     if params.active.render is None:
         parser.error(f"profile {params.profile} renders nothing")
     render = params.active.render.model_dump() | {"clips": _counts(*given.clips)}
-    with crew(given.workers) as work:
-        for seed in given.seeds:
-            for name, change in CORPORA.items():
-                _report(f"seed {seed}, {name}", render | change, seed, sources, work)
+    for seed in given.seeds:
+        for name, change in CORPORA.items():
+            _report(f"seed {seed}, {name}", render | change, seed, sources, given.workers)
 
 
 def _counts(train: int, test: int) -> dict[str, dict[str, int]]:
@@ -67,15 +66,15 @@ def _counts(train: int, test: int) -> dict[str, dict[str, int]]:
     return {"generator": fakes, "unseen": fakes | {"train": 0}, "ffpp": reals, "celebvhq": reals}
 
 
-def _report(title: str, render: Mapping[str, Any], seed: int, sources: Mapping[str, Any], work) -> None:
+def _report(title: str, render: Mapping[str, Any], seed: int, sources: Mapping[str, Any], workers: int) -> None:
     trays = curate(
         plan(render, seed, sources),
         quotas(render, sources),
         render["curation"],
-        lambda plans: _in_order(work, visible_fault, plans),
+        lambda plans: list(in_order(visible_fault, plans, workers, _died)),
     )
     kept = [clip for tray in trays for clip in tray.kept]
-    spectra = np.stack(_in_order(work, spectrum, kept))
+    spectra = np.stack(list(in_order(spectrum, kept, workers, _died)))
     removed = {
         s: 1 - sum(len(t.kept) for t in trays if t.source == s) / sum(t.made for t in trays if t.source == s)
         for s, source in sources.items()
@@ -144,15 +143,8 @@ def protocols(clips: Sequence[ClipPlan], spectra: np.ndarray) -> dict[str, dict[
     }
 
 
-def _in_order(work, function, plans):
-    """Results in the order of the plans, whichever process came first."""
-    done = dict(work(_numbered, [(place, function, clip) for place, clip in enumerate(plans)]))
-    return [done[place] for place in range(len(plans))]
-
-
-def _numbered(task):
-    place, function, clip = task
-    return place, function(clip)
+def _died(plan: ClipPlan) -> NoReturn:
+    raise SystemExit(f"the process that renders {plan.path} dies")
 
 
 if __name__ == "__main__":

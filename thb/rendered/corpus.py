@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from zipfile import BadZipFile
 
 from thb.core.errors import DataError
 from thb.core.paths import Paths
+from thb.core.processes import in_order
 from thb.core.tables import (
     CURATION_COLUMNS,
     MANIFEST_COLUMNS,
@@ -25,7 +26,6 @@ from thb.rendered.encode import wav
 from thb.rendered.plan import SPLITS, ClipPlan, pairs, plan, wanted
 from thb.rendered.scene import voice_of
 from thb.rendered.seeds import stream
-from thb.rendered.workers import crew
 
 AUDIO_OF_FAKES, AUDIO_OF_DRIVERS, AUDIO_OF_FFPP = "audio/fake", "audio/fake_celebvhq", "audio/ff++"
 SPLIT_LIST, OFFICIAL_LIST = "real/real_dataset_split.json", "real/real_dataset_split_official_ff++.json"
@@ -50,17 +50,16 @@ def write_corpus(
     """
     _refuse_other_corpus(paths)
     candidates = plan(profile_render, seed, sources)
-    with crew(workers) as work:
-        trays = curate(
-            candidates,
-            quotas(profile_render, sources),
-            profile_render["curation"],
-            lambda plans: _ordered(work, plans, report),
-        )
-        kept = [plan for tray in trays for plan in tray.kept]
-        todo = [copies for plan in kept if (copies := _unwritten(paths, plan, twins))]
-        for done, _ in enumerate(work(_write_clips, todo), 1):
-            report("rendering", done, len(todo))
+    trays = curate(
+        candidates,
+        quotas(profile_render, sources),
+        profile_render["curation"],
+        lambda plans: _judged(plans, workers, report),
+    )
+    kept = [plan for tray in trays for plan in tray.kept]
+    todo = [copies for plan in kept if (copies := _unwritten(paths, plan, twins))]
+    for done, _ in enumerate(in_order(_write_clips, todo, workers, _died), 1):
+        report("rendering", done, len(todo))
     _write_drivers(paths, kept)
     _write_lists(paths, kept, seed)
     write_rows(_counts(trays), paths.raw_curation, CURATION_COLUMNS)
@@ -80,19 +79,19 @@ def quotas(render: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) 
 # ---- work -------------------------------------------------------------------------------------------
 
 
-def _ordered(work, plans: Sequence[ClipPlan], report: Report) -> list[float]:
-    """Visible fault of each plan, in their order."""
+def _judged(plans: Sequence[ClipPlan], workers: int, report: Report) -> list[float]:
+    """Visible fault of each plan, in their order; looked at portrait by portrait."""
+    places = sorted(range(len(plans)), key=lambda place: plans[place].portrait)
     faults = {}
-    by_portrait = sorted(enumerate(plans), key=lambda task: task[1].portrait)
-    for place, fault in work(_judge, by_portrait):
-        faults[place] = fault
+    for fault in in_order(visible_fault, [plans[place] for place in places], workers, _died):
+        faults[places[len(faults)]] = fault
         report("curating", len(faults), len(plans))
     return [faults[place] for place in range(len(plans))]
 
 
-def _judge(task):
-    place, candidate = task
-    return place, visible_fault(candidate)
+def _died(work: ClipPlan | list[tuple[Paths, ClipPlan]]) -> NoReturn:
+    plan = work if isinstance(work, ClipPlan) else work[0][1]
+    raise DataError(f"the process that renders {plan.path} dies; run `thb fetch` again to go on from there")
 
 
 # ---- clips ------------------------------------------------------------------------------------------

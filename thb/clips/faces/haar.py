@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from thb.clips.faces.face import N_LANDMARKS, Faces
-from thb.clips.faces.track import as_face, looked_at, stays, tracked
+from thb.clips.faces.track import SIGHT, as_face, looked_at, stays, tracked
 
 SIDE = 256  # pixels of the shorter side while looking: the cascades miss faces under 24 px
 SMALLEST = 0.2  # of the shorter side
@@ -31,7 +31,7 @@ class Convention:
     """What a cascade's square box means, in shares of its side: our box, brow to chin, and the five points.
 
     Medians over 360 frames of 180 heads, rendered at 128 px from seeds whose corpus is not reported
-    (mini.strengths.CALIBRATION_SEEDS). The points are where they usually are, not where they were seen.
+    (rendered.fakes.strengths.CALIBRATION_SEEDS). The points are where they usually are, not where they were seen.
     """
 
     box: tuple[float, ...]
@@ -59,20 +59,19 @@ class HaarFinder:
     """
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(*self._seen(frames))
+        return as_face(*self.seen(frames))
 
-    def track(self, frames: np.ndarray) -> np.ndarray:
-        """The face in each of the frames looked at, float [n, SIGHT]; no row where no cascade finds one that stays."""
-        return self._seen(frames)[0]
+    def seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+        """The face in each of the frames looked at, float [n, SIGHT], and how many other faces stay.
 
-    def _seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-        """The same, and how many other faces stay."""
+        No row where no cascade finds a face that stays.
+        """
         pictures = [_grey(frame) for frame in looked_at(frames)]
         for cascade in CASCADES:
             track, others = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
             if stays(track):
                 return track, others
-        return track[:0], 0
+        return np.zeros((0, SIGHT)), 0
 
 
 @cache

@@ -29,14 +29,10 @@ class YuNetFinder:
     file: Path
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(*self._seen(frames))
+        return as_face(*self.seen(frames))
 
-    def track(self, frames: np.ndarray) -> np.ndarray:
-        """The face in each of the frames looked at, float [n, SIGHT]; NaN where it is not seen."""
-        return self._seen(frames)[0]
-
-    def _seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-        """The same, and how many other faces stay."""
+    def seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
+        """The face in each of the frames looked at, float [n, SIGHT], NaN where not seen; and how many others stay."""
         return tracked(partial(_look, self.file), looked_at(frames))
 
 

@@ -15,7 +15,7 @@ from thb.core import model_files, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.processes import cores, in_order
+from thb.core.processes import in_order
 from thb.core.tables import LANDMARK_COLUMNS, write_json
 from thb.splits import assignment, protocols
 from thb.splits.clips_of_fit import read_split
@@ -96,7 +96,7 @@ def _with_directions(
     rows = clips.loc[~faceless].reset_index(drop=True)
     if rows.empty:
         raise DataError(f"{name} has nothing to compare: in no clip a face was found")
-    found = _directions(list(_jobs(rows, paths, params, network)), params.active.workers or cores(), name)
+    found = _directions(list(_jobs(rows, paths, params, network)), params.active.workers, name)
     told = np.isfinite(found).all(axis=1)
     why = {NO_FACE: list(clips.loc[faceless, "clip"]), NO_DIRECTION: list(rows.loc[~told, "clip"])}
     rows = rows.loc[told].reset_index(drop=True)
