@@ -218,14 +218,14 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
 
     from thb.cams.grad_cam import heat
     from thb.detectors.base import spans
-    from thb.report import heat_strip, style
+    from thb.report import cams, style
 
     network = judge.model
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     clips = feed.take(torch.tensor([0]), starts[:, : max(1, STRIP_FRAMES // network.length)], network.length)
     hot = heat(network, clips)
     with style.look():
-        figure = heat_strip.strip(
+        figure = cams.strip(
             *(np.concatenate(part) for part in (hot.pictures, hot.maps)),
             clips.times.flatten().cpu().numpy(),
             str(file),
