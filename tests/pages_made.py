@@ -12,6 +12,7 @@ import pytest
 import results_made
 import vouching
 
+from tests import notebooks
 from thb.book.numbers import all_numbers
 from thb.cells import comparisons, evaluate
 from thb.core.params import Params, load
@@ -56,8 +57,9 @@ def pages(results: Results) -> dict[str, str]:
             module = import_module(f"thb.report.{MODULES.get(notebook, notebook)}")
             if notebook == "gradcam_panel" and not (results.paths.cams(given["detector"]) / "panels.npz").is_file():
                 continue
-            exhibit = module.build(**given)
-            rows = [cell for column in COLUMNS if column in exhibit.rows for cell in exhibit.rows[column] if cell]
+            exhibit = module.build(**given) if hasattr(module, "build") else notebooks.run(notebook, **given)
+            rows = exhibit.rows if hasattr(module, "build") else exhibit["rows"]
+            rows = [cell for column in COLUMNS if column in rows for cell in rows[column] if cell]
             found |= {
                 f"exhibit {name}": exhibit.html,
                 f"alt {name}": exhibit.alt,
