@@ -119,7 +119,7 @@ def chosen(
         for name in given:
             if name not in known:
                 raise ParamsError(unknown(kind, name, known))
-    if not all(networks([detector, chosen_by or detector]).values()):
+    if not networks([detector, chosen_by or detector])[detector]:
         return Panel(pd.DataFrame(columns=[*PANEL_COLUMNS, "background", "covers", "peak"]), {})
     rows, arrays = read_csv(_file(detector, "panels.csv"), PANEL_COLUMNS), _arrays(detector)
     for name, array in arrays.items():
