@@ -6,6 +6,7 @@ import re
 import shutil
 
 import pytest
+from notebooks import run
 from test_absence import WHY, lose
 from test_split import write_corpus
 

@@ -64,6 +64,8 @@ def test_the_verdict_on_the_background_can_go_either_way(made, mass, verdict):
     assert row["verdict"] == verdict
     assert f"{row['mass']:.2f} {'▲' if verdict == MORE else '▼'}<br><small>of 0.20</small>" in shown.html
     assert f"{verdict}<br><small>by" in shown.html
+    assert f"{row['mass']:.2f} {'▲' if verdict == MORE else '▼'}<br><small>of 0.20</small>" in shown.html
+    assert f"{verdict}<br><small>by" in shown.html
     (said, *_) = [line for line in attention_table.sentences(open_results()) if line.startswith("TALL:")]
     assert verdict in said
     assert f"{row['mass']:.0%} ({row['mass_lo']:.0%} to {row['mass_hi']:.0%}) in P1" in said
