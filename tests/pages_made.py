@@ -21,7 +21,7 @@ from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, rea
 from thb.report.load import Results, open_results
 
 ABSENT = "its clips are not at hand"
-MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}  # notebook -> module, where they differ
+MODULES = {"sensitivity_table": "sensitivity"}  # notebook -> module, where they differ
 COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")  # of rows, with answers as JSON
 
 
@@ -54,11 +54,14 @@ def pages(results: Results) -> dict[str, str]:
         for name, given in results.params.exhibits.items():
             given = dict(given)
             notebook = given.pop("notebook")
-            module = import_module(f"thb.report.{MODULES.get(notebook, notebook)}")
             if notebook == "gradcam_panel" and not (results.paths.cams(given["detector"]) / "panels.npz").is_file():
                 continue
-            exhibit = module.build(**given) if hasattr(module, "build") else notebooks.run(notebook, **given)
-            rows = exhibit.rows if hasattr(module, "build") else exhibit["rows"]
+            if ".build(" in (notebooks.NOTEBOOKS / f"{notebook}.ipynb").read_text():
+                exhibit = import_module(f"thb.report.{MODULES.get(notebook, notebook)}").build(**given)
+                rows = exhibit.rows
+            else:
+                exhibit = notebooks.run(notebook, **given)
+                rows = exhibit["rows"]
             rows = [cell for column in COLUMNS if column in rows for cell in rows[column] if cell]
             found |= {
                 f"exhibit {name}": exhibit.html,

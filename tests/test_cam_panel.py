@@ -265,6 +265,15 @@ def test_every_panel_of_params_is_as_wide_as_a_page_and_not_too_heavy(made, name
     assert len(ran.shown["figure"].data["image/svg+xml"]) < 2.5e6  # the made-up frames are noise: nothing shrinks it
 
 
+@pytest.mark.parametrize(("heat", "said"), [(0.25, "0.25"), (0.0, "nothing raises it")])
+def test_a_strip_of_frames_has_one_scale_and_says_its_end(heat, said):
+    shown = clip(heat)
+    figure = cams.strip(shown["pictures"] / 255, shown["maps"], np.array([0.0, 1.5]), "a/" * 99 + "b.mp4", "tall: 0.9")
+    assert said in [label.get_text() for ax in figure.axes for label in ax.get_xticklabels()]
+    assert {"0.00 s", "1.50 s", "tall: 0.9"} <= set(texts(figure))
+    assert any(text.startswith("…") and text.endswith("/b.mp4") for text in texts(figure))
+
+
 def test_the_palette_can_be_changed():
     one, other = (cams._raster(palette, 264, **clip(1.0)) for palette in ("inferno", "cividis"))
     assert not np.array_equal(one, other)
