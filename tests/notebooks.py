@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 
@@ -32,12 +34,27 @@ class Ran:
         bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
         return next(facts["thb"]["title"] for facts in bundles if "title" in facts["thb"])
 
+    @property
+    def alt(self) -> str:
+        """What its figure shows, in words."""
+        bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
+        return next(facts["thb"]["alt"] for facts in bundles if "alt" in facts["thb"])
+
+
+def rows(name: str, **given: Any) -> pd.DataFrame:
+    """The rows of a notebook alone: no cell below the one that makes them is run."""
+    return _run(name, given, "rows")["rows"]
+
 
 def run(name: str, **given: Any) -> Ran:
     """notebooks/<name>.ipynb with these parameters, in the clone that THB_ROOT or the working folder names.
 
     Raises KeyError for a parameter that the notebook does not have, and whatever a cell raises.
     """
+    return _run(name, given, "")
+
+
+def _run(name: str, given: dict[str, Any], last_cell: str) -> Ran:
     ran = Ran()
     for cell in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code":
@@ -51,4 +68,6 @@ def run(name: str, **given: Any) -> Ran:
             ran.names |= given
         if last is not None:
             ran.shown[cell["id"]] = eval(compile(last, cell["id"], "eval"), ran.names)
+        if cell["id"] == last_cell:
+            break
     return ran

@@ -1,19 +1,22 @@
-"""A Grad-CAM panel shows what the rule chose, on one scale, and says what was not caught."""
+"""A Grad-CAM panel shows what the rule chose, each clip on a scale of its own, and says what was not caught."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from tests import notebooks
 from thb.book.provenance import arguments
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, read_csv, write_csv
-from thb.report import cam_drawing, cam_panel, style
-from thb.report.cam_drawing import Block
+from thb.report import cam_panel, cams
+from thb.report.figure import WIDTH
 from thb.report.load import open_results
 
 NETWORK = "tall"
@@ -41,11 +44,23 @@ def set_maps(paths, value, detector=NETWORK) -> None:
     vouching.vouch(paths)
 
 
+def panel(detector=NETWORK, protocols=("P1",), **given) -> pd.DataFrame:
+    return notebooks.rows("gradcam_panel", detector=detector, protocols=list(protocols), **given)
+
+
+def page(detector=NETWORK, protocols=("P1",), **given) -> notebooks.Ran:
+    return notebooks.run("gradcam_panel", detector=detector, protocols=list(protocols), **given)
+
+
+def texts(figure) -> list[str]:
+    return [text.get_text() for text in (*figure.texts, *(text for ax in figure.axes for text in ax.texts))]
+
+
 # ---- which clips ------------------------------------------------------------------------------------------
 
 
 def test_one_clip_per_generator_and_protocol_in_the_order_of_params(made):
-    rows = cam_panel.build(NETWORK, ["P1", "P3"]).rows
+    rows = panel(protocols=["P1", "P3"])
     generators = list(open_results().params.generators)
     assert rows["generator"].tolist() == [g for g in generators for _ in range(2)]
     assert rows["protocol"].tolist() == ["P1", "P3"] * len(generators)
@@ -53,26 +68,26 @@ def test_one_clip_per_generator_and_protocol_in_the_order_of_params(made):
 
 
 def test_the_clips_are_those_that_explain_chose(made):
-    (row,) = cam_panel.build(NETWORK, ["P3"], ["emoportraits"], ["missed_fake"]).rows.to_dict("records")
+    (row,) = panel(protocols=["P3"], generators=["emoportraits"], rules=["missed_fake"]).to_dict("records")
     scores = read_csv(made.scores(NETWORK, "no-emoportraits"), ["clip", "source", "split", "score"])
     own = scores[(scores["source"] == "emoportraits") & (scores["split"] == "test")]
     assert row["clip"] == own.loc[own["score"].idxmin(), "clip"]
 
 
 def test_another_detectors_choice_is_another_set_of_clips(made):
-    own, theirs = (cam_panel.build("df_adapter", ["P1"], chosen_by=by).rows for by in ("", "tall"))
+    own, theirs = (panel("df_adapter", chosen_by=by) for by in ("", "tall"))
     assert own["clip"].tolist() != theirs["clip"].tolist()
 
 
 def test_whose_highest_score_it_was_is_said(made):
-    theirs, own = (cam_panel.build("df_adapter", ["P1"], chosen_by=by) for by in ("tall", ""))
-    assert "TALL's highest score" in theirs.title
-    assert any(text.get_text().startswith("TALL's highest, here 0.") for text in theirs.drawing.texts)
-    assert "TALL" not in own.title + own.html
+    theirs, own = (page("df_adapter", generators=["hallo"], chosen_by=by) for by in ("tall", ""))
+    assert "fake of TALL's highest score" in theirs.title
+    assert "fake of TALL's highest score" in texts(theirs["figure"])
+    assert "TALL" not in own.title + own.html + "".join(texts(own["figure"]))
 
 
 def test_reals_are_shown_in_p1_too_where_they_belong_to_no_generator(made):
-    rows = cam_panel.build(NETWORK, ["P1"], ["hallo"], ["accused_real"]).rows
+    rows = panel(generators=["hallo"], rules=["accused_real"])
     assert len(rows) == 1
     assert open_results().params.sources[rows["source"].iloc[0]].role == "real"
 
@@ -91,7 +106,7 @@ def test_reals_are_shown_in_p1_too_where_they_belong_to_no_generator(made):
 )
 def test_an_unknown_value_is_refused_in_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
-        cam_panel.build(**{"detector": NETWORK, **given})
+        notebooks.run("gradcam_panel", **{"detector": NETWORK, **given})
     assert str(caught.value).startswith(words)
     assert "\n" not in str(caught.value)
 
@@ -99,152 +114,172 @@ def test_an_unknown_value_is_refused_in_one_line(made, given, words):
 # ---- what is said of them -----------------------------------------------------------------------------------
 
 
+def counts(ran: notebooks.Ran) -> list[str]:
+    """Of P1: how many are called fake, and how many have a hot background."""
+    return ran["answers"].loc["P1"].tolist()
+
+
 def test_a_highest_score_below_the_threshold_is_not_called_fake(made):
     edit(made, lambda rows: rows.assign(threshold=0.9999, called=False))
-    exhibit = cam_panel.build(NETWORK, ["P1"])
-    assert set(exhibit.rows["verdict"]) == {"not called fake at T1"}
-    assert "and are called fake: 0 of 6." in exhibit.html
-    assert "still not be called fake" in exhibit.html
+    ran = page()
+    assert set(ran["rows"]["verdict"]) == {"not called fake at T1"}
+    assert counts(ran)[0] == "0 of 6 clips"
+    assert all(": not called fake" in lines[2] for lines in ran["captions"])
     assert "calls 0 of 6 fake in P1" in " ".join(cam_panel.sentences(open_results()))
 
 
-def test_where_all_are_called_fake_no_excuse_is_made(made):
+def test_where_all_are_called_fake_they_are_counted(made):
     edit(made, lambda rows: rows.assign(threshold=0.0, called=True))
-    html = cam_panel.build(NETWORK, ["P1"]).html
-    assert "and are called fake: 6 of 6." in html
-    assert "still not" not in html
+    assert counts(page())[0] == "6 of 6 clips"
 
 
 def test_too_few_reals_give_no_threshold_and_no_verdict(made):
     edit(made, lambda rows: rows.assign(threshold=np.nan, called=""))
-    exhibit = cam_panel.build(NETWORK, ["P1"])
-    assert set(exhibit.rows["verdict"]) == {"no T1 threshold: too few reals"}
-    assert "too few test reals" in exhibit.html
-    assert "reach the threshold" not in exhibit.html
+    ran = page()
+    assert set(ran["rows"]["verdict"]) == {"no T1 threshold: too few reals"}
+    assert counts(ran)[0] == "0 of 0 clips"
+    assert "too few reals" in ran.html
+    assert all(lines[2].endswith(": too few reals") for lines in ran["captions"])
 
 
-@pytest.mark.parametrize(
-    ("mass", "said", "count"),
-    [
-        (0.9, "P1, more heat on the background than its share", "in 6 of 6"),
-        (0.0, "P1, no more heat on the background than its share", "in 0 of 6"),
-        (np.nan, "P1, heat on the background not measured", "in 0 of 0"),
-    ],
-)
-def test_heat_on_the_background_is_set_against_its_area(made, mass, said, count):
+@pytest.mark.parametrize(("mass", "count"), [(0.9, "6 of 6"), (0.0, "0 of 6"), (np.nan, "0 of 0")])
+def test_heat_on_the_background_is_set_against_its_area(made, mass, count):
     path = made.cams(NETWORK) / "clips.csv"
     write_csv(read_csv(path, CAM_COLUMNS).assign(mass_background=mass, area_background=0.4), path, CAM_COLUMNS)
     vouching.vouch(made)
-    exhibit = cam_panel.build(NETWORK, ["P1"])
-    assert said in exhibit.alt
+    ran = page()
+    assert counts(ran)[1] == f"{count} clips"
+    assert ("<br><small>of 0.40</small>" in ran.html) is not np.isnan(mass)
     own = [line for line in cam_panel.sentences(open_results()) if "TALL" in line]
-    assert all(count in line for line in own)
+    assert all(f"in {count}." in line for line in own)
     assert len(own) == 2
 
 
 def test_a_detector_without_maps_is_said_to_have_none(made):
     for file in made.cams("caddm").iterdir():
         file.unlink()
-    exhibit = cam_panel.build("caddm", ["P1"])
-    assert exhibit.rows.empty
-    assert "CADDM has not been explained on these clips" in exhibit.html
+    ran = page("caddm")
+    assert ran["rows"].empty
+    assert "CADDM has not been explained on these clips" in ran.html
     assert "CADDM" not in " ".join(cam_panel.sentences(open_results()))
 
 
 def test_arrays_that_do_not_belong_to_the_table_are_refused(made):
     edit(made, lambda rows: rows.iloc[:-1])
     with pytest.raises(DataError, match=r"tall: panels.csv has \d+ rows, panels.npz \d+ pictures"):
-        cam_panel.build(NETWORK, ["P1"])
+        panel()
 
 
 # ---- the figure ---------------------------------------------------------------------------------------------
 
 
-def block(heat: float, **more) -> Block:
+def clip(heat: float) -> dict[str, np.ndarray]:
+    """Two frames, of which the first has heat in its corner."""
     maps = np.zeros((2, 4, 4))
     maps[0, 0, 0] = heat
-    return Block(["a", "b"], np.full((2, 8, 8, 3), 128, np.uint8), maps, np.array([0.0, 1.0]), **more)
+    return {"pictures": np.full((2, 8, 8, 3), 128, np.uint8), "maps": maps}
 
 
-def test_one_scale_holds_for_all_clips():
-    weak, strong = block(0.1), block(1.0)
-    alone = cam_drawing.raster(weak, 1, 1, 0.1, "inferno")
-    beside = cam_drawing.raster(weak, 1, 1, 1.0, "inferno")
-    assert not np.array_equal(alone, beside)  # under a common scale the weak map is paler
-    assert np.array_equal(alone, cam_drawing.raster(strong, 1, 1, 1.0, "inferno"))
+def drawn(clip: dict[str, np.ndarray]) -> np.ndarray:
+    return cams._raster("inferno", 264, **clip).astype(int)
+
+
+def test_every_clip_has_a_scale_of_its_own():
+    assert np.array_equal(drawn(clip(0.1)), drawn(clip(1.0)))
+    assert not np.array_equal(drawn(clip(0.1)), drawn(clip(0.0)))
 
 
 def test_heat_lies_where_the_map_is_hot_and_nowhere_else():
-    drawn = cam_drawing.raster(block(1.0), 1, 1, 1.0, "inferno").astype(int)
-    height = drawn.shape[0] // 2
-    below = drawn[-height + 5 :]
-    half = below.shape[1] // 2
-    assert np.ptp(below[:, half + 5 :, 0]) == 0  # the second frame's map is nought
+    below = drawn(clip(1.0))[-125:]
+    assert np.ptp(below[:, 140:, 0]) == 0  # the second frame's map is nought
     assert below[2, 2].sum() > below[-2, 2].sum() + 100
 
 
-def test_the_bar_says_the_largest_value_of_the_panel(made):
+def test_the_peak_of_every_clip_is_printed(made):
     set_maps(made, 0.25)
-    texts = [label.get_text() for ax in cam_panel.build(NETWORK, ["P1"]).drawing.axes for label in ax.get_xticklabels()]
-    assert "0.25" in texts
+    ran = page()
+    assert all(lines[-1].endswith("peak 0.25") for lines in ran["captions"])
+    assert set(ran["rows"]["peak"]) == {1.0}
     set_maps(made, 0)
-    drawing = cam_panel.build(NETWORK, ["P1"]).drawing
-    assert any(text.get_text().endswith(": none") for text in drawing.texts)
+    ran = page()
+    assert all(lines[-1].endswith("peak 0") for lines in ran["captions"])
+    assert set(ran["rows"]["peak"]) == {0.0}
 
 
-@pytest.mark.parametrize(("detector", "by"), [("df_adapter", "tall"), ("df_adapter", ""), ("tall", "")])
+@pytest.mark.parametrize(("detector", "by"), [("df_adapter", "tall"), ("tall", "")])
 def test_no_caption_runs_into_the_next_column(made, detector, by):
-    figure = cam_panel.build(detector, ["P1", "P2", "P3"], chosen_by=by, rules=["caught_fake", "missed_fake"]).drawing
-    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure = page(detector, ["P1", "P2", "P3"], chosen_by=by, rules=["caught_fake", "missed_fake"])["figure"]
+    renderer = FigureCanvasAgg(figure.get_figure(root=True)).get_renderer()
     column = figure.bbox.width / 3
-    captions = [text for text in figure.texts if not text.get_text().startswith("Heat")]
+    captions = [text for text in figure.texts if not text.get_text().startswith("heat")]
     assert captions
     for text in captions:
-        assert text.get_window_extent(renderer).width < column - 10, text.get_text()
+        assert text.get_window_extent(renderer).width < column - 5, text.get_text()
 
 
-def test_boxes_and_sound_are_explained_where_they_are_drawn(made):
-    said = {d: cam_panel.build(d, ["P1"]).html for d in ("caddm", "lipfd", "tall")}
-    assert [d for d in said if "Boxes:" in said[d]] == ["caddm"]
-    assert [d for d in said if "spectrogram" in said[d]] == ["lipfd"]
+def test_several_protocols_stand_side_by_side_and_a_clip_that_is_not_there_is_said(made):
+    panel = cams.chosen(NETWORK, ["P1", "P3"])
+    short = replace(panel, rows=panel.rows[:-1], arrays={k: v[:-1] for k, v in panel.arrays.items()})
+    whole, cut = (cams.faces(one, [["a"]] * len(one.rows)) for one in (panel, short))
+    assert {"P1", "P3", open_results().protocol("P3").title} <= set(texts(whole))
+    assert texts(cut).count("no such clip here") == 1
+    assert "no such clip here" not in texts(whole)
 
 
-def test_sound_has_a_bar_and_a_unit_of_its_own(made):
-    heard, unheard = (cam_panel.build(d, ["P1"]).drawing for d in ("lipfd", "tall"))
-    said = [[t.get_text() for t in f.texts if t.get_text().startswith("Heat on")] for f in (heard, unheard)]
-    assert [len(lines) for lines in said] == [2, 1]
-    assert "in a unit of its own" in said[0][1]
+def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_all_of_the_greys():
+    sound = np.full((100, 250, 3), 100, np.uint8)
+    sound[:20] = 110  # low frequencies, which are stored above, a little louder
+    heard = cams._heard(sound, 250)
+    assert heard[-3:].min() == 255
+    assert heard[:3].max() == 0
 
 
-def test_boxes_are_drawn_with_their_probability_and_empty_ones_are_not():
-    boxes = np.full((2, 2, 4), np.nan)
-    boxes[0, 0] = 0.1, 0.2, 0.5, 0.6
-    sure = np.array([[0.875, np.nan], [np.nan, np.nan]])
-    figure = cam_drawing.draw([[block(1.0, boxes=boxes, box_sure=sure)]], [], "inferno")
-    patches = [patch for ax in figure.axes for patch in ax.patches]
-    texts = [text.get_text() for ax in figure.axes for text in ax.texts]
-    assert len(patches) == 1
-    assert "0.88" in texts
-    assert not any("nan" in text for text in texts)
+def test_sound_is_drawn_with_its_own_peak_where_it_is_heard(made):
+    heard, unheard = (page(d, generators=["hallo"])["figure"] for d in ("lipfd", "tall"))
+    said = [[t for t in texts(figure) if "low at the bottom; peak" in t] for figure in (heard, unheard)]
+    assert [len(lines) for lines in said] == [1, 0]
+
+
+def test_boxes_are_drawn_with_their_probability_unless_they_are_empty_or_the_whole_frame(made):
+    panel = cams.chosen("caddm", ["P1"], ["hallo"])
+    boxes, sure = np.full((1, 2, 3, 4), np.nan), np.full((1, 2, 3), np.nan)
+    boxes[0, 0, 0], sure[0, 0, 0] = (0.1, 0.2, 0.5, 0.6), 0.875
+    boxes[0, 1, 0], sure[0, 1, 0] = (-0.1, 0.0, 1.0, 1.1), 0.75
+    told = replace(panel, arrays={**panel.arrays, "boxes": boxes, "box_sure": sure})
+    figure = cams.faces(told, [["a"]])
+    assert len([patch for ax in figure.axes for patch in ax.patches]) == 1
+    assert "0.88" in texts(figure)
+    assert not {"0.75", "nan"} & set(texts(figure))
+
+
+def test_how_many_boxes_are_drawn_is_said_of_a_detector_that_has_them(made):
+    said = {d: page(d, generators=["hallo"]).html for d in ("caddm", "tall")}
+    assert [d for d in said if "boxes of its own" in said[d]] == ["caddm"]
 
 
 @pytest.mark.parametrize("name", ["fig4", "fig5", "fig6", "figE7", "figE8", "cam_caddm", "cam_lipfd"])
 def test_every_panel_of_params_is_as_wide_as_a_page_and_not_too_heavy(made, name):
-    params = open_results().params
-    exhibit = cam_panel.build(**arguments(params, name))
-    assert len(exhibit.rows) >= 1
-    assert exhibit.drawing.get_size_inches()[0] == style.WIDTH
-    assert len(exhibit.figure.data["image/svg+xml"]) < 2.5e6  # the made-up frames are noise, which nothing shrinks
+    ran = notebooks.run("gradcam_panel", **arguments(open_results().params, name))
+    assert len(ran["rows"]) >= 1
+    assert ran["figure"].get_figure(root=True).get_size_inches()[0] == WIDTH
+    assert len(ran.shown["figure"].data["image/svg+xml"]) < 2.5e6  # the made-up frames are noise: nothing shrinks it
 
 
-def test_the_palette_can_be_changed(made):
-    one, other = (
-        cam_panel.build(NETWORK, ["P1"], palette=p).figure.data["image/svg+xml"] for p in ("inferno", "cividis")
-    )
-    assert one != other
+@pytest.mark.parametrize(("heat", "said"), [(0.25, "0.25"), (0.0, "nothing raises it")])
+def test_a_strip_of_frames_has_one_scale_and_says_its_end(heat, said):
+    shown = clip(heat)
+    figure = cams.strip(shown["pictures"] / 255, shown["maps"], np.array([0.0, 1.5]), "a/" * 99 + "b.mp4", "tall: 0.9")
+    assert said in [label.get_text() for ax in figure.axes for label in ax.get_xticklabels()]
+    assert {"0.00 s", "1.50 s", "tall: 0.9"} <= set(texts(figure))
+    assert any(text.startswith("…") and text.endswith("/b.mp4") for text in texts(figure))
+
+
+def test_the_palette_can_be_changed():
+    one, other = (cams._raster(palette, 264, **clip(1.0)) for palette in ("inferno", "cividis"))
+    assert not np.array_equal(one, other)
 
 
 def test_the_notebook_names_the_palettes_and_rules_that_are_known(repo):
     cells = json.loads((repo / "notebooks" / "gradcam_panel.ipynb").read_text())["cells"]
     text = "".join("".join(cell["source"]) for cell in cells)
-    assert all(word in text for word in (*cam_panel.RULES, *cam_panel.PALETTES))
+    assert all(word in text for word in (*cams.RULES, *cams.HEAT_PALETTES))

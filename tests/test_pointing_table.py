@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import vouching
 
+from tests import notebooks
+from thb.cells.comparisons import OPEN
+from thb.cells.heat import BETTER, CENTRE, CHANCE, CHANGES, HARDLY, HEAT, NOT_BETTER, SANITY
 from thb.core.errors import ParamsError
 from thb.core.tables import CAM_COLUMNS, SANITY_COLUMNS, read_csv, write_csv
-from thb.report import cams, pointing_table
+from thb.report import pointing_table
 from thb.report.load import MEAN, open_results
-from thb.report.pointing_dots import CENTRE, CHANCE
-from thb.report.pointing_table import BETTER, CHANGES, HARDLY, HEAT, NO_TRUTH, NOT_BETTER, SANITY, UNKNOWN
 
 NETWORK = "tall"
 
@@ -37,7 +38,7 @@ def alike(paths, value, empty=0) -> None:
 
 
 def row(measure, generator=MEAN, protocol="P1"):
-    rows = pointing_table.build([NETWORK]).rows
+    rows = notebooks.rows("pointing_table", detectors=[NETWORK])
     keys = {"measure": measure, "generator": generator, "protocol": protocol}
     return rows[np.all([rows[k] == v for k, v in keys.items()], axis=0)].iloc[0]
 
@@ -90,7 +91,7 @@ def test_clips_without_a_fault_are_counted_and_left_out(made):
     found = row(CENTRE, "hallo")
     assert found["clips"] == 0
     assert found["without"] > 0
-    assert found["verdict"] == UNKNOWN
+    assert found["verdict"] == OPEN
 
 
 def test_without_any_truth_there_is_a_sentence_and_no_number(made):
@@ -98,11 +99,11 @@ def test_without_any_truth_there_is_a_sentence_and_no_number(made):
         path = made.cams(detector) / "clips.csv"
         write_csv(read_csv(path, CAM_COLUMNS).assign(**dict.fromkeys(CAM_COLUMNS[-5:], np.nan)), path, CAM_COLUMNS)
         vouching.vouch(made)
-    exhibit = pointing_table.build()
-    assert NO_TRUTH in exhibit.html
+    exhibit = notebooks.run("pointing_table")
+    assert "nothing to point at here" in exhibit.html
     assert "Points at a fault" not in exhibit.html
-    assert "Sanity check" in exhibit.html
-    assert exhibit.figure.data["image/svg+xml"]
+    assert "Trained against random weights" in exhibit.html
+    assert exhibit.shown["figure"].data["image/svg+xml"]
     assert all("cannot be checked against faults" in line for line in pointing_table.sentences(open_results()))
 
 
@@ -117,7 +118,7 @@ def test_a_map_that_random_weights_do_not_change_is_found_out(made, value, verdi
 def test_empty_maps_say_nothing_about_likeness(made):
     alike(made, 0.0, empty=1)
     found = row(SANITY, "", "")
-    assert found["verdict"] == UNKNOWN
+    assert found["verdict"] == OPEN
     assert found["without"] > 0
     assert np.isnan(found["value"])
 
@@ -125,10 +126,10 @@ def test_empty_maps_say_nothing_about_likeness(made):
 def test_networks_without_maps_are_named(made):
     for file in made.cams(NETWORK).iterdir():
         file.unlink()
-    assert "TALL has not been explained" in pointing_table.build().html
-    exhibit = pointing_table.build([NETWORK])
-    assert exhibit.rows.empty
-    assert cams.NONE_HERE in exhibit.alt
+    assert "TALL has not been explained" in notebooks.run("pointing_table").html
+    exhibit = notebooks.run("pointing_table", detectors=[NETWORK])
+    assert exhibit["rows"].empty
+    assert "TALL has not been explained" in exhibit.html
 
 
 @pytest.mark.parametrize(
@@ -140,5 +141,5 @@ def test_networks_without_maps_are_named(made):
 )
 def test_an_unknown_value_is_refused_in_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
-        pointing_table.build(**given)
+        notebooks.run("pointing_table", **given)
     assert str(caught.value) == words

@@ -8,13 +8,17 @@ import pandas as pd
 import pytest
 import results_made
 import vouching
+from notebooks import run
 from scipy.stats import binomtest
 
+from tests import notebooks
+from thb.cells.transitions import wilson
+from thb.cells.transitions import wilson
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
-from thb.report import transition_counts, transitions
+from thb.report import transitions
 from thb.report.load import MEAN, open_results
 
 
@@ -41,7 +45,7 @@ def cell(rows: pd.DataFrame, detector: str = "TALL", generator: str = "hallo") -
 
 
 def counted(**given) -> pd.DataFrame:
-    return transition_counts.transitions(open_results(), **given)
+    return notebooks.rows("transitions", **given)
 
 
 def test_sure_hits_and_misses_are_counted_at_their_bounds(made):
@@ -88,13 +92,15 @@ def test_the_printed_counts_stand_beside_tall_alone(made):
         == theirs.set_index("generator").loc[[open_results().label(g) for g in shown["generator"]], "fns_p3"].tolist()
     )
     assert len(shown) == len(theirs)
-    assert "prints TALL on 3 generators only" in transitions.build().html
+    html = notebooks.run("transitions").html
+    assert html.count(">printed<") == 1
+    assert "38.30<br><small>72/188</small>" in html
 
 
 @pytest.mark.parametrize("given", [{"sure": 0.8}, {"after": "ffpp"}, {"before": "P3", "after": "P1"}])
 def test_no_printed_count_stands_beside_another_question(made, given):
     assert counted(**given)["printed_drop_percent"].isna().all()
-    assert "so none stand beside these" in transitions.build(**given).html
+    assert "only from P1 to P3 at 0.9" in notebooks.run("transitions", **given).html
 
 
 def test_the_threshold_may_be_that_of_a_rate(made):
@@ -111,17 +117,17 @@ def test_the_threshold_may_be_that_of_a_rate(made):
 
 
 def test_an_unresolvable_threshold_gives_no_number(made):
-    exhibit = transitions.build(threshold="T0.1")
-    assert not exhibit.rows["resolvable"].any()
-    assert exhibit.rows["drop_percent"].isna().all()
-    assert exhibit.rows["misses"].isna().all()
-    assert exhibit.html.count(">⊘<") == len(exhibit.rows)
+    exhibit = notebooks.run("transitions", threshold="T0.1")
+    assert not exhibit["rows"]["resolvable"].any()
+    assert exhibit["rows"]["drop_percent"].isna().all()
+    assert exhibit["rows"]["misses"].isna().all()
+    assert exhibit.shown["table"].data["text/html"].count(">⊘<") == len(exhibit["rows"])
 
 
 def test_where_no_fake_is_sure_there_is_a_dash_and_the_number_tested(made):
     give(made, "all", "hallo", [])
-    exhibit = transitions.build()
-    row = cell(exhibit.rows)
+    exhibit = notebooks.run("transitions")
+    row = cell(exhibit["rows"])
     assert (row["sure_hits"], row["n_fake"]) == (0, results_made.FAKES)
     assert math.isnan(row["drop_percent"])
     assert f"— <small>0/{results_made.FAKES}</small>" in exhibit.html
@@ -130,7 +136,7 @@ def test_where_no_fake_is_sure_there_is_a_dash_and_the_number_tested(made):
 def test_fakes_without_a_score_are_a_dash_and_not_an_error(made):
     for fit in ("all", "no-hallo"):
         edit(made, "lipfd", fit, lambda t: t.assign(status=t["status"].where(t["source"] != "hallo", "no_audio")))
-    row = cell(transitions.build().rows, "LipFD")
+    row = cell(notebooks.rows("transitions"), "LipFD")
     assert (row["n_fake"], row["sure_hits"]) == (0, 0)
     assert math.isnan(row["drop_percent"])
 
@@ -149,18 +155,18 @@ def test_an_interval_counts_each_person_once(made):
 
 def test_wilsons_interval_is_the_known_one():
     found = binomtest(2, 9).proportion_ci(0.95, method="wilson")
-    assert transition_counts.wilson(2 / 9, 9, 0.95) == (pytest.approx(found.low), pytest.approx(found.high))
-    assert transition_counts.wilson(0.0, 10, 0.95) == (0.0, pytest.approx(0.2775, abs=5e-4))
-    assert all(map(math.isnan, transition_counts.wilson(float("nan"), 0, 0.95)))
+    assert wilson(2 / 9, 9, 0.95) == (pytest.approx(found.low), pytest.approx(found.high))
+    assert wilson(0.0, 10, 0.95) == (0.0, pytest.approx(0.2775, abs=5e-4))
+    assert all(map(math.isnan, wilson(float("nan"), 0, 0.95)))
 
 
 def test_protocols_that_test_other_clips_are_refused_in_one_line(made):
     with pytest.raises(ParamsError, match=r"^P1 and P2 test different clips; P1 shares its clips with: P3, ffpp$"):
-        transitions.build("P1", "P2")
+        notebooks.run("transitions", before="P1", after="P2")
     with pytest.raises(ParamsError, match=r"^unseen_P3 gives a clip several scores; .*: P1, P2, P3, unseen_P1, ffpp$"):
-        transitions.build("unseen_P1", "unseen_P3")
+        notebooks.run("transitions", before="unseen_P1", after="unseen_P3")
     with pytest.raises(ParamsError, match=r"^unknown protocol 'P9'; known: P1, P2"):
-        transitions.build("P1", "P9")
+        notebooks.run("transitions", before="P1", after="P9")
 
 
 @pytest.mark.parametrize(
@@ -175,15 +181,15 @@ def test_protocols_that_test_other_clips_are_refused_in_one_line(made):
 )
 def test_unknown_values_are_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
-        transitions.build(**given)
+        notebooks.run("transitions", **given)
     assert str(caught.value).startswith(words)
 
 
 def test_the_figure_has_a_dot_for_every_drop_and_names_its_axis(made):
-    exhibit = transitions.build()
-    (ax,) = exhibit.drawing.axes
+    exhibit = notebooks.run("transitions")
+    ax = exhibit["ax"]
     dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert len(dots) == exhibit.rows["drop_percent"].notna().sum()
+    assert sum(len(line.get_xdata()) for line in dots) == exhibit["rows"]["drop_percent"].notna().sum()
     assert "(%)" in ax.get_xlabel()
 
 

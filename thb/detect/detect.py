@@ -215,7 +215,7 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
 
     from thb.cams.grad_cam import heat
     from thb.detectors.base import spans
-    from thb.report import heat_strip, style
+    from thb.report import cams, style
 
     network = judge.model
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
@@ -223,7 +223,7 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
     hot = heat(network, clips)
     pictures, maps = np.concatenate(hot.pictures), np.concatenate(hot.maps)
     with style.look():
-        figure = heat_strip.strip(pictures, maps, clips.times.flatten().cpu().numpy(), str(file), words)
+        figure = cams.strip(pictures, maps, clips.times.flatten().cpu().numpy(), str(file), words)
     write_atomic(path, lambda part: style.save(figure, part, "png"))
 
 

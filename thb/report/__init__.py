@@ -8,27 +8,51 @@
 Nothing below this package imports torch.
 """
 
-from thb.report.figure import PALETTES, colours, dots, height, legend, panels, picture, save, share_axis, theme
-from thb.report.load import cells, clips_behind, label, open_results, protocol, rates, verdicts
+from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
+from thb.report.figure import (
+    PALETTES,
+    canvas,
+    colours,
+    dots,
+    height,
+    legend,
+    message,
+    panels,
+    picture,
+    save,
+    share_axis,
+    theme,
+)
+from thb.report.load import cells, clips_behind, detector, label, open_results, protocol, rates, scores, verdicts
 from thb.report.means import ALL, mean_over_detectors
-from thb.report.table import answer, beside, number, plain, printed, show, table, verdict
+from thb.report.table import Cell, against, answer, beside, fixed, number, plain, printed, show, table, verdict
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
     "ALL",
     "PALETTES",
+    "RULES",
+    "Cell",
+    "against",
     "answer",
     "beside",
+    "canvas",
     "cells",
+    "chosen",
     "clip",
     "clips_behind",
     "colours",
     "decimal",
+    "detector",
     "dots",
+    "faces",
+    "fixed",
+    "heat",
     "height",
     "label",
     "legend",
     "mean_over_detectors",
+    "message",
     "number",
     "open_results",
     "panels",
@@ -37,12 +61,17 @@ __all__ = [
     "printed",
     "protocol",
     "rates",
+    "regions",
+    "sanity",
     "save",
+    "scores",
     "share_axis",
     "show",
     "signed",
     "table",
+    "telling",
     "theme",
+    "unexplained",
     "verdict",
     "verdicts",
 ]

@@ -103,11 +103,14 @@ def canvas(width: float, height: float) -> SubFigure:
     return above
 
 
-def panels(heights: Sequence[float], width: float = WIDTH) -> tuple[SubFigure, list[Axes]]:
-    """A figure of panels one below the other, heights in inches."""
+def panels(heights: Sequence[float], width: float = WIDTH, across: int = 1) -> tuple[SubFigure, list[Axes]]:
+    """A figure of panels one below the other, heights in inches; `across`: so many side by side, with axes shared."""
     figure = canvas(width, sum(heights))
-    axes = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": list(heights)})
-    return figure, list(axes[:, 0])
+    ratios = {"height_ratios": list(heights)}
+    axes = figure.subplots(
+        len(heights), across, squeeze=False, sharex=across > 1, sharey=across > 1, gridspec_kw=ratios
+    )
+    return figure, list(axes.flat)
 
 
 def share_axis(ax: Axes, metric: str, lowest: float) -> None:
@@ -235,10 +238,18 @@ def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:
         ax.axhline(i - 0.5, color=RULE, lw=0.7)
 
 
-def legend(figure: Figure | SubFigure, labels: Iterable[str], *, printed: bool = True, columns: int = 3) -> None:
+def legend(
+    figure: Figure | SubFigure,
+    labels: Iterable[str],
+    *,
+    printed: bool = True,
+    columns: int = 3,
+    dot: str = "reproduced, with interval",
+    diamond: str = "printed",
+) -> None:
     """Below the panels: a colour for each label, and what dots and diamonds are."""
     ink = {"color": INK, "ls": "none"}
-    marks = [("reproduced, with interval", OURS), *([("printed", PRINTED)] if printed else [])]
+    marks = [(dot, OURS), *([(diamond, PRINTED)] if printed else [])]
     handles = [
         *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in colours(labels).items()),
         *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),

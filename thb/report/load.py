@@ -255,6 +255,17 @@ def label(generator: str) -> str:
     return open_results().label(generator)
 
 
+def detector(name: str) -> str:
+    """A detector as the paper names it; as params.yaml does if the paper has none such."""
+    return open_results().params.detectors[name].printed or name
+
+
+def scores(detector: str, fit: str) -> pd.DataFrame:
+    """A clip a row (SCORE_COLUMNS): what a fit made of the clips, refused unless cells.csv was computed from it."""
+    results = open_results()
+    return vouched.scores(results.paths, results.params, detector, fit)
+
+
 def verdicts() -> Verdicts:
     """Which of two lies above the other, for every such question that `evaluate` answered."""
     return open_results().verdicts

@@ -127,6 +127,21 @@ def plain(value: object) -> Cell:
     return Cell(f"{value:,.6g}", float(value))  # pyright: ignore[reportArgumentType]
 
 
+def fixed(value: float, places: int = 2) -> Cell:
+    """A number with so many decimals; a dash for nan."""
+    return UNKNOWN if math.isnan(value) else Cell(decimal(value, places), value)
+
+
+def against(
+    value: float, whole: float, mark: str = "", *, places: int = 2, hover: str = "", interval: str = ""
+) -> Cell:
+    """A share with a mark beside it, and below it what it is to be compared with: '0.31 ▲ of 0.24'; a dash for nan."""
+    if math.isnan(value):
+        return Cell(NONE, css="unknown", hover=hover)
+    shown = f"{text(f'{decimal(value, places)} {mark}')}<br><small>of {decimal(whole, places)}</small>"
+    return Cell(Markup(shown), value, hover=hover, interval=interval)
+
+
 def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     """The answer to a comparison, in these words, and the difference behind it: 'below by 0.06 (0.02 to 0.10)'."""
     word = text({ABOVE: above, BELOW: below, OPEN: OPEN}[told.verdict])
