@@ -11,7 +11,7 @@ Nothing below this package imports torch.
 from thb.report.figure import PALETTES, colours, dots, height, legend, panels, picture, save, share_axis, theme
 from thb.report.load import cells, clips_behind, label, open_results, protocol, rates, verdicts
 from thb.report.means import ALL, mean_over_detectors
-from thb.report.table import answer, beside, number, plain, printed, show, table, verdict
+from thb.report.table import answer, beside, difference, number, plain, printed, show, table, verdict
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "clips_behind",
     "colours",
     "decimal",
+    "difference",
     "dots",
     "height",
     "label",

@@ -136,6 +136,16 @@ def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told")
 
 
+def difference(value: float, lo: float, hi: float) -> Cell:
+    """'+0.035' above its interval, bold where the interval leaves out zero; a dash where there is no number."""
+    if math.isnan(value):
+        return UNKNOWN
+    shown, *ends = (f"{round(one, 3) + 0.0:+.3f}".replace("-", "−") for one in (value, lo, hi))
+    shown = f"<b>{shown}</b>" if lo > 0 or hi < 0 else shown
+    between = "" if math.isnan(lo) else f"<small>{' to '.join(ends)}</small>"
+    return Cell(Markup(shown + between), value, "told")
+
+
 def verdict(word: str) -> Cell:
     """A verdict in its colour: holds, does not hold, or another word."""
     return Cell(word, css={"holds": "which holds", "does not hold": "which fails"}.get(word, "which"))
@@ -263,7 +273,7 @@ def table(
     columns = [str(name or "") for name in frame.index.names] + [str(name) for name in frame.columns]
     worded = [
         [cell.sorts is None and cell.shown not in (NONE, UNRESOLVABLE) for cell in column]
-        for column in zip(*values, strict=True)
+        for column in (zip(*values, strict=True) if values else [()] * frame.shape[1])
     ]
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
