@@ -9,9 +9,9 @@ Nothing below this package imports torch.
 """
 
 from thb.report.figure import PALETTES, colours, dots, height, legend, panels, picture, save, share_axis, theme
-from thb.report.load import cells, clips_behind, label, open_results, protocol, rates, verdicts
+from thb.report.load import cells, clips_behind, detector, label, open_results, protocol, rates, verdicts
 from thb.report.means import ALL, mean_over_detectors
-from thb.report.table import answer, beside, difference, number, plain, printed, show, table, verdict
+from thb.report.table import answer, beside, difference, fixed, number, plain, printed, show, table, verdict
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
@@ -24,8 +24,10 @@ __all__ = [
     "clips_behind",
     "colours",
     "decimal",
+    "detector",
     "difference",
     "dots",
+    "fixed",
     "height",
     "label",
     "legend",

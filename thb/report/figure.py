@@ -249,12 +249,21 @@ def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:
         ax.axhline(i - 0.5, color=RULE, lw=0.7)
 
 
-def legend(figure: Figure | SubFigure, labels: Iterable[str], *, printed: bool = True, columns: int = 3) -> None:
+def legend(
+    figure: Figure | SubFigure,
+    labels: Iterable[str],
+    *,
+    colour: Mapping[str, tuple] | None = None,
+    printed: bool = True,
+    columns: int = 3,
+    dot: str = "reproduced, with interval",
+    diamond: str = "printed",
+) -> None:
     """Below the panels: a colour for each label, and what dots and diamonds are."""
     ink = {"color": INK, "ls": "none"}
-    marks = [("reproduced, with interval", OURS), *([("printed", PRINTED)] if printed else [])]
+    marks = [(dot, OURS), *([(diamond, PRINTED)] if printed else [])]
     handles = [
-        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in colours(labels).items()),
+        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in (colour or colours(labels)).items()),
         *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)

@@ -272,6 +272,11 @@ def label(generator: str) -> str:
     return open_results().label(generator)
 
 
+def detector(name: str) -> str:
+    """A detector as the paper names it; as params.yaml does if the paper has none such."""
+    return open_results().params.detectors[name].printed or name
+
+
 def verdicts() -> Verdicts:
     """Which of two lies above the other, for every such question that `evaluate` answered."""
     return open_results().verdicts

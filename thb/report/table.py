@@ -127,6 +127,11 @@ def plain(value: object) -> Cell:
     return Cell(f"{value:,.6g}", float(value))  # pyright: ignore[reportArgumentType]
 
 
+def fixed(value: float, places: int = 2) -> Cell:
+    """A number with so many decimals; a dash for nan."""
+    return UNKNOWN if math.isnan(value) else Cell(decimal(value, places), value)
+
+
 def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     """The answer to a comparison, in these words, and the difference behind it: 'below by 0.06 (0.02 to 0.10)'."""
     word = text({ABOVE: above, BELOW: below, OPEN: OPEN}[told.verdict])
