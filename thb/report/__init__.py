@@ -8,7 +8,7 @@
 Nothing below this package imports torch.
 """
 
-from thb.report.figure import PALETTES, colours, dots, height, legend, panels, picture, save, share_axis, theme
+from thb.report.figure import PALETTES, canvas, colours, dots, height, legend, message, panels, picture, save, share_axis, theme
 from thb.report.load import cells, clips_behind, detector, label, open_results, protocol, rates, verdicts
 from thb.report.means import ALL, mean_over_detectors
 from thb.report.table import answer, beside, difference, fixed, number, plain, printed, show, table, verdict
@@ -19,6 +19,7 @@ __all__ = [
     "PALETTES",
     "answer",
     "beside",
+    "canvas",
     "cells",
     "clip",
     "clips_behind",
@@ -32,6 +33,7 @@ __all__ = [
     "label",
     "legend",
     "mean_over_detectors",
+    "message",
     "number",
     "open_results",
     "panels",

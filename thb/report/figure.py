@@ -194,7 +194,7 @@ def dots(
     """
     if rows.empty:
         ax.axis("off")
-        ax.text(0.5, 0.5, "no clip was scored", ha="center", va="center", transform=ax.transAxes)
+        ax.text(0.5, 0.5, "nothing to draw", ha="center", va="center", transform=ax.transAxes)
         return
     groups, hues = list(dict.fromkeys(rows[along])), list(dict.fromkeys(rows[hue]))
     colour = colour or colours(hues)

@@ -145,7 +145,8 @@ def difference(value: float, lo: float, hi: float) -> Cell:
     """'+0.035' above its interval, bold where the interval leaves out zero; a dash where there is no number."""
     if math.isnan(value):
         return UNKNOWN
-    shown, *ends = (f"{round(one, 3) + 0.0:+.3f}".replace("-", "−") for one in (value, lo, hi))
+    shown, *ends = (f"{round(one, 3) + 0.0:.3f}".replace("-", "−") for one in (value, lo, hi))
+    shown = f"+{shown}" if round(value, 3) > 0 else shown
     shown = f"<b>{shown}</b>" if lo > 0 or hi < 0 else shown
     between = "" if math.isnan(lo) else f"<small>{' to '.join(ends)}</small>"
     return Cell(Markup(shown + between), value, "told")
