@@ -8,8 +8,32 @@
 Nothing below this package imports torch.
 """
 
-from thb.report.figure import PALETTES, canvas, colours, dots, height, legend, message, panels, picture, save, share_axis, theme
-from thb.report.load import cells, clips_behind, detector, label, open_results, protocol, rates, verdicts
+from thb.report.figure import (
+    PALETTES,
+    canvas,
+    colours,
+    dots,
+    height,
+    legend,
+    message,
+    panels,
+    picture,
+    save,
+    share_axis,
+    theme,
+)
+from thb.report.load import (
+    cells,
+    clips_behind,
+    detector,
+    label,
+    look_alikes,
+    open_results,
+    protocol,
+    rates,
+    shared,
+    verdicts,
+)
 from thb.report.means import ALL, mean_over_detectors
 from thb.report.table import answer, beside, difference, fixed, number, plain, printed, show, table, verdict
 from thb.report.words import clip, decimal, signed
@@ -32,6 +56,7 @@ __all__ = [
     "height",
     "label",
     "legend",
+    "look_alikes",
     "mean_over_detectors",
     "message",
     "number",
@@ -44,6 +69,7 @@ __all__ = [
     "rates",
     "save",
     "share_axis",
+    "shared",
     "show",
     "signed",
     "table",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,17 @@ import pandas as pd
 
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import printed_cells
+from thb.core import origin
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
-from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, read_json
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
+from thb.splits.shared import COLUMNS, by_face, by_name
 
 MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
@@ -255,6 +257,34 @@ def cells(protocol: str, metrics: Sequence[str] = ()) -> pd.DataFrame:
         raise DataError(f"no detector has a score under {protocol}; run `dvc repro`")
     wanted = [results.check_metric(name) for name in metrics or (AUC, *results.params.metrics.fpr)]
     return rows[rows["metric"].isin(wanted)].reset_index(drop=True)
+
+
+def shared(protocols: Sequence[str] = ()) -> pd.DataFrame:
+    """What training and test of these protocols (default: all) share, then the whole corpus: thb.splits.shared's rows.
+
+    Raises ParamsError for a protocol that params.yaml does not have, DataError for one that was not looked at.
+    """
+    results = open_results()
+    found = vouched.leakage(results.paths, results.params)
+    for name in protocols:
+        results.protocol(name)
+    names = protocols or [name for name in results.params.protocols if name in found["protocols"]]
+    seen = [row for of_net in look_alikes()[0].values() for row in by_face(of_net, names)]
+    return pd.DataFrame([*by_name(found, names), *seen], columns=COLUMNS)
+
+
+def look_alikes() -> tuple[dict[str, dict], list[str]]:
+    """What each network under `identity_checks` found, by its name; and a line for each whose file cannot be shown."""
+    results, found, lacking = open_results(), {}, []
+    for net in results.params.identity_checks:
+        path = results.paths.identity(net)
+        read = read_json(path) if path.is_file() else {}
+        if read.get("net") == net and read["made_by"] == asdict(origin.of_faces(results.paths, results.params, net)):
+            found[net] = read
+        else:
+            why = "is of another corpus, other settings or other code" if read else "is not there"
+            lacking.append(f"Faces are not compared by {net}: {path.name} {why}; run thb identity {net}.")
+    return found, lacking
 
 
 def rates() -> dict[str, float]:

@@ -152,9 +152,12 @@ def difference(value: float, lo: float, hi: float) -> Cell:
     return Cell(Markup(shown + between), value, "told")
 
 
-def verdict(word: str) -> Cell:
-    """A verdict in its colour: holds, does not hold, or another word."""
-    return Cell(word, css={"holds": "which holds", "does not hold": "which fails"}.get(word, "which"))
+def verdict(word: str, good: bool | None = None, aside: str = "") -> Cell:
+    """A verdict in its colour: holds, does not hold, or another word that is good or not; `aside` stands below it."""
+    good = {"holds": True, "does not hold": False}.get(word, good)
+    shown = Markup(f"{text(word)}<small>{text(aside)}</small>") if aside else word
+    colour = {True: " holds", False: " fails", None: ""}[good]
+    return Cell(shown, css=f"{'text told' if aside else 'which'}{colour}")
 
 
 # ---- tables -------------------------------------------------------------------------------------------
