@@ -39,12 +39,13 @@ from thb.report.load import (
     verdicts,
 )
 from thb.report.means import ALL, mean_over_detectors
-from thb.report.table import answer, beside, difference, fixed, number, plain, printed, show, table, verdict
+from thb.report.table import Cell, answer, beside, difference, fixed, number, plain, printed, show, table, verdict
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
     "ALL",
     "PALETTES",
+    "Cell",
     "answer",
     "beside",
     "canvas",

@@ -124,7 +124,8 @@ def plain(value: object) -> Cell:
         return Cell(value, css=css) if value else Cell(NONE, css="unknown")
     if value is None or pd.isna(value):  # pyright: ignore[reportGeneralTypeIssues]
         return UNKNOWN
-    return Cell(f"{value:,.6g}", float(value))  # pyright: ignore[reportArgumentType]
+    value = float(value)  # pyright: ignore[reportArgumentType]
+    return Cell(f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}", value)
 
 
 def fixed(value: float, places: int = 2) -> Cell:
