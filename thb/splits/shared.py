@@ -71,22 +71,22 @@ def _trust(found: Mapping[str, Any], entry: Mapping[str, Any]) -> str:
 
 def look_alikes(found: Mapping[str, Any], names: Sequence[str]) -> pd.DataFrame:
     """What stands behind the counts of `by_face`, a row a protocol."""
-    entries = found["protocols"]
-    return pd.DataFrame(
-        [
-            {
-                "protocol": row["scope"],
-                "tested": entries[row["scope"]]["tested"],
-                "alike": row["count"],
-                "people": entries[row["scope"]]["alike"]["people"],
-                "by chance": entries[row["scope"]]["expected"],
-                "found of one name": "{found:,} of {clips:,}".format(**entries[row["scope"]]["named"]),
-                "trust": row["trust"],
-                "examples": row["examples"],
-            }
-            for row in by_face(found, names)
-        ]
-    )
+    rows = [
+        (
+            row["scope"],
+            entry["tested"],
+            entry["alike"]["clips"],
+            entry["alike"]["people"],
+            entry["expected"],
+            f"{entry['named']['found']:,} of {entry['named']['clips']:,}",
+            row["trust"],
+            row["examples"],
+        )
+        for row in by_face(found, names)
+        for entry in [found["protocols"][row["scope"]]]
+    ]
+    columns = ["protocol", "tested", "alike", "people", "by chance", "found of one name", "trust", "examples"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def pairs(found: Mapping[str, Any]) -> pd.DataFrame:
