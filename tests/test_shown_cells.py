@@ -47,6 +47,6 @@ def test_a_verdict_has_its_colour_and_what_stands_below_it_is_words():
 
 def test_nothing_to_show_is_no_error():
     assert "<table" in shown(pd.DataFrame({"a": [], "b": []}))
-    figure, (ax,) = report.panels([1.0])
+    _, (ax,) = report.panels([1.0])
     report.dots(ax, pd.DataFrame({"generator": [], "detector": [], "value": [], "lo": [], "hi": []}), "generator")
     assert [text.get_text() for text in ax.texts] == ["nothing to draw"]
