@@ -54,5 +54,5 @@ def _row(params: Params, generator: str, replicates: np.ndarray, n_real: int, n_
     for name, values in zip(("own", "shuffled"), replicates, strict=True):
         lo, hi = metrics.interval(values[1:], params.metrics.confidence)
         row |= {name: values[0], f"{name}_lo": lo, f"{name}_hi": hi}
-    fall = compare(*replicates, params.metrics.confidence)
+    fall = compare(replicates[0], replicates[1], params.metrics.confidence)
     return row | {"fall": fall.difference, "fall_lo": fall.lo, "fall_hi": fall.hi}

@@ -341,7 +341,9 @@ def sizes(detectors: Sequence[str] = ()) -> pd.DataFrame:
     results, rows = open_results(), []
     for name in detectors or results.params.detectors:
         published = results.params.detectors[name].parameters
-        about = vouched.fit(results.paths, results.params, name, "all") if published else {"absent": ""}
+        if published is None:
+            continue
+        about = vouched.fit(results.paths, results.params, name, "all")
         if "absent" not in about:
             rows.append((name, published.total, published.trainable, about["parameters"], about["trainable"]))
     return pd.DataFrame(rows, columns=["detector", "published", "published_trainable", "here", "trainable"])
