@@ -8,6 +8,7 @@
 Nothing below this package imports torch.
 """
 
+from thb.report.conditions import leakage, look_alikes, settings, shared, sizes
 from thb.report.figure import (
     PALETTES,
     canvas,
@@ -28,14 +29,9 @@ from thb.report.load import (
     clips_behind,
     detector,
     label,
-    leakage,
-    look_alikes,
     open_results,
     protocol,
     rates,
-    settings,
-    shared,
-    sizes,
     verdicts,
 )
 from thb.report.means import ALL, mean_over_detectors
