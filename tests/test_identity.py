@@ -421,7 +421,7 @@ def test_what_was_found_otherwise_is_not_shown(checked, change):
     assert look_alikes()[0] == {}
 
 
-def test_what_was_asked_for_and_is_not_there_is_said():
+def test_what_was_asked_for_and_is_not_there_is_said(checked):
     checked.identity("sface").unlink()
     assert "sface.json is not there; run thb identity sface" in said()
 
