@@ -20,17 +20,18 @@ import yaml
 from clips_made import with_profile
 from test_split import write_corpus
 
+from notebooks import run
 from thb.clips.clip_store import read_clips
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params, load, parse
 from thb.core.paths import Paths
 from thb.core.tables import LANDMARK_COLUMNS, read_csv, read_json
-from thb.report import identity_table, leakage_table
-from thb.report.load import open_results
-from thb.splits import protocols, split
+from thb.report import look_alikes
+from thb.splits import protocols, shared, split
 from thb.splits.look_alikes import identity, pairs
 from thb.splits.look_alikes.align import SIDE, TEMPLATE, aligned, placement
 from thb.splits.look_alikes.embedder import Embedder
+from thb.splits.shared import LOOK, NOTHING, UNFIT
 
 KEPT, RUN = 4, 2  # frames of a clip, and of a run of them
 SEEN, TESTED, FACELESS = "ffpp/000", "hallo/00020--drive00020_1", "hallo2/00020--drive00020_1"
@@ -349,53 +350,62 @@ def test_dvc_makes_a_stage_a_network_and_none_where_it_is_off(project, repo):
     assert not any("identity" in need for need in stages["train@tall"])
 
 
-def said(paths: Paths) -> str:
-    return " ".join(leakage_table.sentences(open_results(paths.root)))
+def said() -> str:
+    """What the page says."""
+    return run("leakage_table").html
+
+
+OFF = "faces were not compared"
 
 
 def test_off_is_said_and_what_an_earlier_run_left_is_not_shown(checked):
-    on = leakage_table.build()
+    on = run("leakage_table")
     turned_on(checked, checks=())
-    off = leakage_table.build()
-    assert identity_table.OFF in off.html
-    assert identity_table.OFF in said(checked)
-    assert identity_table.OFF not in on.html
+    off = run("leakage_table")
+    assert OFF in off.html
+    assert OFF not in on.html
     assert TESTED in on.html
     assert TESTED not in off.html
-    assert "sface" in "".join(on.rows["kind"])
-    assert "sface" not in "".join(off.rows["kind"])
+    assert "sface" in "".join(on["rows"]["kind"])
+    assert "sface" not in "".join(off["rows"]["kind"])
 
 
 def test_a_leak_is_said_with_what_chance_would_do_and_how_far_the_network_sees(checked):
-    every = leakage_table.build().rows
+    ran = run("leakage_table")
+    every = ran["rows"]
     assert list(every["scope"][every["kind"] == "look-alikes by sface"]) == list(load(checked.params).protocols)
-    rows = leakage_table.build(["P1", "P2"]).rows.set_index(["scope", "kind"])
+    rows = run("leakage_table", protocols=["P1", "P2"])["rows"].set_index(["scope", "kind"])
     row = rows.loc[("P1", "look-alikes by sface")]
-    assert (row["count"], row["trust"]) == (1, identity_table.LOOK)
+    assert (row["count"], row["trust"]) == (1, LOOK)
     assert row["examples"] == f"{TESTED} = {SEEN} (1.000)"
-    assert rows.loc[("P2", "look-alikes by sface"), "trust"] == identity_table.NOTHING
+    assert rows.loc[("P2", "look-alikes by sface"), "trust"] == NOTHING
     assert ("P3", "look-alikes by sface") not in rows.index
-    assert f"P1 1, by chance 0.0: <b>{identity_table.LOOK}</b>" in said(checked)
-    assert "At its threshold of 0.9, sface takes" in said(checked)
-    assert "1 could not be" in said(checked)
+    alike = shared.look_alikes(read_json(checked.identity("sface")), ["P1"]).iloc[0]
+    assert (alike["alike"], alike["by chance"], alike["trust"]) == (1, 0, LOOK)
+    assert f'<td class="which fails">{LOOK}</td>' in ran.html
+    assert "one person from a cosine of 0.9" in ran.html
+    assert "1 could not be" in ran.html
 
 
 def test_another_threshold_turns_the_verdict(checked):
     """At one that everybody reaches the same faces tell nothing, and a result of the old one is not shown as new."""
     params = turned_on(checked, same=0.0001, mean=0)
-    assert "is of another corpus, other settings or other code; run <code>thb identity sface</code>" in said(checked)
-    assert TESTED not in leakage_table.build().html
+    html = said()
+    assert "is of another corpus, other settings or other code; run thb identity sface" in html
+    assert TESTED not in html
     identity.run(checked, params, [])
-    assert f"<b>{identity_table.UNFIT}</b>" in said(checked)
-    assert f"<b>{identity_table.LOOK}</b>" not in said(checked)
+    html = said()
+    assert UNFIT in html
+    assert f">{LOOK}<" not in html.partition("Look-alikes by")[2]
 
 
 def test_a_network_that_knows_nobody_again_clears_nobody(project, params):
     """Each clip has a face of its own: nothing is alike, which says nothing."""
     results_made._leakage(project, params)
     found(project, lambda clip: clip["clip"])
-    assert f"<b>{identity_table.UNFIT}</b>" in said(project)
-    assert f"<b>{identity_table.NOTHING}</b>" not in said(project)
+    html = said()
+    assert UNFIT in html
+    assert NOTHING not in html
 
 
 @pytest.mark.parametrize(
@@ -407,20 +417,20 @@ def test_what_was_found_otherwise_is_not_shown(checked, change):
     raw = yaml.safe_load(checked.params.read_text())
     change(raw)
     checked.params.write_text(yaml.safe_dump(raw, sort_keys=False))
-    assert "is of another corpus, other settings or other code" in said(checked)
-    assert identity_table.checks(open_results(checked.root)) == []
+    assert "is of another corpus, other settings or other code" in said()
+    assert look_alikes()[0] == {}
 
 
 def test_what_was_asked_for_and_is_not_there_is_said(checked):
     checked.identity("sface").unlink()
-    assert "<code>sface.json</code> is not there; run <code>thb identity sface</code>" in said(checked)
+    assert "sface.json is not there; run thb identity sface" in said()
 
 
 def test_points_that_were_guessed_are_told(checked):
-    assert "estimated" not in said(checked)
+    assert "estimated" not in said()
     file = checked.identity("sface")
     file.write_text(file.read_text().replace('"truth"', '"haar"'))
-    assert "Eyes, nose and mouth were not seen but estimated" in said(checked)
+    assert "Eyes, nose and mouth were estimated" in said()
 
 
 def test_weights_that_lie_on_no_hub_are_asked_for(project):

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import results_made
@@ -18,15 +17,13 @@ from results_made import edit_cells
 from thb.book import provenance, sentences
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
-from thb.core.tables import CURATION_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.core.tables import CURATION_COLUMNS, write_csv
 from thb.report import (
     ablation_table,
     classes,
     contact_sheet,
     findings,
-    settings_table,
     shifts,
-    sound_check,
     statistics_table,
     style,
     tables,
@@ -42,8 +39,6 @@ KINDS = {
     "ablation": ablation_table.build,
     "contact": contact_sheet.build,
     "findings": findings.build,
-    "settings": settings_table.build,
-    "sound": sound_check.build,
 }
 
 
@@ -297,42 +292,6 @@ def test_without_a_prefix_nothing_is_written(made, tmp_path):
     before = set(tmp_path.rglob("*"))
     statistics_table.build().save("")
     assert set(tmp_path.rglob("*")) == before
-
-
-# ---- what was run, and whether it listens -------------------------------------------------------------
-
-
-def test_every_setting_stands_beside_the_published_one(made, params):
-    rows = settings_table.build().rows.set_index(["detector", "setting"])
-    tall = params.detectors["tall"].defaults
-    assert [s for d, s in rows.index if d == "tall"] == list(tall)
-    assert rows.loc[("tall", "dim"), "published"] == "128"
-    assert rows.loc[("tall", "dim"), "here"] == str(params.detector("tall")["dim"])
-    differing = {k for k, v in tall.items() if params.detector("tall")[k] != v}
-    assert set(rows.loc["tall"].query("differs").index) == differing
-    assert rows.loc[("tall", "warmup_lr"), "published"] == "1.5e-08"
-    assert rows.loc[("tall", "cutout"), "meaning"] == "pixels; in training only"
-    assert "86,920,506" in settings_table.build(["tall"]).html
-
-
-@pytest.mark.parametrize(("shift", "said"), [(2.0, sound_check.NOT_SEEN), (0.0, sound_check.USES)])
-def test_a_detector_listens_if_anothers_sound_makes_it_worse(made, params, shift, said):
-    own, other = (path(params.sound_checks[0], "all") for path in (made.scores, made.shuffled))
-    rng = np.random.default_rng(5)
-    rows = read_csv(own, SCORE_COLUMNS)
-    score = 1 / (1 + np.exp(-rng.normal(shift * rows["label"], 1)))
-    write_csv(rows.assign(score=score if shift != 2.0 else rows["score"]), other, SCORE_COLUMNS)
-    vouching.vouch(made)
-    found = sound_check.falls(open_results(), params.sound_checks[0])
-    mean = found.set_index("generator").loc[MEAN]
-    assert sound_check.verdict(found) == said
-    assert (mean["fall"] > 0.2) == (said == sound_check.USES)
-    assert mean["n_fake"] == results_made.FAKES * sum(e.driven_by == "audio" for e in params.generators.values())
-
-
-def test_a_detector_without_a_sound_check_is_named(made):
-    with pytest.raises(ParamsError, match="unknown detector under sound_checks 'tall'; known: lipfd"):
-        sound_check.build("tall")
 
 
 def test_an_auc_axis_shows_what_lies_below_chance():

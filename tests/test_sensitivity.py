@@ -13,17 +13,18 @@ import vouching
 import yaml
 from sklearn.metrics import roc_auc_score
 
-from thb.cells import evaluate
+from notebooks import run
+from thb.cells import choices, effects, evaluate
+from thb.cells.choices import Choice
+from thb.cells.effects import ACCUSED, BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL, Bench
 from thb.core import metrics
 from thb.core.errors import ParamsError
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
-from thb.report import choices, effects, sensitivity, tables
-from thb.report.bench import Bench
-from thb.report.choices import Choice
-from thb.report.effects import BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL
 from thb.report.load import MEAN, open_results
+from thb.report.table import LEVELS
+from thb.report.words import UNRESOLVABLE
 
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
 
@@ -186,7 +187,7 @@ def test_a_threshold_from_validation_reals(clone, results, rows):
     caught = np.mean([(fakes_of(table, g, "test")["score"] > at).mean() for g in results.params.generators])
     row = of(rows, "threshold", "the validation reals", "T1", "P1")
     assert (row["value"], row["resolvable"], row["verdict"]) == (pytest.approx(caught), False, OPEN)
-    accused = of(rows, "threshold", "the validation reals", effects.accused_name("T1"), "P1")
+    accused = of(rows, "threshold", "the validation reals", ACCUSED.format("T1"), "P1")
     assert accused["value"] == pytest.approx((reals_of(table, "test")["score"] > at).mean())
     assert accused["resolvable"]
 
@@ -210,9 +211,10 @@ def test_a_class_without_its_bound_as_the_printed_tables_count_it(repo, rows):
         & (printed["protocol"] == "P3")
         & (printed["generator"] != "MAGI-1")
     ]["value"]
-    row = of(rows, BOUND, "above 0.99", effects.excellent_name("T1", "printed"), "P3")
+    row = of(rows, BOUND, "above 0.99", "excellent T1 cells, printed", "P3")
     assert (row["default_value"], row["value"]) == ((cells >= 0.99).sum(), (cells > 0.99).sum()) == (3, 2)
     assert row["verdict"] == MOVES
+    assert LEVELS[0].at_least == effects.EXCELLENT
 
 
 # ---- verdicts -------------------------------------------------------------------------------------------
@@ -250,15 +252,16 @@ def test_the_mean_over_detectors_is_theirs(rows):
 
 
 def test_what_cannot_be_resolved_is_no_number_on_the_page(clone, monkeypatch):
-    monkeypatch.chdir(clone.root)
-    exhibit = sensitivity.build("T0.1", ["tall"], ["reals"])
-    assert not exhibit.rows["resolvable"].any()
-    assert set(exhibit.rows["verdict"]) == {OPEN}
-    assert tables.UNRESOLVABLE in exhibit.html
-    assert not re.search(r"data-value", exhibit.html)
+    monkeypatch.setenv("THB_ROOT", str(clone.root))
+    ran = run("sensitivity_table", metric="T0.1", detectors=["tall"], questions=["reals"])
+    assert not ran["rows"]["resolvable"].any()
+    assert set(ran["rows"]["verdict"]) == {OPEN}
+    assert UNRESOLVABLE in ran.html
+    assert not re.search(r"data-value", ran.html)
+    assert "0 of 0" in ran.html
 
 
-# ---- parameters, sentences, the page --------------------------------------------------------------------
+# ---- parameters, the page -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -290,27 +293,36 @@ def test_every_key_named_is_in_params_yaml(results):
         assert at, key
 
 
-def test_sentences_say_what_the_rows_say(results, rows):
-    said = sensitivity.said(results, rows, ["AUC", "T1"])
-    told = rows[(rows["detector"] == MEAN) & rows["metric"].isin(["AUC", "T1"]) & rows["resolvable"].astype(bool)]
-    moved = told[told["verdict"] == MOVES]
-    assert said[0].startswith(f"{moved['question'].nunique()} of {told['question'].nunique()} open choices")
-    largest = moved.loc[moved["difference"].abs().idxmax()]
-    assert f"{largest['value']:.2f}" in said[1]
-    assert any("validation reals" in line and "none of the 12" in line for line in said)
+def test_the_page_says_what_the_rows_say(clone, monkeypatch):
+    monkeypatch.setenv("THB_ROOT", str(clone.root))
+    ran = run("sensitivity_table", detectors=["tall"], questions=["reals", "threshold", BOUND, OTHER_FITS])
+    means = ran["rows"][(ran["rows"]["detector"] == MEAN) & ran["rows"]["resolvable"].astype(bool)]
+    for name, (_, counted, largest) in ran["answers"].items():
+        (question,) = [key for key, asks in ran["asks"].items() if asks == name]
+        told = means[means["question"] == question]
+        moved = told[told["verdict"] == MOVES]
+        assert counted == f"{len(moved)} of {len(told)}"
+        assert (
+            (f"{moved.loc[moved['difference'].abs().idxmax(), 'value']:.2f}" in largest) if len(moved) else not largest
+        )
+    assert ran.html.count("<details>") == 4
+    assert "profiles.mini.seed" in ran.html
+    assert ran.title == "What each open choice does to the numbers"
+    assert ran["figure"].get_figure(root=True).axes[-1].get_xlabel() == "change of mean T1 (share)"
 
 
-def test_the_page_names_what_needs_other_fits_and_where_to_change_it(results, clone, monkeypatch):
-    monkeypatch.chdir(clone.root)
-    exhibit = sensitivity.build(questions=[OTHER_FITS])
-    assert exhibit.rows["value"].isna().all()
-    assert "<code>profiles.mini.seed</code>" in exhibit.html
+def test_the_page_of_what_needs_other_fits_has_no_number(clone, monkeypatch):
+    monkeypatch.setenv("THB_ROOT", str(clone.root))
+    ran = run("sensitivity_table", questions=[OTHER_FITS])
+    assert ran["rows"]["value"].isna().all()
+    assert "profiles.mini.seed" in ran.html
+    assert not re.search(r"data-value", ran.html)
 
 
 def test_without_unit_outputs_the_page_says_so(own):
     for detector in load(own.params).explained:
         own.pools(detector).unlink()
-    exhibit = sensitivity.build("AUC", ["tall"], ["pool", "average"])
-    assert "pool" not in set(exhibit.rows["question"])
-    assert sensitivity.NO_POOLS in exhibit.html
-    assert exhibit.figure.data["image/svg+xml"].startswith("<?xml")
+    ran = run("sensitivity_table", metric="AUC", detectors=["tall"], questions=["pool", "average"])
+    assert "pool" not in set(ran["rows"]["question"])
+    assert "cannot be told without unit outputs" in ran.html
+    assert ran.shown["figure"].data["image/svg+xml"].startswith("<?xml")

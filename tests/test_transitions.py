@@ -8,11 +8,9 @@ import pandas as pd
 import pytest
 import results_made
 import vouching
-from notebooks import run
 from scipy.stats import binomtest
 
 from tests import notebooks
-from thb.cells.transitions import wilson
 from thb.cells.transitions import wilson
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError

@@ -9,6 +9,7 @@ Nothing below this package imports torch.
 """
 
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
+from thb.report.conditions import leakage, look_alikes, settings, shared, sizes
 from thb.report.figure import (
     PALETTES,
     canvas,
@@ -19,13 +20,27 @@ from thb.report.figure import (
     message,
     panels,
     picture,
+    powers,
     save,
     share_axis,
     theme,
 )
 from thb.report.load import cells, clips_behind, detector, label, open_results, protocol, rates, scores, verdicts
 from thb.report.means import ALL, mean_over_detectors
-from thb.report.table import Cell, against, answer, beside, fixed, number, plain, printed, show, table, verdict
+from thb.report.table import (
+    Cell,
+    against,
+    answer,
+    beside,
+    difference,
+    fixed,
+    number,
+    plain,
+    printed,
+    show,
+    table,
+    verdict,
+)
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
@@ -44,13 +59,16 @@ __all__ = [
     "colours",
     "decimal",
     "detector",
+    "difference",
     "dots",
     "faces",
     "fixed",
     "heat",
     "height",
     "label",
+    "leakage",
     "legend",
+    "look_alikes",
     "mean_over_detectors",
     "message",
     "number",
@@ -58,6 +76,7 @@ __all__ = [
     "panels",
     "picture",
     "plain",
+    "powers",
     "printed",
     "protocol",
     "rates",
@@ -65,9 +84,12 @@ __all__ = [
     "sanity",
     "save",
     "scores",
+    "settings",
     "share_axis",
+    "shared",
     "show",
     "signed",
+    "sizes",
     "table",
     "telling",
     "theme",

@@ -187,13 +187,18 @@ def dots(
     names: Mapping[str, str] | None = None,
     upright: bool = False,
     joined: bool = False,
+    foot: float | None = None,
 ) -> None:
     """A dot with its interval for every row, categories `along` one axis, hues side by side within each.
 
     Reads value, lo and hi; `printed`, if there is such a column, as a hollow diamond; a row with `n_fake` 0 is not
-    drawn, one that is not `resolvable` is a ⊘. Categories go downwards, or to the right if `upright`; `names` are
-    their labels; `joined` draws a line through each hue.
+    drawn, one that is not `resolvable` is a ⊘ at `foot`. Categories go downwards, or to the right if `upright`; `names`
+    are their labels; `joined` draws a line through each hue. Without rows the panel says so.
     """
+    if rows.empty:
+        ax.axis("off")
+        ax.text(0.5, 0.5, "nothing to draw", ha="center", va="center", transform=ax.transAxes)
+        return
     groups, hues = list(dict.fromkeys(rows[along])), list(dict.fromkeys(rows[hue]))
     colour = colour or colours(hues)
     room = 0.6 if upright else GAP / (len(hues) * STEP + GAP)  # of a category, left free
@@ -209,8 +214,17 @@ def dots(
         _mark(ax, place, own.get("printed"), upright, **ink, **PRINTED)
         _whiskers(ax, place[ours.index], ours, upright, colour[str(one)])
         _mark(ax, place[ours.index], ours["value"], upright, **ink, **OURS)
-        foot = pd.Series(0.0 if upright else 0.5, dim.index)
-        _mark(ax, place[dim.index], foot, upright, color=colour[str(one)], ls="none", marker=UNRESOLVABLE, ms=6)
+        where = (0.0 if upright else 0.5) if foot is None else foot
+        _mark(
+            ax,
+            place[dim.index],
+            pd.Series(where, dim.index),
+            upright,
+            color=colour[str(one)],
+            ls="none",
+            marker=UNRESOLVABLE,
+            ms=6,
+        )
         if joined:
             _mark(ax, place[ours.index], ours["value"], upright, color=colour[str(one)], lw=1.3)
             _mark(ax, place, own.get("printed"), upright, color=colour[str(one)], lw=1, ls=(0, (3, 2)))
@@ -242,6 +256,7 @@ def legend(
     figure: Figure | SubFigure,
     labels: Iterable[str],
     *,
+    colour: Mapping[str, tuple] | None = None,
     printed: bool = True,
     columns: int = 3,
     dot: str = "reproduced, with interval",
@@ -251,7 +266,7 @@ def legend(
     ink = {"color": INK, "ls": "none"}
     marks = [(dot, OURS), *([(diamond, PRINTED)] if printed else [])]
     handles = [
-        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in colours(labels).items()),
+        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in (colour or colours(labels)).items()),
         *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)

@@ -20,6 +20,7 @@ from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
 from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
 
@@ -86,6 +87,22 @@ class Results:
         """A sentence a reason why fits have no numbers; none where all have."""
         whys = Counter(self.absent.values())
         return [f"{n} fits have no numbers of ours: {why}." for why, n in whys.most_common()]
+
+    def scores(self, detector: str, fit: str, kind: str = "") -> pd.DataFrame:
+        """The scores that cells.csv was computed from; `kind`, of score_files: those of shuffled sound or labels.
+
+        Raises ParamsError for the sound of a detector that `sound_checks` does not name.
+        """
+        if kind == SHUFFLED_SOUND and detector not in self.params.sound_checks:
+            raise ParamsError(unknown("detector under sound_checks", detector, self.params.sound_checks))
+        if kind:
+            return vouched.other_scores(self.paths, self.params, detector, fit, kind)
+        return vouched.scores(self.paths, self.params, detector, fit)
+
+    def pools(self, detector: str) -> pd.DataFrame | None:
+        """Scores of fit `all`, had its units been pooled otherwise; None where no unit was kept."""
+        found = self.paths.pools(detector).is_file()
+        return vouched.pools(self.paths, self.params, detector) if found else None
 
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""

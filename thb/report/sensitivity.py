@@ -7,21 +7,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from thb.cells import choices
+from thb.cells.effects import ACCUSED, BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL, UNMOVED, effects, headline
 from thb.core import metrics as measures
-from thb.report import choices, sensitivity_figure, tables
-from thb.report.effects import (
-    BOUND,
-    MOVES,
-    OPEN,
-    OTHER_FITS,
-    SAME,
-    STILL,
-    UNMOVED,
-    accused_name,
-    effects,
-    excellent_name,
-    headline,
-)
+from thb.report import sensitivity_figure, tables
 from thb.report.exhibit import Exhibit
 from thb.report.load import MEAN, Results, open_results
 
@@ -37,7 +26,7 @@ def build(metric: str = "", detectors: Sequence[str] = (), questions: Sequence[s
     """The exhibit; without arguments of AUC and the first TPR, every detector but the controls, and every question."""
     results = open_results()
     rows = effects(results, metric, detectors, questions)
-    shown = headline(results, metric)
+    shown = headline(results.params, metric)
     return Exhibit(
         title="What each open choice does to the numbers",
         html=_html(results, rows, shown),
@@ -53,7 +42,7 @@ def build(metric: str = "", detectors: Sequence[str] = (), questions: Sequence[s
 
 def sentences(results: Results) -> list[str]:
     """What moves, what moves most, what a threshold from elsewhere does, what a class's bound does."""
-    return said(results, effects(results), headline(results))
+    return said(results, effects(results), headline(results.params))
 
 
 def said(results: Results, rows: pd.DataFrame, shown: Sequence[str]) -> list[str]:
@@ -97,11 +86,11 @@ def _largest(results: Results, rows: pd.DataFrame, shown: Sequence[str]) -> str:
 def _accused(results: Results, rows: pd.DataFrame, metric: str) -> str:
     """What a threshold from validation reals does to the test reals."""
     mean = rows[rows["detector"] == MEAN]
-    found = mean.loc[mean["metric"] == accused_name(metric), "value"].dropna()
+    found = mean.loc[mean["metric"] == ACCUSED.format(metric), "value"].dropna()
     if found.empty:
         return ""
     alpha = results.params.metrics.fpr[metric]
-    n_real = int(mean.loc[mean["metric"] == accused_name(metric), "n_real"].min())
+    n_real = int(mean.loc[mean["metric"] == ACCUSED.format(metric), "n_real"].min())
     allowed = measures.allowed_false_positives(alpha, n_real)
     shares = list(dict.fromkeys(f"{100 * share:.1f} %" for share in (found.min(), found.max())))
     return (
@@ -112,7 +101,7 @@ def _accused(results: Results, rows: pd.DataFrame, metric: str) -> str:
 
 def _bound(rows: pd.DataFrame, metric: str) -> str:
     """What is left of the printed tables' excellent cells without their bound."""
-    found = rows[(rows["metric"] == excellent_name(metric, "printed")) & (rows["detector"] != MEAN)]
+    found = rows[(rows["metric"] == f"excellent {metric} cells, printed") & (rows["detector"] != MEAN)]
     before, after = found["default_value"].sum(), found["value"].sum()
     return (
         ""

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from thb.report import choices, style
+from thb.cells import choices
+from thb.report import style
 from thb.report.load import MEAN, Results
 
 LINE, HEAD, GAP = 0.095, 0.21, 0.07  # inches: of a protocol's dot, of a question's name, between choices
@@ -47,7 +48,7 @@ def _places(results: Results, rows: pd.DataFrame) -> tuple[list[Place], float]:
     """Every line of the y axis, and how high all are together."""
     names, places, y = choices.questions(results.params), [], 0.0
     for question, group in rows.groupby("question", sort=False):
-        places.append(Place(names[question].heading, y + HEAD / 2))
+        places.append(Place(names[question].short.capitalize(), y + HEAD / 2))
         y += HEAD
         for choice, own in group.groupby("choice", sort=False):
             protocols = tuple(dict.fromkeys(own["protocol"]))

@@ -124,7 +124,13 @@ def plain(value: object) -> Cell:
         return Cell(value, css=css) if value else Cell(NONE, css="unknown")
     if value is None or pd.isna(value):  # pyright: ignore[reportGeneralTypeIssues]
         return UNKNOWN
-    return Cell(f"{value:,.6g}", float(value))  # pyright: ignore[reportArgumentType]
+    value = float(value)  # pyright: ignore[reportArgumentType]
+    return Cell(f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}", value)
+
+
+def fixed(value: float, places: int = 2) -> Cell:
+    """A number with so many decimals; a dash for nan."""
+    return UNKNOWN if math.isnan(value) else Cell(decimal(value, places), value)
 
 
 def fixed(value: float, places: int = 2) -> Cell:
@@ -151,9 +157,23 @@ def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told")
 
 
-def verdict(word: str) -> Cell:
-    """A verdict in its colour: holds, does not hold, or another word."""
-    return Cell(word, css={"holds": "which holds", "does not hold": "which fails"}.get(word, "which"))
+def difference(value: float, lo: float, hi: float) -> Cell:
+    """'+0.035' above its interval, bold where the interval leaves out zero; a dash where there is no number."""
+    if math.isnan(value):
+        return UNKNOWN
+    shown, *ends = (f"{round(one, 3) + 0.0:.3f}".replace("-", "−") for one in (value, lo, hi))
+    shown = f"+{shown}" if round(value, 3) > 0 else shown
+    shown = f"<b>{shown}</b>" if lo > 0 or hi < 0 else shown
+    between = "" if math.isnan(lo) else f"<small>{' to '.join(ends)}</small>"
+    return Cell(Markup(shown + between), value, "told")
+
+
+def verdict(word: str, good: bool | None = None, aside: str = "") -> Cell:
+    """A verdict in its colour: holds, does not hold, or another word that is good or not; `aside` stands below it."""
+    good = {"holds": True, "does not hold": False}.get(word, good)
+    shown = Markup(f"{text(word)}<small>{text(aside)}</small>") if aside else word
+    colour = {True: " holds", False: " fails", None: ""}[good]
+    return Cell(shown, css=f"{'text told' if aside else 'which'}{colour}")
 
 
 # ---- tables -------------------------------------------------------------------------------------------
@@ -278,7 +298,7 @@ def table(
     columns = [str(name or "") for name in frame.index.names] + [str(name) for name in frame.columns]
     worded = [
         [cell.sorts is None and cell.shown not in (NONE, UNRESOLVABLE) for cell in column]
-        for column in zip(*values, strict=True)
+        for column in (zip(*values, strict=True) if values else [()] * frame.shape[1])
     ]
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]

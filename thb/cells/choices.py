@@ -57,7 +57,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """What is open; `key` is where params.yaml decides it, '' where nothing there does."""
+    """What is open; `key` is where params.yaml decides it, '' where nothing there does.
+
+    `called` is what is measured, by the name of the metric.
+    """
 
     name: str
     short: str
@@ -67,10 +70,7 @@ class Question:
     metrics: tuple[str, ...]
     choices: tuple[Choice, ...]
     base: Choice = Choice()
-
-    @property
-    def heading(self) -> str:
-        return self.short[0].upper() + self.short[1:]
+    called: str = "{}"
 
 
 def questions(params: Params) -> dict[str, Question]:
