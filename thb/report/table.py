@@ -133,11 +133,6 @@ def fixed(value: float, places: int = 2) -> Cell:
     return UNKNOWN if math.isnan(value) else Cell(decimal(value, places), value)
 
 
-def fixed(value: float, places: int = 2) -> Cell:
-    """A number with so many decimals; a dash for nan."""
-    return UNKNOWN if math.isnan(value) else Cell(decimal(value, places), value)
-
-
 def against(
     value: float, whole: float, mark: str = "", *, places: int = 2, hover: str = "", interval: str = ""
 ) -> Cell:
