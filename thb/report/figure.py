@@ -104,7 +104,9 @@ def canvas(width: float, height: float) -> SubFigure:
 
 
 def panels(heights: Sequence[float], width: float = WIDTH) -> tuple[SubFigure, list[Axes]]:
-    """A figure of panels one below the other, heights in inches."""
+    """A figure of panels one below the other, heights in inches; without any, it says that there is nothing to draw."""
+    if not heights:
+        return message("Nothing to draw: there are no rows."), []
     figure = canvas(width, sum(heights))
     axes = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": list(heights)})
     return figure, list(axes[:, 0])
@@ -235,12 +237,19 @@ def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:
         ax.axhline(i - 0.5, color=RULE, lw=0.7)
 
 
-def legend(figure: Figure | SubFigure, labels: Iterable[str], *, printed: bool = True, columns: int = 3) -> None:
-    """Below the panels: a colour for each label, and what dots and diamonds are."""
+def legend(
+    figure: Figure | SubFigure,
+    labels: Iterable[str] | Mapping[str, tuple],
+    *,
+    printed: bool = True,
+    columns: int = 3,
+) -> None:
+    """Below the panels: a colour for each label (its detector's, if not given), and what dots and diamonds are."""
+    shades = labels if isinstance(labels, Mapping) else colours(labels)
     ink = {"color": INK, "ls": "none"}
     marks = [("reproduced, with interval", OURS), *([("printed", PRINTED)] if printed else [])]
     handles = [
-        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in colours(labels).items()),
+        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in shades.items()),
         *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
