@@ -32,6 +32,12 @@ class Ran:
         bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
         return next(facts["thb"]["title"] for facts in bundles if "title" in facts["thb"])
 
+    @property
+    def alt(self) -> str:
+        """What its figure shows, in words."""
+        bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
+        return next(facts["thb"]["alt"] for facts in bundles if "alt" in facts["thb"])
+
 
 def run(name: str, **given: Any) -> Ran:
     """notebooks/<name>.ipynb with these parameters, in the clone that THB_ROOT or the working folder names.

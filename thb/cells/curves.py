@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -84,8 +83,3 @@ def _count(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> metrics.
 def _rate(fits: Sequence[metrics.Counts], fpr: float, roc: str) -> np.ndarray:
     """float [1 + bootstrap]: TPR of one trial, its fits averaged."""
     return np.mean([metrics.tpr_at_fpr_of(counts, fpr, roc) for counts in fits], axis=0)
-
-
-def metric_at(params: Params, fpr: float) -> str:
-    """The metric at this false-positive rate, or ''."""
-    return next((name for name, rate in params.metrics.fpr.items() if math.isclose(rate, fpr)), "")

@@ -35,8 +35,22 @@ from thb.report.load import (
     scores,
     verdicts,
 )
-from thb.report.means import ALL, cells_across, falls, mean_of, mean_over_detectors, unscored
-from thb.report.table import LEVELS, Cell, answer, beside, class_of, level, number, plain, printed, show, table, verdict
+from thb.report.means import ALL, cells_across, falls, mean_of, unscored
+from thb.report.table import (
+    LEVELS,
+    Cell,
+    answer,
+    beside,
+    class_of,
+    fixed,
+    level,
+    number,
+    plain,
+    printed,
+    show,
+    table,
+    verdict,
+)
 from thb.report.verdicts import by_machine, pooled
 from thb.report.words import clip, decimal, signed
 
@@ -60,12 +74,12 @@ __all__ = [
     "decimal",
     "dots",
     "falls",
+    "fixed",
     "height",
     "label",
     "legend",
     "level",
     "mean_of",
-    "mean_over_detectors",
     "message",
     "number",
     "open_results",

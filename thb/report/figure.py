@@ -239,17 +239,17 @@ def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:
 
 def legend(
     figure: Figure | SubFigure,
-    labels: Iterable[str] | Mapping[str, tuple],
+    labels: Iterable[str],
     *,
+    colour: Mapping[str, tuple] | None = None,
     printed: bool = True,
     columns: int = 3,
 ) -> None:
     """Below the panels: a colour for each label (its detector's, if not given), and what dots and diamonds are."""
-    shades = labels if isinstance(labels, Mapping) else colours(labels)
     ink = {"color": INK, "ls": "none"}
     marks = [("reproduced, with interval", OURS), *([("printed", PRINTED)] if printed else [])]
     handles = [
-        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in shades.items()),
+        *(Line2D([], [], color=shade, lw=4, label=label) for label, shade in (colour or colours(labels)).items()),
         *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)

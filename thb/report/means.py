@@ -12,7 +12,7 @@ from thb.cells.trials import measure, resolvable
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import vouched
-from thb.report.load import MEAN, TABLE_COLUMNS, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 from thb.report.shifts import Mean
 from thb.report.verdicts import VERDICTS, pooled
 from thb.report.words import text
@@ -40,21 +40,6 @@ def cells(results: Results, names: Sequence[str], metric: str) -> pd.DataFrame:
     rows = rows[(rows["metric"] == metric) & (rows["generator"] != MEAN)]
     order = paper_order(results)
     return rows.sort_values("generator", key=lambda g: g.map(order.index), kind="stable").reset_index(drop=True)
-
-
-def mean_over_detectors(metric: str, protocol: str) -> pd.DataFrame:
-    """One row as `cells` has them: the mean over the paper's detectors and a protocol's generators.
-
-    Value and interval are those of the mean itself, as evaluate resampled it; the printed mean stands beside it.
-    """
-    results = open_results()
-    table = of_the_paper(results, results.table(protocol))
-    own = table[table["metric"] == metric]
-    whole = over(results, own[own["generator"] == MEAN])
-    fakes = over(results, own[own["generator"] != MEAN])["n_fake"]
-    together = drawn_together(results, metric, [protocol], MEAN, MEAN)
-    head = {"protocol": protocol, "detector": ALL, "control": False, "generator": MEAN, "metric": metric}
-    return pd.DataFrame([head | whole | together | {"n_fake": fakes}], columns=TABLE_COLUMNS)
 
 
 def cells_across(protocols: Sequence[str], metric: str) -> pd.DataFrame:

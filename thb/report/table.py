@@ -136,6 +136,11 @@ def plain(value: object) -> Cell:
     return Cell(f"{value:,.6g}", float(value))  # pyright: ignore[reportArgumentType]
 
 
+def fixed(value: float, places: int = 2) -> Cell:
+    """A number with so many decimals; a dash for nan."""
+    return UNKNOWN if math.isnan(value) else Cell(decimal(value, places), value)
+
+
 def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     """The answer to a comparison, in these words, and the difference behind it: 'below by 0.06 (0.02 to 0.10)'."""
     word = text({ABOVE: above, BELOW: below, OPEN: OPEN}[told.verdict])
@@ -273,11 +278,8 @@ def table(
             bodies.append(Body([row], "control" if head in controls else ""))
     columns = [str(name or "") for name in frame.index.names] + [str(name) for name in frame.columns]
     worded = [
-        [
-            row[i].sorts is None and row[i].shown not in (NONE, UNRESOLVABLE) and "told" not in row[i].css
-            for row in values
-        ]
-        for i in range(frame.shape[1])
+        [cell.sorts is None and cell.shown not in (NONE, UNRESOLVABLE) and "told" not in cell.css for cell in column]
+        for column in (zip(*values, strict=True) if values else [()] * frame.shape[1])
     ]
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
