@@ -111,7 +111,9 @@ def test_the_hardest_generators_follow_the_cells(made):
 def test_an_order_that_may_be_chance_is_called_so(made, apart, words):
     def change(cells):
         low = cells["generator"] == "hallo"
-        return cells.assign(**{k: cells[k].where(~low, (cells[k] - apart).clip(lower=0)) for k in ("value", "lo", "hi")})
+        return cells.assign(
+            **{k: cells[k].where(~low, (cells[k] - apart).clip(lower=0)) for k in ("value", "lo", "hi")}
+        )
 
     edit_cells(made, change)
     last = order()["Than the last"].iloc[0]

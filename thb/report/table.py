@@ -211,12 +211,12 @@ def beside(rows: pd.DataFrame, across: str, by: str = "detector", best: bool = T
         )  # one may lack what others have
         bold = [best and not own["control"].any()] * len(own)
         lines[label, REPRODUCED] = [
-            number(row, classed, b and _is(_known(row), top[name][0]))
+            number(row, classed, b and is_best(_known(row), top[name][0]))
             for (name, row), b in zip(own.iterrows(), bold, strict=True)
         ]
         if own["printed"].notna().any():
             lines[label, PRINTED] = [
-                printed(value, classed, b and _is(value, top[name][1]))
+                printed(value, classed, b and is_best(value, top[name][1]))
                 for (name, value), b in zip(own["printed"].items(), bold, strict=True)
             ]
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=_labels(results, across, names))
@@ -244,7 +244,8 @@ def best_of(values: Iterable[float], higher: bool = True) -> float:
     return (max if higher else min)(shown) if shown else float("nan")
 
 
-def _is(value: float, best: float) -> bool:
+def is_best(value: float, best: float) -> bool:
+    """Whether a value is printed like the best of its column."""
     return not math.isnan(value) and round(value, 2) == best
 
 
