@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import html as escaping
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,16 +54,19 @@ def pages(results: Results) -> dict[str, str]:
             notebook = given.pop("notebook")
             if notebook == "gradcam_panel" and not (results.paths.cams(given["detector"]) / "panels.npz").is_file():
                 continue
-            exhibit = run(notebook, **given)
-            table = exhibit["rows"] if "rows" in exhibit.names else exhibit["exhibit"].rows
+            ran = run(notebook, **given)
+            if exhibit := ran.names.get("exhibit"):
+                html, alt, table = exhibit.html, exhibit.alt, exhibit.rows
+            else:
+                html, alt, table = ran.html, ran.alt, ran["rows"]
             rows = [cell for column in COLUMNS if column in table for cell in table[column] if cell]
             found |= {
-                f"exhibit {name}": exhibit.html,
-                f"alt {name}": exhibit.alt,
+                f"exhibit {name}": html,
+                f"alt {name}": alt,
                 f"rows {name}": "".join(map(as_mark, rows)),
             }
     return found
 
 
 def as_mark(answers: str) -> str:
-    return f'<span class="thb-told" data-told="{html.escape(answers)}"></span>'
+    return f'<span class="thb-told" data-told="{escaping.escape(answers)}"></span>'

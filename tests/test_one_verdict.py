@@ -18,8 +18,9 @@ from thb.cells.comparisons import ABOVE, OPEN
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
-from thb.report import shifts, verdicts
+from thb.report import shifts
 from thb.report.load import Results
+from thb.report.verdicts import Told, say
 
 MARK = re.compile(r'<span class="thb-told" data-told="([^"]*)">(.*?)</span>', re.S)
 # What a verdict on our own numbers is said with, and what may be said so without one: of printed numbers alone (a
@@ -160,7 +161,7 @@ def test_no_verdict_on_our_numbers_is_printed_without_its_mark(book):
 # ---- that these tests would notice --------------------------------------------------------------------
 
 
-def by_overlap(results: Results, told: verdicts.Told, entrant, metric: str) -> verdicts.Told:
+def by_overlap(results: Results, told: Told, entrant, metric: str) -> Told:
     """The rule of old: a fall is told where the two means' own intervals are apart."""
     a, b = (shifts.mean(results, p, entrant, metric) for p in (told.first, told.second))
     return replace(told, verdict=ABOVE if b.hi < a.lo else OPEN)
@@ -172,16 +173,14 @@ def test_a_page_with_another_rule_is_noticed(book, results, monkeypatch):
     monkeypatch.setattr(
         home,
         "say",
-        lambda told, *words: verdicts.say(
-            by_overlap(results, told, entrants[told.question.split(" · ")[1]], "AUC"), *words
-        ),
+        lambda told, *words: say(by_overlap(results, told, entrants[told.question.split(" · ")[1]], "AUC"), *words),
     )
     odd = contradictions({**book, "page found_in_short": home.found_in_short(results)})
     assert any({"page found_in_short"} in found.values() for found in odd.values())
 
 
 def test_a_page_with_another_interval_is_noticed(book, results, monkeypatch):
-    monkeypatch.setattr(shifts, "say", lambda told, *words: verdicts.say(replace(told, lo=told.lo - 0.01), *words))
+    monkeypatch.setattr(shifts, "say", lambda told, *words: say(replace(told, lo=told.lo - 0.01), *words))
     assert contradictions({**book, "page said_about_shifts": sentences.about_shifts(results)})
 
 
