@@ -42,7 +42,7 @@ MUTANTS = [
         "test_dvc_deps.py -k 'forgotten'",
     ),
     (
-        "thb/report/results.py",
+        "thb/report/load.py",
         '"n_real": max(c["n_real"]',
         '"n_real": min(c["n_real"]',
         "test_figures.py -k reals_of_a_mean",

@@ -15,26 +15,23 @@ from thb.cells import evaluate
 from thb.core.params import load
 from thb.fits.absent import Fit
 from thb.fits.score_files import SHUFFLED_SOUND
-from thb.report import (
-    hard_table,
-    protocol_means,
-    protocol_table,
-    statistics_table,
-    swap_table,
-    tpr_curve,
-)
+from thb.report import statistics_table
 from thb.report.load import open_results
 from thb.splits import split
 
 BUILDS = {
-    "P1": lambda: protocol_table.build("P1"),
-    "unseen": lambda: protocol_table.build("unseen_P3"),
-    "curve": tpr_curve.build,
+    "P1": lambda: run("protocol_table"),
+    "unseen": lambda: run("protocol_table", protocol="unseen_P3"),
+    "curve": lambda: run("tpr_curve"),
     "settings": lambda: run("settings_table"),
-    "swaps": swap_table.build,
-    "hard": lambda: hard_table.build("P3"),
+    "swaps": lambda: run("swap_table"),
+    "hard": lambda: run("hard_table"),
     "lipsync": lambda: run("sound_check"),
-    "means": protocol_means.build,
+    "means": lambda: run("protocol_means"),
+    "generators": lambda: run("generator_means"),
+    "radar": lambda: run("radar"),
+    "controls": lambda: run("control_table"),
+    "ablations": lambda: run("ablation_table"),
     "table4": statistics_table.build,
     "table8": lambda: run("transitions"),
 }
@@ -67,15 +64,15 @@ def test_the_exhibit_is_made_without_a_number_of_ours(absent, monkeypatch, name)
 
 def test_the_reason_stands_on_the_page(absent, monkeypatch):
     monkeypatch.setenv("THB_ROOT", str(absent.root))
-    for build in (BUILDS["P1"], BUILDS["curve"]):
-        assert WHY.replace("'", "&#x27;") in build().html
+    for name in ("P1", "curve", "swaps", "hard", "means", "generators", "radar", "controls"):
+        assert WHY.replace("'", "&#x27;") in BUILDS[name]().html
     assert open_results().absent["tall/all"] == WHY
     assert len(open_results().said_absent()) == 1
 
 
 def test_what_was_printed_is_still_shown(absent, monkeypatch):
     monkeypatch.setenv("THB_ROOT", str(absent.root))
-    rows = protocol_table.build("P1").rows
+    rows = run("protocol_table")["rows"]
     assert rows["value"].isna().all()
     assert rows["printed"].notna().any()
     assert getting_data.counts(open_results())

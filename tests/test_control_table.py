@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 import vouching
 from results_made import edit_cells
 
+from notebooks import run
+from thb.cells.label_checks import IS_CHANCE, IS_NOT, fits_on_shuffled_labels, means_over_fits, student, verdict
 from thb.core.errors import DataError, ParamsError
 from thb.core.metrics import AUC
 from thb.core.params import load
 from thb.core.tables import DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, write_csv
-from thb.report import control_table, label_checks, tables
-from thb.report.control_table import DRAWN, TRUE
-from thb.report.label_checks import IS_CHANCE, IS_NOT, Check
 from thb.report.load import MEAN, open_results
+from thb.report.words import UNRESOLVABLE
+
+TRUE, SHUFFLED = "true labels", "labels that say nothing"  # as the CSV calls them
 
 
 def edit_drawn(paths, detector: str, change) -> None:
@@ -29,74 +34,86 @@ def leaked(rows):
     return rows.assign(**{c: 0.7 * rows["label"] + 0.3 * rows[c] for c in scores})
 
 
-def check(*values: float) -> Check:
-    return Check("tall", {MEAN: np.array(values)}, 10, {MEAN: 10}, 0.95)
+def fits() -> pd.DataFrame:
+    results = open_results()
+    return fits_on_shuffled_labels(results.paths, results.params)
+
+
+def verdicts() -> dict[str, str]:
+    """detector -> whether its fits on shuffled labels are at chance."""
+    means = means_over_fits(fits(), 0.95).query("generator == 'mean'")
+    return {row.detector: verdict(row.lo, row.hi) for row in means.itertuples()}
+
+
+def lines(shown) -> dict[str, str]:
+    """The first word of a table's row -> the row's HTML."""
+    html = shown._repr_mimebundle_()[0]["text/html"]
+    return {re.sub(r"<[^>]+>", " ", row).split()[0]: row for row in re.findall(r"<tr.*?</tr>", html, re.S)}
 
 
 # ── Label checks ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_mean_has_students_interval():
-    mean = check(0.4, 0.5, 0.6).mean()
-    assert mean.value == pytest.approx(0.5)
-    assert mean.hi - mean.value == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)
+    mean, _, hi = student(np.array([0.4, 0.5, 0.6]), 0.95)
+    assert mean == pytest.approx(0.5)
+    assert hi - mean == pytest.approx(4.302653 * 0.1 / np.sqrt(3), rel=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("values", "verdict"),
+    ("values", "word"),
     [((0.3, 0.7, 0.45), IS_CHANCE), ((0.7, 0.72, 0.71), IS_NOT), ((0.3, 0.28, 0.29), IS_NOT), ((0.5, 0.5), IS_CHANCE)],
 )
-def test_the_verdict_is_whether_the_interval_holds_chance(values, verdict):
-    assert check(*values).verdict == verdict
+def test_the_verdict_is_whether_the_interval_holds_chance(values, word):
+    _, lo, hi = student(np.array(values), 0.95)
+    assert verdict(lo, hi) == word
 
 
 def test_fits_that_say_nothing_are_chance_and_a_leak_is_told(made):
-    results = open_results()
-    assert {c.detector: c.verdict for c in label_checks.checks(results)} == dict.fromkeys(
-        results.params.label_checks, IS_CHANCE
-    )
+    assert verdicts() == dict.fromkeys(open_results().params.label_checks, IS_CHANCE)
     edit_drawn(made, "container", leaked)
-    verdicts = {c.detector: c.verdict for c in label_checks.checks(results)}
-    assert verdicts.pop("container") == IS_NOT
-    assert set(verdicts.values()) == {IS_CHANCE}
-    said = "\n".join(label_checks.sentences(results))
-    assert said.count("something true reaches the fit") == 1
-    assert f"fits of container on labels that say nothing have a mean AUC of 1.00 (1.00–1.00): <b>{IS_NOT}</b>" in said
+    found = verdicts()
+    assert found.pop("container") == IS_NOT
+    assert set(found.values()) == {IS_CHANCE}
+    shown = lines(run("control_table").shown["checked"])
+    assert IS_NOT in shown["container"]
+    assert "fails" in shown["container"]
+    assert "1.0000, interval 1.00–1.00" in shown["container"]
+    assert IS_NOT not in shown["image_stats"]
 
 
 def test_a_check_is_read_from_the_clips_that_p1_tests(made):
-    before = label_checks.checks(open_results())[0]
+    before = fits()
     untested = ["unseen", "swap"]
     edit_drawn(
         made,
-        before.detector,
+        before["detector"].iloc[0],
         lambda rows: rows.assign(score_1=rows["score_1"].mask(rows["role"].isin(untested), 0.999)),
     )
-    after = label_checks.checks(open_results())[0]
-    assert all(np.array_equal(before.aucs[g], after.aucs[g]) for g in before.aucs)
-    assert set(after.aucs) == {*open_results().params.generators, MEAN}
-    assert after.n_fake[MEAN] == sum(n for g, n in after.n_fake.items() if g != MEAN)
+    after = fits()
+    pd.testing.assert_frame_equal(before, after)
+    assert set(after["generator"]) == {*open_results().params.generators, MEAN}
+    clips = after[(after["detector"] == after["detector"].iloc[0]) & (after["fit"] == 1)].set_index("generator")
+    assert clips["n_fake"][MEAN] == clips["n_fake"].drop(MEAN).sum()
 
 
 def test_a_generator_without_a_scored_clip_is_left_out(made):
     edit_drawn(
         made, "df_adapter", lambda rows: rows.assign(status=rows["status"].mask(rows["source"] == "hallo", NO_AUDIO))
     )
-    found = {c.detector: c for c in label_checks.checks(open_results())}["df_adapter"]
-    assert "hallo" not in found.aucs
-    assert f">{tables.NONE}<" in control_table.build().html
+    assert "hallo" not in set(fits().query("detector == 'df_adapter'")["generator"])
+    assert ">—<" in lines(run("control_table").shown["checked"])["DF-Adapter"]
 
 
 def test_what_was_not_run_is_said(made):
     made.drawn("df_adapter", "all").unlink()
-    assert "df_adapter has no such fit here." in control_table.build().html
+    assert "DF-Adapter has no such fit here." in run("control_table").html
     for detector in ("container", "image_stats"):
         made.drawn(detector, "all").unlink()
-    assert label_checks.sentences(open_results()) == [label_checks.NONE_HERE]
-    shown = control_table.build()
-    assert label_checks.NONE_HERE in shown.html
-    assert set(shown.rows["part"]) == {TRUE}
-    assert len(shown.drawing.axes) == 1
+    ran = run("control_table")
+    assert ran.html.count("has no such fit here.") == 3
+    assert set(ran["rows"]["part"]) == {TRUE}
+    assert len(ran["figure"].axes) == 1
 
 
 def test_fewer_drawings_than_asked_for_are_refused(made):
@@ -104,24 +121,26 @@ def test_fewer_drawings_than_asked_for_are_refused(made):
     write_csv(rows, made.drawn("container", "all"), list(rows.columns))
     vouching.vouch(made)
     with pytest.raises(DataError, match="all.csv lacks column 'score_2'"):
-        control_table.build()
+        run("control_table")
 
 
 # ── The exhibit ──────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_detector_and_every_check_is_in_the_rows(made):
-    shown = control_table.build()
-    params = load(made.params)
-    true, drawn = (shown.rows[shown.rows["part"] == part] for part in (TRUE, DRAWN))
+    ran = run("control_table")
+    params, rows = load(made.params), ran["rows"]
+    true, drawn = (rows[rows["part"] == part] for part in (TRUE, SHUFFLED))
     assert set(true["protocol"]) == {p for p, entry in params.protocols.items() if entry.printed}
     assert set(true["metric"]) == {AUC, next(iter(params.metrics.fpr))}
-    assert set(true.loc[true["control"], "detector"]) == {n for n, e in params.detectors.items() if e.control}
+    assert set(true.loc[true["control"].astype(bool), "detector"]) == {
+        n for n, e in params.detectors.items() if e.control
+    }
     assert drawn.groupby("detector")["fits"].first().to_dict() == {
         params.detectors[d].printed or d: n for d, n in params.label_checks.items()
     }
     assert set(drawn.loc[drawn["generator"] == MEAN, "verdict"]) == {IS_CHANCE}
-    assert len(shown.drawing.axes) == 2
+    assert len(ran["figure"].axes) == 2
 
 
 def test_a_control_solves_what_its_whole_interval_reaches(made):
@@ -130,27 +149,26 @@ def test_a_control_solves_what_its_whole_interval_reaches(made):
         hallo, hallo2 = (own & (cells["generator"] == g) for g in ("hallo", "hallo2"))
         return cells.assign(lo=cells["lo"].mask(hallo, 0.91).mask(hallo2, 0.89), value=cells["value"].mask(own, 0.95))
 
-    assert "alone it solves no generator" in control_table.sentences(open_results())[1]
+    def solved(**given) -> dict[str, list[str]]:
+        grid = run("control_table", **given)["grid"]
+        return {name: [g for g, cell in row.items() if "best" in cell.css] for name, row in grid.iterrows()}
+
+    assert solved()["image_stats"] == []
     edit_cells(made, raised)
-    said = control_table.sentences(open_results())
-    assert "alone it solves no generator" in said[0]
-    assert "alone it solves Hallo (in P1" in said[1]
-    lower = control_table.build(solved=0.85).html
-    assert "solves Hallo, Hallo2 (in P1, the interval of its AUC at or above 0.85)" in lower
-    assert "which sees a few numbers of each picture and no face, reaches mean AUC" in said[1]
+    assert solved() == {"Best detector": [], "container": [], "image_stats": ["Hallo"]}
+    assert solved(solved=0.85)["image_stats"] == ["Hallo", "Hallo2"]
 
 
 def test_an_unresolvable_rate_is_no_number(made):
-    html = control_table.build(metrics=["T0.1"]).html
-    assert tables.UNRESOLVABLE in html
-    assert "not resolvable. A false-positive rate of 0.1 %" in html
+    html = run("control_table", metrics=["T0.1"]).html
+    assert f"{UNRESOLVABLE} not resolvable: the test reals are too few" in html
 
 
 def test_controls_are_never_best_of_a_column(made):
     edit_cells(made, lambda cells: cells.assign(value=cells["value"].mask(cells["detector"] == "container", 0.999)))
-    rows = control_table.build(protocols=["P1"], metrics=[AUC]).html.split("<caption>Generator by")[0].split("<tr")
-    assert [row for row in rows if "container" in row and "best" in row] == []
-    assert [row for row in rows if 'class="best"' in row]
+    rows = lines(run("control_table", protocols=["P1"], metrics=[AUC]).shown["table"])
+    assert "best" not in rows["container"]
+    assert [row for row in rows.values() if 'class="best"' in row]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +182,7 @@ def test_controls_are_never_best_of_a_column(made):
 )
 def test_unknown_values_are_refused(made, given, words):
     with pytest.raises(ParamsError, match=words):
-        control_table.build(**given)
+        run("control_table", **given)
 
 
 def test_a_control_without_scores_solves_nothing_and_fails_at_nothing(made):
@@ -173,6 +191,5 @@ def test_a_control_without_scores_solves_nothing_and_fails_at_nothing(made):
         return cells
 
     edit_cells(made, lose)
-    said = control_table.sentences(open_results())
-    assert "The control container, which sees the container of the file and no picture, has no numbers here." in said
-    assert sum("alone it solves" in line for line in said) == 1
+    ran = run("control_table")
+    assert {cell.hover for cell in ran["grid"].loc["container"]} == {"no score here"}

@@ -83,7 +83,8 @@ def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
         ("evaluate", "cells/printed.py"),
         ("split", "splits/leakage.py"),
         ("train-caddm", "detectors/caddm/swap.py"),
-        ("exhibit-radar", "report/radar.py"),
+        ("exhibit-radar", "report/means.py"),
+        ("exhibit-tpr_curve", "cells/curves.py"),
         ("fetch", "rendered/fakes/generators/hallo.py"),
         ("prepare", "clips/faces/haar.py"),
     ],
@@ -123,7 +124,7 @@ def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stag
         ("train-tall", "detectors/caddm/network.py"),
         ("train-tall", "detectors/lipfd/__init__.py"),
         ("evaluate", "fits/loop.py"),
-        ("exhibit-radar", "report/hard_table.py"),
+        ("exhibit-radar", "cells/curves.py"),
         ("contact", "detectors/tall.py"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import MISSING, SCORE_COLUMNS, read_csv, write_csv, write_json
-from thb.report import findings, protocol_means
+from thb.report import findings, means
 from thb.report.load import Results
 from thb.report.shifts import OPEN
 
@@ -88,15 +88,16 @@ def test_every_mean_over_what_is_left_names_what_it_leaves_out(lacking, book):
         assert re.search(rf"(without|Left out of the means[^.]*)[^.]*{name}", words(book[place])), place
 
 
-def test_means_over_the_others_are_told_all_the_same(lacking):
+def test_means_over_the_others_are_told_all_the_same(lacking, monkeypatch):
     _, results = lacking
     found = {f.finding: f for f in findings.findings(results, ["AUC"])}
     fall = found["Mean AUC over detectors is lower in P3 than in P1"]
     assert re.match(r"0\.\d\d to 0\.\d\d, a fall of", fall.here)
     control = next(f for finding, f in found.items() if finding.startswith("The control image_stats"))
     assert re.match(r"0\.\d\d against 0\.\d\d", control.here)
-    rows = protocol_means.by_protocol(results, ["P1", "P2", "P3"], "AUC").set_index(["detector", "protocol"])
-    assert rows.loc[protocol_means.ALL, "value"].between(0, 1).all()
+    monkeypatch.setenv("THB_ROOT", str(results.paths.root))
+    rows = means.mean_of(means.cells_across(["P1", "P2", "P3"], "AUC"), ["protocol"])
+    assert rows["value"].between(0, 1).all()
 
 
 def test_of_what_is_absent_nothing_is_told(lacking):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pages_made
 import pandas as pd
@@ -10,12 +11,14 @@ import pytest
 from results_made import edit_cells
 from sklearn.metrics import roc_auc_score
 
+from notebooks import run
+from thb import report
+from thb.cells.role_means import mean_over
 from thb.core.errors import DataError, ParamsError
+from thb.core.metrics import interval
 from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
-from thb.report import classes, hard_cells, hard_table, means, swap_table
-from thb.report.hard_cells import UNTOLD
-from thb.report.load import MEAN, open_results
+from thb.report.load import MEAN, Results, open_results
 
 
 @pytest.fixture
@@ -43,12 +46,23 @@ def again(paths):
     return open_results(paths.root)
 
 
+@pytest.fixture
+def at(monkeypatch):
+    """A function that runs a notebook in the clone of these results."""
+
+    def run_at(results: Results, name: str, **given):
+        monkeypatch.setenv("THB_ROOT", str(results.paths.root))
+        return run(name, **given)
+
+    return run_at
+
+
 # ---- swaps --------------------------------------------------------------------------------------------
 
 
-def test_swaps_and_heads_are_what_the_scores_say(scored):
+def test_swaps_and_heads_are_what_the_scores_say(scored, at):
     results = scored
-    row = swap_table.swaps(results, ["AUC"]).set_index("detector").loc["TALL"]
+    row = at(results, "swap_table", metrics=["AUC"])["rows"].set_index("detector").loc["TALL"]
     tables = {
         fit: read_csv(results.paths.scores("tall", fit), SCORE_COLUMNS).query("split == 'test'")
         for fit in ("ffpp", "all")
@@ -69,24 +83,24 @@ def test_swaps_and_heads_are_what_the_scores_say(scored):
     assert row["gained_lo"] < row["gained"] < row["gained_hi"]
 
 
-def test_the_mean_is_that_of_detectors_without_controls(scored):
-    rows = swap_table.swaps(scored, ["AUC"]).set_index("detector")
+def test_the_mean_is_that_of_detectors_without_controls(scored, at):
+    rows = at(scored, "swap_table", metrics=["AUC"])["rows"].set_index("detector")
     labels = [e.label for e in scored.tested]
     for kind in ("swaps", "heads", "own", "lost", "gained"):
         assert rows.loc[MEAN, kind] == pytest.approx(rows.loc[labels, kind].mean())
 
 
-def test_differences_are_paired(fewer):
+def test_differences_are_paired(fewer, at):
     """Two fits with the same scores differ by nothing in every draw, however wide their own intervals are."""
     same = read_csv(fewer.scores("tall", "all"), SCORE_COLUMNS)
     edit_scores(fewer, "tall", "ffpp", lambda _: same)
-    row = swap_table.swaps(again(fewer), ["AUC"]).set_index("detector").loc["TALL"]
+    row = at(again(fewer), "swap_table", metrics=["AUC"])["rows"].set_index("detector").loc["TALL"]
     assert row["own_hi"] - row["own_lo"] > 0.01
     assert (row["gained"], row["gained_lo"], row["gained_hi"]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize(("blind", "gained"), [(False, "0 of 4 detectors gain"), (True, "4 of 4 detectors gain")])
-def test_the_words_follow_the_scores(fewer, blind, gained):
+@pytest.mark.parametrize(("blind", "gained"), [(False, 0), (True, 4)])
+def test_the_words_follow_the_scores(fewer, at, blind, gained):
     """A fit on swaps that is blind to heads, and one that knows them as well as the fit on heads does."""
     params = load(fewer.params)
     for detector in params.detectors:
@@ -94,21 +108,26 @@ def test_the_words_follow_the_scores(fewer, blind, gained):
         rows = read_csv(fewer.scores(detector, "ffpp"), SCORE_COLUMNS)
         seen = rows["clip"].map(same).fillna(rows["score"]).mask(blind & (rows["role"] == "generator"), 0.01)
         write_csv(rows.assign(score=seen), fewer.scores(detector, "ffpp"), SCORE_COLUMNS)
-    said = swap_table.sentences(again(fewer))
-    assert gained in said[1]
+    ran = at(results := again(fewer), "swap_table", metrics=["AUC"])
+    (table,) = ran["tables"]
+    answers = {body.rows[0].head: body.rows[0].cells[-1].shown for body in table.bodies}
+    assert sum(">gained " in answers[e.label] for e in results.tested) == gained
+    assert (">gained " in answers["Mean of detectors"]) == blind
+    assert ("cannot be told" in answers["TALL"]) != blind
 
 
 def test_what_too_few_reals_cannot_tell_is_not_shown_of_swaps(results):
-    rows = swap_table.swaps(results, ["T0.1"])
-    assert rows[["swaps", "heads", "own", "lost", "gained"]].isna().all().all()
-    assert "cannot be told" in swap_table.sentences(results, rows)[0]
+    ran = run("swap_table", metrics=["T0.1"])
+    assert ran["rows"][["swaps", "heads", "own", "lost", "gained"]].isna().all().all()
+    assert "⊘" in ran.html
+    assert not re.search(r">(lost|gained) ", ran.html)
 
 
-def test_a_fit_without_a_scored_swap_leaves_a_dash(fewer):
+def test_a_fit_without_a_scored_swap_leaves_a_dash(fewer, at):
     edit_scores(fewer, "lipfd", "ffpp", lambda t: t.assign(status=t["status"].where(t["role"] != "swap", "no_audio")))
-    again(fewer)
-    exhibit = swap_table.build(["AUC"])
-    row = exhibit.rows.set_index("detector").loc["LipFD"]
+    ran = at(again(fewer), "swap_table", metrics=["AUC"])
+    assert "no score here" in ran.html
+    row = ran["rows"].set_index("detector").loc["LipFD"]
     assert math.isnan(row["swaps"])
     assert math.isnan(row["lost"])
     assert row["n_swap"] == 0
@@ -117,82 +136,94 @@ def test_a_fit_without_a_scored_swap_leaves_a_dash(fewer):
 
 def test_unknown_metric_or_palette_is_refused(results):
     with pytest.raises(ParamsError, match="unknown metric 'F1'; known: AUC"):
-        swap_table.build(["F1"])
+        run("swap_table", metrics=["F1"])
     with pytest.raises(ParamsError, match="unknown palette 'jet'; known: okabe-ito"):
-        swap_table.build(palette="jet")
+        run("swap_table", palette="jet")
 
 
 # ---- hard ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def hard(filled):
-    return hard_cells.hard(open_results(filled), "P3", "P1", "T1")
+def counted(ran, detector: str, source: str) -> dict[str, int]:
+    """class -> generators of one detector, those of no class left out."""
+    found = ran["counts"].loc[(detector, source)]
+    return {name: int(n) for name, n in found.items() if n}
 
 
-def test_classes_of_the_printed_cells_are_counted(results, hard):
+def test_classes_of_the_printed_cells_are_counted(results):
+    ran = run("hard_table")
     published = pd.read_csv(results.paths.published / "table7_p3.csv").query("metric == 'T1'")
     for detector, own in published.groupby("detector"):
-        wanted = [classes.level(v).name for v in own["value"]]
-        found = hard_cells.counts(hard, detector, "printed_class")
-        assert {k: v for k, v in found.items() if v} == {k: wanted.count(k) for k in set(wanted)}
-    assert hard_cells.counts(hard, "TALL", "printed_class")["Excellent"] == 3
-    assert hard_cells.counts(hard, "container", "printed_class")[UNTOLD] == len(results.params.generators)
+        wanted = [report.level(v).name for v in own["value"]]
+        assert counted(ran, detector, "printed") == {k: wanted.count(k) for k in set(wanted)}
+    assert counted(ran, "TALL", "printed")["Excellent"] == 3
+    assert ("container", "printed") not in ran["counts"].index
 
 
-def test_the_hardest_of_the_best_is_the_papers(hard):
-    own = hard[(hard["generator"] != MEAN) & ~hard["control"].astype(bool)]
-    assert hard_cells.lowest_best(own, "printed") == ("emoportraits", 0.70, "DF-Adapter")
-    assert hard_cells.lowest_best(own.assign(printed=math.nan), "printed") is None
+def test_the_best_of_each_generator_is_the_papers(results):
+    winners = run("hard_table")["winners"]
+    lowest = min(winners.index, key=lambda generator: winners.loc[generator, "Printed"].sorts)
+    assert (lowest, winners.loc[lowest, "Printed"].sorts) == ("EMOPortraits", 0.70)
+    assert winners.loc[lowest, "Best printed"] == "DF-Adapter"
 
 
-def test_falls_are_before_less_after(scored):
-    hard = hard_cells.hard(scored, "P3", "P1", "T1")
+def test_equal_prints_are_equally_best(made):
+    edit_cells(made, lambda c: c.assign(value=c["value"].mask(c["detector"].isin(["tall", "caddm"]), 0.991)))
+    assert set(run("hard_table")["winners"]["Best here"]) == {"CADDM, TALL"}
+
+
+def test_falls_are_before_less_after(scored, at):
+    hard = at(scored, "hard_table")["rows"]
     mean = hard[hard["generator"] == MEAN].set_index("detector")
     assert mean.loc["TALL", "printed_fall"] == pytest.approx(0.115)
     assert mean.loc["TALL", "fall"] == pytest.approx(mean.loc["TALL", "before"] - mean.loc["TALL", "value"])
-    drawn = [means.drawn(scored, "tall", p, list(scored.params.generators)) for p in ("P1", "P3")]
-    paired = drawn[0].replicates["T1"] - drawn[1].replicates["T1"]
-    assert mean.loc["TALL", "fall_lo"] == pytest.approx(means.within(paired, 0.95).lo)
+    heads = list(scored.params.generators)
+    before, after = (mean_over(scored.params, report.scores, "tall", p, heads) for p in ("P1", "P3"))
+    assert before is not None
+    assert after is not None
+    paired = before.replicates["T1"] - after.replicates["T1"]
+    assert mean.loc["TALL", "fall_lo"] == pytest.approx(interval(paired[1:], 0.95)[0])
 
 
 def test_a_detector_that_is_excellent_here_is_counted(fewer):
     edit_cells(fewer, lambda c: c.assign(value=c["value"].where(c["detector"] != "tall", 0.995)))
-    rows = hard_cells.hard(open_results(fewer.root), "P3", "P1", "T1")
-    assert hard_cells.counts(rows, "TALL", "class")["Excellent"] == 6
-    said = hard_table.sentences(open_results(fewer.root), rows)
-    assert "Here, T1 in P3 is excellent in 6 of 24 cells (TALL 6)" in said[1]
+    ran = run("hard_table")
+    assert counted(ran, "TALL", "reproduced") == {"Excellent": 6}
+    assert set(ran["winners"]["Best here"]) == {"TALL"}
+    assert [cell.level.name for cell in ran["winners"]["Reproduced"]] == ["Excellent"] * 6
 
 
 def test_what_too_few_reals_cannot_tell_has_no_class(results):
-    exhibit = hard_table.build(metric="T0.1")
-    own = exhibit.rows[exhibit.rows["n_fake"] > 0]
+    ran = run("hard_table", metric="T0.1")
+    own = ran["rows"][ran["rows"]["n_fake"] > 0]
     assert set(own["class"]) == {""}
     assert own[["before", "fall", "fall_lo"]].isna().all().all()
-    assert hard_cells.counts(exhibit.rows, "TALL", "class")[UNTOLD] == 6
-    assert "⊘ T0.1: not resolvable" in exhibit.html
+    assert counted(ran, "TALL", "reproduced") == {"": 6}
+    assert set(ran["winners"]["Best here"]) == {""}
+    assert "⊘ not resolvable: the test reals are too few" in ran.html
+    assert set(own["fell"]) == {"cannot be told"}
 
 
 def test_hard_refuses_what_it_cannot_answer(results):
     with pytest.raises(ParamsError, match="unknown metric that has classes 'AUC'; known: T1, T0.1"):
-        hard_table.build(metric="AUC")
+        run("hard_table", metric="AUC")
     with pytest.raises(ParamsError, match="unknown protocol 'P9'; known: P1"):
-        hard_table.build(before="P9")
+        run("hard_table", before="P9")
     with pytest.raises(DataError, match="P1 does not test the generators of unseen_P3"):
-        hard_table.build("unseen_P3")
+        run("hard_table", protocol="unseen_P3")
+    with pytest.raises(DataError, match="nothing can fall from P3 to P3; choose two protocols"):
+        run("hard_table", before="P3")
 
 
 # ---- what both have in common -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", [swap_table, hard_table], ids=lambda m: m.__name__)
-def test_an_exhibit_has_words_rows_named_axes_and_closed_html(results, module):
-    exhibit = module.build()
-    assert len(exhibit.alt) > 60
-    assert len(exhibit.rows)
-    assert all(ax.get_xlabel() for ax in exhibit.drawing.axes)
+@pytest.mark.parametrize("name", ["swap_table", "hard_table"])
+def test_a_notebook_has_words_rows_named_axes_and_closed_html(results, name):
+    ran = run(name)
+    assert len(ran.alt) > 60
+    assert len(ran["rows"])
+    assert all(ax.get_xlabel() for ax in ran["figure"].axes)
+    assert "nan" not in re.sub(r"<[^>]+>", " ", ran.html).lower().split()
     for tag in ("table", "tbody", "tr", "ul", "li", "div"):
-        assert exhibit.html.count(f"<{tag}>") + exhibit.html.count(f"<{tag} ") == exhibit.html.count(f"</{tag}>"), tag
-    said = module.sentences(results)
-    assert 1 <= len(said) <= 4
-    assert all(line.endswith(".") and "nan" not in line for line in said)
+        assert ran.html.count(f"<{tag}>") + ran.html.count(f"<{tag} ") == ran.html.count(f"</{tag}>"), tag

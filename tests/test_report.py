@@ -14,29 +14,23 @@ import results_made
 import vouching
 from results_made import edit_cells
 
+from notebooks import Ran, run
+from thb import report
 from thb.book import provenance, sentences
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
-from thb.core.tables import CURATION_COLUMNS, write_csv
-from thb.report import (
-    ablation_table,
-    classes,
-    contact_sheet,
-    findings,
-    shifts,
-    statistics_table,
-    style,
-    tables,
-)
-from thb.report import protocol_table as protocol_tables
+from thb.core.tables import CELL_COLUMNS, CURATION_COLUMNS, read_csv, write_csv
+from thb.report import contact_sheet, findings, shifts, statistics_table, style
 from thb.report.load import MEAN, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
+from thb.report.table import UNKNOWN, best_of, is_best
+from thb.report.words import NONE, UNRESOLVABLE, text
 
 KINDS = {
-    "protocol": lambda: protocol_tables.build("P3"),
-    "unseen": lambda: protocol_tables.build("unseen_P3"),
+    "protocol": lambda: run("protocol_table", protocol="P3"),
+    "unseen": lambda: run("protocol_table", protocol="unseen_P3"),
     "statistics": statistics_table.build,
-    "ablation": ablation_table.build,
+    "ablation": lambda: run("ablation_table"),
     "contact": contact_sheet.build,
     "findings": findings.build,
 }
@@ -67,42 +61,57 @@ def params(made):
     ],
 )
 def test_a_class_begins_at_its_lower_bound_as_printed(value, name):
-    assert classes.level(value).name == name
+    assert report.level(value).name == name
 
 
-def test_every_class_can_be_told_without_colour():
-    assert len({level.symbol for level in classes.LEVELS}) == len(classes.LEVELS)
-    assert all(level.symbol in classes.legend() and level.name in classes.legend() for level in classes.LEVELS)
+def shown(*cells: report.Cell) -> str:
+    """A page of these cells in one row."""
+    table = report.table(pd.DataFrame([cells], index=["row"], columns=[f"c{i}" for i in range(len(cells))]))
+    return report.show(table).data["text/html"]
+
+
+def test_every_class_can_be_told_without_colour(made):
+    assert len({level.symbol for level in report.LEVELS}) == len(report.LEVELS)
+    page = shown(report.number(cell(), classed=True))
+    assert all(f"{level.symbol} {level.name}" in page for level in report.LEVELS)
 
 
 def cell(**changes) -> dict:
     return {"value": 0.8765, "lo": 0.8, "hi": 0.9, "n_real": 210, "n_fake": 28, "resolvable": True} | changes
 
 
-def test_a_number_carries_its_interval_and_its_class():
-    html = tables.number(cell(), classed=True, best=False)
+def test_a_number_carries_its_interval_and_its_class(made):
+    html = shown(report.number(cell(), classed=True))
     assert ">0.88<" in html
     assert "0.80–0.90" in html
     assert "Reasonable" in html
 
 
-def test_an_unresolvable_number_is_not_shown_as_a_number():
-    html = tables.number(cell(resolvable=False), classed=True, best=True)
-    assert tables.UNRESOLVABLE in html
+def test_an_unresolvable_number_is_not_shown_as_a_number(made):
+    html = shown(report.number(cell(resolvable=False), classed=True, best=True))
+    assert UNRESOLVABLE in html
     assert "0.88" not in html
     assert "0.8765" not in html
 
 
-def test_where_nothing_was_scored_there_is_a_dash():
-    assert f">{tables.NONE}<" in tables.number(cell(value=math.nan, n_fake=0), classed=True, best=False)
-    assert f">{tables.NONE}<" in tables.printed(math.nan, classed=True, best=False)
+def test_where_nothing_was_scored_there_is_a_dash(made):
+    assert f">{NONE}<" in shown(report.number(cell(value=math.nan, n_fake=0), classed=True))
+    assert f">{NONE}<" in shown(report.printed(math.nan, classed=True))
+    assert report.fixed(math.nan) == UNKNOWN
 
 
 def test_equal_prints_are_equally_best():
-    best = tables.best_of([0.991, 0.994, 0.5, math.nan])
-    assert [tables.is_best(v, best) for v in (0.991, 0.994, 0.5, math.nan)] == [True, True, False, False]
-    assert tables.best_of([0.2, 0.1], higher=False) == 0.1
-    assert math.isnan(tables.best_of([math.nan]))
+    best = best_of([0.991, 0.994, 0.5, math.nan])
+    assert [is_best(v, best) for v in (0.991, 0.994, 0.5, math.nan)] == [True, True, False, False]
+    assert best_of([0.2, 0.1], higher=False) == 0.1
+    assert math.isnan(best_of([math.nan]))
+
+
+def test_a_table_without_rows_and_a_figure_without_panels_can_be_shown(made):
+    assert "<th" in report.show(report.table(pd.DataFrame(columns=["a", "b"]))).data["text/html"]
+    figure, axes = report.panels([])
+    assert axes == []
+    assert "Nothing to draw" in figure.axes[0].texts[0].get_text()
 
 
 # ---- the protocol table -------------------------------------------------------------------------------
@@ -131,27 +140,31 @@ def test_printed_cells_are_the_published_ones(made):
 
 def test_an_unknown_protocol_or_metric_is_refused_with_the_known_ones(made):
     with pytest.raises(ParamsError, match=r"unknown protocol 'P9'; known: P1, P2, P3"):
-        protocol_tables.build("P9")
+        run("protocol_table", protocol="P9")
     with pytest.raises(ParamsError, match=r"unknown metric 'F1'; known: AUC, T1"):
-        protocol_tables.build("P1", metrics=["F1"])
+        run("protocol_table", metrics=["F1"])
+    with pytest.raises(ParamsError, match=r"unknown metric 'F1'; known: AUC, T1"):
+        run("protocol_table", figure_metrics=["F1"])
 
 
 def test_a_control_stands_apart_and_is_never_best(made, params):
     controls = [name for name, entry in params.detectors.items() if entry.control]
     edit_cells(made, lambda c: c.assign(value=c["value"].mask(c["detector"].isin(controls), 0.995)))
-    html = protocol_tables.build("P1").html
+    ran = run("protocol_table", protocol="P1")
+    html = ran.html
     bodies = re.findall(r'<tbody class="control">.*?</tbody>', html, re.S)
     assert {control for control in controls for body in bodies if control in body} == set(controls)
     assert not any("best" in body for body in bodies)
     for control in controls:
-        assert re.search(rf"The control {control}, by AUC .*: above on \d of {len(params.generators)} ", html), control
+        assert len(ran["against"][control]) == len(params.generators)
+        assert any("above" in answer.shown for answer in ran["against"][control]), control
 
 
 def test_the_best_of_a_column_is_marked_for_ours_and_for_theirs(made, params):
     edit_cells(made, lambda c: c.assign(value=c["value"].where(c["detector"] == "tall", 0.5)))
-    auc = protocol_tables.build("P3", metrics=["AUC"]).html
+    auc = run("protocol_table", protocol="P3", metrics=["AUC"]).shown["table"].data["text/html"]
     lines = [re.findall(r"<td.*?</td>", row, re.S) for row in re.findall(r"<tr.*?</tr>", auc, re.S)]
-    column = [line[1] for line in lines if line]  # the first generator's
+    column = [line[1] for line in lines if line]  # the first generator's, after reproduced or printed
     ours = [td for td in column if "reals" in td]
     theirs = [td for td in column if "printed in the paper" in td]
     assert ["best" in td for td in ours] == [d == "tall" for d in params.detectors]
@@ -159,26 +172,26 @@ def test_the_best_of_a_column_is_marked_for_ours_and_for_theirs(made, params):
 
 
 def test_unresolvable_cells_stay_in_the_csv_with_their_flag(made):
-    exhibit = protocol_tables.build("P1")
-    rows = exhibit.rows[(exhibit.rows["metric"] == "T0.1") & (exhibit.rows["n_fake"] > 0)]
+    ran = run("protocol_table", protocol="P1")
+    rows = ran["rows"][(ran["rows"]["metric"] == "T0.1") & (ran["rows"]["n_fake"] > 0)]
     assert len(rows)
     assert not rows["resolvable"].any()
     assert rows["value"].notna().all()
-    assert "at least 1,000 reals" in exhibit.html
+    assert "not resolvable: the test reals are too few" in ran.html
 
 
 def test_a_missing_cell_and_another_profile_are_refused(made):
     edit_cells(made, lambda c: c[(c["protocol"] != "P3") | (c["generator"] != "hallo")])
     with pytest.raises(DataError, match="lacks P3, caddm, hallo"):
-        protocol_tables.build("P3")
+        run("protocol_table", protocol="P3")
     switch_profile(made.params, "smoke")
     with pytest.raises(DataError, match=r"is of .*profile mini, .* but params.yaml asks for .*profile smoke"):
-        protocol_tables.build("P1")
+        run("protocol_table", protocol="P1")
 
 
 def test_without_results_one_line_says_what_to_run(project):
     with pytest.raises(DataError, match=r"missing metrics.json .* run `dvc repro`"):
-        protocol_tables.build("P1")
+        run("protocol_table", protocol="P1")
 
 
 # ---- the other exhibits -------------------------------------------------------------------------------
@@ -207,14 +220,33 @@ def test_statistics_do_without_curation_where_nobody_counted(made):
 
 
 def test_an_ablation_says_what_became_of_the_mean(made):
-    exhibit = ablation_table.build("AUC")
-    assert set(exhibit.rows["variant"]) == {"main", "no_fingerprint", "no_artefacts"}
-    before, after = (ablation_table.mean(exhibit.rows, v, "TALL") for v in ("main", "no_fingerprint"))
-    assert f"TALL: mean AUC {before:.2f} on the main corpus, {after:.2f} with fingerprint off" in exhibit.html
+    ran = run("ablation_table", metric="AUC")
+    rows = ran["rows"]
+    assert set(rows["variant"]) == {"main", "no_fingerprint", "no_artefacts"}
+    mean = rows[(rows["detector"] == "TALL") & (rows["generator"] == MEAN)].set_index("variant")["value"]
+    for variant, name in (("main", "main corpus"), ("no_fingerprint", "fingerprint off")):
+        assert ran["means"].loc["TALL", name].sorts == mean[variant]
 
 
 def test_an_unresolvable_mean_is_not_quoted(made):
-    assert f"mean T0.1 {tables.NONE} on the main corpus" in ablation_table.build("T0.1").html
+    means = run("ablation_table", metric="T0.1")["means"]
+    assert {cell.shown for cell in means.to_numpy().flat} == {UNRESOLVABLE}
+    with pytest.raises(ParamsError, match=r"unknown metric 'F1'; known: AUC, T1"):
+        run("ablation_table", metric="F1")
+
+
+def test_a_control_corpus_without_a_cell_is_refused(made):
+    cells = read_csv(open_results().variant("no_fingerprint").cells, CELL_COLUMNS)
+    gone = (cells["protocol"] == "P1") & (cells["generator"] == "hallo")
+    write_csv(cells[~gone], open_results().variant("no_fingerprint").cells, CELL_COLUMNS)
+    vouching.vouch(made)
+    with pytest.raises(DataError, match=r"cells.csv of no_fingerprint lacks P1, tall, hallo, AUC; run `dvc repro`"):
+        run("ablation_table")
+
+
+def test_real_clips_have_no_control_corpora(made):
+    switch_profile(made.params, "paper")
+    assert list(report.corpora()) == ["main"]
 
 
 def test_frames_of_real_clips_are_refused(made):
@@ -269,9 +301,13 @@ def test_every_exhibit_has_a_title_rows_alt_text_and_the_same_bytes_twice(made, 
     first, second = tmp_path / "a" / "x", tmp_path / "b" / "x"
     for prefix in (first, second):
         exhibit = KINDS[kind]()
-        exhibit.save(str(prefix))
+        if isinstance(exhibit, Ran):
+            report.save(str(prefix), exhibit["rows"], exhibit["figure"])
+            assert len(exhibit["rows"])
+        else:
+            exhibit.save(str(prefix))
+            assert len(exhibit.rows)
     assert exhibit.title
-    assert len(exhibit.rows)
     assert len(exhibit.alt) > 20
     for ending in ("csv", "svg", "pdf", "png"):
         one, two = (Path(f"{p}.{ending}").read_bytes() for p in (first, second))
@@ -285,7 +321,7 @@ def test_html_escapes_and_closes_what_it_opens(made, kind):
     html = KINDS[kind]().html
     for tag in ("table", "tbody", "tr", "td", "th", "ul", "li", "div"):
         assert len(re.findall(rf"<{tag}[ >]", html)) == html.count(f"</{tag}>"), tag
-    assert tables.text('<a b="c">') == "&lt;a b=&quot;c&quot;&gt;"
+    assert text('<a b="c">') == "&lt;a b=&quot;c&quot;&gt;"
 
 
 def test_without_a_prefix_nothing_is_written(made, tmp_path):

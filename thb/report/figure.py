@@ -104,7 +104,12 @@ def canvas(width: float, height: float) -> SubFigure:
 
 
 def panels(heights: Sequence[float], width: float = WIDTH, across: int = 1) -> tuple[SubFigure, list[Axes]]:
-    """A figure of panels one below the other, heights in inches; `across`: so many side by side, with axes shared."""
+    """A figure of panels one below the other, heights in inches; `across`: so many side by side, with axes shared.
+
+    Without any height it says that there is nothing to draw.
+    """
+    if not heights:
+        return message("Nothing to draw: there are no rows."), []
     figure = canvas(width, sum(heights))
     ratios = {"height_ratios": list(heights)}
     axes = figure.subplots(
@@ -262,7 +267,7 @@ def legend(
     dot: str = "reproduced, with interval",
     diamond: str = "printed",
 ) -> None:
-    """Below the panels: a colour for each label, and what dots and diamonds are."""
+    """Below the panels: a colour for each label (its detector's, if not given), and what dots and diamonds are."""
     ink = {"color": INK, "ls": "none"}
     marks = [(dot, OURS), *([(diamond, PRINTED)] if printed else [])]
     handles = [

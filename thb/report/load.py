@@ -174,29 +174,41 @@ class Results:
         )
         return self.printed.get(key, float("nan"))
 
-    def table(self, protocol: str) -> pd.DataFrame:
-        """TABLE_COLUMNS: every entrant x (generator, mean) x metric; nan and 0 clips where unknown."""
+    def table(self, protocol: str, corpus: str = MAIN) -> pd.DataFrame:
+        """TABLE_COLUMNS: every entrant x (generator, mean) x metric; nan and 0 clips where unknown.
+
+        Of a control corpus, those entrants that were fitted to it.
+        """
         self.protocol(protocol)
-        rows = self.cells[self.cells["protocol"] == protocol].set_index(["detector", "generator", "metric"])
+        paths = self.paths if corpus == MAIN else self.variant(corpus)
+        entrants = [e for e in self.entrants if corpus == MAIN or e.key in self.params.ablated]
+        own = self.cells if corpus == MAIN else self.cells_of(paths)
+        rows = own[own["protocol"] == protocol].set_index(["detector", "generator", "metric"])
+        means = self.means if corpus == MAIN else self.means_of(paths)
         out = []
-        for entrant in self.entrants:
+        for entrant in entrants:
             for metric in self.metric_names:
-                cells = [self._cell(rows, protocol, entrant, g, metric) for g in self.generators(protocol)]
-                out += [*cells, self._mean_cell(protocol, entrant, metric, cells)]
+                cells = [self._cell(rows, protocol, entrant, g, metric, corpus) for g in self.generators(protocol)]
+                out += [*cells, self._mean_cell(protocol, entrant, metric, cells, means)]
         return pd.DataFrame(out, columns=TABLE_COLUMNS)
 
-    def _cell(self, rows: pd.DataFrame, protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
+    def _cell(
+        self, rows: pd.DataFrame, protocol: str, entrant: Entrant, generator: str, metric: str, corpus: str
+    ) -> dict:
         base = _head(protocol, entrant, generator, metric)
         base["printed"] = self.printed_cell(protocol, entrant.printed, generator, metric)
         if entrant.key is None:
             return base
         key = (entrant.key, generator, metric)
         if key not in rows.index:
-            raise DataError(f"cells.csv lacks {protocol}, {', '.join(key)}; run `dvc repro`")
+            name = "cells.csv" if corpus == MAIN else f"cells.csv of {corpus}"
+            raise DataError(f"{name} lacks {protocol}, {', '.join(key)}; run `dvc repro`")
         row = rows.loc[key]
         return base | {c: row[c] for c in ("value", "lo", "hi", "n_real", "n_fake", "resolvable")}
 
-    def _mean_cell(self, protocol: str, entrant: Entrant, metric: str, cells: list[dict]) -> dict:
+    def _mean_cell(
+        self, protocol: str, entrant: Entrant, metric: str, cells: list[dict], means: dict | None = None
+    ) -> dict:
         """The mean is resolvable when every cell in it is; cells without a score are not in it."""
         scored = [cell for cell in cells if cell["n_fake"]]
         base = _head(protocol, entrant, MEAN, metric)
@@ -205,7 +217,7 @@ class Results:
             return base
         return (
             base
-            | self.mean(protocol, entrant.key, metric)
+            | self.mean(protocol, entrant.key, metric, means)
             | {
                 "n_real": max(c["n_real"] for c in scored),
                 "n_fake": sum(c["n_fake"] for c in scored),
@@ -244,17 +256,39 @@ def _opened(root: Path, state: tuple) -> Results:
     return Results(paths, load(paths.params))
 
 
-def cells(protocol: str, metrics: Sequence[str] = ()) -> pd.DataFrame:
+def cells(protocol: str, metrics: Sequence[str] = (), corpus: str = MAIN) -> pd.DataFrame:
     """A row a detector, generator (their mean, too) and metric of one protocol; no metrics: those the paper prints.
 
-    The columns are TABLE_COLUMNS: our value with its interval, the clips behind it, and the printed number.
+    The columns are TABLE_COLUMNS: our value with its interval, the clips behind it, and the printed number. Of a
+    control corpus (`corpora` names them) there are the detectors that were fitted to it.
     """
     results = open_results()
-    rows = results.table(protocol)
+    rows = results.table(protocol, corpus)
     if rows["n_fake"].sum() == 0 and not results.absent:
         raise DataError(f"no detector has a score under {protocol}; run `dvc repro`")
     wanted = [results.check_metric(name) for name in metrics or (AUC, *results.params.metrics.fpr)]
     return rows[rows["metric"].isin(wanted)].reset_index(drop=True)
+
+
+def corpora() -> dict[str, str]:
+    """The main corpus and each control corpus, with what is switched off in it; no control can be had of real clips."""
+    params = open_results().params
+    parts = {"fingerprint": "fingerprint", "artefacts": "visible faults"}
+    known = {
+        name: ", ".join(
+            f"{parts[part]} off" if strength == 0 else f"{parts[part]} × {strength:g}"
+            for part, strength in ablation.model_dump(exclude_none=True).items()
+        )
+        for name, ablation in params.ablations.items()
+        if params.active.corpus == "mini"
+    }
+    return {MAIN: "main corpus", **known}
+
+
+def scores(detector: str, fit: str) -> pd.DataFrame:
+    """A fit's scores, a row a clip; raises DataError if they are not those that cells.csv was computed from."""
+    results = open_results()
+    return vouched.scores(results.paths, results.params, detector, fit)
 
 
 def rates() -> dict[str, float]:

@@ -10,11 +10,11 @@ import pandas as pd
 
 from thb.cells.trials import measure, resolvable
 from thb.core import metrics
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, unknown
 from thb.report import vouched
-from thb.report.load import MEAN, TABLE_COLUMNS, Results, open_results
+from thb.report.load import MEAN, Results, open_results
 from thb.report.shifts import Mean
-from thb.report.verdicts import pooled
+from thb.report.verdicts import VERDICTS, pooled
 from thb.report.words import text
 from thb.splits import protocols
 
@@ -42,19 +42,61 @@ def cells(results: Results, names: Sequence[str], metric: str) -> pd.DataFrame:
     return rows.sort_values("generator", key=lambda g: g.map(order.index), kind="stable").reset_index(drop=True)
 
 
-def mean_over_detectors(metric: str, protocol: str) -> pd.DataFrame:
-    """One row as `cells` has them: the mean over the paper's detectors and a protocol's generators.
+def cells_across(protocols: Sequence[str], metric: str) -> pd.DataFrame:
+    """Every cell of several protocols by one metric, as `cells` has them of one, in the paper's order of generators."""
+    return cells(open_results(), protocols, metric)
 
-    Value and interval are those of the mean itself, as evaluate resampled it; the printed mean stands beside it.
+
+def mean_of(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """A row for each group of `by`, of protocol, detector, control and generator: the mean over what is not named.
+
+    `rows` are those of `cells_across`. A mean over detectors is of the paper's. Value and interval are those of the
+    mean itself, as evaluate resampled it, which is known for one protocol and for the paper's three; of others there
+    is the value alone. The printed mean stands beside it.
+    """
+    results, out = open_results(), []
+    rows = rows if "detector" in by else of_the_paper(results, rows)
+    keys = {e.label: e.key for e in results.entrants} | {MEAN: MEAN}
+    for names, own in rows.groupby(list(by), sort=False):
+        head = dict(zip(by, names, strict=True))
+        detector, generator = keys[head.get("detector", MEAN)], head.get("generator", MEAN)
+        metric, protocols = own["metric"].iloc[0], list(dict.fromkeys(own["protocol"]))
+        together = drawn_together(results, metric, protocols, detector, generator) if detector else {}
+        out.append(head | {"metric": metric} | over(results, own) | together)
+    frame = pd.DataFrame(out, columns=[*by, "metric", *NUMBERS, "n_real", "n_fake", "resolvable", "printed"])
+    places = {name: {value: i for i, value in enumerate(dict.fromkeys(rows[name]))} for name in by}
+    return frame.sort_values(list(by), key=lambda column: column.map(places[str(column.name)]), ignore_index=True)
+
+
+def falls(metric: str, before: str, after: str) -> pd.DataFrame:
+    """A row a detector and generator (their mean, too) of `after`: both values and the fall, ours and printed.
+
+    `told` is the answer behind our fall; None for a detector that this package does not run. Raises DataError if
+    `before` does not test the same generators, or is the same protocol.
     """
     results = open_results()
-    table = of_the_paper(results, results.table(protocol))
-    own = table[table["metric"] == metric]
-    whole = over(results, own[own["generator"] == MEAN])
-    fakes = over(results, own[own["generator"] != MEAN])["n_fake"]
-    together = drawn_together(results, metric, [protocol], MEAN, MEAN)
-    head = {"protocol": protocol, "detector": ALL, "control": False, "generator": MEAN, "metric": metric}
-    return pd.DataFrame([head | whole | together | {"n_fake": fakes}], columns=TABLE_COLUMNS)
+    if not set(results.generators(after)) <= set(results.generators(before)):
+        raise DataError(f"{before} does not test the generators of {after}: no fall can be told")
+    if before == after:
+        raise DataError(f"nothing can fall from {before} to {after}; choose two protocols")
+    keys = {e.label: e.key for e in results.entrants}
+    tables = [results.table(name) for name in (before, after)]
+    printed = [t[t["metric"] == metric].set_index(["detector", "generator"])["printed"] for t in tables]
+    numbers = {"before": "first_value", "after": "second_value", "fall": "difference", "fall_lo": "lo", "fall_hi": "hi"}
+    out = []
+    for detector, generator in printed[1].index:
+        key = keys[detector]
+        told = results.verdicts.falls(metric, before, after, key, generator) if key else None
+        head = {"detector": detector, "generator": generator}
+        ours = {column: getattr(told, name, float("nan")) for column, name in numbers.items()}
+        out.append(head | ours | {"fell": VERDICTS[told.above if told else None], "told": told})
+    frame = pd.DataFrame(out).assign(printed_before=printed[0].loc[printed[1].index].to_numpy())
+    return frame.assign(printed_fall=frame["printed_before"] - printed[1].to_numpy())
+
+
+def unscored(protocols: Sequence[str]) -> list[str]:
+    """A note that names what means over these protocols leave out, as no clip of it was scored; none if nothing."""
+    return left_out(open_results(), protocols)
 
 
 def paper_order(results: Results) -> list[str]:

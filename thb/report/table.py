@@ -15,6 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from thb.cells.comparisons import ABOVE, BELOW, OPEN
+from thb.core.errors import ParamsError, unknown
 from thb.report.load import LOWER_IS_BETTER, Results, corpus_line, open_results
 from thb.report.verdicts import Told, mark
 from thb.report.words import NONE, UNRESOLVABLE, breakable, decimal, text, words
@@ -56,6 +57,13 @@ def level(value: float) -> Level:
     return next(one for one in LEVELS if round(value, 2) >= one.at_least)
 
 
+def class_of(metric: str, values: Iterable[float]) -> list[str]:
+    """The name of each value's class, '' where there is no value; raises ParamsError for a metric without classes."""
+    if metric not in (rates := open_results().params.metrics.fpr):
+        raise ParamsError(unknown("metric that has classes", metric, rates))
+    return ["" if math.isnan(value) else level(value).name for value in values]
+
+
 def _bounds() -> list[tuple[Level, str]]:
     uppers = [None, *(one.at_least for one in LEVELS[:-1])]
     return [(one, _between(one, upper)) for one, upper in zip(LEVELS, uppers, strict=True)]
@@ -83,6 +91,7 @@ class Cell:
 
 
 UNKNOWN = Cell(NONE, css="unknown")
+NO_SCORE, NO_NUMBER = "no score here", "there is no number on one side at least"
 
 
 def number(row: Mapping[str, Any], classed: bool = False, best: bool = False) -> Cell:
@@ -91,7 +100,7 @@ def number(row: Mapping[str, Any], classed: bool = False, best: bool = False) ->
     `row` has value, lo, hi, n_real, n_fake and resolvable; `classed` shows its class, `best` sets it in bold.
     """
     if not row["n_fake"]:
-        return Cell(NONE, css="unknown", hover="no score here")
+        return Cell(NONE, css="unknown", hover=NO_SCORE)
     if not row["resolvable"]:
         why = f"{int(row['n_real'])} test reals are too few for this false-positive rate"
         return Cell(UNRESOLVABLE, css="unknown", hover=f"not resolvable: {why}")
@@ -147,7 +156,7 @@ def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     """The answer to a comparison, in these words, and the difference behind it: 'below by 0.06 (0.02 to 0.10)'."""
     word = text({ABOVE: above, BELOW: below, OPEN: OPEN}[told.verdict])
     if not told.known:
-        return Cell(mark(word, [told]), css="which unknown", hover="there is no number on one side at least")
+        return Cell(mark(word, [told]), css="told unknown", hover=NO_NUMBER)
     by = told.shown if told.verdict == OPEN else f"by {told.size}"
     return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told")
 
@@ -222,15 +231,17 @@ def beside(rows: pd.DataFrame, across: str, by: str = "detector", best: bool = T
     classed, names, lines = metric in results.params.metrics.fpr, list(dict.fromkeys(rows[across])), {}
     top = {name: _best(rows[(rows[across] == name) & ~rows["control"].astype(bool)], metric) for name in names}
     for label, own in rows.groupby(by, sort=False):
-        own = own.set_index(across).loc[names]
+        own = (
+            own.set_index(across).reindex(names).fillna({"control": False, "n_fake": 0})
+        )  # one may lack what others have
         bold = [best and not own["control"].any()] * len(own)
         lines[label, REPRODUCED] = [
-            number(row, classed, b and _is(_known(row), top[name][0]))
+            number(row, classed, b and is_best(_known(row), top[name][0]))
             for (name, row), b in zip(own.iterrows(), bold, strict=True)
         ]
         if own["printed"].notna().any():
             lines[label, PRINTED] = [
-                printed(value, classed, b and _is(value, top[name][1]))
+                printed(value, classed, b and is_best(value, top[name][1]))
                 for (name, value), b in zip(own["printed"].items(), bold, strict=True)
             ]
     frame = pd.DataFrame.from_dict(lines, orient="index", columns=_labels(results, across, names))
@@ -258,7 +269,8 @@ def best_of(values: Iterable[float], higher: bool = True) -> float:
     return (max if higher else min)(shown) if shown else float("nan")
 
 
-def _is(value: float, best: float) -> bool:
+def is_best(value: float, best: float) -> bool:
+    """Whether a value is printed like the best of its column."""
     return not math.isnan(value) and round(value, 2) == best
 
 
@@ -292,7 +304,7 @@ def table(
             bodies.append(Body([row], "control" if head in controls else ""))
     columns = [str(name or "") for name in frame.index.names] + [str(name) for name in frame.columns]
     worded = [
-        [cell.sorts is None and cell.shown not in (NONE, UNRESOLVABLE) for cell in column]
+        [cell.sorts is None and cell.shown not in (NONE, UNRESOLVABLE) and "told" not in cell.css for cell in column]
         for column in (zip(*values, strict=True) if values else [()] * frame.shape[1])
     ]
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
@@ -314,11 +326,12 @@ class Shown:
 
 
 def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
-    """Tables one below the other, with a switch for intervals, the classes and a line on ⊘ if cells have any.
+    """Tables one below the other, with a switch for intervals, the classes, and a line on ⊘ or absent scores if any.
 
     `title` becomes the heading of the page in the book; notes are sentences (`Markup`: HTML) below the tables.
     """
-    params = open_results().params
+    results = open_results()
+    params = results.params
     cells = [cell for one in tables for cell in one.cells]
     unresolved = [f"{UNRESOLVABLE} not resolvable: the test reals are too few for so low a false-positive rate."]
     page = _TEMPLATE.render(
@@ -327,7 +340,11 @@ def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
         id=hashlib.sha256("".join(one.caption for one in tables).encode()).hexdigest()[:8],
         confidence=params.metrics.confidence if any(cell.interval for cell in cells) else None,
         levels=_bounds() if any(cell.level for cell in cells) else [],
-        notes=[*notes, *(unresolved if any(cell.shown == UNRESOLVABLE for cell in cells) else [])],
+        notes=[
+            *notes,
+            *(unresolved if any(cell.shown == UNRESOLVABLE for cell in cells) else []),
+            *_absent(results, cells),
+        ],
         corpus=corpus_line(params),
     )
     plainly = "\n\n".join(_plainly(one) for one in tables)
@@ -337,6 +354,12 @@ def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
 def as_html(one: Table) -> Markup:
     """One table by itself, for a page that has the style already."""
     return Markup(_TEMPLATE.module.whole(one))  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def _absent(results: Results, cells: Sequence[Cell]) -> list[str]:
+    """Why fits have no numbers, where cells lack them or there is no cell at all."""
+    lacking = not cells or any(cell.hover in (NO_SCORE, NO_NUMBER) for cell in cells)
+    return results.said_absent() if lacking and results.paths.metrics.is_file() else []
 
 
 def _plainly(one: Table) -> str:
