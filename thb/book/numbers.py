@@ -17,7 +17,7 @@ from thb.core.params import Params
 from thb.core.tables import CORPUS_COLUMNS, read_csv
 from thb.report import vouched
 from thb.report.load import Results
-from thb.report.means import headline, mean_over_detectors
+from thb.report.means import cells_across, headline, mean_of
 from thb.report.words import decimal, text
 
 PARAMS, CORPUS, CELLS = "params.yaml", "results/corpus.csv", "results/cells.csv"
@@ -136,9 +136,8 @@ def _printed(results: Results) -> dict[str, Number]:
     }
     for name, roles in (("released_fakes", ("generator", "unseen")), ("released_reals", ("real",))):
         values[name] = (f"{sum(int(released[params.source(s).printed]) for s in params.of_role(*roles)):,}", COUNTS)
-    for protocol in SHIFTS:
-        mean = mean_over_detectors(headline(results), protocol)["printed"].item()
-        values[f"printed_{protocol}"] = (decimal(mean), PRINTED)
+    means = mean_of(cells_across(SHIFTS, headline(results)), ["protocol"]).set_index("protocol")["printed"]
+    values |= {f"printed_{protocol}": (decimal(means[protocol]), PRINTED) for protocol in SHIFTS}
     return {key: Number(shown, source) for key, (shown, source) in values.items()}
 
 

@@ -285,12 +285,6 @@ def corpora() -> dict[str, str]:
     return {MAIN: "main corpus", **known}
 
 
-def scores(detector: str, fit: str) -> pd.DataFrame:
-    """A fit's scores, a row a clip; raises DataError if they are not those that cells.csv was computed from."""
-    results = open_results()
-    return vouched.scores(results.paths, results.params, detector, fit)
-
-
 def rates() -> dict[str, float]:
     """The metrics at a fixed false-positive rate, and that rate."""
     return dict(open_results().params.metrics.fpr)
