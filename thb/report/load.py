@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thb.cells.claims import ledger
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import printed_cells
 from thb.core.errors import DataError, ParamsError, unknown
@@ -253,6 +254,20 @@ def protocol(name: str) -> Protocol:
 def label(generator: str) -> str:
     """A source as the paper names it; 'Mean' for their mean."""
     return open_results().label(generator)
+
+
+def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
+    """The paper's claims with their verdicts, as `thb.cells.claims.ledger` has them; those asked for.
+
+    `section` is one of the paper's, `verdict` one on the paper's own tables. Raises ParamsError for others.
+    """
+    results = open_results()
+    for kind, value, known in (("section", section, ledger.SECTIONS), ("verdict", verdict, ledger.JUDGED)):
+        if value and value not in known:
+            raise ParamsError(unknown(kind, value, known))
+    rows = ledger.ledger(results.params, results.paths, results.cells, results.verdicts)
+    chosen = rows["section"].isin([section] if section else ledger.SECTIONS)
+    return rows[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
 
 
 def verdicts() -> Verdicts:

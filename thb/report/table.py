@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from thb.cells.classes import CLASSES
 from thb.cells.comparisons import ABOVE, BELOW, OPEN
 from thb.report.load import LOWER_IS_BETTER, Results, corpus_line, open_results
 from thb.report.verdicts import Told, mark
@@ -42,13 +43,7 @@ class Level:
         return re.findall(rf"--{self.css}: (#\w+);", _CSS)[0]
 
 
-LEVELS = (
-    Level("Excellent", 0.99, "●"),
-    Level("Good", 0.95, "◕"),
-    Level("Reasonable", 0.85, "◑"),
-    Level("Fair", 0.75, "◔"),
-    Level("Poor", 0.0, "○"),
-)
+LEVELS = tuple(Level(name, start, symbol) for (name, start), symbol in zip(CLASSES.items(), "●◕◑◔○", strict=True))
 
 
 def level(value: float) -> Level:
@@ -263,7 +258,7 @@ def table(
     columns = [str(name or "") for name in frame.index.names] + [str(name) for name in frame.columns]
     worded = [
         [cell.sorts is None and cell.shown not in (NONE, UNRESOLVABLE) for cell in column]
-        for column in zip(*values, strict=True)
+        for column in (zip(*values, strict=True) if values else [()] * len(frame.columns))
     ]
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
