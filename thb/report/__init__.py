@@ -8,8 +8,33 @@
 Nothing below this package imports torch.
 """
 
-from thb.report.figure import PALETTES, colours, dots, height, legend, message, panels, picture, save, share_axis, theme
-from thb.report.load import cells, claims, clips_behind, label, open_results, protocol, rates, verdicts
+from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
+from thb.report.figure import (
+    PALETTES,
+    canvas,
+    colours,
+    dots,
+    height,
+    legend,
+    message,
+    panels,
+    picture,
+    save,
+    share_axis,
+    theme,
+)
+from thb.report.load import (
+    cells,
+    claims,
+    clips_behind,
+    label,
+    open_results,
+    printed_beside,
+    printed_list,
+    protocol,
+    rates,
+    verdicts,
+)
 from thb.report.means import ALL, mean_over_detectors
 from thb.report.table import answer, beside, number, plain, printed, show, table, verdict
 from thb.report.verdicts import badge
@@ -17,17 +42,22 @@ from thb.report.words import clip, decimal, signed
 
 __all__ = [
     "ALL",
+    "NOT_SHOWN",
     "PALETTES",
     "answer",
     "badge",
     "beside",
+    "canvas",
     "cells",
     "claims",
     "clip",
+    "clip_counts",
     "clips_behind",
     "colours",
+    "curation",
     "decimal",
     "dots",
+    "frames",
     "height",
     "label",
     "legend",
@@ -39,6 +69,8 @@ __all__ = [
     "picture",
     "plain",
     "printed",
+    "printed_beside",
+    "printed_list",
     "protocol",
     "rates",
     "save",
