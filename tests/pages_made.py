@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import html
+import html as escaping
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ import pytest
 import results_made
 import vouching
 
+from notebooks import run
 from thb.book.numbers import all_numbers
 from thb.cells import comparisons, evaluate
 from thb.core.params import Params, load
@@ -20,7 +20,6 @@ from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, rea
 from thb.report.load import Results, open_results
 
 ABSENT = "its clips are not at hand"
-MODULES = {"sensitivity_table": "sensitivity", "gradcam_panel": "cam_panel"}  # notebook -> module, where they differ
 COLUMNS = ("rests_on", "here_rests_on", "lost_told", "gained_told")  # of rows, with answers as JSON
 
 
@@ -53,18 +52,21 @@ def pages(results: Results) -> dict[str, str]:
         for name, given in results.params.exhibits.items():
             given = dict(given)
             notebook = given.pop("notebook")
-            module = import_module(f"thb.report.{MODULES.get(notebook, notebook)}")
             if notebook == "gradcam_panel" and not (results.paths.cams(given["detector"]) / "panels.npz").is_file():
                 continue
-            exhibit = module.build(**given)
-            rows = [cell for column in COLUMNS if column in exhibit.rows for cell in exhibit.rows[column] if cell]
+            ran = run(notebook, **given)
+            if exhibit := ran.names.get("exhibit"):
+                html, alt, table = exhibit.html, exhibit.alt, exhibit.rows
+            else:
+                html, alt, table = ran.html, ran.alt, ran["rows"]
+            rows = [cell for column in COLUMNS if column in table for cell in table[column] if cell]
             found |= {
-                f"exhibit {name}": exhibit.html,
-                f"alt {name}": exhibit.alt,
+                f"exhibit {name}": html,
+                f"alt {name}": alt,
                 f"rows {name}": "".join(map(as_mark, rows)),
             }
     return found
 
 
 def as_mark(answers: str) -> str:
-    return f'<span class="thb-told" data-told="{html.escape(answers)}"></span>'
+    return f'<span class="thb-told" data-told="{escaping.escape(answers)}"></span>'

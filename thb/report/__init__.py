@@ -19,6 +19,7 @@ from thb.report.figure import (
     message,
     panels,
     picture,
+    powers,
     save,
     share_axis,
     theme,
@@ -36,17 +37,19 @@ from thb.report.load import (
     verdicts,
 )
 from thb.report.means import ALL, mean_over_detectors
-from thb.report.table import answer, beside, number, plain, printed, show, table, verdict
-from thb.report.verdicts import badge
+from thb.report.table import Cell, answer, beside, number, plain, printed, show, table, verdict
+from thb.report.verdicts import badge, by_machine
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
     "ALL",
     "NOT_SHOWN",
     "PALETTES",
+    "Cell",
     "answer",
     "badge",
     "beside",
+    "by_machine",
     "canvas",
     "cells",
     "claims",
@@ -68,6 +71,7 @@ __all__ = [
     "panels",
     "picture",
     "plain",
+    "powers",
     "printed",
     "printed_beside",
     "printed_list",

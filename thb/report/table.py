@@ -116,10 +116,10 @@ def plain(value: object) -> Cell:
         value = "yes" if value else "no"
     if isinstance(value, str):
         css = "which" if len(value) <= SHORT and not isinstance(value, Markup) else "text"
-        return Cell(value, css=css) if value else Cell(NONE, css="unknown")
+        return Cell(value, css=css) if value else Cell(NONE, css="which unknown")
     if value is None or pd.isna(value):  # pyright: ignore[reportGeneralTypeIssues]
         return UNKNOWN
-    return Cell(f"{value:,.6g}", float(value))  # pyright: ignore[reportArgumentType]
+    return Cell(f"{value:,.6g}".replace("-", "−"), float(value))  # pyright: ignore[reportArgumentType]
 
 
 def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
@@ -250,7 +250,7 @@ def table(
         goes_on = both and i > 0 and heads[i - 1] == head
         css = "total" if head in totals else "printed" if goes_on and second == PRINTED else ""
         shown = [Cell(second, css="which"), *cells] if both else cells
-        row = Row("" if goes_on else head, "control" if head in controls and not goes_on else "", shown, css)
+        row = Row("" if goes_on else _wrapping(head), "control" if head in controls and not goes_on else "", shown, css)
         if goes_on:
             bodies[-1].rows.append(row)
         else:
@@ -263,6 +263,11 @@ def table(
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
     return Table(caption, top, bodies, sortable, folded)
+
+
+def _wrapping(head: str) -> Markup:
+    """A row's head; a long one wraps."""
+    return Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
 
 
 # ---- showing ------------------------------------------------------------------------------------------
