@@ -9,6 +9,7 @@ import pytest
 from test_absence import WHY, lose
 from test_split import write_corpus
 
+from notebooks import run
 from thb.book import getting_data
 from thb.cells import evaluate
 from thb.core.params import load
@@ -20,7 +21,6 @@ from thb.report import (
     protocol_table,
     settings_table,
     sound_check,
-    statistics_table,
     swap_table,
     tpr_curve,
     transitions,
@@ -37,7 +37,6 @@ BUILDS = {
     "hard": lambda: hard_table.build("P3"),
     "lipsync": lambda: sound_check.build("lipfd"),
     "means": protocol_means.build,
-    "table4": statistics_table.build,
     "table8": transitions.build,
 }
 
@@ -81,3 +80,11 @@ def test_what_was_printed_is_still_shown(absent, monkeypatch):
     assert rows["value"].isna().all()
     assert rows["printed"].notna().any()
     assert getting_data.counts(open_results())
+
+
+@pytest.mark.parametrize("name", ["statistics_table", "findings", "claims_ledger", "comparison", "published_table"])
+def test_a_notebook_is_made_without_a_number_of_ours(absent, monkeypatch, name):
+    monkeypatch.setenv("THB_ROOT", str(absent.root))
+    ran = run(name)
+    assert len(ran["rows"])
+    assert "nan" not in re.sub(r"<[^>]+>", " ", ran.html).lower().split()

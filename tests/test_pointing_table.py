@@ -9,9 +9,9 @@ import vouching
 from thb.core.errors import ParamsError
 from thb.core.tables import CAM_COLUMNS, SANITY_COLUMNS, read_csv, write_csv
 from thb.report import cams, pointing_table
+from thb.report.load import MEAN, open_results
 from thb.report.pointing_dots import CENTRE, CHANCE
 from thb.report.pointing_table import BETTER, CHANGES, HARDLY, HEAT, NO_TRUTH, NOT_BETTER, SANITY, UNKNOWN
-from thb.report.load import MEAN, open_results
 
 NETWORK = "tall"
 
