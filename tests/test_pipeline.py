@@ -17,8 +17,12 @@ from thb.core import origin
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import CURATION_COLUMNS, write_csv
+from thb.report import NOT_SHOWN
+from thb.report.figure import look
 from thb.report.load import open_results
-from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
+
+MADE, REMOVED, CURATED, SPLIT = "made by generators", "removed, per cent", "curated", "split"
+FAKES, REALS, TRAIN, TEST = "All fakes", "All reals", "training", "testing"
 
 
 def writings(figure) -> list:
@@ -113,7 +117,7 @@ def test_a_real_corpus_has_boxes_and_no_frame(made):
     ran = run("pipeline")
     assert pictures(ran) == 0
     assert NOT_SHOWN in ran.html
-    assert {"Generators", "Hallo", "Curation"} <= set(words(ran))
+    assert {"Hallo", "Curation", "Splits"} <= set(words(ran))
     assert ran["figure"].get_figure(root=True).get_figheight() < 8
 
 
