@@ -27,7 +27,7 @@ FAKES, REALS, TRAIN, TEST = "All fakes", "All reals", "training", "testing"
 
 def writings(figure) -> list:
     """Every piece of writing in the boxes."""
-    return [text for ax in figure.axes for text in ax.texts if text.get_text()]
+    return [text for ax in figure.get_figure(root=True).axes for text in ax.texts if text.get_text()]
 
 
 def words(ran) -> list[str]:
@@ -35,7 +35,8 @@ def words(ran) -> list[str]:
 
 
 def pictures(ran) -> int:
-    return sum(len(ax.images) for ax in ran["figure"].axes)
+    boxes = ran["figure"].get_figure(root=True).axes
+    return sum(len(inside.images) for ax in boxes for inside in ax.child_axes)
 
 
 def empty_contact(paths) -> None:

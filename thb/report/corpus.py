@@ -37,7 +37,7 @@ def curation() -> pd.DataFrame:
     """Renders made and removed, a row a source as the paper names it; empty where nobody counted."""
     results = open_results()
     counted = vouched.corpus(results.paths, results.params, results.paths.curation, CURATION_COLUMNS)
-    return counted.set_index("source").rename(index=results.label)
+    return counted.set_index("source").rename(index=results.label)[["made", "removed"]].astype(float)
 
 
 def clip_counts() -> pd.DataFrame:
