@@ -29,6 +29,12 @@ class Ran:
         return "\n".join(bundle["text/html"] for bundle in bundles if "text/html" in bundle)
 
     @property
+    def alt(self) -> str:
+        """What its figures show, in words."""
+        bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
+        return "\n".join(facts["thb"]["alt"] for facts in bundles if "alt" in facts["thb"])
+
+    @property
     def title(self) -> str:
         """The heading that its page in the book gets."""
         bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]

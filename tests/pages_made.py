@@ -92,4 +92,4 @@ def small_tables(source: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def as_mark(answers: str) -> str:
-    return f'<span class="thb-told" data-told="{html.escape(answers)}"></span>'
+    return f'<span class="thb-told" data-told="{escaping.escape(answers)}"></span>'

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 import results_made
 import yaml
 
+from notebooks import run
+from thb.cells.answers import FAILS, HOLDS, all_of
+from thb.cells.claims import ledger, on_cells
+from thb.cells.claims.cells import Cells, Estimate, OwnCells, exceeds, most_of, reaches
+from thb.cells.claims.on_tables import Tables
+from thb.cells.comparisons import OPEN
 from thb.cells.printed import CELLS, printed_cells
 from thb.core.errors import DataError, ParamsError
-from thb.report import claim_checks, claims, claims_ledger
-from thb.report.claim_cells import Cells, Estimate, exceeds, most_of, own_cells, reaches
-from thb.report.claim_cells import printed_cells as cells_of
-from thb.report.claim_counts import Tables
-from thb.report.load import open_results
-from thb.report.shifts import FAILS, HOLDS, OPEN
-from thb.report.verdicts import all_of
+from thb.core.params import load
+from thb.report import badge, claims_ledger
+from thb.report.load import Results, open_results
 
 TABLE1, TABLE2, TABLE3, TABLE4, TABLE8 = (
     "table1_datasets.csv",
@@ -199,11 +200,18 @@ FLIPS = {
 }
 
 
-def judged(project) -> dict[str, claims.Judged]:
+def cells_of(project) -> Cells:
+    return Cells.printed(load(project.params), project.published)
+
+
+def own_cells(results: Results) -> OwnCells:
+    return OwnCells.of(results.params, cells_of(results.paths), results.cells, results.verdicts)
+
+
+def judged(project) -> dict[str, ledger.Judged]:
     """id -> verdict on the printed tables alone; nothing was reproduced in this clone."""
-    results = open_results(project.root)
-    evidence = claims.Evidence(cells_of(results), Tables(project.published))
-    return {claim.id: evidence.judge_with(claim) for claim in claims.read(project.claims)}
+    cells, tables = cells_of(project), Tables(project.published)
+    return {claim.id: ledger.judge_readings(claim, cells, tables) for claim in ledger.read(project.claims)}
 
 
 # ---- the printed tables -------------------------------------------------------------------------------
@@ -260,12 +268,12 @@ def test_a_changed_table_changes_the_verdict(project, claim):
 
 
 def test_every_check_is_used_by_a_claim(project):
-    used = {name for claim in claims.read(project.claims) for check in claim.checks for name in check}
-    assert used == {*claim_checks.CHECKS, *claims.claim_counts.CHECKS}
+    used = {name for claim in ledger.read(project.claims) for check in claim.checks for name in check}
+    assert used == set(ledger.CHECKS)
 
 
 def test_what_a_check_looks_for_stands_in_the_claims_own_words(project):
-    for claim in claims.read(project.claims):
+    for claim in ledger.read(project.claims):
         for check in claim.checks:
             for arguments in check.values():
                 stated = arguments.get("stated", {})
@@ -299,7 +307,7 @@ def rewrite(project, change) -> None:
 def test_a_fault_in_the_claims_is_one_line(project, change, words):
     rewrite(project, change)
     with pytest.raises(ParamsError, match=words) as caught:
-        claims.read(project.claims)
+        ledger.read(project.claims)
     assert "\n" not in str(caught.value)
 
 
@@ -312,7 +320,7 @@ def test_a_detector_that_the_paper_does_not_know_is_refused(project):
 def test_missing_claims_are_named(project):
     project.claims.unlink()
     with pytest.raises(DataError, match=r"missing claims.yaml"):
-        claims.read(project.claims)
+        ledger.read(project.claims)
 
 
 # ---- orders that may stay open ------------------------------------------------------------------------
@@ -323,7 +331,7 @@ def near(value, width=0.05):
 
 
 def test_equal_printed_numbers_are_not_below_each_other(project):
-    cells = cells_of(open_results(project.root))
+    cells = cells_of(project)
     one, other = (Estimate.printed(value) for value in (0.93, 0.94))
     assert cells.less(one, other).below is True
     assert cells.less(one, one).below is False
@@ -354,8 +362,8 @@ def test_a_mean_over_a_cell_that_is_not_known_is_not_known():
 def test_a_stated_number_inside_our_interval_holds():
     axes = {"protocol": ["P1"], "detector": ["A"], "generator": ["x"]}
     cells = Cells({("P1", "A", "x", "T1"): near(0.5)}, axes, axes)
-    inside, _ = claim_checks.means(cells, "T1", by="generator", stated={"x": 0.54})
-    outside, _ = claim_checks.means(cells, "T1", by="generator", stated={"x": 0.6})
+    inside, *_ = on_cells.means(cells, "T1", by="generator", stated={"x": 0.54})
+    outside, *_ = on_cells.means(cells, "T1", by="generator", stated={"x": 0.6})
     assert (inside, outside) == (True, False)
 
 
@@ -368,16 +376,21 @@ def made(project):
     return project
 
 
-def here(project) -> dict[str, claims.Judged]:
-    return {ruling.claim.id: ruling.here for ruling in claims.rulings(open_results(project.root))}
+def here(project) -> dict[str, ledger.Judged]:
+    results = open_results(project.root)
+    own, tables = own_cells(results), Tables(project.published)
+    return {
+        claim.id: ledger.judge_here(claim, own, tables, results.params.active.corpus)
+        for claim in ledger.read(project.claims)
+    }
 
 
 def test_numbers_of_another_corpus_are_not_compared_and_shapes_are(made):
     found = here(made)
     numeric = {"C15", "C20", "C23", "C26", "C27", "C28", "C29", "C31"}
-    assert {found[c].verdict for c in numeric} == {claims.ELSEWHERE}
-    assert {found[c].verdict for c in ("C01", "C03", "C33", "C34", "C37", "C38")} == {claims.PAPER_ONLY}
-    assert all(found[c].verdict in (HOLDS, FAILS, OPEN) for c in ("C09", "C10", "C11", "C13", "C21", "C24", "C30"))
+    assert {found[c].verdict for c in numeric} == {ledger.ELSEWHERE}
+    assert {found[c].verdict for c in ("C01", "C03", "C33", "C34", "C37", "C38")} == {ledger.PAPER_ONLY}
+    assert all(found[c].verdict in ledger.JUDGED for c in ("C09", "C10", "C11", "C13", "C21", "C24", "C30"))
 
 
 @pytest.mark.parametrize(("p3", "verdict"), [(0.6, HOLDS), (0.95, FAILS), (0.83, OPEN)])
@@ -399,30 +412,39 @@ def test_controls_and_detectors_without_a_printed_name_are_left_out(made):
 
 
 def test_on_the_papers_own_corpus_stated_numbers_are_compared(made):
-    results = open_results(made.root)
-    evidence = claims.Evidence(own_cells(results), Tables(made.published))
-    (claim,) = (c for c in claims.read(made.claims) if c.id == "C15")
-    assert claims._on_ours(claim, evidence, another_corpus=False).verdict in (HOLDS, FAILS, OPEN)
-    assert claims._on_ours(claim, evidence, another_corpus=True).verdict == claims.ELSEWHERE
+    own, tables = own_cells(open_results(made.root)), Tables(made.published)
+    (claim,) = (c for c in ledger.read(made.claims) if c.id == "C15")
+    assert ledger.judge_here(claim, own, tables, "release").verdict in ledger.JUDGED
+    assert ledger.judge_here(claim, own, tables, "mini").verdict == ledger.ELSEWHERE
 
 
 # ---- the ledger ---------------------------------------------------------------------------------------
 
 
 def test_the_ledger_shows_every_claim_in_the_order_of_the_paper(made):
-    exhibit = claims_ledger.build()
-    assert set(exhibit.rows["id"]) == set(EXPECTED)
-    places = [claims.SECTIONS.index(section) for section in exhibit.rows["section"]]
+    ran = run("claims_ledger")
+    assert set(ran["rows"]["id"]) == set(EXPECTED)
+    places = [ledger.SECTIONS.index(section) for section in ran["rows"]["section"]]
     assert places == sorted(places)
-    assert all(f">{one}</th>" in exhibit.html for one in EXPECTED)
-    assert 'class="sortable"' in exhibit.html
+    html = ran.shown["claims"].data["text/html"]
+    assert all(f">{one}</th>" in html for one in EXPECTED)
+    assert 'class="sortable"' in html
+    assert html.count("paper&#x27;s tables <span") == html.count(">here <span") == len(EXPECTED)
+
+
+def test_no_cell_of_the_ledger_is_blank(made):
+    rows = re.findall(r"<tr.*?</tr>", run("claims_ledger").shown["claims"].data["text/html"], re.S)
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for row in rows for cell in re.findall(r"<td.*?</td>", row, re.S)]
+    assert len(cells) == 2 * len(EXPECTED)
+    assert all(cells)
 
 
 def test_section_and_verdict_filter(made):
-    section = claims_ledger.build(section="4.4").rows
-    assert set(section["section"]) == {"4.4"}
-    assert set(claims_ledger.build(verdict=OPEN).rows["id"]) == {"C03", "C37"}
-    assert claims_ledger.build(section="C").rows.empty
+    assert set(run("claims_ledger", section="4.4")["rows"]["section"]) == {"4.4"}
+    assert set(run("claims_ledger", verdict=OPEN)["rows"]["id"]) == {"C03", "C37"}
+    nothing = run("claims_ledger", section="C")
+    assert nothing["rows"].empty
+    assert "0 claims" in nothing.html
 
 
 @pytest.mark.parametrize(
@@ -434,17 +456,20 @@ def test_section_and_verdict_filter(made):
 )
 def test_unknown_choices_are_refused_in_one_line(made, arguments, words):
     with pytest.raises(ParamsError, match=words):
-        claims_ledger.build(**arguments)
+        run("claims_ledger", **arguments)
 
 
 def test_the_counts_add_up(made):
-    results = open_results(made.root)
-    found = claims.rulings(results)
-    table = claims_ledger.counts(found, "printed")
-    assert int(table.to_numpy().sum()) == len(EXPECTED)
-    held = [v for v, _ in EXPECTED.values()].count(HOLDS)
-    assert f"Of {len(EXPECTED)} claims" in claims_ledger.sentences(results)[0]
-    assert f"{held} hold," in claims_ledger.sentences(results)[0]
+    ran = run("claims_ledger")
+    printed = ran["counts"]["paper's tables"]
+    assert sum(printed[verdict] for verdict in ledger.JUDGED) == len(EXPECTED)
+    assert {verdict: printed[verdict] for verdict in ledger.JUDGED} == {
+        verdict: [v for v, _ in EXPECTED.values()].count(verdict) for verdict in ledger.JUDGED
+    }
+    assert int(ran["tables"]["By the paper's own tables"].to_numpy().sum()) == len(EXPECTED)
+    said = claims_ledger.sentences(open_results(made.root))[0]
+    assert said.startswith(f"Of {len(EXPECTED)} claims")
+    assert f"{printed[HOLDS]} hold," in said
 
 
 def test_a_page_gets_its_claims_with_mark_number_and_link(made):
@@ -459,12 +484,13 @@ def test_a_page_without_claims_says_so(made):
     assert claims_ledger.inline(open_results(made.root), "C") == claims_ledger.NO_CLAIM
 
 
-def test_a_verdict_is_escaped_for_html(made):
-    ruling = claims.rulings(open_results(made.root))[0]
-    odd = replace(ruling, printed=claims.Judged(HOLDS, "a < b & c"))
-    assert "a &lt; b &amp; c" in claims_ledger._body(odd)
-    assert "a < b" not in claims_ledger._bullet(odd, "x")
+def test_words_of_a_claim_are_escaped_for_html(made):
+    rewrite(made, lambda e: e[0].update(claim="a < b & c", where="<x> 2,984"))
+    html = run("claims_ledger", section="abstract").shown["claims"].data["text/html"]
+    assert "a &lt; b &amp; c<br><small>&lt;x&gt; 2,984</small>" in html
+    assert "&lt;b" in badge("<b", HOLDS)
+    assert "a < b" not in claims_ledger.inline(open_results(made.root), "abstract")
 
 
 def test_the_printed_cells_are_read_from_one_file(project):
-    assert len(cells_of(open_results(project.root)).known) == len(printed_cells(project.published))
+    assert len(cells_of(project).known) == len(printed_cells(project.published))

@@ -8,13 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import results_made
+import vouching
 from results_made import edit_cells
 
+from notebooks import Ran, run
+from thb import report
 from thb.cells.printed import LATER, printed_cells
 from thb.core.errors import ParamsError
-from thb.report import comparison, tables
-from thb.report.comparison import ABSENT, ELSEWHERE, INSIDE, OUTSIDE, UNRESOLVED
-from thb.report.load import open_results
+from thb.core.params import switch_profile
+from thb.report.load import REFERENCES, open_results
+from thb.report.words import UNRESOLVABLE
+
+INSIDE, OUTSIDE, UNRESOLVED, ABSENT = "inside the interval", "outside", "not resolvable", "not reproduced"
+ELSEWHERE = "not comparable (another corpus)"
 
 
 @pytest.fixture
@@ -31,10 +37,10 @@ def results(made):
 # ---- rows ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reference", comparison.REFERENCES)
+@pytest.mark.parametrize("reference", REFERENCES)
 def test_every_printed_cell_stands_once_with_its_value(made, results, reference):
-    rows = comparison.compare(results, reference)
-    printed = printed_cells(made.published, comparison.REFERENCES[reference])
+    rows = report.printed_beside(reference)
+    printed = printed_cells(made.published, REFERENCES[reference])
     keys = [
         (results.params.protocols[r.protocol].printed, r.detector, results.label(r.generator), r.metric)
         for r in rows.itertuples()
@@ -44,8 +50,8 @@ def test_every_printed_cell_stands_once_with_its_value(made, results, reference)
 
 
 def test_ours_are_the_cells_of_the_same_key(results):
-    rows = comparison.compare(results).set_index(["protocol", "detector", "generator", "metric"])
-    cells = results.cells.set_index(["protocol", "detector", "generator", "metric"])
+    keys = ["protocol", "detector", "generator", "metric"]
+    rows, cells = run("comparison")["rows"].set_index(keys), results.cells.set_index(keys)
     assert rows.loc[("P3", "TALL", "hallo", "AUC"), "value"] == cells.loc[("P3", "tall", "hallo", "AUC"), "value"]
     magi = rows.loc[("unseen_P1", "CADDM", "magi1", "T1")]
     assert magi["value"] == cells.loc[("unseen_P1", "caddm", "magi1", "T1"), "value"]
@@ -55,79 +61,96 @@ def test_ours_are_the_cells_of_the_same_key(results):
 def test_controls_are_not_compared(results):
     labels = {e.label for e in results.entrants if e.control}
     assert labels
-    assert not labels & set(comparison.compare(results)["detector"])
+    assert not labels & set(report.printed_beside("v1")["detector"])
 
 
-def test_what_the_package_does_not_run_is_marked_absent(results):
-    rows = comparison.compare(results, "later")
-    absent = rows[rows["verdict"] == ABSENT]
+def test_what_the_package_does_not_run_is_marked_absent(made):
+    ran = run("comparison", reference="later")
+    absent = ran["rows"][ran["rows"]["verdict"] == ABSENT]
     assert set(absent["detector"]) == {"HiFi-Net", "AltFreezing", "MM-Det"}
     assert absent[["value", "difference"]].isna().all().all()
-    assert "Not reproduced here: cells of" in comparison.build("later").html
+    assert "Not reproduced: cells of HiFi-Net, AltFreezing, MM-Det." in ran.html
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [
-        ({}, INSIDE),
-        ({"printed": 0.84}, OUTSIDE),
-        ({"printed": 0.90}, INSIDE),
-        ({"printed": 0.904}, INSIDE),  # 0.899 prints as 0.90
-        ({"printed": 0.92}, OUTSIDE),
-        ({"resolvable": False}, UNRESOLVED),
-        ({"n_fake": 0}, ABSENT),
-    ],
-)
-def test_the_verdict_on_a_cell(changes, verdict):
-    row = {"printed": 0.87, "value": 0.88, "lo": 0.86, "hi": 0.9, "n_fake": 28, "resolvable": True} | changes
-    assert comparison.verdict(row, another_corpus=False) == verdict
-    assert comparison.verdict(row, another_corpus=True) == (ELSEWHERE if verdict in (INSIDE, OUTSIDE) else verdict)
+CASES = [
+    ({}, INSIDE),
+    ({"value": 0.94, "lo": 0.95, "hi": 0.96}, OUTSIDE),
+    ({"lo": 0.90, "hi": 0.94}, INSIDE),
+    ({"lo": 0.90, "hi": 0.936}, INSIDE),  # 0.936 prints as 0.94
+    ({"lo": 0.90, "hi": 0.934}, OUTSIDE),
+    ({"resolvable": False}, UNRESOLVED),
+    ({"n_fake": 0}, ABSENT),
+]
 
 
-def test_a_rendered_corpus_is_never_inside_or_outside(results):
-    verdicts = set(comparison.compare(results)["verdict"])
+@pytest.mark.parametrize(("changes", "verdict"), CASES)
+@pytest.mark.parametrize("profile", ["mini", "paper"])
+def test_the_verdict_on_a_cell(made, monkeypatch, changes, verdict, profile):
+    """The printed AUC of CADDM on Hallo in P1 is 0.94."""
+    own = {"value": 0.93, "lo": 0.92, "hi": 0.945} | changes
+
+    def change(cells: pd.DataFrame) -> pd.DataFrame:
+        at = (cells[["protocol", "detector", "generator", "metric"]] == ["P1", "caddm", "hallo", "AUC"]).all(axis=1)
+        assert at.sum() == 1
+        return cells.assign(**{column: cells[column].mask(at, value) for column, value in own.items()})
+
+    edit_cells(made, change)
+    if profile != "mini":
+        switch_profile(made.params, profile)
+        vouching.vouch(made)
+    rows = run("comparison", metrics=["AUC"], protocols=["P1"])["rows"].set_index(["detector", "generator"])
+    assert rows.loc[("CADDM", "hallo"), "printed"] == 0.94
+    elsewhere = profile == "mini" and verdict in (INSIDE, OUTSIDE)
+    assert rows.loc[("CADDM", "hallo"), "verdict"] == (ELSEWHERE if elsewhere else verdict)
+
+
+def test_a_rendered_corpus_is_never_inside_or_outside(made):
+    verdicts = set(run("comparison")["rows"]["verdict"])
     assert verdicts <= {ELSEWHERE, UNRESOLVED, ABSENT}
     assert ELSEWHERE in verdicts
 
 
-def test_an_unresolvable_cell_shows_no_number_of_ours(made, results):
-    rows = comparison.compare(results, metrics=["T0.1"])
-    assert set(rows["verdict"]) == {UNRESOLVED}
-    assert rows["difference"].isna().all()
-    html = comparison._table_row(results, rows.iloc[0].to_dict())
-    assert tables.UNRESOLVABLE in html
-    assert f"{rows.iloc[0]['value']:.2f}" not in html.replace(f"{rows.iloc[0]['printed']:.2f}", "")
+def test_an_unresolvable_cell_shows_no_number_of_ours(made):
+    ran = run("comparison", metrics=["T0.1"], protocols=["P1"])
+    assert set(ran["rows"]["verdict"]) == {UNRESOLVED}
+    assert ran["rows"]["difference"].isna().all()
+    own = ran["cells"]["Reproduced"]
+    assert {cell.shown for cell in own} == {UNRESOLVABLE}
 
 
 # ---- ranks --------------------------------------------------------------------------------------------
 
 
 def pairs(printed, value) -> pd.DataFrame:
-    frame = pd.DataFrame({"metric": "T1", "printed": printed, "value": value})
+    frame = pd.DataFrame({"metric": "T1", "printed": printed, "value": value, "verdict": INSIDE})
     return frame.assign(difference=frame["value"] - frame["printed"])
 
 
-def test_ranks_agree_with_an_independent_computation():
+@pytest.fixture
+def ran(made) -> Ran:
+    return run("comparison", metrics=["T1", "T0.1"], protocols=["P1"])
+
+
+def test_ranks_agree_with_an_independent_computation(ran):
     rng = np.random.default_rng(5)
     a, b = np.round(rng.random(40), 1), np.round(rng.random(40), 1)  # with ties
     by_hand = np.corrcoef(pd.Series(a).rank(), pd.Series(b).rank())[0, 1]
-    rank = comparison.ranks(pairs(a, b)).iloc[0]
-    assert rank["rho"] == pytest.approx(by_hand)
-    assert rank["difference"] == pytest.approx((b - a).mean())
+    rank = ran["summary"](pairs(a, b))
+    assert rank["Rank correlation"] == pytest.approx(by_hand)
+    assert rank["Mean difference"] == pytest.approx((b - a).mean())
 
 
 @pytest.mark.parametrize(("value", "rho"), [([0.1, 0.2, 0.3, 0.4], 1), ([0.4, 0.3, 0.2, 0.1], -1)])
-def test_the_same_order_is_one_whatever_the_height(value, rho):
-    assert comparison.ranks(pairs([0.6, 0.7, 0.8, 0.9], value)).iloc[0]["rho"] == pytest.approx(rho)
+def test_the_same_order_is_one_whatever_the_height(ran, value, rho):
+    assert ran["summary"](pairs([0.6, 0.7, 0.8, 0.9], value))["Rank correlation"] == pytest.approx(rho)
 
 
-def test_ranks_of_too_few_or_equal_numbers_are_not_a_number(results):
+def test_ranks_of_too_few_or_equal_numbers_are_not_a_number(ran):
     for printed, value in (([0.5, 0.6], [0.5, 0.6]), ([1.0, 1.0, 1.0], [0.1, 0.2, 0.3])):
-        assert math.isnan(comparison.ranks(pairs(printed, value)).iloc[0]["rho"])
-    unresolved = comparison.ranks(comparison.compare(results, metrics=["T0.1"])).iloc[0]
-    assert unresolved["n"] == 0
-    assert math.isnan(unresolved["rho"])
-    assert "too few cells" in comparison._rank_sentence(unresolved.to_dict())
+        assert math.isnan(ran["summary"](pairs(printed, value))["Rank correlation"])
+    unresolved = ran["by_metric"]["T0.1"]
+    assert unresolved["Both numbers"] == 0
+    assert math.isnan(unresolved["Rank correlation"])
 
 
 # ---- the page -----------------------------------------------------------------------------------------
@@ -144,44 +167,44 @@ def test_ranks_of_too_few_or_equal_numbers_are_not_a_number(results):
 )
 def test_unknown_choices_are_refused_in_one_line(made, arguments, words):
     with pytest.raises(ParamsError, match=words):
-        comparison.build(**arguments)
+        run("comparison", **arguments)
 
 
 def test_parameters_choose_the_cells(made):
-    rows = comparison.build("later", ["Brier"], ["P2"]).rows
+    rows = run("comparison", reference="later", metrics=["Brier"], protocols=["P2"])["rows"]
     assert set(rows["metric"]) == {"Brier"}
     assert set(rows["protocol"]) == {"P2"}
 
 
 def test_a_table_a_protocol_and_one_in_all(made):
-    exhibit = comparison.build()
-    assert exhibit.html.count("<table") == 1 + exhibit.rows["protocol"].nunique()
-    assert exhibit.html.count('<table class="sortable"') == exhibit.html.count("<table")
+    ran = run("comparison")
+    cells = ran.shown["cells"].data["text/html"]
+    assert cells.count('<table class="sortable"') == cells.count("<details>") == ran["rows"]["protocol"].nunique()
 
 
-def test_the_sentences_count_what_the_rows_hold(results):
-    rows = comparison.compare(results)
-    first = comparison.sentences(results)[0]
-    assert first.startswith(f"Of {len(rows)} printed cells, {rows['difference'].notna().sum()} have a number")
+def test_the_summary_counts_what_the_rows_hold(made):
+    ran = run("comparison")
+    rows = ran["rows"]
+    assert sum(one["Both numbers"] for one in ran["by_metric"].values()) == rows["difference"].notna().sum()
     for verdict, count in rows["verdict"].value_counts().items():
-        assert f"{count} {verdict}" in first
+        assert sum(one[verdict] for one in ran["by_metric"].values()) == count
 
 
 def test_nothing_to_draw_is_said(made):
     edit_cells(made, lambda cells: cells.assign(resolvable=False))
-    exhibit = comparison.build()
-    assert "no metric" in exhibit.alt
-    assert "Not drawn: AUC, T1, T0.1" in exhibit.html
+    ran = run("comparison")
+    assert "no metric" in ran.alt
+    assert "No cell has both numbers." in [text.get_text() for text in ran["figure"].axes[0].texts]
 
 
 def test_oddities_of_the_later_version_are_found_in_its_numbers(made):
-    said = " ".join(comparison.oddities(open_results(made.root)))
-    assert "none of them changed" in said
-    assert "P3 CADDM AniPortraitAudio Brier 0.023" in said
-    assert "P2 HiFi-Net Hallo2 0.48" in said
+    said = run("comparison", metrics=["AUC"], protocols=["P1"])["slips"]
+    assert said["changed in the later version"] == "none"
+    assert said["printed to more than two decimals"] == "P3 CADDM aniportrait_audio Brier 0.023"
+    assert "P2 HiFi-Net hallo2 AUC 0.48" in said["printed below chance"]
     path = made.published / LATER
     text = path.read_text().replace("0.023", "0.23").replace("P1,CADDM,Hallo,T1,0.65", "P1,CADDM,Hallo,T1,0.66")
     path.write_text(text)
-    said = " ".join(comparison.oddities(open_results(made.root)))
-    assert "1 of them changed" in said
-    assert "perhaps a slip: none" in said
+    said = run("comparison", metrics=["AUC"], protocols=["P1"])["slips"]
+    assert said["changed in the later version"] == "P1 CADDM hallo T1 0.65"
+    assert said["printed to more than two decimals"] == "none"

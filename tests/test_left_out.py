@@ -9,10 +9,11 @@ import pages_made
 import pandas as pd
 import pytest
 
+from notebooks import run
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import MISSING, SCORE_COLUMNS, read_csv, write_csv, write_json
-from thb.report import findings, means
+from thb.report import means
 from thb.report.load import Results
 from thb.report.shifts import OPEN
 
@@ -88,25 +89,29 @@ def test_every_mean_over_what_is_left_names_what_it_leaves_out(lacking, book):
         assert re.search(rf"(without|Left out of the means[^.]*)[^.]*{name}", words(book[place])), place
 
 
+def findings(results: Results, monkeypatch) -> dict[str, str]:
+    """finding -> what is told of it here."""
+    monkeypatch.setenv("THB_ROOT", str(results.paths.root))
+    return run("findings", metrics=["AUC"])["rows"].set_index("finding")["here"].to_dict()
+
+
 def test_means_over_the_others_are_told_all_the_same(lacking, monkeypatch):
     _, results = lacking
-    found = {f.finding: f for f in findings.findings(results, ["AUC"])}
-    fall = found["Mean AUC over detectors is lower in P3 than in P1"]
-    assert re.match(r"0\.\d\d to 0\.\d\d, a fall of", fall.here)
-    control = next(f for finding, f in found.items() if finding.startswith("The control image_stats"))
-    assert re.match(r"0\.\d\d against 0\.\d\d", control.here)
-    monkeypatch.setenv("THB_ROOT", str(results.paths.root))
+    found = findings(results, monkeypatch)
+    assert re.match(r"0\.\d\d to 0\.\d\d, a fall of", found["Mean AUC over detectors is lower in P3 than in P1"])
+    control = next(here for finding, here in found.items() if finding.startswith("The control image_stats"))
+    assert re.match(r"0\.\d\d against 0\.\d\d", control)
     rows = means.mean_of(means.cells_across(["P1", "P2", "P3"], "AUC"), ["protocol"])
     assert rows["value"].between(0, 1).all()
 
 
-def test_of_what_is_absent_nothing_is_told(lacking):
+def test_of_what_is_absent_nothing_is_told(lacking, monkeypatch):
     name, results = lacking
-    hardest = findings._hardest(results, "AUC")
+    hardest = findings(results, monkeypatch)["The same two generators are hardest by mean AUC over protocols"]
     if name == "EMOPortraits":
         assert results.verdicts.falls("AUC", "P1", "P3", generator="emoportraits").verdict == OPEN
-        assert name not in hardest.here
+        assert name not in hardest
     else:
         key = next(e.key for e in results.entrants if e.label == name)
         assert results.verdicts.falls("AUC", "P1", "P3", key).verdict == OPEN
-        assert hardest.here.count(",") == 1
+        assert hardest.count(",") == 1

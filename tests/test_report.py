@@ -20,7 +20,6 @@ from thb.book import provenance, sentences
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
 from thb.core.tables import CELL_COLUMNS, CURATION_COLUMNS, read_csv, write_csv
-from thb.report import contact_sheet, findings, shifts, statistics_table, style
 from thb.report.load import MEAN, open_results
 from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.table import UNKNOWN, best_of, is_best
@@ -29,10 +28,7 @@ from thb.report.words import NONE, UNRESOLVABLE, text
 KINDS = {
     "protocol": lambda: run("protocol_table", protocol="P3"),
     "unseen": lambda: run("protocol_table", protocol="unseen_P3"),
-    "statistics": statistics_table.build,
     "ablation": lambda: run("ablation_table"),
-    "contact": contact_sheet.build,
-    "findings": findings.build,
 }
 
 
@@ -198,7 +194,7 @@ def test_without_results_one_line_says_what_to_run(project):
 
 
 def test_statistics_add_up_and_stand_beside_the_printed_ones(made, params):
-    rows = statistics_table.build().rows.set_index("source")
+    rows = run("statistics_table")["rows"].set_index("source")
     assert rows.loc["Hallo", ["train", "val", "test", "total", "printed_total"]].tolist() == [
         6,
         2,
@@ -216,7 +212,7 @@ def test_statistics_add_up_and_stand_beside_the_printed_ones(made, params):
 def test_statistics_do_without_curation_where_nobody_counted(made):
     write_csv(pd.DataFrame(columns=CURATION_COLUMNS), made.curation, CURATION_COLUMNS)
     vouching.vouch(made)
-    assert statistics_table.build().rows["removed_percent"].isna().all()
+    assert run("statistics_table")["rows"]["removed_percent"].isna().all()
 
 
 def test_an_ablation_says_what_became_of_the_mean(made):
@@ -252,7 +248,7 @@ def test_real_clips_have_no_control_corpora(made):
 def test_frames_of_real_clips_are_refused(made):
     switch_profile(made.params, "paper")
     with pytest.raises(DataError, match="frames of real clips"):
-        contact_sheet.build()
+        run("contact_sheet")
 
 
 # ---- findings -----------------------------------------------------------------------------------------
@@ -272,12 +268,12 @@ def test_the_hardest_are_the_lowest_and_nobody_if_one_is_unknown():
 
 
 def test_what_too_few_clips_cannot_tell_is_left_open(made):
-    held = findings.build(["T0.1"]).rows.set_index("finding")["verdict"]
+    held = run("findings", metrics=["T0.1"])["rows"].set_index("finding")["verdict"]
     assert set(held[[f for f in held.index if "T0.1" in f]]) == {OPEN}
 
 
 def test_the_printed_findings_are_those_of_the_paper(made):
-    rows = findings.build(["T1"]).rows.set_index("finding")
+    rows = run("findings", metrics=["T1"])["rows"].set_index("finding")
     assert rows.loc["The same two generators are hardest by mean T1 over protocols", "printed"] == (
         "EMOPortraits, Hallo2"
     )
@@ -289,7 +285,7 @@ def test_the_printed_findings_are_those_of_the_paper(made):
 def test_an_order_of_generators_holds_where_each_pair_does(made, low, verdict):
     """The paper's two hardest, put lowest; two others put lowest; and all alike."""
     edit_cells(made, lambda c: c.assign(**{k: c[k] - 0.3 * c["generator"].isin(low) for k in ("value", "lo", "hi")}))
-    rows = findings.build(["T1"]).rows.set_index("finding")
+    rows = run("findings", metrics=["T1"])["rows"].set_index("finding")
     assert rows.loc["The same two generators are hardest by mean T1 over protocols", "verdict"] == verdict
 
 
@@ -324,9 +320,37 @@ def test_html_escapes_and_closes_what_it_opens(made, kind):
     assert text('<a b="c">') == "&lt;a b=&quot;c&quot;&gt;"
 
 
+NOTEBOOKS = [
+    "statistics_table",
+    "contact_sheet",
+    "findings",
+    "claims_ledger",
+    "comparison",
+    "published_table",
+    "pipeline",
+]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_has_a_title_rows_alt_text_and_the_same_bytes_twice(made, name, tmp_path):
+    first, second = tmp_path / "a" / "x", tmp_path / "b" / "x"
+    for prefix in (first, second):
+        ran = run(name, save=str(prefix))
+    assert ran.title
+    assert len(ran["rows"])
+    assert len(ran.alt) > 20
+    for ending in ("csv", "svg", "pdf", "png"):
+        one, two = (Path(f"{p}.{ending}").read_bytes() for p in (first, second))
+        assert one == two, f"{name}.{ending} differs between two runs"
+    assert b"<dc:date>" not in Path(f"{first}.svg").read_bytes()
+    assert b"CreationDate" not in Path(f"{first}.pdf").read_bytes()
+    for tag in ("table", "tbody", "tr", "td", "th", "ul", "li", "div", "span"):
+        assert len(re.findall(rf"<{tag}[ >]", ran.html)) == ran.html.count(f"</{tag}>"), tag
+
+
 def test_without_a_prefix_nothing_is_written(made, tmp_path):
     before = set(tmp_path.rglob("*"))
-    statistics_table.build().save("")
+    run("statistics_table")
     assert set(tmp_path.rglob("*")) == before
 
 

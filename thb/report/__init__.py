@@ -10,6 +10,7 @@ Nothing below this package imports torch.
 
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
 from thb.report.conditions import leakage, look_alikes, settings, shared, sizes
+from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
     PALETTES,
     canvas,
@@ -28,17 +29,20 @@ from thb.report.figure import (
 from thb.report.load import (
     LOWER_IS_BETTER,
     cells,
+    claims,
     clips_behind,
     corpora,
     detector,
     label,
     open_results,
+    printed_beside,
+    printed_list,
     protocol,
     rates,
     scores,
     verdicts,
 )
-from thb.report.means import ALL, cells_across, falls, mean_of, unscored
+from thb.report.means import ALL, cells_across, falls, mean_of, mean_over_detectors, unscored
 from thb.report.table import (
     LEVELS,
     Cell,
@@ -56,29 +60,34 @@ from thb.report.table import (
     table,
     verdict,
 )
-from thb.report.verdicts import by_machine, pooled
+from thb.report.verdicts import badge, by_machine, pooled
 from thb.report.words import clip, decimal, signed
 
 __all__ = [
     "ALL",
     "LEVELS",
     "LOWER_IS_BETTER",
+    "NOT_SHOWN",
     "PALETTES",
     "RULES",
     "Cell",
     "against",
     "answer",
+    "badge",
     "beside",
     "by_machine",
     "canvas",
     "cells",
     "cells_across",
     "chosen",
+    "claims",
     "class_of",
     "clip",
+    "clip_counts",
     "clips_behind",
     "colours",
     "corpora",
+    "curation",
     "decimal",
     "detector",
     "difference",
@@ -86,6 +95,7 @@ __all__ = [
     "faces",
     "falls",
     "fixed",
+    "frames",
     "heat",
     "height",
     "label",
@@ -94,6 +104,7 @@ __all__ = [
     "level",
     "look_alikes",
     "mean_of",
+    "mean_over_detectors",
     "message",
     "number",
     "open_results",
@@ -103,6 +114,8 @@ __all__ = [
     "pooled",
     "powers",
     "printed",
+    "printed_beside",
+    "printed_list",
     "protocol",
     "rates",
     "regions",

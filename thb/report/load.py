@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from thb.cells.claims import ledger
 from thb.cells.comparisons import MEAN, averaged
-from thb.cells.printed import printed_cells
+from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
-from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, read_csv
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
@@ -28,6 +30,17 @@ MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
 MEASURED = ["detector", "control", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 TABLE_COLUMNS = ["protocol", *MEASURED, "printed"]
+LISTS = {  # Tables 1 to 3 of the paper: file and columns
+    1: (
+        "table1_datasets.csv",
+        ["dataset", "talking_head", "n_generators", "modality", "curation", "year", "real_count", "fake_count"],
+    ),
+    2: ("table2_generators.csv", ["generator", "modality", "framework", "venue", "code_available", "used_in_thb"]),
+    3: ("table3_detectors.csv", ["detector", "modality", "framework", "venue", "code_available", "benchmarked"]),
+}
+REFERENCES = {"v1": CELLS, "later": LATER}  # versions of the paper
+_NAN = float("nan")
+NO_CELL = {"value": _NAN, "lo": _NAN, "hi": _NAN, "n_real": 0, "n_fake": 0, "resolvable": False}
 
 
 @dataclass(frozen=True)
@@ -309,6 +322,62 @@ def scores(detector: str, fit: str) -> pd.DataFrame:
     """A clip a row (SCORE_COLUMNS): what a fit made of the clips, refused unless cells.csv was computed from it."""
     results = open_results()
     return vouched.scores(results.paths, results.params, detector, fit)
+
+
+def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
+    """The paper's claims with their verdicts, as `thb.cells.claims.ledger` has them; those asked for.
+
+    `section` is one of the paper's, `verdict` one on the paper's own tables. Raises ParamsError for others.
+    """
+    results = open_results()
+    for kind, value, known in (("section", section, ledger.SECTIONS), ("verdict", verdict, ledger.JUDGED)):
+        if value and value not in known:
+            raise ParamsError(unknown(kind, value, known))
+    rows = ledger.ledger(results.params, results.paths, results.cells, results.verdicts)
+    chosen = rows["section"].isin([section] if section else ledger.SECTIONS)
+    return rows[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
+
+
+def printed_list(table: int) -> pd.DataFrame:
+    """The paper's Table 1 (benchmarks), 2 (generators) or 3 (detectors); raises ParamsError for another."""
+    if table not in LISTS:
+        raise ParamsError(unknown("table", table, LISTS))
+    file, columns = LISTS[table]
+    return read_csv(open_results().paths.published / file, columns).astype(str)
+
+
+def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Sequence[str] = ()) -> pd.DataFrame:
+    """A row a cell that one version of the paper printed, ours beside it where there is one.
+
+    The reference is one of REFERENCES; no metrics or protocols: all that it has. Raises ParamsError for others.
+    """
+    results = open_results()
+    if reference not in REFERENCES:
+        raise ParamsError(unknown("reference", reference, REFERENCES))
+    theirs = printed_cells(results.paths.published, REFERENCES[reference])
+    of = {name: p.printed for name, p in results.params.protocols.items()}
+    there = {(protocol, generator) for protocol, _, generator, _ in theirs}
+    places = {name: [g for g in results.generators(name) if (of[name], results.label(g)) in there] for name in of}
+    shown = _chosen("metric", metrics, dict.fromkeys(key[3] for key in theirs))
+    chosen = _chosen("protocol", protocols, [name for name in places if places[name]])
+    keys = {entry.printed: key for key, entry in results.params.detectors.items() if entry.printed}
+    ours = results.cells.set_index(["protocol", "detector", "generator", "metric"]).to_dict("index")
+    rows = []
+    for protocol, detector in product(chosen, dict.fromkeys(key[1] for key in theirs)):
+        for generator, metric in product(places[protocol], shown):
+            if (printed := theirs.get((of[protocol], detector, results.label(generator), metric))) is not None:
+                own = ours.get((protocol, keys.get(detector), generator, metric), NO_CELL)
+                key = {"protocol": protocol, "detector": detector, "generator": generator, "metric": metric}
+                rows.append(key | {"printed": printed} | {column: own[column] for column in NO_CELL})
+    return pd.DataFrame(rows)
+
+
+def _chosen(kind: str, wanted: Sequence[str], known: Iterable[str]) -> list[str]:
+    """What was asked for, all that is known if nothing was."""
+    known = list(known)
+    if odd := [name for name in wanted if name not in known]:
+        raise ParamsError(unknown(kind, odd[0], known))
+    return list(wanted) or known
 
 
 def verdicts() -> Verdicts:

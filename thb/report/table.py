@@ -14,6 +14,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
+from thb.cells.classes import CLASSES
 from thb.cells.comparisons import ABOVE, BELOW, OPEN
 from thb.core.errors import ParamsError, unknown
 from thb.report.load import LOWER_IS_BETTER, Results, corpus_line, open_results
@@ -43,13 +44,7 @@ class Level:
         return re.findall(rf"--{self.css}: (#\w+);", CSS)[0]
 
 
-LEVELS = (
-    Level("Excellent", 0.99, "●"),
-    Level("Good", 0.95, "◕"),
-    Level("Reasonable", 0.85, "◑"),
-    Level("Fair", 0.75, "◔"),
-    Level("Poor", 0.0, "○"),
-)
+LEVELS = tuple(Level(name, start, symbol) for (name, start), symbol in zip(CLASSES.items(), "●◕◑◔○", strict=True))
 
 
 def level(value: float) -> Level:
@@ -130,11 +125,11 @@ def plain(value: object) -> Cell:
         value = "yes" if value else "no"
     if isinstance(value, str):
         css = "which" if len(value) <= SHORT and not isinstance(value, Markup) else "text"
-        return Cell(value, css=css) if value else Cell(NONE, css="unknown")
+        return Cell(value, css=css) if value else Cell(NONE, css="which unknown")
     if value is None or pd.isna(value):  # pyright: ignore[reportGeneralTypeIssues]
         return UNKNOWN
     value = float(value)  # pyright: ignore[reportArgumentType]
-    return Cell(f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}", value)
+    return Cell(f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}".replace("-", "−"), value)
 
 
 def fixed(value: float, places: int = 2) -> Cell:
@@ -297,7 +292,7 @@ def table(
         goes_on = both and i > 0 and heads[i - 1] == head
         css = "total" if head in totals else "printed" if goes_on and second == PRINTED else ""
         shown = [Cell(second, css="which"), *cells] if both else cells
-        row = Row("" if goes_on else head, "control" if head in controls and not goes_on else "", shown, css)
+        row = Row("" if goes_on else _wrapping(head), "control" if head in controls and not goes_on else "", shown, css)
         if goes_on:
             bodies[-1].rows.append(row)
         else:
@@ -310,6 +305,11 @@ def table(
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
     return Table(caption, top, bodies, sortable, folded)
+
+
+def _wrapping(head: str) -> Markup:
+    """A row's head; a long one wraps."""
+    return Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
 
 
 # ---- showing ------------------------------------------------------------------------------------------

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 
 from markupsafe import Markup
 
+from thb.core.decimals import NONE, UNRESOLVABLE, decimal, signed  # noqa: F401  (beside the words)
 from thb.core.errors import printable
 
-NONE, UNRESOLVABLE = "—", "⊘"
 # What HTML, Markdown or MyST take for more than a letter: anywhere, at the edge of a word, at the start of a line.
 _MARKS = re.compile(r"[&<>\"'`*~$#|\\{}\[\]]|(?<![^\W_])_|_(?![^\W_])|^[-+%:=(]|^\d{1,9}[.)](?=\s|$)")
 _SPACES = re.compile(r"[ \t\r\n]+")  # the typographic ones stay
@@ -44,13 +43,3 @@ def clip(name: str) -> Markup:
     """A clip's id, which may break between its parts: a phone has no room for the whole."""
     broken = re.sub(r"(--|/)(?=.)", r"\1<wbr>", text(name))
     return Markup(f'<span class="wrap">{broken}</span>')
-
-
-def decimal(value: float, places: int = 2) -> str:
-    """A number as the tables show it, or a dash where there is none."""
-    return NONE if math.isnan(value) else f"{value:.{places}f}"
-
-
-def signed(value: float) -> str:
-    """Two decimals with a true minus; nought has no sign."""
-    return decimal(round(value, 2) + 0.0).replace("-", "−") if not math.isnan(value) else decimal(value)

@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from thb.cells import answers
+from thb.cells.answers import Told, Truth, Verdicts
 from thb.cells.comparisons import MEAN, step
+from thb.cells.printed import printed_cells
+from thb.core.decimals import UNRESOLVABLE, decimal
 from thb.core.errors import ParamsError, unknown
-from thb.report import verdicts
-from thb.report.load import Results
-from thb.report.tables import UNRESOLVABLE, decimal
-from thb.report.verdicts import Told, Truth, Verdicts
+from thb.core.params import Params
 
 AXES = ("protocol", "detector", "generator")
 SLACK = 1e-9  # of float arithmetic, far below what is printed
+HALF = 0.005  # half of the last printed place
 Key = tuple[str, str, str, str]  # protocol, detector, generator, metric, as the paper names them
 Chosen = Mapping[str, str | Sequence[str]]  # axis -> the names taken along it
+
+
+class Said(NamedTuple):
+    """What a check found: whether the claim is so, the numbers that tell, and the answers of ours it rests on."""
+
+    truth: Truth
+    text: str
+    told: Sequence[Told] = ()
+
+
+def register(checks: dict[str, Callable[..., Said]]) -> Callable[[Callable[..., Said]], Callable[..., Said]]:
+    """A decorator that adds a check to those that claims.yaml may name."""
+
+    def add(check: Callable[..., Said]) -> Callable[..., Said]:
+        checks[check.__name__] = check
+        return check
+
+    return add
 
 
 @dataclass(frozen=True)
@@ -97,31 +120,27 @@ def most_of(truths: Iterable[Truth]) -> Truth:
 
 @dataclass(frozen=True)
 class Cells:
-    """known: every cell; every: what an axis means when a claim is silent; names: all it may say; of ours, the rest."""
+    """Printed cells under the paper's names: every one that is known, and what a claim may select."""
 
     known: Mapping[Key, Estimate]
-    every: Mapping[str, Sequence[str]]
-    names: Mapping[str, Sequence[str]]
-    unscored: Collection[Key] = ()  # cells without a clip, which no mean holds
-    judge: Ours | None = None  # how two of ours compare
+    every: Mapping[str, Sequence[str]]  # axis -> what it means when a claim is silent
+    names: Mapping[str, Sequence[str]]  # axis -> all that a claim may say
+
+    @classmethod
+    def printed(cls, params: Params, published: Path) -> Cells:
+        """What stands in the paper's tables; a silent axis means P1 to P3, its detectors, the six generators."""
+        known = {key: Estimate.printed(value) for key, value in printed_cells(published).items()}
+        names = {axis: list(dict.fromkeys(key[i] for key in known)) for i, axis in enumerate(AXES)}
+        return cls(known, {**names, "generator": [params.sources[g].printed for g in params.generators]}, names)
 
     def mean(self, metric: str, chosen: Chosen) -> Estimate:
-        """Over the selection; unknown if one cell is. Of ours, with an interval where evaluate drew that mean."""
-        of = (*(tuple(self.choose(axis, chosen)) for axis in AXES), (metric,))
-        keys = [key for key in product(*of) if key not in self.unscored]
-        values = [self.known.get(key, NOTHING) for key in keys]
-        if not values or any(one.unknown for one in values):
-            return replace(NOTHING, of=of)
-        if len(values) == 1 and len(list(product(*of))) == 1:
-            return replace(values[0], of=of)
-        if self.judge:
-            return self.judge.mean(of, float(np.mean([one.value for one in values])))
-        return replace(Estimate.printed(float(np.mean([one.value for one in values]))), of=of)
+        """Over the selection; unknown if one cell is."""
+        of = self._of(metric, chosen)
+        values = [self.known.get(key, NOTHING) for key in product(*of)]
+        return replace(_plain_mean(values) if len(values) > 1 else values[0], of=of)
 
     def less(self, a: Estimate, b: Estimate) -> Difference:
-        """Whether a is below b: printed numbers by themselves, ours as comparisons.csv answers it."""
-        if self.judge:
-            return self.judge.less(a, b)
+        """Whether a is below b."""
         if a.unknown or b.unknown:
             return Difference(None, NOTHING)
         return Difference(a.value < b.value - SLACK, Estimate.printed(b.value - a.value))
@@ -150,47 +169,82 @@ class Cells:
         """'P1' or 'P1 Hallo' -> the mean there, for each choice along the axes."""
         return {" ".join(one.values()): self.mean(metric, {**chosen, **one}) for one in self.each(axes, chosen)}
 
+    def _of(self, metric: str, chosen: Chosen) -> tuple[tuple[str, ...], ...]:
+        return (*(tuple(self.choose(axis, chosen)) for axis in AXES), (metric,))
+
+
+def _plain_mean(values: Sequence[Estimate]) -> Estimate:
+    if not values or any(one.unknown for one in values):
+        return NOTHING
+    return Estimate.printed(float(np.mean([one.value for one in values])))
+
 
 @dataclass(frozen=True)
-class Ours:
-    """Finds what a claim compares in comparisons.csv, which goes by our names."""
+class OwnCells(Cells):
+    """What was computed here, under the paper's names; means and comparisons are those of comparisons.csv."""
 
-    verdicts: Verdicts
+    unscored: Collection[Key]  # cells without a clip, which no mean holds
+    answers: Verdicts
     keys: Mapping[str, Mapping[str, str]]  # axis -> the paper's name -> ours
     protocols: Mapping[tuple[str, str], str]  # (the paper's protocol and generator) -> ours
-    every: Mapping[str, Sequence[str]]
     metrics: Collection[str]
+
+    @classmethod
+    def of(cls, params: Params, printed: Cells, cells: pd.DataFrame, answers: Verdicts) -> OwnCells:
+        """The cells that the paper has too; what cannot be resolved stays unknown."""
+        known, unscored, protocols = {}, set(), {}
+        for row in cells.to_dict("records"):
+            protocol, detector = params.protocols[row["protocol"]], params.detectors[row["detector"]]
+            generator = params.sources[row["generator"]].printed
+            if not (protocol.printed and detector.printed):
+                continue
+            key = (protocol.printed, detector.printed, generator, row["metric"])
+            protocols[protocol.printed, generator] = row["protocol"]
+            if not row["n_fake"]:
+                unscored.add(key)
+            elif row["resolvable"]:
+                known[key] = Estimate(row["value"], row["lo"], row["hi"])
+        named = {"protocol": {}, "detector": params.detectors, "generator": params.sources}
+        keys = {axis: {entry.printed: key for key, entry in of.items() if entry.printed} for axis, of in named.items()}
+        metrics = list(dict.fromkeys(cells["metric"]))
+        return cls(known, printed.every, printed.names, unscored, answers, keys, protocols, metrics)
+
+    def mean(self, metric: str, chosen: Chosen) -> Estimate:
+        """As `evaluate` resampled it; without an interval where it did not, so that no bound is told by it."""
+        of = self._of(metric, chosen)
+        every = list(product(*of))
+        values = [self.known.get(key, NOTHING) for key in every if key not in self.unscored]
+        if len(every) == len(values) == 1:
+            return replace(values[0], of=of)
+        one = replace(_plain_mean(values), lo=math.nan, hi=math.nan, exact=False, of=of)
+        partly = any(
+            len(names) > 1 and set(names) != set(self.every[axis]) for axis, names in zip(AXES, of[:3], strict=True)
+        )
+        if one.unknown or partly:
+            return one
+        place = self._place(one)
+        told = self.answers.level(place.pop("metric"), **place)
+        return replace(one, value=told.difference, lo=told.lo, hi=told.hi)
 
     def less(self, a: Estimate, b: Estimate) -> Difference:
         if not self._run(a) or not self._run(b):
             return Difference(None, NOTHING)
         one, other = self._place(b), self._place(a)
         free = {axis: one[axis] for axis in one if one[axis] == other[axis]}
-        kinds = [kind for kind, axes in verdicts.AXES.items() if set(axes) == set(one) - set(free)]
+        kinds = [kind for kind, axes in answers.AXES.items() if set(axes) == set(one) - set(free)]
         if not kinds:
             raise ParamsError(
                 f"claims.yaml compares {_words(b.of)} with {_words(a.of)}, which differ in more than "
-                f"comparisons.csv compares: {', '.join(verdicts.AXES)}"
+                f"comparisons.csv compares: {', '.join(answers.AXES)}"
             )
-        sides = (" ".join(place[axis] for axis in verdicts.AXES[kinds[0]]) for place in (one, other))
-        told = self.verdicts.ask(kinds[0], *sides, **free)
+        sides = (" ".join(place[axis] for axis in answers.AXES[kinds[0]]) for place in (one, other))
+        told = self.answers.ask(kinds[0], *sides, **free)
         return Difference(told.above, Estimate(told.difference, told.lo, told.hi), (told,))
-
-    def mean(self, of: tuple[tuple[str, ...], ...], value: float) -> Estimate:
-        """A mean as evaluate drew it; without an interval where it drew none, so that no bound is told by it."""
-        one = Estimate(value, math.nan, math.nan, of=of)
-        chosen = dict(zip(AXES, of[:3], strict=True))
-        if any(len(names) > 1 and set(names) != set(self.every[axis]) for axis, names in chosen.items()):
-            return one
-        place = self._place(one)
-        told = self.verdicts.level(place.pop("metric"), **place)
-        return replace(one, value=told.difference, lo=told.lo, hi=told.hi)
 
     def _run(self, one: Estimate) -> bool:
         """Whether its detectors are run here, and its rates computed; a mean has some of them at least."""
         _, detectors, _, (metric,) = one.of
-        names = self.keys["detector"]
-        return any(d in names for d in detectors) and set(metric.split(" to ")) <= set(self.metrics)
+        return any(d in self.keys["detector"] for d in detectors) and set(metric.split(" to ")) <= set(self.metrics)
 
     def _place(self, one: Estimate) -> dict[str, str]:
         """axis -> our name there, `mean` where the number is a mean over all of it."""
@@ -212,39 +266,3 @@ class Ours:
 
 def _words(of: Sequence[Sequence[str]]) -> str:
     return " ".join(names[0] if len(names) == 1 else f"[{', '.join(names)}]" for names in of)
-
-
-def printed_cells(results: Results) -> Cells:
-    """What stands in the paper's tables."""
-    known = {key: Estimate.printed(value) for key, value in results.printed.items()}
-    return Cells(known, *_axes(results))
-
-
-def own_cells(results: Results) -> Cells:
-    """What was computed here, under the paper's names; what cannot be resolved stays unknown."""
-    known, unscored, places = {}, set(), {}
-    for row in results.cells.to_dict("records"):
-        protocol, detector = results.params.protocols[row["protocol"]], results.params.detectors[row["detector"]]
-        generator = results.params.sources[row["generator"]].printed
-        if not (protocol.printed and detector.printed):
-            continue
-        key = (protocol.printed, detector.printed, generator, row["metric"])
-        places[protocol.printed, generator] = row["protocol"]
-        if not row["n_fake"]:
-            unscored.add(key)
-        elif row["resolvable"]:
-            known[key] = Estimate(row["value"], row["lo"], row["hi"])
-    every, names = _axes(results)
-    keys = {
-        axis: {entry.printed: key for key, entry in of.items() if entry.printed}
-        for axis, of in (("detector", results.params.detectors), ("generator", results.params.sources))
-    }
-    judge = Ours(results.verdicts, {**keys, "protocol": {}}, places, every, results.metric_names)
-    return Cells(known, every, names, unscored, judge)
-
-
-def _axes(results: Results) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """What a silent axis means (the six generators, the paper's detectors, P1 to P3), and all names of each."""
-    names = {axis: list(dict.fromkeys(key[i] for key in results.printed)) for i, axis in enumerate(AXES)}
-    generators = [results.params.sources[g].printed for g in results.params.generators]
-    return {**names, "generator": generators}, names

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
+from thb.cells.claims.cells import HALF, Said, register
 from thb.core.errors import DataError, ParamsError, unknown
-from thb.report.claim_checks import HALF, Said
-from thb.report.statistics_table import TOTAL
 
+TOTAL = "TOTAL"  # Table 4's last row
 OWN = "TalkingHeadBench (Ours)"
 HOW = ("all", "academic", "unweighted")
+CHECKS: dict[str, Callable[..., Said]] = {}
 
 
 @dataclass(frozen=True)
@@ -52,32 +53,37 @@ class Tables:
         return self.generators[self.generators["train"] > 0]
 
 
+@register(CHECKS)
 def sums(tables: Tables, stated: Mapping[str, int]) -> Said:
     """Columns of Table 4 add up to what is stated, and to its own last row."""
     found = {column: int(tables.generators[column].sum()) for column in stated}
     printed = {column: int(tables.statistics.loc[TOTAL, column]) for column in stated}
-    return found == dict(stated) == printed, "sums of Table 4: " + _counts(found)
+    return Said(found == dict(stated) == printed, "sums of Table 4: " + _counts(found))
 
 
+@register(CHECKS)
 def rows_add_up(tables: Tables) -> Said:
     """Every row of Table 4: total = train + test."""
     off = tables.statistics.query("total != train + test").index
-    return off.empty, f"off in Table 4: {', '.join(off)}" if len(off) else "each row: total = train + test"
+    return Said(off.empty, f"off in Table 4: {', '.join(off)}" if len(off) else "each row: total = train + test")
 
 
+@register(CHECKS)
 def overview(tables: Tables, column: str, stated: int) -> Said:
     """Table 1 says the same."""
     found = int(tables.benchmark[column])
-    return found == stated, f"Table 1: {found:,}"
+    return Said(found == stated, f"Table 1: {found:,}")
 
 
+@register(CHECKS)
 def parts(tables: Tables, stated: int, known: Mapping[str, int]) -> Said:
     """A total whose parts are not all printed: refuted by Table 1, or left open."""
     found, rest = int(tables.benchmark["real_count"]), stated - sum(known.values())
     said = f"{found:,} in Table 1; {_counts(known)}, so {rest:,} must come from elsewhere, and no table counts them"
-    return (None if found == stated else False), said
+    return Said((None if found == stated else False), said)
 
 
+@register(CHECKS)
 def matches_training(tables: Tables, reals: int, within: float, val: int) -> Said:
     """As many reals as training fakes, about, in every protocol; with or without the clips kept for validation."""
     train = tables.academic["train"]
@@ -86,9 +92,12 @@ def matches_training(tables: Tables, reals: int, within: float, val: int) -> Sai
     truth = any(((reals / fakes - 1).abs() <= within).all() for fakes in (whole, kept))
     spans = [f"P1 {int(f.iloc[0]):,}, P2 and P3 {int(f[1:].min()):,} to {int(f[1:].max()):,}" for f in (whole, kept)]
     total = int(tables.benchmark["real_count"])
-    return bool(truth), f"training fakes: {spans[0]} ({spans[1]} without validation clips); Table 1 has {total:,} reals"
+    return Said(
+        bool(truth), f"training fakes: {spans[0]} ({spans[1]} without validation clips); Table 1 has {total:,} reals"
+    )
 
 
+@register(CHECKS)
 def removed(tables: Tables, above: float = -math.inf, between: Sequence[float] = (0, 100), how: str = "all") -> Said:
     """The share of videos that curation removed, in per cent, as Table 4's ratios and counts imply it."""
     if how not in HOW:
@@ -100,80 +109,71 @@ def removed(tables: Tables, above: float = -math.inf, between: Sequence[float] =
         else 100 * (1 - rows["total"].sum() / rows["made"].sum())
     )
     what = f"plain mean of {len(rows)} ratios" if how == "unweighted" else f"videos of {len(rows)} generators"
-    return bool(share > above and between[0] <= share <= between[1]), f"{share:.1f} % ({what})"
+    return Said(bool(share > above and between[0] <= share <= between[1]), f"{share:.1f} % ({what})")
 
 
+@register(CHECKS)
 def ratio(tables: Tables, stated: float) -> Said:
     """Table 4's own last row."""
     found = float(tables.statistics.loc[TOTAL, "ratio_removed_pct_approx"])
-    return found == stated, f"Table 4 prints {found:g} %"
+    return Said(found == stated, f"Table 4 prints {found:g} %")
 
 
+@register(CHECKS)
 def made(tables: Tables, between: Sequence[float]) -> Said:
     """How many videos each generator made before curation."""
     found = tables.academic["made"]
-    return bool(found.between(*between).all()), "implied by Table 4: " + _counts(found.round().astype(int).to_dict())
+    return Said(
+        bool(found.between(*between).all()), "implied by Table 4: " + _counts(found.round().astype(int).to_dict())
+    )
 
 
+@register(CHECKS)
 def turned(tables: Tables, stated: Mapping[str, float]) -> Said:
     """Table 8's percentages follow from its counts."""
     rows = tables.read("table8_tp_to_fn.csv").set_index("generator")
     share = 100 * rows["fns_p3"] / rows["tps_p1"]
     said = ", ".join(f"{g} {rows['fns_p3'][g]}/{rows['tps_p1'][g]} = {share[g]:.2f} %" for g in rows.index)
     right = all(abs(share[g] - value) <= HALF and rows["drop_pct"][g] == value for g, value in stated.items())
-    return bool(right), said
+    return Said(bool(right), said)
 
 
+@register(CHECKS)
 def closed(tables: Tables, generator: str) -> Said:
     """A commercial generator's code is not to be had."""
     rows = tables.read("table2_generators.csv").set_index("generator")
     if generator not in rows.index:
         raise ParamsError(unknown("generator in claims.yaml", generator, rows.index))
     code = rows["code_available"][generator]
-    return code == "no", f"Table 2: {generator}, code available: {code}"
+    return Said(code == "no", f"Table 2: {generator}, code available: {code}")
 
 
+@register(CHECKS)
 def detectors_are(tables: Tables, count: int) -> Said:
     """How many detectors were benchmarked."""
     rows = tables.read("table3_detectors.csv")
     found = int((rows["benchmarked"] == "yes").sum())
-    return found == count, f"{found} detectors in Table 3, {len(tables.academic)} generators trained on in Table 4"
+    return Said(
+        found == count, f"{found} detectors in Table 3, {len(tables.academic)} generators trained on in Table 4"
+    )
 
 
+@register(CHECKS)
 def holds_only(tables: Tables, file: str, metric: str) -> Said:
     """A table shows one metric."""
     rows = tables.read(file)
     found, protocol = list(dict.fromkeys(rows["metric"])), ", ".join(dict.fromkeys(rows["protocol"]))
-    return found == [metric], f"that table is {protocol}, with {', '.join(found)}"
+    return Said(found == [metric], f"that table is {protocol}, with {', '.join(found)}")
 
 
+@register(CHECKS)
 def enough_reals(tables: Tables, fpr: Mapping[str, float]) -> Said:
     """A rate can be told only where at least one real may be accused: open if even all reals are too few."""
     reals = int(tables.benchmark["real_count"])
     need = {name: math.ceil(1 / alpha - 1e-6) for name, alpha in fpr.items()}
     short = any(reals < n for n in need.values())
-    return (None if short else True), f"reals needed: {_counts(need)}; the whole benchmark has {reals:,}"
+    return Said((None if short else True), f"reals needed: {_counts(need)}; the whole benchmark has {reals:,}")
 
 
 def _counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {value:,}" for name, value in found.items())
-
-
-CHECKS = {
-    check.__name__: check
-    for check in (
-        sums,
-        rows_add_up,
-        overview,
-        parts,
-        matches_training,
-        removed,
-        ratio,
-        made,
-        turned,
-        closed,
-        detectors_are,
-        holds_only,
-        enough_reals,
-    )
-}

@@ -1,27 +1,43 @@
-"""What a claim can say of cells: each check returns whether it is so, and the numbers that tell."""
+"""What a claim can say of cells: each check returns whether it is so, and the numbers that tell.
+
+A check's keyword arguments are those of claims.yaml; `chosen` selects cells by protocol, detector and generator.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
+from thb.cells.answers import Told, Truth, all_of
+from thb.cells.claims.cells import (
+    HALF,
+    SLACK,
+    Cells,
+    Difference,
+    Estimate,
+    Said,
+    exceeds,
+    most_of,
+    negate,
+    reaches,
+    register,
+)
+from thb.cells.classes import CLASSES
 from thb.core.errors import ParamsError, unknown
-from thb.report.claim_cells import SLACK, Cells, Difference, Estimate, exceeds, most_of, negate, reaches
-from thb.report.classes import LEVELS
-from thb.report.verdicts import Told, Truth, all_of
 
-Said = tuple[Truth, str] | tuple[Truth, str, list[Told]]  # ours say which answers of comparisons.csv they rest on
-HALF = 0.005  # half of the last printed place
 EXTREMES = ("lowest", "highest")
+CHECKS: dict[str, Callable[..., Said]] = {}
 
 
+@register(CHECKS)
 def means(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within: float = HALF, **chosen) -> Said:
     """Means are as stated."""
     found = cells.by(by, metric, {**chosen, by: list(stated)})
-    return all_of(_is(found[name], value, within) for name, value in stated.items()), listing(found)
+    return Said(all_of(_is(found[name], value, within) for name, value in stated.items()), listing(found))
 
 
+@register(CHECKS)
 def best(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within: float = HALF, **chosen) -> Said:
     """The best detector's means are as stated."""
     found = {}
@@ -31,7 +47,7 @@ def best(cells: Cells, metric: str, by: str, stated: Mapping[str, float], within
         who = max(known, key=lambda rival: known[rival].value)
         found[f"{name}, {who}"] = known[who]
     truths = [_is(one, value, within) for one, value in zip(found.values(), stated.values(), strict=True)]
-    return all_of(truths), listing(found)
+    return Said(all_of(truths), listing(found))
 
 
 def _is(one: Estimate, stated: float, within: float) -> Truth:
@@ -40,6 +56,7 @@ def _is(one: Estimate, stated: float, within: float) -> Truth:
     return one.lo - within - SLACK <= stated <= one.hi + within + SLACK
 
 
+@register(CHECKS)
 def falls(cells: Cells, metrics: Sequence[str], each: str | Sequence[str] = (), **chosen) -> Said:
     """Each metric's mean is lower in every protocol than in the one before."""
     said, told = {}, []
@@ -50,15 +67,16 @@ def falls(cells: Cells, metrics: Sequence[str], each: str | Sequence[str] = (), 
             line = f"{' '.join((*one.values(), metric))} {steps[0]}{_steps(steps[1:], lower)}"
             said[line] = all_of(step.below for step in lower)
             told += _told(lower)
-    return all_of(said.values()), _telling(said, "; "), told
+    return Said(all_of(said.values()), _telling(said, "; "), told)
 
 
+@register(CHECKS)
 def tightens(cells: Cells, metrics: Sequence[str], **chosen) -> Said:
     """Each metric's mean is below that of the one before it."""
     steps = [cells.mean(metric, chosen) for metric in metrics]
     lower = [cells.less(after, before) for before, after in pairwise(steps)]
     said = [f"{metric} {one}" for metric, one in zip(metrics, steps, strict=True)]
-    return all_of(step.below for step in lower), f"{said[0]}{_steps(said[1:], lower)}", _told(lower)
+    return Said(all_of(step.below for step in lower), f"{said[0]}{_steps(said[1:], lower)}", _told(lower))
 
 
 def _steps(after: Sequence[object], lower: Sequence[Difference]) -> str:
@@ -72,6 +90,7 @@ def _told(found: Iterable[Difference]) -> list[Told]:
     return [told for one in found for told in one.told]
 
 
+@register(CHECKS)
 def bound(
     cells: Cells,
     metric: str,
@@ -86,8 +105,8 @@ def bound(
     found = cells.by(by, metric, chosen)
     said = {f"{name} {one}": _between(one, at_least, above, below) for name, one in found.items()}
     if most:
-        return most_of(said.values()), f"{', '.join(said)}: {_so(said)}"
-    return all_of(said.values()), _telling(said, ", ")
+        return Said(most_of(said.values()), f"{', '.join(said)}: {_so(said)}")
+    return Said(all_of(said.values()), _telling(said, ", "))
 
 
 def _telling(said: Mapping[str, Truth], between: str) -> str:
@@ -106,6 +125,7 @@ def _between(one: Estimate, at_least: float, above: float, below: float) -> Trut
     return all_of([reaches(one, at_least), exceeds(one, above), negate(reaches(one, below))])
 
 
+@register(CHECKS)
 def extreme(
     cells: Cells,
     metric: str,
@@ -120,29 +140,31 @@ def extreme(
     outdone = [_outdo(cells, found, which, are) for found in grids]
     truths, told = [truth for truth, _ in outdone], _told(d for _, found in outdone for d in found.values())
     if len(grids) > 1:
-        return all_of(truths), f"{', '.join(are)} {which} in {truths.count(True)} of {len(truths)} cells", told
-    return truths[0], _against(grids[0], which, are, outdone[0][1]), told
+        return Said(all_of(truths), f"{', '.join(are)} {which} in {truths.count(True)} of {len(truths)} cells", told)
+    return Said(truths[0], _against(grids[0], which, are, outdone[0][1]), told)
 
 
+@register(CHECKS)
 def drops_most(cells: Cells, before: str, after: str, by: str, are: Sequence[str], **chosen) -> Said:
     """From one metric to another, the largest losses are those named."""
     found = _losses(cells, cells.by(by, before, chosen), cells.by(by, after, chosen))
     lost = {name: one.size for name, one in found.items()}
     order, (truth, outdone) = sorted(lost, key=lambda name: -lost[name].value), _outdo(cells, lost, "highest", are)
-    return (
+    return Said(
         truth,
         "lost: " + listing({name: lost[name] for name in order}),
         [*_told(found.values()), *_told(outdone.values())],
     )
 
 
+@register(CHECKS)
 def drops_but(cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str, **chosen) -> Said:
     """From one protocol to another every detector loses more than stated, one apart, which does not."""
     found = _losses(cells, *(cells.by("detector", metric, {**chosen, "protocol": p}) for p in (before, after)))
     lost = {name: one.size for name, one in found.items()}
     truths = {name: exceeds(one, more_than) for name, one in lost.items()}
     truths[all_but] = negate(truths[all_but])
-    return all_of(truths.values()), "lost: " + listing(lost), _told(found.values())
+    return Said(all_of(truths.values()), "lost: " + listing(lost), _told(found.values()))
 
 
 def _losses(cells: Cells, before: Mapping[str, Estimate], after: Mapping[str, Estimate]) -> dict[str, Difference]:
@@ -181,6 +203,7 @@ def _against(
     return f"{named}; next: {nearest} {rivals[nearest]}{f'{aside} from {last}' if aside else ''}"
 
 
+@register(CHECKS)
 def shortfall(cells: Cells, metric: str, by: str, of: str, more_than: float, **chosen) -> Said:
     """One name alone makes up more than the stated share of what a mean lacks to 1."""
     lack = {name: one.lacking() for name, one in cells.by(by, metric, chosen).items()}
@@ -188,7 +211,7 @@ def shortfall(cells: Cells, metric: str, by: str, of: str, more_than: float, **c
     parts = [(own.value, [r.value for r in rest]), (own.lo, [r.hi for r in rest]), (own.hi, [r.lo for r in rest])]
     one = Estimate(*(_share(part, others) for part, others in parts), exact=own.exact)
     mean, without = cells.mean(metric, chosen), cells.mean(metric, {**chosen, by: list(lack)})
-    return exceeds(one, more_than), f"mean {mean}, without {of} {without}; {of} makes up {one} of the shortfall"
+    return Said(exceeds(one, more_than), f"mean {mean}, without {of} {without}; {of} makes up {one} of the shortfall")
 
 
 def _share(part: float, others: Sequence[float]) -> float:
@@ -196,6 +219,7 @@ def _share(part: float, others: Sequence[float]) -> float:
     return part / whole if whole else math.nan
 
 
+@register(CHECKS)
 def classes(cells: Cells, metric: str, by: str, at: str, count: int, rest: Sequence[str], **chosen) -> Said:
     """So many means are in one class, and the others between two classes."""
     found = cells.by(by, metric, chosen)
@@ -204,43 +228,48 @@ def classes(cells: Cells, metric: str, by: str, at: str, count: int, rest: Seque
     sure = None if None in inside.values() else list(inside.values()).count(True) == count
     low, high = rest
     spread = [truth for one in others for truth in (reached(one, low), _not_above(one, high))]
-    return all_of([sure, *spread]), listing(found)
+    return Said(all_of([sure, *spread]), listing(found))
 
 
 def _not_above(one: Estimate, level: str) -> Truth:
-    better = LEVELS[: [each.name for each in LEVELS].index(level)]
-    return negate(reached(one, better[-1].name)) if better else True
+    names = list(CLASSES)
+    better = names[: names.index(level)]
+    return negate(reached(one, better[-1])) if better else True
 
 
 def reached(one: Estimate, level: str) -> Truth:
     """Whether it stands in this class or a better one, rounded to two decimals first as the classes are."""
-    bounds = {each.name: each.at_least for each in LEVELS}
-    if level not in bounds:
-        raise ParamsError(unknown("class in claims.yaml", level, bounds))
+    if level not in CLASSES:
+        raise ParamsError(unknown("class in claims.yaml", level, CLASSES))
     rounded = Estimate(*(round(v, 2) for v in (one.value, one.lo, one.hi)), exact=one.exact)
-    return reaches(rounded, bounds[level])
+    return reaches(rounded, CLASSES[level])
 
 
+@register(CHECKS)
 def joint(cells: Cells, metric: str, by: str, at: str, are: Sequence[str], **chosen) -> Said:
     """Where every chosen detector stands in a class: there and nowhere else."""
     grids = {one["detector"]: cells.by(by, metric, {**chosen, **one}) for one in cells.each("detector", chosen)}
     names = cells.choose(by, chosen)
     inside = {name: all_of(reached(found[name], at) for found in grids.values()) for name in names}
     truths = [truth if name in are else negate(truth) for name, truth in inside.items()]
-    return all_of(truths), "; ".join(f"{who}: {listing(found)}" for who, found in grids.items())
+    return Said(all_of(truths), "; ".join(f"{who}: {listing(found)}" for who, found in grids.items()))
 
 
+@register(CHECKS)
 def majority(cells: Cells, metric: str, above: float, are: Sequence[str], **chosen) -> Said:
     """Most detectors exceed a bound for the named (protocol, generator) pairs only."""
-    truths, counts = [], {}
+    truths, counts, over = [], {}, []
     for one in cells.each(("protocol", "generator"), chosen):
         over = [exceeds(e, above) for e in cells.by("detector", metric, {**chosen, **one}).values()]
         name = " ".join(one.values())
         counts[name] = over.count(True)
         truths.append(most_of(over) if name in are else negate(most_of(over)))
-    return all_of(truths), f"at most {max(counts.values())} of {len(over)} detectors exceed {above:g} on any generator"
+    return Said(
+        all_of(truths), f"at most {max(counts.values())} of {len(over)} detectors exceed {above:g} on any generator"
+    )
 
 
+@register(CHECKS)
 def fractions(cells: Cells, metrics: Sequence[str], n: int, **chosen) -> Said:
     """Each printed share is one that n clips can give."""
     can, said = {round(k / n, 2) for k in range(n + 1)}, {}
@@ -250,9 +279,10 @@ def fractions(cells: Cells, metrics: Sequence[str], n: int, **chosen) -> Said:
                 said[f"{name} {metric}"] = (round(one.value * n), one.value)
     odd = [f"{name} {value:.2f}" for name, (_, value) in said.items() if value not in can]
     shares = dict.fromkeys(f"{value:.2f} = {k}/{n}" for k, value in said.values())
-    return (None if not said else not odd), f"no count of {n}: {', '.join(odd)}" if odd else ", ".join(shares)
+    return Said((None if not said else not odd), f"no count of {n}: {', '.join(odd)}" if odd else ", ".join(shares))
 
 
+@register(CHECKS)
 def same_class(cells: Cells, metric: str, bound: float, detector: str, protocol: str) -> Said:
     """At least a bound and above it name the same cells."""
     every = [
@@ -263,32 +293,14 @@ def same_class(cells: Cells, metric: str, bound: float, detector: str, protocol:
     at = sum(abs(one.value - bound) < SLACK for one in every)
     own = cells.by("generator", metric, {"detector": detector, "protocol": protocol}).values()
     loose, strict = ([test(one, bound) for one in own].count(True) for test in (reaches, exceeds))
-    return at == 0, (
-        f"{at} of {len(every)} cells are exactly {bound:g}; {detector} in {protocol} has {loose} of "
-        f"{len(own)} with ≥, {strict} with >"
+    return Said(
+        at == 0,
+        (
+            f"{at} of {len(every)} cells are exactly {bound:g}; {detector} in {protocol} has {loose} of "
+            f"{len(own)} with ≥, {strict} with >"
+        ),
     )
 
 
 def listing(found: Mapping[str, Estimate]) -> str:
     return ", ".join(f"{name} {one}".strip() for name, one in found.items())
-
-
-CHECKS = {
-    check.__name__: check
-    for check in (
-        means,
-        best,
-        falls,
-        tightens,
-        bound,
-        extreme,
-        drops_most,
-        drops_but,
-        shortfall,
-        classes,
-        joint,
-        majority,
-        fractions,
-        same_class,
-    )
-}
