@@ -40,12 +40,6 @@ class Ran:
         bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
         return next(facts["thb"]["title"] for facts in bundles if "title" in facts["thb"])
 
-    @property
-    def alt(self) -> str:
-        """What its figure shows, in words."""
-        bundles = [one._repr_mimebundle_()[1] for one in self.shown.values() if hasattr(one, "_repr_mimebundle_")]
-        return next(facts["thb"]["alt"] for facts in bundles if "alt" in facts["thb"])
-
 
 def rows(name: str, **given: Any) -> pd.DataFrame:
     """The rows of a notebook alone: no cell below the one that makes them is run."""

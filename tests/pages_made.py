@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -92,4 +93,4 @@ def small_tables(source: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def as_mark(answers: str) -> str:
-    return f'<span class="thb-told" data-told="{escaping.escape(answers)}"></span>'
+    return f'<span class="thb-told" data-told="{html.escape(answers)}"></span>'

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import vouching
 
-from tests import notebooks
+import notebooks
 from thb.cells.comparisons import OPEN
 from thb.cells.heat import AREA, AS_LARGE, LESS, MASS, MORE, REALS
 from thb.core.errors import ParamsError
 from thb.core.tables import CAM_COLUMNS, REGIONS, read_csv, read_json, write_csv, write_json
-from thb.report import attention_table, cams
 from thb.report.load import MEAN, open_results
 
 NETWORK = "tall"
@@ -66,9 +65,6 @@ def test_the_verdict_on_the_background_can_go_either_way(made, mass, verdict):
     assert f"{verdict}<br><small>by" in shown.html
     assert f"{row['mass']:.2f} {'▲' if verdict == MORE else '▼'}<br><small>of 0.20</small>" in shown.html
     assert f"{verdict}<br><small>by" in shown.html
-    (said, *_) = [line for line in attention_table.sentences(open_results()) if line.startswith("TALL:")]
-    assert verdict in said
-    assert f"{row['mass']:.0%} ({row['mass_lo']:.0%} to {row['mass_hi']:.0%}) in P1" in said
 
 
 def test_heat_spread_evenly_is_as_its_area(made):
@@ -123,18 +119,6 @@ def test_reals_are_the_same_clips_under_each_fit_and_counted_once(made):
     assert len(set(counts)) == 1
 
 
-def test_generators_with_a_hot_background_are_named(made):
-    def change(rows):
-        rows = heat(rows, (0.4, 0.2, 0.2, 0.1, 0.1))
-        rows.loc[rows["source"] == "hallo2", MASS] = [0.1, 0.1, 0.1, 0.1, 0.6]
-        return rows
-
-    edit(made, change)
-    assert "in P1 Hallo2; in P3 Hallo2" in attention_table.sentences(open_results())[-1]
-    edit(made, lambda rows: heat(rows, (0.4, 0.2, 0.2, 0.1, 0.1)))
-    assert "in P1 none of 6" in attention_table.sentences(open_results())[-1]
-
-
 def test_how_regions_are_known_is_said(made):
     html = notebooks.run("attention_table").html
     assert "is known exactly" in html
@@ -160,7 +144,6 @@ def test_networks_without_maps_are_named_and_none_at_all_is_no_crash(made):
     assert exhibit["rows"].empty
     assert "TALL has not been explained" in exhibit.html
     assert exhibit.shown["figure"].data["image/svg+xml"]
-    assert attention_table.sentences(open_results()) == [cams.NONE_HERE]
 
 
 @pytest.mark.parametrize(

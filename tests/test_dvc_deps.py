@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import dvc_deps
@@ -60,14 +61,18 @@ def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
             roots.add(f"detectors.{of}")
         if command == "exhibit":
             cells = json.loads((repo / "notebooks" / f"{of}.ipynb").read_text())["cells"]
-            roots |= {
-                f"report.{line.split()[-1]}"
-                for cell in cells
-                for line in "".join(cell["source"]).splitlines()
-                if line.startswith("from thb.report import ")
-            }
+            lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
+            found = [re.match(r"from (thb[\w.]*) import (.+)", line) for line in lines]
+            names = [f"{one[1]}.{name}" for one in found if one for name in one[2].split(", ")]
+            roots |= {name for name in (n.removeprefix("thb.") for n in names) if is_module(name)}
+            roots |= {n.rsplit(".", 1)[0] for n in (n.removeprefix("thb.") for n in names) if not is_module(n)}
             assert len(roots) > len(dvc_deps.modules_of(command)), name
         assert set(code.files_of(*modules)) == set(code.files_of(*roots)), name
+
+
+def is_module(name: str) -> bool:
+    place = code.HOME.joinpath(*name.split("."))
+    return place.is_dir() or place.with_suffix(".py").is_file()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import hostile_book
 import pytest
 from hostile import LONG, MADE, UNSEEN, WORDS, Page
 from markdown_it.renderer import RendererHTML
+from matplotlib.figure import Figure
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 
@@ -18,8 +19,8 @@ from thb.book import numbers, sphinx_ext
 from thb.book.numbers import Number
 from thb.cli import main
 from thb.core.errors import printable
-from thb.report import style
-from thb.report.tables import text
+from thb.report import figure as figures
+from thb.report.words import text
 
 NAMES = [*WORDS, *UNSEEN, *LONG]
 
@@ -171,14 +172,14 @@ def test_a_book_of_hostile_values_is_the_same_book_with_other_words(built, tmp_p
     assert not lost
 
 
-def test_figures_of_the_book_hold_no_markup_of_a_name(tmp_path):
-    with style.look():
-        figure, (ax,) = style.panels([40])
+def test_figures_of_the_book_hold_no_markup_of_a_name():
+    with figures.look():
+        figure = Figure(figsize=(5, 40))
+        ax = figure.add_subplot()
         for place, word in enumerate(WORDS):
             ax.text(0, place / len(WORDS), word)
         assert not any(label.get_parse_math() for label in ax.texts)
-    style.save(figure, tmp_path / "f.svg", "svg")
-    svg = (tmp_path / "f.svg").read_text(encoding="utf-8")
+    svg = figures.as_bytes(figure, "svg").decode()
     tags = {element.tag.split("}")[1] for element in ElementTree.fromstring(svg).iter() if isinstance(element.tag, str)}
     assert tags <= {
         "svg",

@@ -15,7 +15,7 @@ from thb.core.paths import Paths
 from thb.core.tables import MISSING, SCORE_COLUMNS, read_csv, write_csv, write_json
 from thb.report import means
 from thb.report.load import Results
-from thb.report.shifts import OPEN
+from thb.report.verdicts import OPEN
 
 
 def lose(paths: Paths, detector: str, fit: str) -> None:

@@ -20,7 +20,6 @@ from thb.core.tables import CURATION_COLUMNS, write_csv
 from thb.report import NOT_SHOWN
 from thb.report.figure import look
 from thb.report.load import open_results
-from thb.report.pipeline_boxes import CURATED, FAKES, MADE, REALS, REMOVED, SPLIT, TEST, TRAIN
 
 MADE, REMOVED, CURATED, SPLIT = "made by generators", "removed, per cent", "curated", "split"
 FAKES, REALS, TRAIN, TEST = "All fakes", "All reals", "training", "testing"

@@ -21,8 +21,8 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
 from thb.core.tables import CELL_COLUMNS, CURATION_COLUMNS, read_csv, write_csv
 from thb.report.load import MEAN, open_results
-from thb.report.shifts import FAILS, HOLDS, OPEN
 from thb.report.table import UNKNOWN, best_of, is_best
+from thb.report.verdicts import FAILS, HOLDS, OPEN
 from thb.report.words import NONE, UNRESOLVABLE, text
 
 KINDS = {
@@ -262,11 +262,6 @@ def test_the_words_follow_the_numbers(project, p3, words):
     assert words in sentences.about_shifts(open_results(project.root))
 
 
-def test_the_hardest_are_the_lowest_and_nobody_if_one_is_unknown():
-    assert shifts.hardest({"a": 0.9, "b": 0.1, "c": 0.5}) == ["b", "c"]
-    assert shifts.hardest({"a": 0.9, "b": math.nan}) == []
-
-
 def test_what_too_few_clips_cannot_tell_is_left_open(made):
     held = run("findings", metrics=["T0.1"])["rows"].set_index("finding")["verdict"]
     assert set(held[[f for f in held.index if "T0.1" in f]]) == {OPEN}
@@ -355,9 +350,9 @@ def test_without_a_prefix_nothing_is_written(made, tmp_path):
 
 
 def test_an_auc_axis_shows_what_lies_below_chance():
-    figure, (high, low) = style.panels([1, 1])
-    style.share_axis(high, "AUC", 0.6)
-    style.share_axis(low, "AUC", 0.1)
+    figure, (high, low) = report.panels([1, 1])
+    report.share_axis(high, "AUC", 0.6)
+    report.share_axis(low, "AUC", 0.1)
     assert high.get_xlim()[0] > 0.3
     assert low.get_xlim()[0] <= 0
     assert figure

@@ -10,13 +10,12 @@ import results_made
 import vouching
 from scipy.stats import binomtest
 
-from tests import notebooks
+import notebooks
 from thb.cells.transitions import wilson
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
-from thb.report import transitions
 from thb.report.load import MEAN, open_results
 
 
@@ -165,53 +164,3 @@ def test_protocols_that_test_other_clips_are_refused_in_one_line(made):
         notebooks.run("transitions", before="unseen_P1", after="unseen_P3")
     with pytest.raises(ParamsError, match=r"^unknown protocol 'P9'; known: P1, P2"):
         notebooks.run("transitions", before="P1", after="P9")
-
-
-@pytest.mark.parametrize(
-    ("given", "words"),
-    [
-        ({"sure": 1.2}, "unknown sure '1.2'; known: a score from 0 to 1"),
-        ({"sure": "very"}, "unknown sure 'very'; known: a score from 0 to 1"),
-        ({"threshold": "T5"}, "unknown threshold 'T5'; known: a score from 0 to 1, T1, T0.1"),
-        ({"threshold": -1}, "unknown threshold '-1'; known: a score from 0 to 1, T1, T0.1"),
-        ({"palette": "neon"}, "unknown palette 'neon'; known: okabe-ito"),
-    ],
-)
-def test_unknown_values_are_one_line(made, given, words):
-    with pytest.raises(ParamsError) as caught:
-        notebooks.run("transitions", **given)
-    assert str(caught.value).startswith(words)
-
-
-def test_the_figure_has_a_dot_for_every_drop_and_names_its_axis(made):
-    exhibit = notebooks.run("transitions")
-    ax = exhibit["ax"]
-    dots = [line for line in ax.lines if line.get_marker() == "o"]
-    assert sum(len(line.get_xdata()) for line in dots) == exhibit["rows"]["drop_percent"].notna().sum()
-    assert "(%)" in ax.get_xlabel()
-
-
-def test_sentences_follow_the_scores(made):
-    for generator in load(made.params).generators:
-        give(made, "all", generator, [0.95] * 10)
-        give(made, f"no-{generator}", generator, [0.9] * 10)
-    give(made, "no-hallo", "hallo", [0.1] * 6 + [0.9] * 4)
-    said = transitions.sentences(open_results())
-    assert "TALL 6 of 60 (10 %," in said[0]
-    assert "EMOPortraits the worst (72 of 188)" in said[1]
-    assert "most is lost on Hallo: 6 of 10 (60 %" in said[1]
-
-
-def test_sentences_say_when_no_fake_is_sure(made):
-    for detector in load(made.params).detectors:
-        edit(made, detector, "all", lambda t: t.assign(score=t["score"] * 0.5))
-    said = transitions.sentences(open_results())
-    assert said[0].startswith("No network scores any fake 0.9 or more in P1")
-    assert "loses none, as it is sure of none there" in said[1]
-
-
-def test_sentences_name_no_worst_generator_where_nothing_is_lost(made):
-    for generator in load(made.params).generators:
-        for fit in ("all", f"no-{generator}"):
-            give(made, fit, generator, [0.95] * 5)
-    assert "most is lost" not in transitions.sentences(open_results())[1]

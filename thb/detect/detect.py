@@ -215,16 +215,16 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
 
     from thb.cams.grad_cam import heat
     from thb.detectors.base import spans
-    from thb.report import cams, style
+    from thb.report import cams, figure
 
     network = judge.model
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     clips = feed.take(torch.tensor([0]), starts[:, : max(1, STRIP_FRAMES // network.length)], network.length)
     hot = heat(network, clips)
     pictures, maps = np.concatenate(hot.pictures), np.concatenate(hot.maps)
-    with style.look():
-        figure = cams.strip(pictures, maps, clips.times.flatten().cpu().numpy(), str(file), words)
-    write_atomic(path, lambda part: style.save(figure, part, "png"))
+    with figure.look():
+        strip = cams.strip(pictures, maps, clips.times.flatten().cpu().numpy(), str(file), words)
+    write_atomic(path, lambda part: part.write_bytes(figure.as_bytes(strip, "png")))
 
 
 # ---- what is said -----------------------------------------------------------------------------------

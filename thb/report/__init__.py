@@ -42,7 +42,7 @@ from thb.report.load import (
     scores,
     verdicts,
 )
-from thb.report.means import ALL, cells_across, falls, mean_of, mean_over_detectors, unscored
+from thb.report.means import ALL, cells_across, falls, mean_of, unscored
 from thb.report.table import (
     LEVELS,
     Cell,

@@ -153,9 +153,6 @@ def message(words: str) -> SubFigure:
     return figure
 
 
-palette = colours_of
-
-
 # ---- dots with intervals ------------------------------------------------------------------------------
 
 OURS, PRINTED = {"marker": "o", "ms": 4.6}, {"marker": "D", "ms": 4.4, "mfc": "white", "mew": 1.1}
@@ -282,7 +279,7 @@ def legend(
 
 def picture(figure: Figure | SubFigure, alt: str) -> Shown:
     """The figure as a notebook shows it; `alt` says in words what it shows."""
-    return Shown({"image/svg+xml": _drawn(figure, "svg").decode("utf-8"), "text/plain": alt}, {"alt": alt})
+    return Shown({"image/svg+xml": as_bytes(figure, "svg").decode("utf-8"), "text/plain": alt}, {"alt": alt})
 
 
 def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
@@ -292,10 +289,10 @@ def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
     named = rows.assign(clips_from=corpus_line(open_results().params))
     write_csv(named, Path(f"{prefix}.csv"), list(named.columns))
     for kind in ("svg", "pdf", "png"):
-        write_atomic(Path(f"{prefix}.{kind}"), lambda part, kind=kind: part.write_bytes(_drawn(figure, kind)))
+        write_atomic(Path(f"{prefix}.{kind}"), lambda part, kind=kind: part.write_bytes(as_bytes(figure, kind)))
 
 
-def _drawn(figure: Figure | SubFigure, kind: str) -> bytes:
+def as_bytes(figure: Figure | SubFigure, kind: str) -> bytes:
     """The same bytes each time."""
     buffer = io.BytesIO()
     with look():

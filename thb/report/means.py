@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
-from thb.cells.trials import measure, resolvable
-from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
-from thb.report import vouched
 from thb.report.load import MEAN, Results, open_results
-from thb.report.shifts import Mean
 from thb.report.verdicts import VERDICTS, pooled
 from thb.report.words import text
-from thb.splits import protocols
 
 ALL = "All detectors"
 NUMBERS = ["value", "lo", "hi"]
@@ -152,64 +145,3 @@ def drawn_together(results: Results, metric: str, protocols: Sequence[str], dete
     if not told or not told.known:
         return {"lo": float("nan"), "hi": float("nan")}
     return {"value": told.difference, "lo": told.lo, "hi": told.hi}
-
-
-def known(row: dict | pd.Series) -> Mean:
-    """A row's number and interval, nan where it may not be shown as one."""
-    shown = row["n_fake"] and row["resolvable"]
-    return Mean(*(float(row[key]) for key in NUMBERS)) if shown else Mean(float("nan"))
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A mean over trials: metric -> float [1 + bootstrap], the value first; which can be resolved; the clips."""
-
-    replicates: dict[str, np.ndarray]
-    resolved: frozenset[str]
-    n_real: int
-    n_fake: int
-
-    def mean(self, metric: str, confidence: float) -> Mean:
-        return within(self.replicates[metric], confidence) if metric in self.resolved else Mean(float("nan"))
-
-
-def drawn(results: Results, detector: str, protocol: str, generators: Collection[str]) -> Drawn | None:
-    """One detector's mean over generators from its score files, drawn as every cell is, so that two such means
-    are paired; None where no clip of them was scored."""
-    params = results.params
-    found = [
-        measure(params, trial, [vouched.scores(results.paths, results.params, detector, fit) for fit in trial.fits])
-        for trial in protocols.trials(params, [protocol])
-        if trial.generator in generators
-    ]
-    one_each = [
-        Drawn(
-            one["replicates"],
-            frozenset(m for m in one["replicates"] if resolvable(params, m, one["n_real"], one["n_fake"])),
-            one["n_real"],
-            one["n_fake"],
-        )
-        for one in found
-        if one["n_fake"]
-    ]
-    whole = average(one_each)
-    return whole and replace(whole, n_fake=sum(one.n_fake for one in one_each))
-
-
-def average(parts: Sequence[Drawn | None]) -> Drawn | None:
-    """Their mean, draw by draw; those without a score are not in it."""
-    known = [part for part in parts if part]
-    if not known:
-        return None
-    names = known[0].replicates
-    return Drawn(
-        {m: np.mean([part.replicates[m] for part in known], axis=0) for m in names},
-        frozenset.intersection(*(part.resolved for part in known)),
-        min(part.n_real for part in known),
-        max(part.n_fake for part in known),
-    )
-
-
-def within(replicates: np.ndarray, confidence: float) -> Mean:
-    """The first of the replicates, with the interval of the rest."""
-    return Mean(float(replicates[0]), *metrics.interval(replicates[1:], confidence))
