@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pandas as pd
+import pytest
+import results_made
+import yaml
 
 from notebooks import run
-from thb.cells.answers import FAILS, HOLDS
-from thb.cells.claims import ledger
-from thb.cells.claims.cells import Cells, OwnCells
+from thb.cells.answers import FAILS, HOLDS, all_of
+from thb.cells.claims import ledger, on_cells
+from thb.cells.claims.cells import Cells, Estimate, OwnCells, exceeds, most_of, reaches
 from thb.cells.claims.on_tables import Tables
 from thb.cells.comparisons import OPEN
 from thb.cells.printed import CELLS, printed_cells
+from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.report import badge
-from thb.report.load import Results
+from thb.report.load import Results, open_results
 
 TABLE1, TABLE2, TABLE3, TABLE4, TABLE8 = (
     "table1_datasets.csv",
@@ -219,6 +226,247 @@ def test_other_readings_stand_beside_the_verdict(project):
     assert {one for one, judgement in found.items() if judgement.qualifier} == set(QUALIFIED)
     for one, words in QUALIFIED.items():
         assert words in found[one].qualifier, one
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ("C05", "63.1 %"),
+        ("C06", "59.8 %"),
+        ("C08", "AniPortraitVideo 2,110"),
+        ("C09", "P1 0.988, P2 0.93, P3 0.873"),
+        ("C10", "T1 0.793 → 0.721 → 0.692"),
+        ("C13", "EMOPortraits 0.54, Hallo2 0.69"),
+        ("C16", "P1 0.755"),
+        ("C19", "Hallo 0.40, EMOPortraits 0.347"),
+        ("C21", "TALL 0.931; next: DF-Adapter 0.928"),
+        ("C24", "18 of 18"),
+        ("C29", "EMOPortraits, DF-Adapter 0.70"),
+        ("C30", "DF-Adapter 0.013"),
+        ("C34", "8 of 72"),
+        ("C37", "100,000"),
+        ("C38", "0.89 = 59/66"),
+    ],
+)
+def test_the_recomputed_numbers_are_told(project, claim, words):
+    found = judged(project)[claim]
+    assert words in f"{found.text} {found.qualifier}"
+
+
+def test_every_claim_has_a_change_that_turns_it():
+    assert set(FLIPS) == set(EXPECTED)
+
+
+@pytest.mark.parametrize("claim", FLIPS)
+def test_a_changed_table_changes_the_verdict(project, claim):
+    wanted, changes = FLIPS[claim]
+    assert wanted != EXPECTED[claim][0]
+    for file, change in changes:
+        path = project.published / file
+        change(pd.read_csv(path, keep_default_na=False, na_values=[""])).to_csv(path, index=False)
+    assert judged(project)[claim].verdict == wanted
+
+
+def test_every_check_is_used_by_a_claim(project):
+    used = {name for claim in ledger.read(project.claims) for check in claim.checks for name in check}
+    assert used == set(ledger.CHECKS)
+
+
+def test_what_a_check_looks_for_stands_in_the_claims_own_words(project):
+    for claim in ledger.read(project.claims):
+        for check in claim.checks:
+            for arguments in check.values():
+                stated = arguments.get("stated", {})
+                for value in stated.values() if isinstance(stated, dict) else [stated]:
+                    shown = f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
+                    assert shown in claim.claim, f"{claim.id}: {shown}"
+
+
+# ---- claims.yaml --------------------------------------------------------------------------------------
+
+
+def rewrite(project, change) -> None:
+    entries = yaml.safe_load(project.claims.read_text())
+    change(entries)
+    project.claims.write_text(yaml.safe_dump(entries))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda e: e[0].update(checks=[{"summs": {}}]), "unknown check of C01 'summs'; known: means"),
+        (
+            lambda e: e[0].update(checks=[{"sums": {"sated": 1}}]),
+            "unknown argument of sums in C01 'sated'; known: stated",
+        ),
+        (lambda e: e[0].update(section="4.9"), "unknown section of C01 '4.9'; known: abstract, 1"),
+        (lambda e: e[0].update(verdict="holds"), "C01: verdict: .* known: id, where, section"),
+        (lambda e: e[1].update(id="C01"), "C01 stands twice"),
+    ],
+)
+def test_a_fault_in_the_claims_is_one_line(project, change, words):
+    rewrite(project, change)
+    with pytest.raises(ParamsError, match=words) as caught:
+        ledger.read(project.claims)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_detector_that_the_paper_does_not_know_is_refused(project):
+    rewrite(project, lambda e: e[8].update(checks=[{"falls": {"metrics": ["T1"], "detector": "TALK"}}]))
+    with pytest.raises(ParamsError, match=r"unknown detector in claims.yaml 'TALK'; known: CADDM, TALL"):
+        judged(project)
+
+
+def test_missing_claims_are_named(project):
+    project.claims.unlink()
+    with pytest.raises(DataError, match=r"missing claims.yaml"):
+        ledger.read(project.claims)
+
+
+# ---- orders that may stay open ------------------------------------------------------------------------
+
+
+def near(value, width=0.05):
+    return Estimate(value, value - width, value + width)
+
+
+def test_equal_printed_numbers_are_not_below_each_other(project):
+    cells = cells_of(project)
+    one, other = (Estimate.printed(value) for value in (0.93, 0.94))
+    assert cells.less(one, other).below is True
+    assert cells.less(one, one).below is False
+    assert cells.less(one, Estimate(math.nan, math.nan, math.nan)).below is None
+
+
+def test_a_bound_inside_the_interval_is_open():
+    assert [reaches(near(v), 0.9) for v in (0.8, 0.9, 0.96)] == [False, None, True]
+    assert exceeds(Estimate.printed(0.99), 0.99) is False
+    assert reaches(Estimate.printed(0.99), 0.99) is True
+
+
+def test_all_and_most_say_no_more_than_is_known():
+    assert all_of([True, None]) is None
+    assert all_of([False, None]) is False
+    assert most_of([True, True, None]) is True
+    assert most_of([True, None, False]) is None
+    assert most_of([True, None, False, False]) is False
+
+
+def test_a_mean_over_a_cell_that_is_not_known_is_not_known():
+    axes = {"protocol": ["P1"], "detector": ["A"], "generator": ["x", "y"]}
+    cells = Cells({("P1", "A", "x", "T1"): near(0.5)}, axes, axes)
+    assert math.isnan(cells.mean("T1", {}).value)
+    assert cells.mean("T1", {"generator": "x"}) == near(0.5)
+
+
+def test_a_stated_number_inside_our_interval_holds():
+    axes = {"protocol": ["P1"], "detector": ["A"], "generator": ["x"]}
+    cells = Cells({("P1", "A", "x", "T1"): near(0.5)}, axes, axes)
+    inside, *_ = on_cells.means(cells, "T1", by="generator", stated={"x": 0.54})
+    outside, *_ = on_cells.means(cells, "T1", by="generator", stated={"x": 0.6})
+    assert (inside, outside) == (True, False)
+
+
+# ---- the reproduced cells -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(project):
+    results_made.fill_cells(project)
+    return project
+
+
+def here(project) -> dict[str, ledger.Judged]:
+    results = open_results(project.root)
+    own, tables = own_cells(results), Tables(project.published)
+    return {
+        claim.id: ledger.judge_here(claim, own, tables, results.params.active.corpus)
+        for claim in ledger.read(project.claims)
+    }
+
+
+def test_numbers_of_another_corpus_are_not_compared_and_shapes_are(made):
+    found = here(made)
+    numeric = {"C15", "C20", "C23", "C26", "C27", "C28", "C29", "C31"}
+    assert {found[c].verdict for c in numeric} == {ledger.ELSEWHERE}
+    assert {found[c].verdict for c in ("C01", "C03", "C33", "C34", "C37", "C38")} == {ledger.PAPER_ONLY}
+    assert all(found[c].verdict in ledger.JUDGED for c in ("C09", "C10", "C11", "C13", "C21", "C24", "C30"))
+
+
+@pytest.mark.parametrize(("p3", "verdict"), [(0.6, HOLDS), (0.95, FAILS), (0.83, OPEN)])
+def test_a_fall_is_judged_by_the_paired_difference(project, p3, verdict):
+    results_made.fill_cells(project, p3)
+    assert here(project)["C09"].verdict == verdict
+
+
+def test_what_cannot_be_resolved_cannot_be_told(made):
+    found = here(made)["C19"]
+    assert found.verdict == OPEN
+    assert "⊘" in found.text
+    assert not re.search(r"\d\.\d\d", found.text)
+
+
+def test_controls_and_detectors_without_a_printed_name_are_left_out(made):
+    results = open_results(made.root)
+    assert {key[1] for key in own_cells(results).known} == {e.printed for e in results.tested if e.printed}
+
+
+def test_on_the_papers_own_corpus_stated_numbers_are_compared(made):
+    own, tables = own_cells(open_results(made.root)), Tables(made.published)
+    (claim,) = (c for c in ledger.read(made.claims) if c.id == "C15")
+    assert ledger.judge_here(claim, own, tables, "release").verdict in ledger.JUDGED
+    assert ledger.judge_here(claim, own, tables, "mini").verdict == ledger.ELSEWHERE
+
+
+# ---- the ledger ---------------------------------------------------------------------------------------
+
+
+def test_the_ledger_shows_every_claim_in_the_order_of_the_paper(made):
+    ran = run("claims_ledger")
+    assert set(ran["rows"]["id"]) == set(EXPECTED)
+    places = [ledger.SECTIONS.index(section) for section in ran["rows"]["section"]]
+    assert places == sorted(places)
+    html = ran.shown["claims"].data["text/html"]
+    assert all(f">{one}</th>" in html for one in EXPECTED)
+    assert 'class="sortable"' in html
+    assert html.count("paper&#x27;s tables <span") == html.count(">here <span") == len(EXPECTED)
+
+
+def test_no_cell_of_the_ledger_is_blank(made):
+    rows = re.findall(r"<tr.*?</tr>", run("claims_ledger").shown["claims"].data["text/html"], re.S)
+    cells = [re.sub(r"<[^>]+>", "", cell).strip() for row in rows for cell in re.findall(r"<td.*?</td>", row, re.S)]
+    assert len(cells) == 2 * len(EXPECTED)
+    assert all(cells)
+
+
+def test_section_and_verdict_filter(made):
+    assert set(run("claims_ledger", section="4.4")["rows"]["section"]) == {"4.4"}
+    assert set(run("claims_ledger", verdict=OPEN)["rows"]["id"]) == {"C03", "C37"}
+    nothing = run("claims_ledger", section="C")
+    assert nothing["rows"].empty
+    assert "0 claims" in nothing.html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"section": "9"}, "unknown section '9'; known: abstract"),
+        ({"verdict": "maybe"}, "unknown verdict 'maybe'; known: holds, does not hold, cannot be told"),
+    ],
+)
+def test_unknown_choices_are_refused_in_one_line(made, arguments, words):
+    with pytest.raises(ParamsError, match=words):
+        run("claims_ledger", **arguments)
+
+
+def test_the_counts_add_up(made):
+    ran = run("claims_ledger")
+    printed = ran["counts"]["paper's tables"]
+    assert sum(printed[verdict] for verdict in ledger.JUDGED) == len(EXPECTED)
+    assert {verdict: printed[verdict] for verdict in ledger.JUDGED} == {
+        verdict: [v for v, _ in EXPECTED.values()].count(verdict) for verdict in ledger.JUDGED
+    }
+    assert int(ran["tables"]["By the paper's own tables"].to_numpy().sum()) == len(EXPECTED)
 
 
 def test_words_of_a_claim_are_escaped_for_html(made):

@@ -164,3 +164,27 @@ def test_protocols_that_test_other_clips_are_refused_in_one_line(made):
         notebooks.run("transitions", before="unseen_P1", after="unseen_P3")
     with pytest.raises(ParamsError, match=r"^unknown protocol 'P9'; known: P1, P2"):
         notebooks.run("transitions", before="P1", after="P9")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sure": 1.2}, "unknown sure '1.2'; known: a score from 0 to 1"),
+        ({"sure": "very"}, "unknown sure 'very'; known: a score from 0 to 1"),
+        ({"threshold": "T5"}, "unknown threshold 'T5'; known: a score from 0 to 1, T1, T0.1"),
+        ({"threshold": -1}, "unknown threshold '-1'; known: a score from 0 to 1, T1, T0.1"),
+        ({"palette": "neon"}, "unknown palette 'neon'; known: okabe-ito"),
+    ],
+)
+def test_unknown_values_are_one_line(made, given, words):
+    with pytest.raises(ParamsError) as caught:
+        notebooks.run("transitions", **given)
+    assert str(caught.value).startswith(words)
+
+
+def test_the_figure_has_a_dot_for_every_drop_and_names_its_axis(made):
+    exhibit = notebooks.run("transitions")
+    ax = exhibit["ax"]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert sum(len(line.get_xdata()) for line in dots) == exhibit["rows"]["drop_percent"].notna().sum()
+    assert "(%)" in ax.get_xlabel()
