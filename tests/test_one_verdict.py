@@ -90,7 +90,7 @@ def contradictions(book: dict[str, str]) -> dict[str, dict[tuple[str, ...], set[
 
 def unmarked(printed: str) -> list[str]:
     """Lines that say a verdict and bear no mark."""
-    whole = MARK.sub(lambda mark: "\0" + mark.group(2), printed)
+    whole = MARK.sub(lambda mark: "\0" + mark.group(2), re.sub(r"<style>.*?</style>", "", printed, flags=re.S))
     lines = re.split(r"</?(?:li|tr|table|caption|p|ul|details|summary|div|h\d)\b[^>]*>|\n", whole)
     plain = [html.unescape(re.sub(r"<[^>]+>", "", line)).strip().removeprefix("- ") for line in lines]
     return [line for line in plain if SAID.search(line) and "\0" not in line and not ALLOWED.search(line)]
