@@ -25,10 +25,10 @@ from thb.core.tables import (
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
     CURATION_COLUMNS,
-    DRAWN_COLUMNS,
     SCORE_COLUMNS,
-    drawn_columns,
+    SHUFFLED_COLUMNS,
     read_csv,
+    shuffled_columns,
     write_csv,
     write_json,
 )
@@ -170,7 +170,7 @@ def _fits(paths: Paths, params: Params) -> None:
                     for split, n in _clips(e.role).items()
                 ]
             ),
-            paths.shuffled(name, "all"),
+            paths.shuffled_sound(name, "all"),
             SCORE_COLUMNS,
         )
 
@@ -183,9 +183,9 @@ def _drawn(paths: Paths, params: Params) -> None:
         shifts = np.linspace(-0.8, 0.9, fits)
         drawn = {
             c: 1 / (1 + np.exp(-rng.normal(shift * rows["label"], 1)))
-            for c, shift in zip(drawn_columns(fits), shifts, strict=True)
+            for c, shift in zip(shuffled_columns(fits), shifts, strict=True)
         }
-        write_csv(rows.assign(**drawn), paths.drawn(name, "all"), [*DRAWN_COLUMNS, *drawn])
+        write_csv(rows.assign(**drawn), paths.shuffled_labels(name, "all"), [*SHUFFLED_COLUMNS, *drawn])
 
 
 def _scores(

@@ -227,8 +227,8 @@ def test_weights_that_are_there_still_score(no_reals, hub, capsys):
 def test_checks_leave_an_empty_table(no_reals, hub):
     assert Fit(no_reals, hub, "lipfd", "all").skips_scoring(score_files.SHUFFLED_SOUND)
     assert Fit(no_reals, hub, "container", "all", shuffled=True).skips_scoring(score_files.SHUFFLED_LABELS)
-    assert read_csv(no_reals.shuffled("lipfd", "all"), SCORE_COLUMNS).empty
-    assert "score_10" in pd.read_csv(no_reals.drawn("container", "all"))
+    assert read_csv(no_reals.shuffled_sound("lipfd", "all"), SCORE_COLUMNS).empty
+    assert "score_10" in pd.read_csv(no_reals.shuffled_labels("container", "all"))
 
 
 def test_what_has_no_scores_is_not_explained(no_reals, hub, capsys):

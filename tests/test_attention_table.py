@@ -7,7 +7,7 @@ import pytest
 import vouching
 
 import notebooks
-from thb.cells.comparisons import OPEN
+from thb.cells.comparisons import INCONCLUSIVE
 from thb.cells.heat import AREA, AS_LARGE, LESS, MASS, MORE, REALS
 from thb.core.errors import ParamsError
 from thb.core.tables import CAM_COLUMNS, REGIONS, read_csv, read_json, write_csv, write_json
@@ -106,7 +106,7 @@ def test_a_map_of_nothing_is_counted_and_left_out(made):
     edit(made, change)
     exhibit = notebooks.run("attention_table", detectors=[NETWORK])
     row = background(exhibit["rows"])
-    assert row["verdict"] == OPEN
+    assert row["verdict"] == INCONCLUSIVE
     assert row["cold"] == row["clips"] > 0
     assert np.isnan(row["mass"])
     assert "nought everywhere" in exhibit.html

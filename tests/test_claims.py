@@ -15,7 +15,7 @@ from thb.cells.answers import FAILS, HOLDS, all_of
 from thb.cells.claims import ledger, on_cells
 from thb.cells.claims.cells import Cells, Estimate, OwnCells, exceeds, most_of, reaches
 from thb.cells.claims.on_tables import Tables
-from thb.cells.comparisons import OPEN
+from thb.cells.comparisons import INCONCLUSIVE
 from thb.cells.printed import CELLS, printed_cells
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
@@ -39,7 +39,7 @@ RATIO = "ratio_removed_pct_approx"
 EXPECTED = {
     "C01": (HOLDS, "holds"),
     "C02": (HOLDS, "holds"),
-    "C03": (OPEN, "corroborated externally"),
+    "C03": (INCONCLUSIVE, "corroborated externally"),
     "C04": (FAILS, "inconsistent"),
     "C05": (HOLDS, "holds"),
     "C06": (HOLDS, "holds (weighted)"),
@@ -73,7 +73,7 @@ EXPECTED = {
     "C34": (FAILS, "inconsistent"),
     "C35": (HOLDS, "rule retires none today"),
     "C36": (FAILS, "inconsistent label"),
-    "C37": (OPEN, "not recomputable / suspect"),
+    "C37": (INCONCLUSIVE, "not recomputable / suspect"),
     "C38": (HOLDS, "consistent with n=66"),
 }
 # Claims that hold in one reading only: words of the reading that must be told beside.
@@ -393,7 +393,7 @@ def test_numbers_of_another_corpus_are_not_compared_and_shapes_are(made):
     assert all(found[c].verdict in ledger.JUDGED for c in ("C09", "C10", "C11", "C13", "C21", "C24", "C30"))
 
 
-@pytest.mark.parametrize(("p3", "verdict"), [(0.6, HOLDS), (0.95, FAILS), (0.83, OPEN)])
+@pytest.mark.parametrize(("p3", "verdict"), [(0.6, HOLDS), (0.95, FAILS), (0.83, INCONCLUSIVE)])
 def test_a_fall_is_judged_by_the_paired_difference(project, p3, verdict):
     results_made.fill_cells(project, p3)
     assert here(project)["C09"].verdict == verdict
@@ -401,7 +401,7 @@ def test_a_fall_is_judged_by_the_paired_difference(project, p3, verdict):
 
 def test_what_cannot_be_resolved_cannot_be_told(made):
     found = here(made)["C19"]
-    assert found.verdict == OPEN
+    assert found.verdict == INCONCLUSIVE
     assert "⊘" in found.text
     assert not re.search(r"\d\.\d\d", found.text)
 
@@ -441,7 +441,7 @@ def test_no_cell_of_the_ledger_is_blank(made):
 
 def test_section_and_verdict_filter(made):
     assert set(run("claims_ledger", section="4.4")["rows"]["section"]) == {"4.4"}
-    assert set(run("claims_ledger", verdict=OPEN)["rows"]["id"]) == {"C03", "C37"}
+    assert set(run("claims_ledger", verdict=INCONCLUSIVE)["rows"]["id"]) == {"C03", "C37"}
     nothing = run("claims_ledger", section="C")
     assert nothing["rows"].empty
     assert "0 claims" in nothing.html

@@ -13,7 +13,18 @@ import vouching
 from test_evaluate import all_clips, score_rows
 
 from thb.cells import comparisons, evaluate
-from thb.cells.comparisons import ABOVE, BELOW, DETECTOR, GENERATOR, LEVEL, MEAN, OPEN, PROTOCOL, SHIFTS, Question
+from thb.cells.comparisons import (
+    ABOVE,
+    BELOW,
+    DETECTOR,
+    GENERATOR,
+    INCONCLUSIVE,
+    LEVEL,
+    MEAN,
+    PROTOCOL,
+    SHIFTS,
+    Question,
+)
 from thb.cells.trials import measure, nothing
 from thb.core.errors import DataError
 from thb.core.params import load
@@ -138,7 +149,7 @@ def test_the_opposite_question_has_the_opposite_answer(compared):
     one, other = (compared.verdicts.falls("AUC", *pair, "tall") for pair in (("P1", "P3"), ("P3", "P1")))
     assert (other.difference, other.lo, other.hi) == (-one.difference, -one.hi, -one.lo)
     assert (other.first_value, other.second_value) == (one.second_value, one.first_value)
-    assert {one.verdict, other.verdict} in ({ABOVE, BELOW}, {OPEN})
+    assert {one.verdict, other.verdict} in ({ABOVE, BELOW}, {INCONCLUSIVE})
     assert one.plainly() == other.plainly()
 
 
@@ -162,10 +173,10 @@ def test_means_are_those_of_metrics_json_with_their_intervals(compared):
     [
         (0.01, 0.2, ABOVE),
         (-0.2, -0.01, BELOW),
-        (-0.1, 0.2, OPEN),
-        (0.0, 0.2, OPEN),
-        (-0.2, 0.0, OPEN),
-        (math.nan, math.nan, OPEN),
+        (-0.1, 0.2, INCONCLUSIVE),
+        (0.0, 0.2, INCONCLUSIVE),
+        (-0.2, 0.0, INCONCLUSIVE),
+        (math.nan, math.nan, INCONCLUSIVE),
     ],
 )
 def test_only_an_interval_without_zero_tells(lo, hi, verdict):
@@ -176,12 +187,12 @@ def test_two_sides_that_move_together_are_told_apart_by_little():
     """Their own intervals overlap widely; drawn alike, one lies above the other in every draw."""
     shared = np.r_[0.5, np.linspace(0.1, 0.9, 100)]
     assert comparisons.compare(shared + 0.01, shared, 0.95).verdict == ABOVE
-    assert comparisons.compare(shared + 0.01, shared[::-1], 0.95).verdict == OPEN
+    assert comparisons.compare(shared + 0.01, shared[::-1], 0.95).verdict == INCONCLUSIVE
 
 
 def test_a_rate_that_too_few_reals_can_tell_is_left_open_without_a_number(compared):
     told = compared.verdicts.falls("T0.1", "P1", "P3", "tall")
-    assert told.verdict == OPEN
+    assert told.verdict == INCONCLUSIVE
     assert not told.known
     assert told.left_out == ""
 
@@ -220,7 +231,7 @@ def test_a_generator_that_one_side_lacks_is_left_out_of_both_and_named(compared,
     is_that(told, *(np.mean([drawn(compared, p, "tall", g, "T1") for g in five], axis=0) for p in ("P1", "P3")))
     assert told.left_out == "Hallo"
     assert found.falls("T1", "P1", "P3").left_out == "TALL Hallo"
-    assert found.falls("T1", "P1", "P3", "tall", "hallo").verdict == OPEN
+    assert found.falls("T1", "P1", "P3", "tall", "hallo").verdict == INCONCLUSIVE
     assert not found.falls("T1", "P1", "P3", "tall", "hallo").known
 
 
@@ -237,7 +248,7 @@ def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(compared, mea
     )
     assert told.left_out == "LipFD"
     assert told.without == ", without LipFD"
-    assert found.falls("AUC", "P1", "P2", "lipfd").verdict == OPEN
+    assert found.falls("AUC", "P1", "P2", "lipfd").verdict == INCONCLUSIVE
 
 
 def test_a_mean_counts_each_detector_once_however_many_generators_it_has(params):
@@ -264,6 +275,6 @@ def test_answers_that_evaluate_did_not_write_are_refused(evaluated, tmp_path):
     shutil.copytree(evaluated.root, tmp_path, dirs_exist_ok=True, symlinks=True)
     paths = Paths(tmp_path)
     table = read_csv(paths.comparisons, COMPARISON_COLUMNS)
-    write_csv(table.assign(verdict=OPEN), paths.comparisons, COMPARISON_COLUMNS)
+    write_csv(table.assign(verdict=INCONCLUSIVE), paths.comparisons, COMPARISON_COLUMNS)
     with pytest.raises(DataError, match=r"comparisons.csv is not the file that was written there"):
         _ = open_results(tmp_path).verdicts

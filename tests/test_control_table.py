@@ -15,7 +15,7 @@ from thb.cells.label_checks import IS_CHANCE, IS_NOT, fits_on_shuffled_labels, m
 from thb.core.errors import DataError, ParamsError
 from thb.core.metrics import AUC
 from thb.core.params import load
-from thb.core.tables import DRAWN_COLUMNS, NO_AUDIO, drawn_columns, read_csv, write_csv
+from thb.core.tables import NO_AUDIO, SHUFFLED_COLUMNS, read_csv, shuffled_columns, write_csv
 from thb.report.load import MEAN, open_results
 from thb.report.words import UNRESOLVABLE
 
@@ -23,8 +23,12 @@ TRUE, SHUFFLED = "true labels", "labels that say nothing"  # as the CSV calls th
 
 
 def edit_drawn(paths, detector: str, change) -> None:
-    columns = [*DRAWN_COLUMNS, *drawn_columns(load(paths.params).label_check(detector))]
-    write_csv(change(read_csv(paths.drawn(detector, "all"), columns)), paths.drawn(detector, "all"), columns)
+    columns = [*SHUFFLED_COLUMNS, *shuffled_columns(load(paths.params).label_check(detector))]
+    write_csv(
+        change(read_csv(paths.shuffled_labels(detector, "all"), columns)),
+        paths.shuffled_labels(detector, "all"),
+        columns,
+    )
     vouching.vouch(paths)
 
 
@@ -106,10 +110,10 @@ def test_a_generator_without_a_scored_clip_is_left_out(made):
 
 
 def test_what_was_not_run_is_said(made):
-    made.drawn("df_adapter", "all").unlink()
+    made.shuffled_labels("df_adapter", "all").unlink()
     assert "DF-Adapter has no such fit here." in run("control_table").html
     for detector in ("container", "image_stats"):
-        made.drawn(detector, "all").unlink()
+        made.shuffled_labels(detector, "all").unlink()
     ran = run("control_table")
     assert ran.html.count("has no such fit here.") == 3
     assert set(ran["rows"]["part"]) == {TRUE}
@@ -117,8 +121,8 @@ def test_what_was_not_run_is_said(made):
 
 
 def test_fewer_drawings_than_asked_for_are_refused(made):
-    rows = read_csv(made.drawn("container", "all"), [*DRAWN_COLUMNS, "score_1"])
-    write_csv(rows, made.drawn("container", "all"), list(rows.columns))
+    rows = read_csv(made.shuffled_labels("container", "all"), [*SHUFFLED_COLUMNS, "score_1"])
+    write_csv(rows, made.shuffled_labels("container", "all"), list(rows.columns))
     vouching.vouch(made)
     with pytest.raises(DataError, match="all.csv lacks column 'score_2'"):
         run("control_table")

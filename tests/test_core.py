@@ -43,7 +43,7 @@ def test_labels_and_scores_are_lists_and_no_tables():
 
 
 def test_the_first_draw_is_every_clip_once():
-    assert metrics.draws(np.array(["a", "b", "b"]), 5, seed=1)[0].tolist() == [1, 1, 1]
+    assert metrics.resamples(np.array(["a", "b", "b"]), 5, seed=1)[0].tolist() == [1, 1, 1]
 
 
 def test_where_one_real_is_above_all_no_threshold_is_low_enough():
@@ -191,7 +191,7 @@ def scores(n: int = 12) -> pd.DataFrame:
 def test_reals_and_fakes_are_drawn_apart(params):
     own, table = with_bootstrap(params, 30), scores()
     reals, fakes = trials.tested(table, params.protocols["P1"], "hallo")
-    drawn = trials.draws(own.metrics, reals, fakes)
+    drawn = trials.resamples(own.metrics, reals, fakes)
     assert drawn.shape == (31, 24)
     assert not (drawn[1:, :12] == drawn[1:, 12:]).all()
 

@@ -11,9 +11,9 @@ from thb.cli import main
 from thb.core.errors import DataError, ParamsError
 from thb.core.metrics import auc
 from thb.core.params import parse
-from thb.core.tables import DRAWN_COLUMNS, ERROR, OK, drawn_columns, read_csv, read_json
+from thb.core.tables import ERROR, OK, SHUFFLED_COLUMNS, read_csv, read_json, shuffled_columns
 from thb.fits import loop, score, train
-from thb.splits.clips_of_fit import clips_of_fit, labels_drawn
+from thb.splits.clips_of_fit import clips_of_fit, with_shuffled_labels
 
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 DRAWS = 3
@@ -38,7 +38,7 @@ def rows(store, tiny):
 
 
 def test_half_of_each_sources_usable_clips_of_a_use_are_called_fake(rows):
-    drawn = labels_drawn(rows, 1, 1)
+    drawn = with_shuffled_labels(rows, 1, 1)
     shares = drawn[drawn["status"] == OK].groupby(["source", "use"])["label"].mean()
     assert len(shares) == 4
     assert (shares == 0.5).all()
@@ -47,7 +47,7 @@ def test_half_of_each_sources_usable_clips_of_a_use_are_called_fake(rows):
 
 def test_an_unusable_clip_takes_no_part(rows):
     marked = rows.assign(status=rows["status"].where(rows["clip"] != "hallo-000", ERROR))
-    drawn = labels_drawn(marked, 1, 1)
+    drawn = with_shuffled_labels(marked, 1, 1)
     assert drawn.set_index("clip")["label"]["hallo-000"] == 1
     train_part = drawn[(drawn["source"] == "hallo") & (drawn["use"] == "train") & (drawn["status"] == OK)]
     assert abs(train_part["label"].sum() - len(train_part) / 2) == 0.5
@@ -55,20 +55,22 @@ def test_an_unusable_clip_takes_no_part(rows):
 
 def test_of_an_odd_number_the_larger_half_is_as_often_fake_as_real():
     rows = pd.DataFrame({"source": "a", "use": "train", "status": OK, "label": 1}, index=range(5))
-    fakes = [labels_drawn(rows, 1, draw)["label"].sum() for draw in range(1, 201)]
+    fakes = [with_shuffled_labels(rows, 1, draw)["label"].sum() for draw in range(1, 201)]
     assert set(fakes) == {2, 3}
     assert 70 < fakes.count(2) < 130
 
 
 def test_a_drawing_is_the_same_each_time_and_unlike_the_next(rows):
-    one, same, two, other = (labels_drawn(rows, seed, draw)["label"] for seed, draw in ((1, 1), (1, 1), (1, 2), (2, 1)))
+    one, same, two, other = (
+        with_shuffled_labels(rows, seed, draw)["label"] for seed, draw in ((1, 1), (1, 1), (1, 2), (2, 1))
+    )
     assert one.equals(same)
     assert not one.equals(two)
     assert not one.equals(other)
 
 
 def test_drawn_labels_know_nothing_of_the_true_ones(rows):
-    together = [np.corrcoef(rows["label"], labels_drawn(rows, 1, draw)["label"])[0, 1] for draw in range(1, 30)]
+    together = [np.corrcoef(rows["label"], with_shuffled_labels(rows, 1, draw)["label"])[0, 1] for draw in range(1, 30)]
     assert np.abs(together).max() < 0.1
 
 
@@ -80,13 +82,13 @@ def test_each_drawing_has_its_fit_and_its_column(store, tiny, detector):
     train.run_shuffled_labels(store, tiny, detector, "all")
     score.run_shuffled_labels(store, tiny, detector, "all")
     assert not store.run(detector, "all").exists()
-    told = [read_json(store.run_on_drawn(detector, "all", draw) / "run.json")["draw"] for draw in (1, 2, 3)]
+    told = [read_json(store.run_on_shuffled_labels(detector, "all", draw) / "run.json")["draw"] for draw in (1, 2, 3)]
     assert told == [1, 2, 3]
-    scores = read_csv(store.drawn(detector, "all"), [*DRAWN_COLUMNS, *drawn_columns(DRAWS)])
+    scores = read_csv(store.shuffled_labels(detector, "all"), [*SHUFFLED_COLUMNS, *shuffled_columns(DRAWS)])
     assert set(scores["use"]) == {"test"}
     assert scores["label"].equals((scores["source"] == "hallo").astype(int))  # those of the test clips are true
     ok = scores[scores["status"] == OK]
-    assert ok[drawn_columns(DRAWS)].stack().between(0, 1).all()
+    assert ok[shuffled_columns(DRAWS)].stack().between(0, 1).all()
     assert not ok["score_1"].equals(ok["score_2"])
 
 
@@ -122,13 +124,13 @@ def test_it_never_starts_from_the_ffpp_fit(store, params, tiny):
     with pytest.raises(DataError, match="tall/ffpp has no weights yet"):
         train.run(store, from_ffpp, "tall", "all")
     train.run_shuffled_labels(store, from_ffpp, "tall", "all")
-    assert read_json(store.run_on_drawn("tall", "all", 1) / "run.json")["start_sha256"] is None
+    assert read_json(store.run_on_shuffled_labels("tall", "all", 1) / "run.json")["start_sha256"] is None
 
 
 def aucs(store, detector) -> np.ndarray:
-    rows = read_csv(store.drawn(detector, "all"), [*DRAWN_COLUMNS, *drawn_columns(20)])
+    rows = read_csv(store.shuffled_labels(detector, "all"), [*SHUFFLED_COLUMNS, *shuffled_columns(20)])
     rows = rows[rows["status"] == OK]
-    return np.array([auc(rows["label"].to_numpy(), rows[c].to_numpy()) for c in drawn_columns(20)])
+    return np.array([auc(rows["label"].to_numpy(), rows[c].to_numpy()) for c in shuffled_columns(20)])
 
 
 def test_drawn_labels_score_chance_and_leaked_ones_do_not(store, tiny, monkeypatch):
@@ -137,7 +139,9 @@ def test_drawn_labels_score_chance_and_leaked_ones_do_not(store, tiny, monkeypat
     score.run_shuffled_labels(store, often, "image_stats", "all")
     fair = aucs(store, "image_stats")
     assert abs(fair.mean() - 0.5) < 2.5 * fair.std(ddof=1) / np.sqrt(len(fair))
-    monkeypatch.setattr(train, "labels_drawn", lambda rows, seed, draw: rows)  # the leak that the check is there for
+    monkeypatch.setattr(
+        train, "with_shuffled_labels", lambda rows, seed, draw: rows
+    )  # the leak that the check is there for
     train.run_shuffled_labels(store, often, "image_stats", "all")
     score.run_shuffled_labels(store, often, "image_stats", "all")
     assert aucs(store, "image_stats").min() > 0.95

@@ -14,7 +14,7 @@ import pages_made
 import pytest
 
 from thb.book import rows
-from thb.cells.comparisons import ABOVE, OPEN
+from thb.cells.comparisons import ABOVE, INCONCLUSIVE
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
@@ -135,8 +135,8 @@ def test_the_words_and_numbers_of_a_mark_are_those_of_its_answer(book):
                 ((_, verdict, lo, hi),) = told
                 shown = sorted(abs(float(n.replace("−", "-"))) for n in numbers.groups())
                 assert shown == sorted(abs(round(float(end), 2)) for end in (lo, hi)), words
-                assert ("cannot be told" in words) <= (verdict == OPEN)
-                assert not (words.startswith(("fell", "rose")) and verdict == OPEN)
+                assert ("cannot be told" in words) <= (verdict == INCONCLUSIVE)
+                assert not (words.startswith(("fell", "rose")) and verdict == INCONCLUSIVE)
                 looked += 1
     assert looked > 30
 
@@ -159,7 +159,7 @@ def by_overlap(results: Results, told: verdicts.Told) -> verdicts.Told:
     """The rule of old: a fall is told where the two means' own intervals are apart."""
     detector = told.question.split(" · ")[1]
     a, b = (results.verdicts.level("AUC", protocol, detector) for protocol in (told.first, told.second))
-    return replace(told, verdict=ABOVE if b.hi < a.lo else OPEN)
+    return replace(told, verdict=ABOVE if b.hi < a.lo else INCONCLUSIVE)
 
 
 def test_a_page_with_another_rule_is_noticed(book, results, monkeypatch):

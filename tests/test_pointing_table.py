@@ -7,7 +7,7 @@ import pytest
 import vouching
 
 import notebooks
-from thb.cells.comparisons import OPEN
+from thb.cells.comparisons import INCONCLUSIVE
 from thb.cells.heat import BETTER, CENTRE, CHANCE, CHANGES, HARDLY, HEAT, NOT_BETTER, SANITY
 from thb.core.errors import ParamsError
 from thb.core.tables import CAM_COLUMNS, SANITY_COLUMNS, read_csv, write_csv
@@ -88,7 +88,7 @@ def test_clips_without_a_fault_are_counted_and_left_out(made):
     found = row(CENTRE, "hallo")
     assert found["clips"] == 0
     assert found["without"] > 0
-    assert found["verdict"] == OPEN
+    assert found["verdict"] == INCONCLUSIVE
 
 
 def test_without_any_truth_there_is_a_sentence_and_no_number(made):
@@ -114,7 +114,7 @@ def test_a_map_that_random_weights_do_not_change_is_found_out(made, value, verdi
 def test_empty_maps_say_nothing_about_likeness(made):
     alike(made, 0.0, empty=1)
     found = row(SANITY, "", "")
-    assert found["verdict"] == OPEN
+    assert found["verdict"] == INCONCLUSIVE
     assert found["without"] > 0
     assert np.isnan(found["value"])
 

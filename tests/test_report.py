@@ -22,7 +22,7 @@ from thb.core.params import load, switch_profile
 from thb.core.tables import CELL_COLUMNS, CURATION_COLUMNS, read_csv, write_csv
 from thb.report.load import MEAN, open_results
 from thb.report.table import UNKNOWN, best_of, is_best
-from thb.report.verdicts import FAILS, HOLDS, OPEN
+from thb.report.verdicts import FAILS, HOLDS, INCONCLUSIVE
 from thb.report.words import NONE, UNRESOLVABLE, text
 
 KINDS = {
@@ -264,7 +264,7 @@ def test_the_words_follow_the_numbers(project, p3, words):
 
 def test_what_too_few_clips_cannot_tell_is_left_open(made):
     held = run("findings", metrics=["T0.1"])["rows"].set_index("finding")["verdict"]
-    assert set(held[[f for f in held.index if "T0.1" in f]]) == {OPEN}
+    assert set(held[[f for f in held.index if "T0.1" in f]]) == {INCONCLUSIVE}
 
 
 def test_the_printed_findings_are_those_of_the_paper(made):
@@ -275,7 +275,7 @@ def test_the_printed_findings_are_those_of_the_paper(made):
 
 
 @pytest.mark.parametrize(
-    ("low", "verdict"), [(("emoportraits", "hallo2"), HOLDS), (("hallo", "liveportrait"), FAILS), ((), OPEN)]
+    ("low", "verdict"), [(("emoportraits", "hallo2"), HOLDS), (("hallo", "liveportrait"), FAILS), ((), INCONCLUSIVE)]
 )
 def test_an_order_of_generators_holds_where_each_pair_does(made, low, verdict):
     """The paper's two hardest, put lowest; two others put lowest; and all alike."""

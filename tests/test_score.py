@@ -129,7 +129,7 @@ def test_sound_is_shuffled_only_for_who_hears(fitted, tiny, detector):
             score.run_shuffled_sound(fitted, tiny, detector, "all")
         return
     score.run_shuffled_sound(fitted, tiny, detector, "all")
-    other = read_csv(fitted.shuffled(detector, "all"), SCORE_COLUMNS)
+    other = read_csv(fitted.shuffled_sound(detector, "all"), SCORE_COLUMNS)
     assert list(other["clip"]) == list(own["clip"])
     assert not np.allclose(other["score"], own["score"], equal_nan=True)
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from notebooks import run
 from thb.cells import choices, effects, evaluate
 from thb.cells.choices import Choice
-from thb.cells.effects import ACCUSED, BOUND, MOVES, OPEN, OTHER_FITS, SAME, STILL, Bench
+from thb.cells.effects import ACCUSED, BOUND, INCONCLUSIVE, MOVES, OTHER_FITS, SAME, STILL, Bench
 from thb.core import metrics
 from thb.core.errors import ParamsError
 from thb.core.params import load
@@ -186,7 +186,7 @@ def test_a_threshold_from_validation_reals(clone, results, rows):
     at = np.sort(reals_of(table, "val")["score"])[-1]  # so few that none of them may be accused
     caught = np.mean([(fakes_of(table, g, "test")["score"] > at).mean() for g in results.params.generators])
     row = of(rows, "threshold", "the validation reals", "T1", "P1")
-    assert (row["value"], row["resolvable"], row["verdict"]) == (pytest.approx(caught), False, OPEN)
+    assert (row["value"], row["resolvable"], row["verdict"]) == (pytest.approx(caught), False, INCONCLUSIVE)
     accused = of(rows, "threshold", "the validation reals", ACCUSED.format("T1"), "P1")
     assert accused["value"] == pytest.approx((reals_of(table, "test")["score"] > at).mean())
     assert accused["resolvable"]
@@ -255,7 +255,7 @@ def test_what_cannot_be_resolved_is_no_number_on_the_page(clone, monkeypatch):
     monkeypatch.setenv("THB_ROOT", str(clone.root))
     ran = run("sensitivity_table", metric="T0.1", detectors=["tall"], questions=["reals"])
     assert not ran["rows"]["resolvable"].any()
-    assert set(ran["rows"]["verdict"]) == {OPEN}
+    assert set(ran["rows"]["verdict"]) == {INCONCLUSIVE}
     assert UNRESOLVABLE in ran.html
     assert not re.search(r"data-value", ran.html)
     assert "0 of 0" in ran.html

@@ -57,7 +57,7 @@ def test_a_comment_of_params_yaml_is_words(made):
 
 @pytest.mark.parametrize(("shift", "said"), [(2.0, "not seen"), (0.0, "yes")])
 def test_a_detector_listens_if_anothers_sound_makes_it_worse(made, params, shift, said):
-    own, other = (path(params.sound_checks[0], "all") for path in (made.scores, made.shuffled))
+    own, other = (path(params.sound_checks[0], "all") for path in (made.scores, made.shuffled_sound))
     rng = np.random.default_rng(5)
     rows = read_csv(own, SCORE_COLUMNS)
     score = 1 / (1 + np.exp(-rng.normal(shift * rows["label"], 1)))

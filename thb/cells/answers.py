@@ -10,13 +10,25 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from thb.cells import comparisons
-from thb.cells.comparisons import ABOVE, BELOW, CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, OPEN, PROTOCOL, SHIFTS
+from thb.cells.comparisons import (
+    ABOVE,
+    BELOW,
+    CELL,
+    DETECTOR,
+    GENERATOR,
+    INCONCLUSIVE,
+    LEVEL,
+    MEAN,
+    METRIC,
+    PROTOCOL,
+    SHIFTS,
+)
 from thb.core.decimals import NONE, signed
 from thb.core.errors import DataError
 
-HOLDS, FAILS = "holds", "does not hold"  # of a finding or a claim; both words stand beside OPEN
+HOLDS, FAILS = "holds", "does not hold"  # of a finding or a claim; both words stand beside INCONCLUSIVE
 Truth = bool | None  # None: cannot be told
-VERDICTS = {True: HOLDS, False: FAILS, None: OPEN}
+VERDICTS = {True: HOLDS, False: FAILS, None: INCONCLUSIVE}
 AXES = {
     PROTOCOL: ("protocol",),
     DETECTOR: ("detector",),
@@ -42,12 +54,12 @@ class Told:
     lo: float
     hi: float
     left_out: str  # names without a number on one side, as a reader knows them
-    verdict: str  # ABOVE, BELOW or OPEN: where the first lies
+    verdict: str  # ABOVE, BELOW or INCONCLUSIVE: where the first lies
 
     @property
     def above(self) -> Truth:
         """Whether the first lies above the second."""
-        return {ABOVE: True, BELOW: False, OPEN: None}[self.verdict]
+        return {ABOVE: True, BELOW: False, INCONCLUSIVE: None}[self.verdict]
 
     @property
     def known(self) -> bool:
@@ -79,7 +91,7 @@ class Told:
 
     def plainly(self) -> tuple[str, str, str, str]:
         """The question as the file asks it, its verdict there and the interval's ends: no two pages differ in them."""
-        verdict = {ABOVE: BELOW, BELOW: ABOVE}.get(self.verdict, OPEN) if self.turned else self.verdict
+        verdict = {ABOVE: BELOW, BELOW: ABOVE}.get(self.verdict, INCONCLUSIVE) if self.turned else self.verdict
         ends = (-self.hi, -self.lo) if self.turned else (self.lo, self.hi)
         return (self.question, verdict, *(f"{end + 0:.6g}" for end in ends))
 

@@ -20,7 +20,11 @@ from thb.core import metrics
 from thb.core.params import Params
 from thb.core.tables import COMPARISON_COLUMNS
 
-ABOVE, BELOW, OPEN = "above", "below", "cannot be told"  # the first, seen from the second; OPEN: inconclusive
+ABOVE, BELOW, INCONCLUSIVE = (
+    "above",
+    "below",
+    "cannot be told",
+)  # the first, seen from the second; INCONCLUSIVE: inconclusive
 MEAN = "mean"  # over all of an axis, as `averaged` and SHIFTS name them
 SHIFTS = ("P1", "P2", "P3")  # the paper's protocols, from the mildest shift to the hardest
 PROTOCOL, DETECTOR, GENERATOR, CELL, METRIC = "protocol", "detector", "generator", "protocol and generator", "metric"
@@ -58,7 +62,7 @@ class Compared:
     verdict: str
 
 
-UNKNOWN = Compared(NAN, NAN, NAN, NAN, NAN, OPEN)
+UNKNOWN = Compared(NAN, NAN, NAN, NAN, NAN, INCONCLUSIVE)
 
 
 def compare(first: np.ndarray, second: np.ndarray, confidence: float) -> Compared:
@@ -70,7 +74,7 @@ def compare(first: np.ndarray, second: np.ndarray, confidence: float) -> Compare
 
 def judge(lo: float, hi: float) -> str:
     """The verdict on the interval of a difference: inconclusive where it holds zero, or where there is none."""
-    return ABOVE if lo > 0 else BELOW if hi < 0 else OPEN
+    return ABOVE if lo > 0 else BELOW if hi < 0 else INCONCLUSIVE
 
 
 def averaged(params: Params) -> list[str]:
@@ -294,5 +298,5 @@ def opposite(found: Compared) -> Compared:
         difference=-found.difference,
         lo=-found.hi,
         hi=-found.lo,
-        verdict={ABOVE: BELOW, BELOW: ABOVE, OPEN: OPEN}[found.verdict],
+        verdict={ABOVE: BELOW, BELOW: ABOVE, INCONCLUSIVE: INCONCLUSIVE}[found.verdict],
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from thb.cells.trials import draws, tested
+from thb.cells.trials import tested
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Params
@@ -76,7 +76,7 @@ def _counts(params: Params, scores: Scores, detector: str, names: Sequence[str])
 
 
 def _count(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> metrics.Counts:
-    both, weights = pd.concat([reals, fakes]), draws(params.metrics, reals, fakes)
+    both, weights = pd.concat([reals, fakes]), resamples(params.metrics, reals, fakes)
     return metrics.count(both["label"].to_numpy(), both["score"].to_numpy(), weights)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from thb.cells import choices
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice, Question
-from thb.cells.comparisons import MEAN, OPEN, compare
+from thb.cells.comparisons import INCONCLUSIVE, MEAN, compare
 from thb.cells.trials import FAKE_SEED, REAL_SEED, resolvable
 from thb.core import metrics
 from thb.core.errors import ParamsError, unknown
@@ -50,7 +50,7 @@ ROW: dict[str, Any] = {
     "n_real": 0,
     "n_fake": 0,
     "resolvable": False,
-    "verdict": OPEN,
+    "verdict": INCONCLUSIVE,
 }
 
 
@@ -157,7 +157,7 @@ def _compared(bench: Bench, before: Measured | None, after: Measured | None) -> 
         return {"default_value": before.value if before else NAN}
     apart = compare(after.replicates, before.replicates, bench.params.metrics.confidence)
     told = before.resolvable and after.resolvable
-    moved = STILL if apart.verdict == OPEN else MOVES
+    moved = STILL if apart.verdict == INCONCLUSIVE else MOVES
     return {
         "default_value": before.value,
         "value": after.value,
@@ -167,7 +167,7 @@ def _compared(bench: Bench, before: Measured | None, after: Measured | None) -> 
         "n_real": after.n_real,
         "n_fake": after.n_fake,
         "resolvable": told,
-        "verdict": moved if told and not math.isnan(apart.lo) else OPEN,
+        "verdict": moved if told and not math.isnan(apart.lo) else INCONCLUSIVE,
     }
 
 
@@ -348,7 +348,7 @@ class Bench:
 
     def _draw(self, identities: tuple[str, ...], seed: int) -> np.ndarray:
         m = self.params.metrics
-        return metrics.draws(np.array(identities), m.bootstrap, m.seed + seed)
+        return metrics.resamples(np.array(identities), m.bootstrap, m.seed + seed)
 
     def _read(self, detector: str, fit: str, pool: str) -> pd.DataFrame | None:
         """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept."""

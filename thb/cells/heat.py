@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from thb.cells.comparisons import ABOVE, BELOW, MEAN, OPEN, judge
+from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE, MEAN, judge
 from thb.core import metrics
 from thb.core.errors import ParamsError, unknown
 from thb.core.params import Params
@@ -136,8 +136,8 @@ def _regions(params: Params, measured: dict) -> Iterator[dict]:
 def leaning(lo: float, hi: float) -> str:
     """Judged by the interval of mass minus area: whether it lies above 0, below it, or holds it."""
     if np.isnan([lo, hi]).any():
-        return OPEN
-    return {ABOVE: MORE, BELOW: LESS, OPEN: AS_LARGE}[judge(lo, hi)]
+        return INCONCLUSIVE
+    return {ABOVE: MORE, BELOW: LESS, INCONCLUSIVE: AS_LARGE}[judge(lo, hi)]
 
 
 # ── Pointing ─────────────────────────────────────────────────────────────────────────────────────
@@ -184,7 +184,7 @@ def _judged(rows: list[dict]) -> Iterator[dict]:
         heat = row["measure"] == HEAT
         lowest = [ends[row["generator"], m] for m in ((HEAT,) if heat else (CENTRE, CHANCE))]
         better, not_better = (HOTTER, NOT_HOTTER) if heat else (BETTER, NOT_BETTER)
-        yield row | {"verdict": OPEN if np.isnan(lowest).any() else better if min(lowest) > 0 else not_better}
+        yield row | {"verdict": INCONCLUSIVE if np.isnan(lowest).any() else better if min(lowest) > 0 else not_better}
 
 
 def _sanity(params: Params, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
@@ -203,7 +203,7 @@ def _sanity(params: Params, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
         **row,
         "clips": len(known),
         "without": len(joined) - len(known),
-        "verdict": OPEN if np.isnan(row["hi"]) else CHANGES if row["hi"] < ALIKE else HARDLY,
+        "verdict": INCONCLUSIVE if np.isnan(row["hi"]) else CHANGES if row["hi"] < ALIKE else HARDLY,
     }
 
 
@@ -235,7 +235,7 @@ def _replicates(params: Params, clips: pd.DataFrame, columns: Sequence[str]) -> 
     m = params.metrics
     if clips.empty:
         return np.full((1 + m.bootstrap, len(columns)), np.nan)
-    weights = metrics.draws(protocols.identity(clips).to_numpy(), m.bootstrap, m.seed)
+    weights = metrics.resamples(protocols.identity(clips).to_numpy(), m.bootstrap, m.seed)
     return weights @ clips[list(columns)].to_numpy(float) / weights.sum(axis=1, keepdims=True)
 
 

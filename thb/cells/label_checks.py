@@ -10,7 +10,7 @@ from thb.cells.comparisons import MEAN
 from thb.core import metrics
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import OK, drawn_columns
+from thb.core.tables import OK, shuffled_columns
 from thb.fits import score_files
 from thb.fits.score_files import SHUFFLED_LABELS, ScoreFile
 from thb.splits import protocols
@@ -44,7 +44,7 @@ def _fits(params: Params, detector: str, rows: pd.DataFrame) -> list[dict]:
     if reals.empty or not fakes:
         return []
     out, all_fakes = [], sum(map(len, fakes.values()))
-    for i, column in enumerate(drawn_columns(params.label_check(detector)), start=1):
+    for i, column in enumerate(shuffled_columns(params.label_check(detector)), start=1):
         head = {"detector": detector, "fit": i, "n_real": len(reals)}
         aucs = {g: _auc(pd.concat([reals, clips]), column) for g, clips in fakes.items()}
         out += [head | {"generator": g, "auc": auc, "n_fake": len(fakes[g])} for g, auc in aucs.items()]

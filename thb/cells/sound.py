@@ -39,7 +39,7 @@ def falls(params: Params, own: pd.DataFrame, shuffled: pd.DataFrame) -> pd.DataF
         reals, fakes = trials.tested(own, params.protocols[PROTOCOL], generator)
         if fakes.empty:
             continue
-        rows, weights = pd.concat([reals, fakes]), trials.draws(params.metrics, reals, fakes)
+        rows, weights = pd.concat([reals, fakes]), trials.resamples(params.metrics, reals, fakes)
         counts = [metrics.count(rows["label"].to_numpy(), score.loc[rows["clip"]], weights) for score in both]
         found[generator] = np.stack([metrics.auc_of(one) for one in counts]), len(reals), len(fakes)
     if driven := [found[name] for name in found if params.sources[name].driven_by == "audio"]:

@@ -55,11 +55,11 @@ def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.
     return reals, fakes
 
 
-def draws(m: Metrics, reals: pd.DataFrame, fakes: pd.DataFrame) -> np.ndarray:
+def resamples(m: Metrics, reals: pd.DataFrame, fakes: pd.DataFrame) -> np.ndarray:
     """int [1 + bootstrap, reals + fakes]: how often each clip is resampled, the reals' columns first."""
     return np.hstack(
         [
-            metrics.draws(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
+            metrics.resamples(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
             for part, seed in ((reals, REAL_SEED), (fakes, FAKE_SEED))
         ]
     )
@@ -71,7 +71,7 @@ def replicates(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> Repl
     if fakes.empty or reals.empty:
         return _blank(m)
     both = pd.concat([reals, fakes])
-    counts = metrics.count(both["label"].to_numpy(), both["score"].to_numpy(), draws(m, reals, fakes))
+    counts = metrics.count(both["label"].to_numpy(), both["score"].to_numpy(), resamples(m, reals, fakes))
     return metrics.all_of(counts, m.fpr, m.roc)
 
 

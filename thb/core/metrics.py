@@ -183,7 +183,7 @@ def resample(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
     return rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)[:, place]
 
 
-def draws(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
+def resamples(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
     """int [1 + n, clips]: every clip once, then n resamples by identity."""
     resampled = resample(identities, n, seed)
     return np.vstack([np.ones((1, len(identities)), dtype=resampled.dtype), resampled])

@@ -158,7 +158,7 @@ class Paths:
         """Somebody else's weights under a name of their own; outside every DVC output, as DVC empties those first."""
         return self.root / "runs" / ".imported" / detector / fit
 
-    def run_on_drawn(self, detector: str, fit: str, draw: int) -> Path:
+    def run_on_shuffled_labels(self, detector: str, fit: str, draw: int) -> Path:
         """The same, of one fit on shuffled labels."""
         return self._runs / "shuffled_labels" / detector / f"{fit}-{draw}"
 
@@ -179,7 +179,7 @@ class Paths:
     def scores(self, detector: str, fit: str) -> Path:
         return self.results / "scores" / detector / f"{fit}.csv"
 
-    def shuffled(self, detector: str, fit: str) -> Path:
+    def shuffled_sound(self, detector: str, fit: str) -> Path:
         """Scores of the same clips, each heard with another one's sound."""
         return self.results / "shuffled_sound" / detector / f"{fit}.csv"
 
@@ -191,7 +191,7 @@ class Paths:
         """Scores of the clips of fit `all`, had their units been pooled in other ways."""
         return self.results / "pools" / f"{detector}.csv"
 
-    def drawn(self, detector: str, fit: str) -> Path:
+    def shuffled_labels(self, detector: str, fit: str) -> Path:
         """Scores of the fits on shuffled labels, a column a shuffle."""
         return self.results / "shuffled_labels" / detector / f"{fit}.csv"
 

@@ -101,7 +101,7 @@ SANITY_COLUMNS = ["clip", "source", "label", "rank_correlation", "empty"]
 POOLS = ("logit", "probability", "max", "median", "first")
 POOL_COLUMNS = [*WITHOUT_DRIVER, "use", "status", *POOLS]
 
-DRAWN_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]  # and a score for each drawing of labels
+SHUFFLED_COLUMNS = [c for c in SCORE_COLUMNS if c != "score"]  # and a score for each drawing of labels
 
 CELL_COLUMNS = [
     "corpus",
@@ -139,7 +139,7 @@ COMPARISON_COLUMNS = [
 TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")  # ids stay text
 
 
-def drawn_columns(draws: int) -> list[str]:
+def shuffled_columns(draws: int) -> list[str]:
     """The scores of a label check, a column for each drawing of labels."""
     return [f"score_{draw}" for draw in range(1, draws + 1)]
 

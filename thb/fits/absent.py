@@ -58,7 +58,7 @@ class Fit:
     @property
     def _folder(self) -> Path:
         if self.shuffled:
-            return self.paths.run_on_drawn(self.detector, self.name, 1)
+            return self.paths.run_on_shuffled_labels(self.detector, self.name, 1)
         return self.paths.run(self.detector, self.name)
 
     def skips_training(self) -> bool:

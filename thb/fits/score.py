@@ -13,7 +13,7 @@ from thb.clips.clip_store import open_clips
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import OK, drawn_columns
+from thb.core.tables import OK, shuffled_columns
 from thb.fits import score_files, weights
 from thb.fits.picture_measures import seen
 from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
@@ -54,7 +54,7 @@ def run_shuffled_sound(paths: Paths, params: Params, detector: str, fit: str) ->
 
 def run_shuffled_labels(paths: Paths, params: Params, detector: str, fit: str) -> None:
     """Score the test clips, whose labels are true, by each fit on shuffled labels."""
-    columns = drawn_columns(params.label_check(detector))
+    columns = shuffled_columns(params.label_check(detector))
     fits = [weights.of_fit(paths, params, detector, fit, draw) for draw in range(1, len(columns) + 1)]
     tables = [_scored(each.model, paths, params, detector, fit, uses=("test",)) for each in fits]
     rows = tables[-1].assign(**{name: table["score"] for name, table in zip(columns, tables, strict=True)})

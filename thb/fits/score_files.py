@@ -19,13 +19,13 @@ from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths, variant_option
 from thb.core.tables import (
-    DRAWN_COLUMNS,
     OK,
     SCORE_COLUMNS,
+    SHUFFLED_COLUMNS,
     TESTED_COLUMNS,
-    drawn_columns,
     read_csv,
     read_json,
+    shuffled_columns,
     write_csv,
     write_json,
 )
@@ -49,7 +49,11 @@ class ScoreFile:
 
     @property
     def path(self) -> Path:
-        place = {SCORES: self.paths.scores, SHUFFLED_SOUND: self.paths.shuffled, SHUFFLED_LABELS: self.paths.drawn}
+        place = {
+            SCORES: self.paths.scores,
+            SHUFFLED_SOUND: self.paths.shuffled_sound,
+            SHUFFLED_LABELS: self.paths.shuffled_labels,
+        }
         return place[self.kind](self.detector, self.fit)
 
     @property
@@ -61,12 +65,12 @@ class ScoreFile:
     def columns(self) -> list[str]:
         if self.kind != SHUFFLED_LABELS:
             return SCORE_COLUMNS
-        return [*DRAWN_COLUMNS, *drawn_columns(self.params.label_check(self.detector))]
+        return [*SHUFFLED_COLUMNS, *shuffled_columns(self.params.label_check(self.detector))]
 
     @property
     def scored(self) -> list[str]:
         """The columns that hold scores."""
-        return [name for name in self.columns if name not in DRAWN_COLUMNS]
+        return [name for name in self.columns if name not in SHUFFLED_COLUMNS]
 
     @property
     def uses(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from thb.core.paths import Paths
 from thb.core.tables import OK, write_csv
 from thb.fits import weights
 from thb.fits.picture_measures import seen
-from thb.splits.clips_of_fit import clips_of_fit, labels_drawn, soundless_marked, usable
+from thb.splits.clips_of_fit import clips_of_fit, soundless_marked, usable, with_shuffled_labels
 
 LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
 START = "ffpp"  # the fit that others may start from
@@ -51,7 +51,7 @@ class Job:
     @property
     def folder(self) -> Path:
         if self.draw:
-            return self.paths.run_on_drawn(self.detector, self.fit, self.draw)
+            return self.paths.run_on_shuffled_labels(self.detector, self.fit, self.draw)
         return self.paths.run(self.detector, self.fit)
 
     @property
@@ -104,7 +104,7 @@ def run_shuffled_labels(paths: Paths, params: Params, detector: str, fit: str) -
     """Train on shuffled labels, as often as `label_checks` asks for, each time on another shuffling."""
     for draw in range(1, params.label_check(detector) + 1):
         job = _job(paths, params, detector, fit)
-        _run(replace(job, draw=draw, rows=labels_drawn(job.rows, params.active.seed, draw)))
+        _run(replace(job, draw=draw, rows=with_shuffled_labels(job.rows, params.active.seed, draw)))
 
 
 def _job(paths: Paths, params: Params, detector: str, fit: str) -> Job:

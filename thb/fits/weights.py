@@ -79,7 +79,7 @@ def of_fit(paths: Paths, params: Params, detector: str, fit: str, draw: int = 0)
 
     Imported ones, which stand in for a fit that cannot be made, are held against nothing but their hash.
     """
-    folder = paths.run_on_drawn(detector, fit, draw) if draw else paths.run(detector, fit)
+    folder = paths.run_on_shuffled_labels(detector, fit, draw) if draw else paths.run(detector, fit)
     found = vouched(paths, folder, detector, fit, draw)
     if not is_imported(found.run):
         mend = train_command(detector, fit, paths.variant, draw)

@@ -15,7 +15,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from thb.cells.classes import CLASSES
-from thb.cells.comparisons import ABOVE, BELOW, OPEN
+from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
 from thb.core.errors import ParamsError, unknown
 from thb.report.load import LOWER_IS_BETTER, Results, corpus_line, open_results
 from thb.report.verdicts import Told, mark
@@ -149,10 +149,10 @@ def against(
 
 def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     """The answer to a comparison, in these words, and the difference behind it: 'below by 0.06 (0.02 to 0.10)'."""
-    word = text({ABOVE: above, BELOW: below, OPEN: OPEN}[told.verdict])
+    word = text({ABOVE: above, BELOW: below, INCONCLUSIVE: INCONCLUSIVE}[told.verdict])
     if not told.known:
         return Cell(mark(word, [told]), css="told unknown", hover=NO_NUMBER)
-    by = told.shown if told.verdict == OPEN else f"by {told.size}"
+    by = told.shown if told.verdict == INCONCLUSIVE else f"by {told.size}"
     return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told")
 
 

@@ -12,7 +12,7 @@ from thb.cells.answers import (  # noqa: F401  (whoever shows answers finds them
     BELOW,
     FAILS,
     HOLDS,
-    OPEN,
+    INCONCLUSIVE,
     VERDICTS,
     Told,
     Truth,
@@ -35,11 +35,13 @@ def mark_of(words: str, answers: str) -> Markup:
 
 def badge(name: str, verdict: str, rests_on: str = "[]") -> Markup:
     """HTML: 'here ✔ holds' in the verdict's colour; `rests_on` are the answers behind it, as `by_machine` has them."""
-    sign, css = {HOLDS: ("✔", "holds"), FAILS: ("✘", "fails"), OPEN: ("?", "open")}.get(verdict, ("·", "unknown"))
+    sign, css = {HOLDS: ("✔", "holds"), FAILS: ("✘", "fails"), INCONCLUSIVE: ("?", "open")}.get(
+        verdict, ("·", "unknown")
+    )
     told = f'<span class="thb-told" data-told="{html.escape(rests_on)}">{sign} {html.escape(verdict)}</span>'
     return Markup(f'<span class="thb-badge {css}">{html.escape(name)} {told}</span>')
 
 
 def say(told: Told, above: str, below: str, unknown: str) -> str:
     """HTML: the words for the answer, marked."""
-    return mark({ABOVE: above, BELOW: below, OPEN: unknown}[told.verdict], [told])
+    return mark({ABOVE: above, BELOW: below, INCONCLUSIVE: unknown}[told.verdict], [told])

@@ -77,7 +77,7 @@ def soundless_marked(rows: pd.DataFrame, hears: bool) -> pd.DataFrame:
     )
 
 
-def labels_drawn(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
+def with_shuffled_labels(rows: pd.DataFrame, seed: int, draw: int) -> pd.DataFrame:
     """The rows with shuffled labels: of each source's usable clips of a use, a random half is fake."""
     rng, labels = np.random.default_rng([seed, draw]), rows["label"].to_numpy(copy=True)
     places = rows.reset_index(drop=True).query("status == @OK").groupby(["source", "use"]).groups
