@@ -18,8 +18,8 @@ MUTANTS = [
     ),
     (
         "thb/core/code.py",
-        "            found.add(path)\n            waiting += _imported(path)",
-        "            found.add(path)",
+        "            waiting += _imported(path)\n    return sorted(found)",
+        "    return sorted(found)",
         "test_code.py",
     ),
     ("thb/fits/train.py", "        origin.digest(asdict(job.made_by)),\n", "", "test_train.py -k 'key and container'"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from thb.cells.trials import tested
+from thb.cells.trials import resamples, tested
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Params
