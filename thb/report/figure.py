@@ -293,8 +293,11 @@ def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
 
 
 def as_bytes(figure: Figure | SubFigure, kind: str) -> bytes:
-    """The same bytes each time."""
-    buffer = io.BytesIO()
+    """A file of this kind, the same bytes each time: the layout is settled once, whichever kind is asked for first."""
+    root, buffer = figure.get_figure(root=True), io.BytesIO()
     with look():
-        figure.get_figure(root=True).savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind])
+        if root.get_layout_engine():
+            root.draw_without_rendering()
+            root.set_layout_engine("none")
+        root.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind])
     return buffer.getvalue()
