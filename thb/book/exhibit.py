@@ -26,6 +26,7 @@ from thb.report.load import corpus_line
 from thb.report.words import text
 
 FILES = ("csv", "svg", "pdf", "png")
+WIDE = ("fig", "cam_")  # exhibits whose figure takes the whole width of its page
 TIMEOUT = 600  # seconds a cell may take
 START, TRIES = 60, 3  # seconds a kernel has to answer, and kernels that are tried
 ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
@@ -138,7 +139,7 @@ def settle(notebook: NotebookNode, name: str, given: dict, corpus: str, record: 
     }
     notebook.cells = [c for c in notebook.cells if "injected-parameters" not in c.metadata.get("tags", [])]
     for cell in notebook.cells:
-        _settle_cell(cell, given)
+        _settle_cell(cell, given, wide=name.startswith(WIDE))
     heading = text(". ".join(filter(None, (provenance.number(name), facts["title"]))))
     about = notebook.cells[0].source.split("\n")[1:]
     notebook.cells[0].source = "\n".join([f"# {heading}", *about, "", f"*{text(corpus)}*"])
@@ -146,7 +147,7 @@ def settle(notebook: NotebookNode, name: str, given: dict, corpus: str, record: 
     return nbformat.writes(notebook, version=4) + "\n"
 
 
-def _settle_cell(cell: NotebookNode, given: dict) -> None:
+def _settle_cell(cell: NotebookNode, given: dict, wide: bool) -> None:
     tags = cell.metadata.get("tags", [])
     if "parameters" in tags:
         cell.source = with_values(cell.source, given)
@@ -154,6 +155,7 @@ def _settle_cell(cell: NotebookNode, given: dict) -> None:
     for output in cell.get("outputs", []):
         if alt := output.get("metadata", {}).get("thb", {}).get("alt"):
             cell.metadata["mystnb"] = {"image": {"alt": alt}}
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), *(["wide"] if wide else [])]
 
 
 def with_values(source: str, given: dict) -> str:
