@@ -3,14 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
+from pybtex.database import Entry
+from pybtex.plugin import register_plugin
+from pybtex.style.formatting import unsrt
+from pybtex.style.labels import BaseLabelStyle
 
 from thb.core.errors import DataError
 from thb.core.paths import Paths
 from thb.report.words import text
 
+
+class Labels(BaseLabelStyle):
+    """The labels of the text: 'Xiong et al., 2025'."""
+
+    def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
+        for entry in sorted_entries:
+            last = [" ".join(map(str, person.last_names)) for person in entry.persons["author"]]
+            names = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
+            yield f"{names}, {entry.fields['year']}"
+
+
+class AuthorYear(unsrt.Style):
+    """The bibliography in the order of its authors, under those labels."""
+
+    default_sorting_style = "author_year_title"
+    default_label_style = Labels
+
+
+register_plugin("pybtex.style.formatting", "author_year", AuthorYear)
 PAPER = "xiong2025"  # the key of TalkingHeadBench in references.bib
 
 
