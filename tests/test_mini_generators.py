@@ -1,4 +1,4 @@
-"""The simulated generators: one contract, held by every file in thb/mini/generators."""
+"""The simulated generators: one contract, held by every file in thb/rendered/fakes/generators."""
 
 from dataclasses import replace
 

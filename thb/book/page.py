@@ -15,7 +15,7 @@ def banner(results: Results) -> str:
     where = f"profile <b>{text(params.profile)}</b>, seed {params.active.seed}"
     if params.active.corpus == "mini":
         return (
-            f"<b>Rendered clips</b> ({where}): drawn by this package, no real person, no published video. "
+            f"<b>Rendered clips</b> ({where}): rendered by this package, no real person, no published video. "
             "Numbers are <b>not comparable</b> with the paper's."
         )
     return f"<b>Published clips</b>, revision {text(params.active.revision)} ({where})."
