@@ -104,7 +104,6 @@ __all__ = [
     "level",
     "look_alikes",
     "mean_of",
-    "mean_over_detectors",
     "message",
     "number",
     "open_results",
