@@ -306,7 +306,9 @@ def _lay_out(root: Figure) -> None:
     """Give every axes its place, once, rounded: the solver's last digits differ from run to run."""
     root.draw_without_rendering()
     root.set_layout_engine("none")
-    for part in root.subfigs:
+    parts = list(root.subfigs)
+    for part in parts:
+        parts += part.subfigs
         part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
     for ax in root.axes:
         ax.set_position([round(float(side), 6) for side in ax.get_position(original=True).bounds])
