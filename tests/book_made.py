@@ -1,3 +1,58 @@
+"""The book of made-up results, built once for all tests that read it, whichever process asks first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from unittest import mock
+
+import papermill
+import results_made
+from filelock import FileLock
+from nbformat import NotebookNode
+from nbformat.v4 import new_output
+from papermill.parameterize import parameterize_notebook
+
+from notebooks import run_cell
+from thb.book import book, exhibit
+from thb.core.paths import Paths
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def built(folder: Path) -> Paths:
+    """A clone with results, exhibits and the book, below a folder that the test processes share."""
+    root, done = folder / "book", folder / "book.done"
+    with FileLock(folder / "book.lock"):
+        if not done.exists():
+            root.mkdir()
+            _build(results_made.clone(ROOT, root))
+            done.touch()
+    return Paths(root)
+
+
+def _build(paths: Paths) -> None:
+    params = results_made.fill(paths)
+    with mock.patch.object(exhibit, "_run_once", run_here):
+        for name in params.exhibits:
+            exhibit.run(paths, params, name)
+    book.run(paths, params)
+
+
+def run_here(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
+    """Execute a notebook in this process: a kernel for each (as tests/test_exhibit.py has) would take minutes."""
+    notebook = parameterize_notebook(papermill.iorw.load_notebook_node(str(source)), parameters)
+    names: dict = {}
+    with contextlib.chdir(paths.root), mock.patch.dict(os.environ, THB_ROOT=str(paths.root)):
+        for cell in (c for c in notebook.cells if c.cell_type == "code"):
+            shown = run_cell(cell.source, names)
+            if shown is not None:
+                data, facts = shown._repr_mimebundle_() if hasattr(shown, "_repr_mimebundle_") else _plainly(shown)
+                cell.outputs = [new_output("execute_result", data=data, metadata=facts, execution_count=1)]
+    return notebook
+
+
 def _plainly(shown: object) -> tuple[dict[str, str], dict]:
     """What Jupyter shows of a frame or of anything else."""
     html = {"text/html": shown._repr_html_()} if hasattr(shown, "_repr_html_") else {}

@@ -54,20 +54,26 @@ def run(name: str, **given: Any) -> Ran:
     return _run(name, given, "")
 
 
+def run_cell(source: str, names: dict[str, Any], where: str = "cell") -> Any:
+    """Run a cell among these names; returns what its last line shows, None if that shows nothing."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, where, "exec"), names)
+    return eval(compile(ast.Expression(last.value), where, "eval"), names) if isinstance(last, ast.Expr) else None
+
+
 def _run(name: str, given: dict[str, Any], last_cell: str) -> Ran:
     ran = Ran()
     for cell in json.loads((NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] != "code":
             continue
-        tree = ast.parse("".join(cell["source"]))
-        last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, cell["id"], "exec"), ran.names)
+        shown = run_cell("".join(cell["source"]), ran.names, cell["id"])
         if "parameters" in cell["metadata"].get("tags", []):
             if unknown := sorted(set(given) - set(ran.names)):
                 raise KeyError(f"{name}.ipynb has no parameter {unknown[0]}")
             ran.names |= given
-        if last is not None:
-            ran.shown[cell["id"]] = eval(compile(last, cell["id"], "eval"), ran.names)
+        if shown is not None:
+            ran.shown[cell["id"]] = shown
         if cell["id"] == last_cell:
             break
     return ran

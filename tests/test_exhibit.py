@@ -23,7 +23,7 @@ from thb.report.load import corpus_line
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LINES = 60  # of code that a reader may want to change
+LINES = 90  # of code that a reader may want to change
 MAY_IMPORT = ("thb.report", "thb.cells", "thb.cams", "thb.splits")  # of thb: nothing that brings torch
 
 

@@ -24,6 +24,7 @@ from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import means
 from thb.report.figure import GREYS, PALETTES
 from thb.report.load import MEAN, open_results
+from thb.report.words import UNRESOLVABLE
 
 NOTEBOOKS = {"2a": "protocol_means", "2b": "tpr_curve", "2c": "generator_means", "3": "radar"}
 
@@ -147,9 +148,10 @@ def test_unscored_cells_are_left_out_and_unresolvable_ones_hide_the_mean(results
     rows = means.cells(results, ["P1"], "T1")
     own = rows[rows["detector"] == "TALL"].reset_index(drop=True)
     gone = own.assign(n_fake=own["n_fake"].where(own.index != 0, 0), value=own["value"].where(own.index != 0, math.nan))
-    assert means.known(means.over(results, gone)).value == pytest.approx(own["value"][1:].mean())
+    assert means.over(results, gone)["value"] == pytest.approx(own["value"][1:].mean())
+    assert means.over(results, gone)["resolvable"]
     off = own.assign(resolvable=own.index != 0)
-    assert math.isnan(means.known(means.over(results, off)).value)
+    assert report.number(means.over(results, off)).shown == UNRESOLVABLE
     assert math.isnan(means.over(results, own.assign(printed=own["printed"].where(own.index != 0)))["printed"])
     assert not means.over(results, own.assign(n_fake=0))["resolvable"]
 
@@ -319,5 +321,7 @@ def test_a_figure_has_named_axes_words_and_closed_html(results, kind):
 def test_a_mean_of_means_has_one_definition(results):
     rows = run("protocol_means", metric="T1", protocols=["P1"])["rows"]
     own = rows[rows["detector"].isin([e.label for e in results.tested])]
-    whole = means.known(rows[rows["detector"] == report.ALL].iloc[0])
-    assert whole.value == pytest.approx(np.mean([means.known(row).value for _, row in own.iterrows()]))
+    whole = rows[rows["detector"] == report.ALL].iloc[0]
+    assert whole["resolvable"]
+    assert own["resolvable"].all()
+    assert whole["value"] == pytest.approx(own["value"].mean())

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import results_made
 import vouching
 from results_made import edit_cells
 
 from notebooks import Ran, run
 from thb import report
-from thb.book import provenance, sentences
+from thb.book import provenance
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
 from thb.core.tables import CELL_COLUMNS, CURATION_COLUMNS, read_csv, write_csv
@@ -252,14 +251,6 @@ def test_frames_of_real_clips_are_refused(made):
 
 
 # ---- findings -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("p3", "words"), [(0.70, ">fell by 0."), (0.99, ">rose by 0."), (0.91, ">cannot be told to have fallen: by ")]
-)
-def test_the_words_follow_the_numbers(project, p3, words):
-    results_made.fill(project, p3=p3)
-    assert words in sentences.about_shifts(open_results(project.root))
 
 
 def test_what_too_few_clips_cannot_tell_is_left_open(made):

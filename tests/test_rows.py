@@ -64,7 +64,7 @@ def test_other_words_are_counted_as_they_come(made):
 
 
 def test_comparisons_are_told_in_the_words_of_the_page(tmp_path, repo):
-    for p3, word in ((0.6, "falls"), (0.92, "cannot be told")):
+    for p3, word in ((0.6, "falls"), (0.92, "cannot be told"), (0.99, "rises")):
         (tmp_path / str(p3)).mkdir()
         paths = results_made.clone(repo, tmp_path / str(p3))
         results_made.fill(paths, p3=p3)

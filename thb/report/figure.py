@@ -294,11 +294,22 @@ def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
 
 
 def as_bytes(figure: Figure | SubFigure, kind: str) -> bytes:
-    """A file of this kind, the same bytes each time: the layout is settled once, whichever kind is asked for first."""
-    root, buffer = figure.get_figure(root=True), io.BytesIO()
+    """The same bytes each time."""
+    buffer, root = io.BytesIO(), figure.get_figure(root=True)
     with look():
         if root.get_layout_engine():
-            root.draw_without_rendering()
-            root.set_layout_engine("none")
+            _lay_out(root)
         root.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind])
     return buffer.getvalue()
+
+
+def _lay_out(root: Figure) -> None:
+    """Give every axes its place, once, rounded: the solver's last digits differ from run to run."""
+    root.draw_without_rendering()
+    root.set_layout_engine("none")
+    parts = list(root.subfigs)
+    for part in parts:
+        parts += part.subfigs
+        part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
+    for ax in root.axes:
+        ax.set_position([round(float(side), 6) for side in ax.get_position(original=True).bounds])
