@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -143,17 +144,18 @@ def settle(notebook: NotebookNode, name: str, given: dict, corpus: str, record: 
     about = notebook.cells[0].source.split("\n")[1:]
     notebook.cells[0].source = "\n".join([f"# {heading}", *about, "", f"*{text(corpus)}*"])
     nbformat.validate(notebook)
-    return nbformat.writes(notebook, version=4) + "\n"
+    return nbformat.writes(notebook) + "\n"
 
 
 def _settle_cell(cell: NotebookNode, given: dict) -> None:
     tags = cell.metadata.get("tags", [])
     if "parameters" in tags:
         cell.source = with_values(cell.source, given)
-    cell.metadata = {"tags": list(dict.fromkeys(tags))} if tags else {}
+    kept: dict[str, Any] = {"tags": list(dict.fromkeys(tags))} if tags else {}
     for output in cell.get("outputs", []):
         if alt := output.get("metadata", {}).get("thb", {}).get("alt"):
-            cell.metadata["mystnb"] = {"image": {"alt": alt}}
+            kept["mystnb"] = {"image": {"alt": alt}}
+    cell.metadata = kept
 
 
 def with_values(source: str, given: dict) -> str:

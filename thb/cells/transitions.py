@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from pathlib import Path
 from statistics import NormalDist
 
@@ -74,13 +73,13 @@ def printed(params: Params, published: Path, before: str, after: str, sure: floa
         ["detector", "generator", *names], axis=1
     )
     keys = {source.printed: key for key, source in params.sources.items()}
-    table["generator"] = table["generator"].map(keys)
+    table["generator"] = table.loc[:, "generator"].map(keys)
     table[names] = table[names].astype(float)
     for detector, own in table.groupby("detector", sort=False):
         if set(own["generator"]) >= set(params.generators):
             hits, misses = own[names[:2]].sum()
             table.loc[len(table)] = [detector, MEAN, hits, misses, 100 * misses / hits]
-    return table if (before, after, sure) == PRINTED else table[:0]
+    return table if (before, after, sure) == PRINTED else table.iloc[:0]
 
 
 def _shared(params: Params, before: str, after: str) -> list[str]:
@@ -108,7 +107,7 @@ def _same_clips(params: Params, before: str, after: str) -> bool:
 
 
 def is_score(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value <= 1
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _joined(
@@ -142,7 +141,7 @@ def _limit(params: Params, rate: str, reals: pd.DataFrame, fakes: pd.DataFrame) 
 
 def _counted(params: Params, clips: pd.DataFrame, sure: float) -> dict:
     """Counts of one cell and its drop, with an interval in which each person counts once."""
-    hits = clips[clips["before"] >= sure]
+    hits = clips.loc[clips["before"] >= sure]
     told, people = bool(clips["limit"].notna().all()), hits["person"].nunique()
     misses = int((hits["after"] < hits["limit"]).sum()) if told else NAN
     share = misses / len(hits) if len(hits) else NAN

@@ -28,8 +28,9 @@ from thb.report.verdicts import Verdicts
 
 MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
-MEASURED = ["detector", "control", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
-TABLE_COLUMNS = ["protocol", *MEASURED, "printed"]
+NAN = float("nan")
+NO_CELL = {"value": NAN, "lo": NAN, "hi": NAN, "n_real": 0, "n_fake": 0, "resolvable": False}
+TABLE_COLUMNS = ["protocol", "detector", "control", "generator", "metric", *NO_CELL, "printed"]
 LISTS = {  # Tables 1 to 3 of the paper: file and columns
     1: (
         "table1_datasets.csv",
@@ -39,8 +40,6 @@ LISTS = {  # Tables 1 to 3 of the paper: file and columns
     3: ("table3_detectors.csv", ["detector", "modality", "framework", "venue", "code_available", "benchmarked"]),
 }
 REFERENCES = {"v1": CELLS, "later": LATER}  # versions of the paper
-_NAN = float("nan")
-NO_CELL = {"value": _NAN, "lo": _NAN, "hi": _NAN, "n_real": 0, "n_fake": 0, "resolvable": False}
 
 
 @dataclass(frozen=True)
@@ -172,20 +171,16 @@ class Results:
         """value, lo, hi of the mean over a protocol's generators; nan where nothing was scored."""
         chosen = self.means if means is None else means
         found = chosen.get(protocol, {}).get(detector, {}).get(metric, {})
-        return {k: float("nan") if found.get(k) is None else float(found[k]) for k in ("value", "lo", "hi")}
+        return {k: NAN if found.get(k) is None else float(found[k]) for k in ("value", "lo", "hi")}
 
     def printed_mean(self, protocol: str, detector: str | None, metric: str) -> float:
         """The mean of the paper's cells, nan unless it printed one for each of the protocol's generators."""
         return float(np.mean([self.printed_cell(protocol, detector, g, metric) for g in self.generators(protocol)]))
 
     def printed_cell(self, protocol: str, detector: str | None, generator: str, metric: str) -> float:
-        key = (
-            self.params.protocols[protocol].printed,
-            detector,
-            self.params.sources[generator].printed,
-            metric,
-        )
-        return self.printed.get(key, float("nan"))
+        """nan where the paper has no such cell, or no such protocol or detector."""
+        places = self.params.protocols[protocol].printed, detector, self.params.sources[generator].printed
+        return self.printed.get((places[0] or "", places[1] or "", places[2], metric), NAN)
 
     def table(self, protocol: str, corpus: str = MAIN) -> pd.DataFrame:
         """TABLE_COLUMNS: every entrant x (generator, mean) x metric; nan and 0 clips where unknown.
@@ -208,8 +203,8 @@ class Results:
     def _cell(
         self, rows: pd.DataFrame, protocol: str, entrant: Entrant, generator: str, metric: str, corpus: str
     ) -> dict:
-        base = _head(protocol, entrant, generator, metric)
-        base["printed"] = self.printed_cell(protocol, entrant.printed, generator, metric)
+        printed = self.printed_cell(protocol, entrant.printed, generator, metric)
+        base = _blank(protocol, entrant, generator, metric, printed)
         if entrant.key is None:
             return base
         key = (entrant.key, generator, metric)
@@ -217,16 +212,15 @@ class Results:
             name = "cells.csv" if corpus == MAIN else f"cells.csv of {corpus}"
             raise DataError(f"{name} lacks {protocol}, {', '.join(key)}; run `dvc repro`")
         row = rows.loc[key]
-        return base | {c: row[c] for c in ("value", "lo", "hi", "n_real", "n_fake", "resolvable")}
+        return base | {column: row[column] for column in NO_CELL}
 
     def _mean_cell(
         self, protocol: str, entrant: Entrant, metric: str, cells: list[dict], means: dict | None = None
     ) -> dict:
         """The mean is resolvable when every cell in it is; cells without a score are not in it."""
         scored = [cell for cell in cells if cell["n_fake"]]
-        base = _head(protocol, entrant, MEAN, metric)
-        base["printed"] = self.printed_mean(protocol, entrant.printed, metric)
-        if not scored:
+        base = _blank(protocol, entrant, MEAN, metric, self.printed_mean(protocol, entrant.printed, metric))
+        if entrant.key is None or not scored:
             return base
         return (
             base
@@ -239,21 +233,10 @@ class Results:
         )
 
 
-def _head(protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
-    nan = float("nan")
-    return {
-        "protocol": protocol,
-        "detector": entrant.label,
-        "control": entrant.control,
-        "generator": generator,
-        "metric": metric,
-        "value": nan,
-        "lo": nan,
-        "hi": nan,
-        "n_real": 0,
-        "n_fake": 0,
-        "resolvable": False,
-    }
+def _blank(protocol: str, entrant: Entrant, generator: str, metric: str, printed: float) -> dict[str, Any]:
+    """A row of TABLE_COLUMNS without a number of ours."""
+    which = {"protocol": protocol, "detector": entrant.label, "control": entrant.control, "generator": generator}
+    return {**which, "metric": metric, **NO_CELL, "printed": printed}
 
 
 def open_results(root: Path | None = None) -> Results:
@@ -277,10 +260,10 @@ def cells(protocol: str, metrics: Sequence[str] = (), corpus: str = MAIN) -> pd.
     """
     results = open_results()
     rows = results.table(protocol, corpus)
-    if rows["n_fake"].sum() == 0 and not results.absent:
+    if not any(rows["n_fake"]) and not results.absent:
         raise DataError(f"no detector has a score under {protocol}; run `dvc repro`")
     wanted = [results.check_metric(name) for name in metrics or (AUC, *results.params.metrics.fpr)]
-    return rows[rows["metric"].isin(wanted)].reset_index(drop=True)
+    return rows.loc[rows["metric"].isin(wanted)].reset_index(drop=True)
 
 
 def corpora() -> dict[str, str]:
@@ -320,8 +303,7 @@ def detector(name: str) -> str:
 
 def scores(detector: str, fit: str) -> pd.DataFrame:
     """A clip a row (SCORE_COLUMNS): what a fit made of the clips, refused unless cells.csv was computed from it."""
-    results = open_results()
-    return vouched.scores(results.paths, results.params, detector, fit)
+    return open_results().scores(detector, fit)
 
 
 def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
@@ -335,7 +317,7 @@ def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
             raise ParamsError(unknown(kind, value, known))
     rows = ledger.ledger(results.params, results.paths, results.cells, results.verdicts)
     chosen = rows["section"].isin([section] if section else ledger.SECTIONS)
-    return rows[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
+    return rows.loc[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
 
 
 def printed_list(table: int) -> pd.DataFrame:
@@ -355,7 +337,7 @@ def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Seque
     if reference not in REFERENCES:
         raise ParamsError(unknown("reference", reference, REFERENCES))
     theirs = printed_cells(results.paths.published, REFERENCES[reference])
-    of = {name: p.printed for name, p in results.params.protocols.items()}
+    of = {name: p.printed or "" for name, p in results.params.protocols.items()}
     there = {(protocol, generator) for protocol, _, generator, _ in theirs}
     places = {name: [g for g in results.generators(name) if (of[name], results.label(g)) in there] for name in of}
     shown = _chosen("metric", metrics, dict.fromkeys(key[3] for key in theirs))
@@ -370,6 +352,16 @@ def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Seque
                 key = {"protocol": protocol, "detector": detector, "generator": generator, "metric": metric}
                 rows.append(key | {"printed": printed} | {column: own[column] for column in NO_CELL})
     return pd.DataFrame(rows)
+
+
+def rank_correlation(rows: pd.DataFrame) -> float:
+    """Spearman's, between `printed` and `value` of the rows that have both; nan below three, or where one is constant.
+
+    The cells share reals and detectors, so it has no interval here.
+    """
+    both = rows.loc[:, ["printed", "value"]].dropna()
+    varied = len(both) > 2 and all(len(set(both[column])) > 1 for column in both)
+    return float(both.corr("spearman").loc["printed", "value"]) if varied else NAN
 
 
 def _chosen(kind: str, wanted: Sequence[str], known: Iterable[str]) -> list[str]:
@@ -387,7 +379,7 @@ def verdicts() -> Verdicts:
 
 def clips_behind(rows: pd.DataFrame) -> str:
     """'130 real clips and 28 to 80 fakes a generator', of rows as `cells` gives them."""
-    scored = rows[(rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
+    scored = rows.loc[(rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
     fakes = sorted({int(n) for n in scored["n_fake"]})
     span = f"{fakes[0]} to {fakes[-1]}" if len(fakes) > 1 else "".join(map(str, fakes)) or "no"
     return f"Reproduced on {int(scored['n_real'].max()) if fakes else 0} real clips and {span} fakes a generator."

@@ -24,6 +24,7 @@ AXES = ("protocol", "detector", "generator")
 SLACK = 1e-9  # of float arithmetic, far below what is printed
 HALF = 0.005  # half of the last printed place
 Key = tuple[str, str, str, str]  # protocol, detector, generator, metric, as the paper names them
+Names = tuple[str, ...]
 Chosen = Mapping[str, str | Sequence[str]]  # axis -> the names taken along it
 
 
@@ -53,7 +54,7 @@ class Estimate:
     lo: float
     hi: float
     exact: bool = False
-    of: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+    of: tuple[Names, ...] = field(default=(), compare=False)
 
     @classmethod
     def printed(cls, value: float) -> Estimate:
@@ -169,8 +170,9 @@ class Cells:
         """'P1' or 'P1 Hallo' -> the mean there, for each choice along the axes."""
         return {" ".join(one.values()): self.mean(metric, {**chosen, **one}) for one in self.each(axes, chosen)}
 
-    def _of(self, metric: str, chosen: Chosen) -> tuple[tuple[str, ...], ...]:
-        return (*(tuple(self.choose(axis, chosen)) for axis in AXES), (metric,))
+    def _of(self, metric: str, chosen: Chosen) -> tuple[Names, Names, Names, Names]:
+        protocols, detectors, generators = (tuple(self.choose(axis, chosen)) for axis in AXES)
+        return protocols, detectors, generators, (metric,)
 
 
 def _plain_mean(values: Sequence[Estimate]) -> Estimate:

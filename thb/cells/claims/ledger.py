@@ -13,18 +13,17 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from thb.cells.answers import FAILS, HOLDS, VERDICTS, Told, Verdicts, all_of, by_machine
+from thb.cells.answers import VERDICTS, Told, Verdicts, all_of, by_machine
 from thb.cells.claims import on_cells, on_tables
 from thb.cells.claims.cells import AXES, Cells, OwnCells
 from thb.cells.claims.on_tables import Tables
-from thb.cells.comparisons import INCONCLUSIVE
 from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
 
 SECTIONS = ("abstract", "1", "2", "3", "4.1", "4.2", "4.3", "4.4", "4.5", "5", "A", "B", "C", "D", "E")
 ELSEWHERE, PAPER_ONLY = "not comparable (another corpus)", "about the paper only"
-JUDGED = (HOLDS, FAILS, INCONCLUSIVE)  # of a claim that was put to the test
+JUDGED = tuple(VERDICTS.values())  # of a claim that was put to the test
 PRINT_ONLY = ("fractions", "same_class")  # checks on how cells are printed: ours have nothing to say to them
 CHECKS = on_cells.CHECKS | on_tables.CHECKS
 COLUMNS = [
