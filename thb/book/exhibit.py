@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from thb.book import provenance
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, entry, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
@@ -53,8 +53,8 @@ class OwnKernelManager(AsyncKernelManager):
 
 def run(paths: Paths, params: Params, name: str) -> None:
     """Write <name>.ipynb, .csv, .svg, .pdf and .png; the notebook last, so that it vouches for the rest."""
-    entry = provenance.entry(params, name)
-    source, given = _notebook(paths, name, entry["notebook"]), provenance.arguments(params, name)
+    source = _notebook(paths, name, provenance.entry(params, name)["notebook"])
+    given = provenance.arguments(params, name)
     _check(source, name, given)
     paths.executed.mkdir(parents=True, exist_ok=True)
     executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
@@ -69,9 +69,7 @@ def run(paths: Paths, params: Params, name: str) -> None:
 def _notebook(paths: Paths, name: str, kind: str) -> Path:
     """One of the clone's own notebooks."""
     known = {path.stem: path for path in sorted(paths.notebooks.glob("*.ipynb"))}
-    if kind not in known:
-        raise ParamsError(unknown(f"notebook in exhibits.{name}", kind, known))
-    return known[kind]
+    return entry(f"notebook in exhibits.{name}", kind, known)
 
 
 def _check(source: Path, name: str, given: dict) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol, get_args
@@ -17,7 +17,7 @@ from thb.cells.classes import CLASSES
 from thb.cells.comparisons import INCONCLUSIVE, MEAN, compare
 from thb.cells.trials import FAKE_SEED, REAL_SEED, resolvable
 from thb.core import metrics
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import check_known
 from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.params_schema import Split
@@ -104,11 +104,9 @@ def headline(params: Params, metric: str = "") -> list[str]:
     return _known("metric", [metric] if metric else [AUC, rates[0]], (AUC, *rates))
 
 
-def _known(kind: str, asked: Sequence[str], known: Iterable[str]) -> list[str]:
+def _known(kind: str, asked: Sequence[str], known: Collection[str]) -> list[str]:
     """What is asked for, or all that is known if nothing is."""
-    for name in asked:
-        if name not in known:
-            raise ParamsError(unknown(kind, name, known))
+    check_known(kind, asked, known)
     return list(asked or known)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE, MEAN, judge
 from thb.core import metrics
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import check_known
 from thb.core.params import Params
 from thb.core.tables import REGIONS
 from thb.splits import protocols
@@ -68,9 +68,7 @@ CHANGES, HARDLY, ALIKE = "the map changes", "the map hardly changes", 0.5
 def explained(params: Params, names: Sequence[str]) -> list[str]:
     """The protocols named; ParamsError where a score is a mean over several fits, each with a map of its own."""
     known = [name for name, protocol in params.protocols.items() if protocol.fit in ONE_FIT]
-    for name in names:
-        if name not in known:
-            raise ParamsError(unknown("explained protocol", name, known))
+    check_known("explained protocol", names, known)
     return list(names)
 
 
@@ -82,8 +80,7 @@ def attention(params: Params, clips: Clips, names: Sequence[str], by: str = "pro
 
     Raises ParamsError for an unknown `by` or a protocol that is not explained.
     """
-    if by not in BY:
-        raise ParamsError(unknown("by", by, BY))
+    check_known("by", [by], BY)
     names = explained(params, names)
     rows = [
         {"detector": detector, "protocol": name, "group": group, **row}

@@ -12,7 +12,7 @@ import pandas as pd
 from thb.cells.comparisons import MEAN
 from thb.cells.trials import tested
 from thb.core import metrics
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known, unknown
 from thb.core.params import Params
 from thb.core.tables import read_csv
 from thb.splits import protocols
@@ -85,8 +85,7 @@ def printed(params: Params, published: Path, before: str, after: str, sure: floa
 def _shared(params: Params, before: str, after: str) -> list[str]:
     """The generators that both protocols test; ParamsError unless they test the same clips, each with one fit."""
     for name in (before, after):
-        if name not in params.protocols:
-            raise ParamsError(unknown("protocol", name, params.protocols))
+        check_known("protocol", [name], params.protocols)
         if params.protocols[name].fit == "every-no":
             raise ParamsError(
                 f"{name} gives a clip several scores; hits and misses need a protocol with one: "

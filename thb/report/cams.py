@@ -18,7 +18,7 @@ from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
 
 from thb.cells import heat as judged
-from thb.core.errors import DataError, ParamsError, printable, unknown
+from thb.core.errors import DataError, ParamsError, check_known, printable, unknown
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, SANITY_COLUMNS, read_csv, read_json
 from thb.report import vouched
 from thb.report.figure import FONT, INK, WIDTH, canvas, message
@@ -57,9 +57,7 @@ def networks(names: Sequence[str] = ()) -> dict[str, bool]:
     """The networks named, or all that are explained, and whether their maps are here; others raise ParamsError."""
     results = open_results()
     known = results.params.explained
-    for name in names:
-        if name not in known:
-            raise ParamsError(unknown("explained detector", name, known))
+    check_known("explained detector", names, known)
     return {name: (results.paths.cams(name) / "clips.csv").is_file() for name in names or known}
 
 
@@ -116,9 +114,7 @@ def chosen(
     params = open_results().params
     judged.explained(params, protocols)
     for kind, given, known in (("generator", generators, params.generators), ("rule", rules, RULES)):
-        for name in given:
-            if name not in known:
-                raise ParamsError(unknown(kind, name, known))
+        check_known(kind, given, known)
     if not networks([detector, chosen_by or detector])[detector]:
         return Panel(pd.DataFrame(columns=[*PANEL_COLUMNS, "background", "covers", "peak"]), {})
     rows, arrays = read_csv(_file(detector, "panels.csv"), PANEL_COLUMNS), _arrays(detector)
@@ -167,8 +163,7 @@ def faces(panel: Panel, captions: Sequence[Sequence[str]], palette: str = "infer
     Every clip has a scale of its own, up to its peak. `captions`: lines for each clip, the first in bold. Several
     protocols stand side by side, one fills the page's width. Raises ParamsError for an unknown palette.
     """
-    if palette not in HEAT_PALETTES:
-        raise ParamsError(unknown("palette", palette, HEAT_PALETTES))
+    check_known("palette", [palette], HEAT_PALETTES)
     if panel.rows.empty:
         return message("No clip to show.")
     places, heads = _places(panel)

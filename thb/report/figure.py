@@ -21,7 +21,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from matplotlib.typing import RcKeyType
 
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import entry
 from thb.core.metrics import AUC
 from thb.core.tables import write_atomic, write_csv
 from thb.report.load import corpus_line, label, open_results
@@ -141,9 +141,7 @@ def powers(axis: Axis) -> None:
 
 def colours_of(name: str) -> tuple[str, ...]:
     """The colours of a palette, or one line that names the known ones."""
-    if name not in PALETTES:
-        raise ParamsError(unknown("palette", name, PALETTES))
-    return PALETTES[name]
+    return entry("palette", name, PALETTES)
 
 
 def message(words: str) -> SubFigure:

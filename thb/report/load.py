@@ -16,7 +16,7 @@ import pandas as pd
 from thb.cells.claims import ledger
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import CELLS, LATER, printed_cells
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known, entry, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
@@ -151,17 +151,14 @@ class Results:
         return self.params.of_role(*self.protocol(protocol).fakes)
 
     def protocol(self, name: str) -> Protocol:
-        if name not in self.params.protocols:
-            raise ParamsError(unknown("protocol", name, self.params.protocols))
-        return self.params.protocols[name]
+        return entry("protocol", name, self.params.protocols)
 
     @property
     def metric_names(self) -> list[str]:
         return list(dict.fromkeys(self.cells["metric"]))
 
     def check_metric(self, name: str) -> str:
-        if name not in self.metric_names:
-            raise ParamsError(unknown("metric", name, self.metric_names))
+        check_known("metric", [name], self.metric_names)
         return name
 
     def label(self, generator: str) -> str:
@@ -172,10 +169,6 @@ class Results:
         chosen = self.means if means is None else means
         found = chosen.get(protocol, {}).get(detector, {}).get(metric, {})
         return {k: NAN if found.get(k) is None else float(found[k]) for k in ("value", "lo", "hi")}
-
-    def printed_mean(self, protocol: str, detector: str | None, metric: str) -> float:
-        """The mean of the paper's cells, nan unless it printed one for each of the protocol's generators."""
-        return float(np.mean([self.printed_cell(protocol, detector, g, metric) for g in self.generators(protocol)]))
 
     def printed_cell(self, protocol: str, detector: str | None, generator: str, metric: str) -> float:
         """nan where the paper has no such cell, or no such protocol or detector."""
@@ -217,9 +210,12 @@ class Results:
     def _mean_cell(
         self, protocol: str, entrant: Entrant, metric: str, cells: list[dict], means: dict | None = None
     ) -> dict:
-        """The mean is resolvable when every cell in it is; cells without a score are not in it."""
+        """The mean is resolvable when every cell in it is; cells without a score are not in it.
+
+        The printed mean is nan unless the paper printed every cell.
+        """
         scored = [cell for cell in cells if cell["n_fake"]]
-        base = _blank(protocol, entrant, MEAN, metric, self.printed_mean(protocol, entrant.printed, metric))
+        base = _blank(protocol, entrant, MEAN, metric, float(np.mean([cell["printed"] for cell in cells])))
         if entrant.key is None or not scored:
             return base
         return (
@@ -322,8 +318,7 @@ def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
 
 def printed_list(table: int) -> pd.DataFrame:
     """The paper's Table 1 (benchmarks), 2 (generators) or 3 (detectors); raises ParamsError for another."""
-    if table not in LISTS:
-        raise ParamsError(unknown("table", table, LISTS))
+    check_known("table", [table], LISTS)
     file, columns = LISTS[table]
     return read_csv(open_results().paths.published / file, columns).astype(str)
 
@@ -334,8 +329,7 @@ def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Seque
     The reference is one of REFERENCES; no metrics or protocols: all that it has. Raises ParamsError for others.
     """
     results = open_results()
-    if reference not in REFERENCES:
-        raise ParamsError(unknown("reference", reference, REFERENCES))
+    check_known("reference", [reference], REFERENCES)
     theirs = printed_cells(results.paths.published, REFERENCES[reference])
     of = {name: p.printed or "" for name, p in results.params.protocols.items()}
     there = {(protocol, generator) for protocol, _, generator, _ in theirs}
@@ -367,8 +361,7 @@ def rank_correlation(rows: pd.DataFrame) -> float:
 def _chosen(kind: str, wanted: Sequence[str], known: Iterable[str]) -> list[str]:
     """What was asked for, all that is known if nothing was."""
     known = list(known)
-    if odd := [name for name in wanted if name not in known]:
-        raise ParamsError(unknown(kind, odd[0], known))
+    check_known(kind, wanted, known)
     return list(wanted) or known
 
 

@@ -19,11 +19,6 @@ TOGETHER = (
 )
 
 
-def headline(results: Results) -> str:
-    """The metric of the paper's figures: the first rate at a fixed false-positive rate."""
-    return next(iter(results.params.metrics.fpr))
-
-
 def cells(results: Results, names: Sequence[str], metric: str) -> pd.DataFrame:
     """Every cell of these protocols, controls too, in the order in which the paper prints generators."""
     if not names:
@@ -88,24 +83,11 @@ def falls(metric: str, before: str, after: str) -> pd.DataFrame:
 
 
 def unscored(protocols: Sequence[str]) -> list[str]:
-    """A note that names what means over these protocols leave out, as no clip of it was scored; none if nothing."""
-    return left_out(open_results(), protocols)
+    """A sentence that names what means over these protocols leave out, as no clip of it was scored; none if nothing.
 
-
-def paper_order(results: Results) -> list[str]:
-    """Sources as the paper's result tables list them, then the others."""
-    keys = {source.printed: name for name, source in results.params.sources.items()}
-    listed = [keys[g] for g in dict.fromkeys(key[2] for key in results.printed) if g in keys]
-    return [*listed, *(s for s in results.params.sources if s not in listed)]
-
-
-def of_the_paper(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of which a mean over detectors is one: no control, and none but the paper's."""
-    return rows.loc[rows["detector"].isin([e.label for e in results.entrants if e.printed and not e.control])]
-
-
-def left_out(results: Results, protocols: Sequence[str]) -> list[str]:
-    """A sentence that names the detectors of a mean, and generators of a detector, that have no score here."""
+    That is detectors of a mean over detectors, and generators of a detector.
+    """
+    results = open_results()
     cells = results.cells
     own = cells.loc[cells["protocol"].isin(protocols) & cells["detector"].isin([e.key for e in results.averaged])]
     scored = own.groupby(["protocol", "detector", "generator"], sort=False)["n_fake"].max() > 0
@@ -119,6 +101,18 @@ def left_out(results: Results, protocols: Sequence[str]) -> list[str]:
             where = ", ".join(of.index.get_level_values("protocol")[~of])
             parts.append(f"{text(names[d])} on {text(results.label(g))} in {where}")
     return [f"Left out of the means, as no clip was scored: {'; '.join(parts)}."]
+
+
+def paper_order(results: Results) -> list[str]:
+    """Sources as the paper's result tables list them, then the others."""
+    keys = {source.printed: name for name, source in results.params.sources.items()}
+    listed = [keys[g] for g in dict.fromkeys(key[2] for key in results.printed) if g in keys]
+    return [*listed, *(s for s in results.params.sources if s not in listed)]
+
+
+def of_the_paper(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of which a mean over detectors is one: no control, and none but the paper's."""
+    return rows.loc[rows["detector"].isin([e.label for e in results.entrants if e.printed and not e.control])]
 
 
 def over(results: Results, rows: pd.DataFrame) -> dict:

@@ -17,7 +17,7 @@ from thb.cells.answers import Told, Truth, Verdicts
 from thb.cells.comparisons import MEAN, step
 from thb.cells.printed import printed_cells
 from thb.core.decimals import UNRESOLVABLE, decimal
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, check_known
 from thb.core.params import Params
 
 AXES = ("protocol", "detector", "generator")
@@ -155,15 +155,13 @@ class Cells:
     def choose(self, axis: str, chosen: Chosen) -> list[str]:
         wanted = chosen.get(axis, self.every[axis])
         wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-        if odd := [name for name in wanted if name not in self.names[axis]]:
-            raise ParamsError(unknown(f"{axis} in claims.yaml", odd[0], self.names[axis]))
+        check_known(f"{axis} in claims.yaml", wanted, self.names[axis])
         return wanted
 
     def each(self, axes: str | Sequence[str], chosen: Chosen) -> list[dict[str, str]]:
         """Every single choice along these axes within the selection; one empty choice for no axis."""
         axes = [axes] if isinstance(axes, str) else list(axes)
-        if odd := [axis for axis in axes if axis not in AXES]:
-            raise ParamsError(unknown("axis in claims.yaml", odd[0], AXES))
+        check_known("axis in claims.yaml", axes, AXES)
         return [dict(zip(axes, names, strict=True)) for names in product(*(self.choose(a, chosen) for a in axes))]
 
     def by(self, axes: str | Sequence[str], metric: str, chosen: Chosen) -> dict[str, Estimate]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from thb.cells.claims.cells import HALF, Said, register
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, check_known
 
 TOTAL = "TOTAL"  # Table 4's last row
 OWN = "TalkingHeadBench (Ours)"
@@ -103,8 +103,7 @@ def matches_training(tables: Tables, reals: int, within: float, val: int) -> Sai
 @register(CHECKS)
 def removed(tables: Tables, above: float = -math.inf, between: Sequence[float] = (0, 100), how: str = "all") -> Said:
     """The share of videos that curation removed, in per cent, as Table 4's ratios and counts imply it."""
-    if how not in HOW:
-        raise ParamsError(unknown("how in claims.yaml", how, HOW))
+    check_known("how in claims.yaml", [how], HOW)
     rows = tables.generators if how == "all" else tables.academic
     share = (
         rows["ratio_removed_pct_approx"].mean()
@@ -144,8 +143,7 @@ def turned(tables: Tables, stated: Mapping[str, float]) -> Said:
 def closed(tables: Tables, generator: str) -> Said:
     """A commercial generator's code is not to be had."""
     rows = tables.read("table2_generators.csv").set_index("generator")
-    if generator not in rows.index:
-        raise ParamsError(unknown("generator in claims.yaml", generator, rows.index))
+    check_known("generator in claims.yaml", [generator], list(rows.index))
     code = str(rows.loc[generator, "code_available"])
     return Said(code == "no", f"Table 2: {generator}, code available: {code}")
 
