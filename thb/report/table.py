@@ -21,7 +21,7 @@ from thb.report.verdicts import FAILS, HOLDS, Told, mark
 from thb.report.words import NONE, UNRESOLVABLE, breakable, decimal, text, words
 
 REPRODUCED, PRINTED = "reproduced", "printed"
-SHORT = 24  # letters that stay on one line
+SHORT = 24  # letters that stay on one line; a longer row head wraps
 # ---- the paper's classes of performance ---------------------------------------------------------------
 
 
@@ -234,13 +234,10 @@ def beside(rows: pd.DataFrame, across: str, by: str = "detector", best: bool = T
             lines[label, PRINTED] = [
                 printed(row["printed"], classed, bold and is_best(row["printed"], top[name][1])) for name, row in each
             ]
-    frame = pd.DataFrame.from_dict(lines, orient="index", columns=_labels(results, across, names))
+    labels = [results.label(name) if across == "generator" else name.replace("_", " ") for name in names]
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=labels)
     frame.index = pd.MultiIndex.from_tuples(lines, names=[by.capitalize(), ""])
     return frame
-
-
-def _labels(results: Results, across: str, names: Sequence[str]) -> list[str]:
-    return [results.label(name) for name in names] if across == "generator" else [n.replace("_", " ") for n in names]
 
 
 def _known(row: Mapping) -> float:
@@ -287,7 +284,8 @@ def table(
         goes_on = both and i > 0 and heads[i - 1] == head
         css = "total" if head in totals else "printed" if goes_on and second == PRINTED else ""
         shown = [Cell(second, css="which"), *cells] if both else cells
-        row = Row("" if goes_on else _wrapping(head), "control" if head in controls and not goes_on else "", shown, css)
+        shown_head = Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
+        row = Row("" if goes_on else shown_head, "control" if head in controls and not goes_on else "", shown, css)
         if goes_on:
             bodies[-1].rows.append(row)
         else:
@@ -300,11 +298,6 @@ def table(
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
     return Table(caption, top, bodies, sortable, folded)
-
-
-def _wrapping(head: str) -> Markup:
-    """A row's head; a long one wraps."""
-    return Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
 
 
 # ---- showing ------------------------------------------------------------------------------------------
