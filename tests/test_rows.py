@@ -10,10 +10,12 @@ import pytest
 import results_made
 import yaml
 
+from thb import report
 from thb.book import citation, computed, numbers, rows
 from thb.core.errors import DataError
 from thb.core.paths import Paths
 from thb.core.tables import read_json, write_json
+from thb.report.corpus import distinct
 from thb.report.load import open_results
 
 FALLS = "question == 'protocol' and metric == 'AUC' and generator == 'mean' and first == 'P1' and second == 'P3'"
@@ -141,7 +143,7 @@ def test_the_clips_of_each_split_are_counted(results):
 
 def test_many_sizes_are_told_by_their_ends():
     sizes = pd.Series(["512x512; 320x320", "1024x1024", "480x480; 256x256; 128x128"])
-    assert numbers._distinct(sizes) == "128x128 to 1024x1024"
+    assert numbers._span(distinct(sizes)) == "128x128 to 1024x1024"
 
 
 def test_the_printed_means_are_those_of_the_printed_tables(results):
@@ -177,7 +179,7 @@ def test_ranks_that_agree_give_one_and_turned_round_minus_one(made):
             return cells.assign(value=0.5 + sign * (printed - 0.5) / 2)
 
         results_made.edit_cells(made, change)
-        return numbers.rank_correlation(open_results())
+        return report.rank_correlation(report.printed_beside("v1", ["AUC"]))
 
     assert as_printed(1) == pytest.approx(1)
     assert as_printed(-1) == pytest.approx(-1)

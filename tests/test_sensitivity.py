@@ -23,7 +23,6 @@ from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report.load import MEAN, open_results
-from thb.report.table import LEVELS
 from thb.report.words import UNRESOLVABLE
 
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
@@ -214,7 +213,6 @@ def test_a_class_without_its_bound_as_the_printed_tables_count_it(repo, rows):
     row = of(rows, BOUND, "above 0.99", "excellent T1 cells, printed", "P3")
     assert (row["default_value"], row["value"]) == ((cells >= 0.99).sum(), (cells > 0.99).sum()) == (3, 2)
     assert row["verdict"] == MOVES
-    assert LEVELS[0].at_least == effects.EXCELLENT
 
 
 # ---- verdicts -------------------------------------------------------------------------------------------

@@ -72,14 +72,9 @@ def line(paths: Paths, page: str) -> str:
 
 
 def _link(url: str) -> str:
-    """A link to a page of the web, and to nothing else."""
-    shown = text(_short(url))
+    """A link to a page of the web, and to nothing else, shown as arXiv:number or the address."""
+    shown = text(re.sub(r"^https?://arxiv\.org/abs/", "arXiv:", url))
     return f'<a href="{text(url)}">{shown}</a>' if re.match("https?://", url) else shown
-
-
-def _short(url: str) -> str:
-    """arXiv:number for an address of arXiv, else the address."""
-    return re.sub(r"^https?://arxiv\.org/abs/", "arXiv:", url)
 
 
 def _facts(paths: Paths) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -18,7 +19,7 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from thb.book import provenance
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, entry, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
@@ -53,8 +54,8 @@ class OwnKernelManager(AsyncKernelManager):
 
 def run(paths: Paths, params: Params, name: str) -> None:
     """Write <name>.ipynb, .csv, .svg, .pdf and .png; the notebook last, so that it vouches for the rest."""
-    entry = provenance.entry(params, name)
-    source, given = _notebook(paths, name, entry["notebook"]), provenance.arguments(params, name)
+    source = _notebook(paths, name, provenance.entry(params, name)["notebook"])
+    given = provenance.arguments(params, name)
     _check(source, name, given)
     paths.executed.mkdir(parents=True, exist_ok=True)
     executed = execute(paths, source, {**given, "save": paths.relative(paths.executed / name)}, name)
@@ -69,9 +70,7 @@ def run(paths: Paths, params: Params, name: str) -> None:
 def _notebook(paths: Paths, name: str, kind: str) -> Path:
     """One of the clone's own notebooks."""
     known = {path.stem: path for path in sorted(paths.notebooks.glob("*.ipynb"))}
-    if kind not in known:
-        raise ParamsError(unknown(f"notebook in exhibits.{name}", kind, known))
-    return known[kind]
+    return entry(f"notebook in exhibits.{name}", kind, known)
 
 
 def _check(source: Path, name: str, given: dict) -> None:
@@ -144,18 +143,19 @@ def settle(notebook: NotebookNode, name: str, given: dict, corpus: str, record: 
     about = notebook.cells[0].source.split("\n")[1:]
     notebook.cells[0].source = "\n".join([f"# {heading}", *about, "", f"*{text(corpus)}*"])
     nbformat.validate(notebook)
-    return nbformat.writes(notebook, version=4) + "\n"
+    return nbformat.writes(notebook) + "\n"
 
 
 def _settle_cell(cell: NotebookNode, given: dict, wide: bool) -> None:
     tags = cell.metadata.get("tags", [])
     if "parameters" in tags:
         cell.source = with_values(cell.source, given)
-    cell.metadata = {"tags": list(dict.fromkeys(tags))} if tags else {}
+    kept: dict[str, Any] = {"tags": list(dict.fromkeys(tags))} if tags else {}
     for output in cell.get("outputs", []):
         if alt := output.get("metadata", {}).get("thb", {}).get("alt"):
-            cell.metadata["mystnb"] = {"image": {"alt": alt}}
-            cell.metadata["tags"] = [*cell.metadata.get("tags", []), *(["wide"] if wide else [])]
+            kept["mystnb"] = {"image": {"alt": alt}}
+            kept["tags"] = [*kept.get("tags", []), *(["wide"] if wide else [])]
+    cell.metadata = kept
 
 
 def with_values(source: str, given: dict) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -14,10 +15,10 @@ from thb.cells.comparisons import SHIFTS
 from thb.core.errors import printable
 from thb.core.metrics import AUC
 from thb.core.params import Params
-from thb.core.tables import CORPUS_COLUMNS, read_csv
-from thb.report import vouched
-from thb.report.load import Results
-from thb.report.means import cells_across, headline, mean_of
+from thb.core.tables import read_csv
+from thb.report.corpus import distinct, read_corpus
+from thb.report.load import Results, printed_beside, rank_correlation
+from thb.report.means import cells_across, mean_of
 from thb.report.words import decimal, text
 
 PARAMS, CORPUS, CELLS = "params.yaml", "results/corpus.csv", "results/cells.csv"
@@ -96,7 +97,7 @@ def _settings(params: Params) -> dict[str, Number]:
 
 def clips(results: Results) -> dict[str, Number]:
     """How many clips there are, by role and split, and what their files are like."""
-    corpus = vouched.corpus(results.paths, results.params, results.paths.corpus, CORPUS_COLUMNS)
+    corpus = read_corpus(results)
     tested, count = corpus[corpus["split"] == "test"], corpus["clips"]
     reals = int(tested.loc[tested["role"] == "real", "ok"].sum())
     values = {
@@ -111,14 +112,12 @@ def clips(results: Results) -> dict[str, Number]:
     for name, alpha in results.params.metrics.fpr.items():
         values[f"allowed_{name.replace('.', '_')}"] = math.floor(alpha * reals + 1e-9)
     shown = {key: f"{int(value):,}" for key, value in values.items()}
-    shown |= {"clip_sizes": _distinct(corpus["size"]), "clip_rates": _distinct(corpus["fps"])}
+    shown |= {"clip_sizes": _span(distinct(corpus["size"])), "clip_rates": _span(distinct(corpus["fps"]))}
     return {key: Number(value, CORPUS) for key, value in shown.items()}
 
 
-def _distinct(column: pd.Series) -> str:
-    """Every value of a column of lists joined by ';', once, smallest first; the ends alone if there are many."""
-    values = {one.strip() for cell in column.dropna().astype(str) for one in cell.split(";")}
-    ordered = sorted(values, key=lambda one: float(one.split("x")[0]))
+def _span(ordered: Sequence[str]) -> str:
+    """All of them; the ends alone if there are many."""
     return ", ".join(ordered) if len(ordered) <= 5 else f"{ordered[0]} to {ordered[-1]}"
 
 
@@ -132,20 +131,14 @@ def _printed(results: Results) -> dict[str, Number]:
         "printed_fakes": (f"{int(total['total']):,}", TABLE4),
         "printed_reals": (f"{int(own['real_count']):,}", TABLE1),
         "printed_removed": (f"{total['ratio_removed_pct_approx']:g} %", TABLE4),
-        "rank_correlation": (decimal(rank_correlation(results)), f"{CELLS}, {PRINTED}"),
+        "rank_correlation": (decimal(rank_correlation(printed_beside("v1", [AUC]))), f"{CELLS}, {PRINTED}"),
     }
     for name, roles in (("released_fakes", ("generator", "unseen")), ("released_reals", ("real",))):
-        values[name] = (f"{sum(int(released[params.source(s).printed]) for s in params.of_role(*roles)):,}", COUNTS)
-    means = mean_of(cells_across(SHIFTS, headline(results)), ["protocol"]).set_index("protocol")["printed"]
-    values |= {f"printed_{protocol}": (decimal(means[protocol]), PRINTED) for protocol in SHIFTS}
+        values[name] = (f"{sum(int(released.loc[params.source(s).printed]) for s in params.of_role(*roles)):,}", COUNTS)
+    metric = next(iter(params.metrics.fpr))  # that of the paper's figures
+    means = mean_of(cells_across(SHIFTS, metric), ["protocol"]).set_index("protocol")["printed"]
+    values |= {f"printed_{protocol}": (decimal(means.loc[protocol]), PRINTED) for protocol in SHIFTS}
     return {key: Number(shown, source) for key, (shown, source) in values.items()}
-
-
-def rank_correlation(results: Results) -> float:
-    """Spearman's rank correlation between printed and reproduced AUC, over cells that have both; nan without any."""
-    rows = pd.concat([results.table(name) for name, protocol in results.params.protocols.items() if protocol.printed])
-    both = rows.query("metric == @AUC and n_fake > 0 and generator != 'mean'", local_dict={"AUC": AUC}).dropna()
-    return float(both["value"].corr(both["printed"], method="spearman"))
 
 
 def _citations(results: Results) -> dict[str, Number]:

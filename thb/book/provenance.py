@@ -13,7 +13,8 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core import errors
+from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import read_json
@@ -37,9 +38,7 @@ MADE = (":(exclude)results", ":(exclude)dvc.lock")  # what a reproduction writes
 
 def entry(params: Params, name: str) -> dict[str, Any]:
     """An exhibit's entry in params.yaml."""
-    if name not in params.exhibits:
-        raise ParamsError(unknown("exhibit", name, params.exhibits))
-    return params.exhibits[name]
+    return errors.entry("exhibit", name, params.exhibits)
 
 
 def arguments(params: Params, name: str) -> dict[str, Any]:

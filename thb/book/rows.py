@@ -11,6 +11,7 @@ The argument is an exhibit (its CSV), a CSV below the root of the clone, or a ta
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from markupsafe import Markup
 from sphinx.util.docutils import SphinxDirective
 
 from thb.book import computed
+from thb.cells.claims.ledger import JUDGED
 from thb.core.errors import DataError, ThbError, unknown
 from thb.core.paths import find_root
 from thb.report.load import MEAN, Results, open_results
@@ -28,7 +30,6 @@ from thb.report.table import Cell, answer, as_html, plain, table, verdict
 from thb.report.verdicts import mark_of
 from thb.report.words import NONE, UNRESOLVABLE, decimal, signed, text
 
-VERDICTS = ("holds", "does not hold", "cannot be told")
 RESTS_ON = {"verdict": "rests_on", "here": "here_rests_on"}  # column -> the answers it rests on
 NUMBERED = ("n_", "count", "clips", "fits", "here", "people", "misses", "sure_hits")  # columns of whole numbers
 
@@ -50,9 +51,9 @@ class Rows(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         results = open_results(find_root(Path(self.env.srcdir)))
         named = {key: self.options.get(key, "") for key in ("where", "across", "caption")}
-        pairs = {key: pairs(self.options.get(key, "")) for key in ("columns", "words")}
+        given = {key: pairs(self.options.get(key, "")) for key in ("columns", "words")}
         try:
-            html = render(results, self.arguments[0], **pairs, **named, count="count" in self.options)
+            html = render(results, self.arguments[0], **given, **named, count="count" in self.options)
         except ThbError as fault:
             raise self.error(str(fault)) from None
         return [nodes.raw("", html, format="html")]
@@ -110,10 +111,10 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
 
 def _counted(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """How many rows say what, for each of the columns; where verdicts are given, only those."""
-    counts = {head: rows[column].value_counts() for column, head in columns.items()}
+    counts = {head: Counter(rows[column]) for column, head in columns.items()}
     said = list(dict.fromkeys(word for column in columns for word in rows[column].dropna()))
-    order = [word for word in VERDICTS if word in said] or said
-    return pd.DataFrame({head: [int(found.get(word, 0)) for word in order] for head, found in counts.items()}, order)
+    order = [word for word in JUDGED if word in said] or said
+    return pd.DataFrame({head: [found[word] for word in order] for head, found in counts.items()}, order)
 
 
 def _chosen(
@@ -126,24 +127,25 @@ def _chosen(
 ) -> pd.DataFrame:
     first, *others = columns
     heads = [words.get(str(value), labels.get(str(value), str(value))) for value in rows[first]]
+    records = rows.to_dict("records")
     if not across:
-        cells = [[_cell(results, row, column, words, labels) for column in others] for _, row in rows.iterrows()]
+        cells = [[_cell(results, row, column, words, labels) for column in others] for row in records]
         index = pd.Index(heads, name=columns[first])
         return pd.DataFrame(cells, index=index, columns=[columns[column] for column in others], dtype=object)
     (value,) = others
     names = list(dict.fromkeys(rows[across]))
     grid = {head: dict.fromkeys(names, plain(None)) for head in heads}
-    for head, (_, row) in zip(heads, rows.iterrows(), strict=True):
+    for head, row in zip(heads, records, strict=True):
         grid[head][row[across]] = _cell(results, row, value, words, labels)
     cells = [[grid[head][name] for name in names] for head in grid]
     index = pd.Index(list(grid), name=columns[first])
     return pd.DataFrame(cells, index=index, columns=[labels.get(str(n), str(n)) for n in names], dtype=object)
 
 
-def _cell(results: Results, row: pd.Series, column: str, words: Mapping[str, str], labels: Mapping[str, str]) -> Cell:
+def _cell(results: Results, row: Mapping, column: str, words: Mapping[str, str], labels: Mapping[str, str]) -> Cell:
     value = row[column]
     if column == "verdict" and "question" in row and "first_value" in row:
-        told = results.verdicts.tell(dict(row.fillna({key: "" for key in row.index if row[key] != row[key]})))
+        told = results.verdicts.tell({key: "" if pd.isna(one) else one for key, one in row.items()})
         return answer(told, **{key: words[key] for key in ("above", "below") if key in words})
     if isinstance(value, str):
         return _worded(row, column, words.get(value, labels.get(value, value)))
@@ -158,17 +160,17 @@ def _cell(results: Results, row: pd.Series, column: str, words: Mapping[str, str
     return Cell(Markup(f"{number} <small>{ends}</small>" if ends else number), float(value), "told")
 
 
-def _ends(row: pd.Series, column: str) -> str:
+def _ends(row: Mapping, column: str) -> str:
     for lo, hi in ((f"{column}_lo", f"{column}_hi"), ("lo", "hi") if column in ("value", "difference") else ("", "")):
         if lo in row and not pd.isna(row[lo]):
             return f"{decimal(row[lo])}–{decimal(row[hi])}".replace("-", "−")
     return ""
 
 
-def _worded(row: pd.Series, column: str, value: str) -> Cell:
+def _worded(row: Mapping, column: str, value: str) -> Cell:
     """Words: a verdict in its colour with the answers it rests on, `code`, and links to pages of the web."""
     rests_on = row.get(RESTS_ON.get(column, ""), "")
-    if value in VERDICTS:
+    if value in JUDGED:
         one = verdict(value)
         return Cell(mark_of(text(value), rests_on) if rests_on else value, css=one.css)
     parts = value.split("`") if value.count("`") % 2 == 0 else [value]

@@ -92,8 +92,8 @@ class Told:
     def plainly(self) -> tuple[str, str, str, str]:
         """The question as the file asks it, its verdict there and the interval's ends: no two pages differ in them."""
         verdict = {ABOVE: BELOW, BELOW: ABOVE}.get(self.verdict, INCONCLUSIVE) if self.turned else self.verdict
-        ends = (-self.hi, -self.lo) if self.turned else (self.lo, self.hi)
-        return (self.question, verdict, *(f"{end + 0:.6g}" for end in ends))
+        lo, hi = (-self.hi, -self.lo) if self.turned else (self.lo, self.hi)
+        return self.question, verdict, f"{lo + 0:.6g}", f"{hi + 0:.6g}"
 
 
 def by_machine(told: Iterable[Told]) -> str:

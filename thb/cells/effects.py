@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol, get_args
@@ -13,10 +13,11 @@ import pandas as pd
 
 from thb.cells import choices
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice, Question
+from thb.cells.classes import CLASSES
 from thb.cells.comparisons import INCONCLUSIVE, MEAN, compare
 from thb.cells.trials import FAKE_SEED, REAL_SEED, resolvable
 from thb.core import metrics
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import check_known
 from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.params_schema import Split
@@ -30,7 +31,6 @@ UNMOVED = "does not move"  # of counts, which have no interval
 OTHER = "needs other fits"
 BOUND, OTHER_FITS = "class_bound", "other_fits"  # the questions that no choice of clips answers
 ACCUSED = "FPR at {}"  # the share of test reals above a threshold, by the name of its metric
-EXCELLENT = 0.99  # where the paper's best class begins
 AS_SET = "as params.yaml has it"
 STEP, LINEAR = "step", "linear"
 # A row, and what stands there where nothing is known.
@@ -104,11 +104,9 @@ def headline(params: Params, metric: str = "") -> list[str]:
     return _known("metric", [metric] if metric else [AUC, rates[0]], (AUC, *rates))
 
 
-def _known(kind: str, asked: Sequence[str], known: Iterable[str]) -> list[str]:
+def _known(kind: str, asked: Sequence[str], known: Collection[str]) -> list[str]:
     """What is asked for, or all that is known if nothing is."""
-    for name in asked:
-        if name not in known:
-            raise ParamsError(unknown(kind, name, known))
+    check_known(kind, asked, known)
     return list(asked or known)
 
 
@@ -186,6 +184,7 @@ def _accusing(question: Question) -> Question:
 
 def _bounds(results: Results, metric: str, labels: dict[str, str]) -> Iterator[dict]:
     """Cells that are excellent if its bound belongs to the class, or not; printed and reproduced."""
+    best = max(CLASSES.values())
     for protocol in (name for name, p in results.params.protocols.items() if p.printed):
         table = results.table(protocol)
         cells = table.loc[(table["metric"] == metric) & (table["generator"] != MEAN)]
@@ -193,17 +192,15 @@ def _bounds(results: Results, metric: str, labels: dict[str, str]) -> Iterator[d
             told = cells.loc[cells[column].notna() & (cells["resolvable"].astype(bool) | (column == "printed"))]
             shown = {label: told.loc[told["detector"] == label, column].round(2) for label in labels.values()}
             counts = {
-                label: (int((own >= EXCELLENT).sum()), int((own > EXCELLENT).sum()))
-                for label, own in shown.items()
-                if len(own)
+                label: (int((own >= best).sum()), int((own > best).sum())) for label, own in shown.items() if len(own)
             }
             if counts:
                 counts[MEAN] = tuple(np.mean(list(counts.values()), axis=0))
             for label, (before, after) in counts.items():
                 yield ROW | {
                     "question": BOUND,
-                    "choice": f"above {EXCELLENT}",
-                    "default": f"{EXCELLENT} and above",
+                    "choice": f"above {best}",
+                    "default": f"{best} and above",
                     "detector": label,
                     "protocol": protocol,
                     "metric": f"excellent {metric} cells, {whose}",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE, MEAN, judge
 from thb.core import metrics
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import check_known
 from thb.core.params import Params
 from thb.core.tables import REGIONS
 from thb.splits import protocols
@@ -68,9 +68,7 @@ CHANGES, HARDLY, ALIKE = "the map changes", "the map hardly changes", 0.5
 def explained(params: Params, names: Sequence[str]) -> list[str]:
     """The protocols named; ParamsError where a score is a mean over several fits, each with a map of its own."""
     known = [name for name, protocol in params.protocols.items() if protocol.fit in ONE_FIT]
-    for name in names:
-        if name not in known:
-            raise ParamsError(unknown("explained protocol", name, known))
+    check_known("explained protocol", names, known)
     return list(names)
 
 
@@ -82,8 +80,7 @@ def attention(params: Params, clips: Clips, names: Sequence[str], by: str = "pro
 
     Raises ParamsError for an unknown `by` or a protocol that is not explained.
     """
-    if by not in BY:
-        raise ParamsError(unknown("by", by, BY))
+    check_known("by", [by], BY)
     names = explained(params, names)
     rows = [
         {"detector": detector, "protocol": name, "group": group, **row}
@@ -109,7 +106,7 @@ def _groups(params: Params, clips: pd.DataFrame, name: str, by: str) -> Iterator
 
 def _shares(params: Params, clips: pd.DataFrame) -> dict:
     """Replicates [1 + bootstrap, regions] of mass and area; a clip without heat has no shares and is counted apart."""
-    warm = clips[clips[MASS].notna().all(axis=1)]
+    warm = clips.loc[clips[MASS].notna().all(axis=1)]
     mass, area = np.split(_replicates(params, warm, [*MASS, *AREA]), 2, axis=1)
     return {"mass": mass, "area": area, "clips": len(clips), "cold": len(clips) - len(warm)}
 
@@ -159,11 +156,12 @@ def _pointed(params: Params, clips: pd.DataFrame, name: str) -> Iterator[dict]:
     """A row a generator and measure, and a measure of the mean over generators."""
     own = {g: _fakes(params, clips, name, g) for g in params.of_role(*params.protocols[name].fakes)}
     for measure, columns in AGAINST.items():
-        known = {g: fakes[fakes[list(columns)].notna().all(axis=1)] for g, fakes in own.items()}
+        known = {g: fakes.loc[fakes[list(columns)].notna().all(axis=1)] for g, fakes in own.items()}
         found = {g: _replicates(params, rows, columns) for g, rows in known.items()}
         counts = {g: (len(rows), len(own[g]) - len(rows)) for g, rows in known.items()}
         found[MEAN] = np.mean([found[g] for g in known if counts[g][0]] or list(found.values()), axis=0)
-        counts[MEAN] = tuple(map(sum, zip(*counts.values(), strict=True)))
+        total, without = map(sum, zip(*counts.values(), strict=True))
+        counts[MEAN] = total, without
         for generator, replicates in found.items():
             value, baseline = replicates.T
             yield {
@@ -219,12 +217,12 @@ def _fit(params: Params, name: str, generator: str) -> str:
 def _fakes(params: Params, clips: pd.DataFrame, name: str, generator: str) -> pd.DataFrame:
     """The explained fakes of one generator under one protocol."""
     mask = protocols.fakes(clips, params.protocols[name], generator)
-    return clips[mask & (clips["fit"] == _fit(params, name, generator))]
+    return clips.loc[mask & (clips["fit"] == _fit(params, name, generator))]
 
 
 def _reals(params: Params, clips: pd.DataFrame, name: str, generator: str) -> pd.DataFrame:
     """The explained reals under the fit that this generator is tested on."""
-    return clips[protocols.reals(clips, params.protocols[name]) & (clips["fit"] == _fit(params, name, generator))]
+    return clips.loc[protocols.reals(clips, params.protocols[name]) & (clips["fit"] == _fit(params, name, generator))]
 
 
 def _replicates(params: Params, clips: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:

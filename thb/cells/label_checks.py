@@ -37,9 +37,9 @@ def fits_on_shuffled_labels(paths: Paths, params: Params) -> pd.DataFrame:
 
 def _fits(params: Params, detector: str, rows: pd.DataFrame) -> list[dict]:
     protocol = params.protocols[PROTOCOL]
-    rows = rows[rows["status"] == OK]
-    reals = rows[protocols.reals(rows, protocol)]
-    tested = {g: rows[protocols.fakes(rows, protocol, g)] for g in params.of_role(*protocol.fakes)}
+    rows = rows.loc[rows["status"] == OK]
+    reals = rows.loc[protocols.reals(rows, protocol)]
+    tested = {g: rows.loc[protocols.fakes(rows, protocol, g)] for g in params.of_role(*protocol.fakes)}
     fakes = {g: clips for g, clips in tested.items() if len(clips)}
     if reals.empty or not fakes:
         return []
@@ -59,10 +59,10 @@ def _auc(clips: pd.DataFrame, column: str) -> float:
 def means_over_fits(fits: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """MEANS: a row a detector and generator, with Student's interval over fits, whose test clips stay what they are."""
     rows = [
-        {"detector": detector, "generator": generator}
+        own.iloc[0][["detector", "generator", "n_real", "n_fake"]].to_dict()
         | dict(zip(("value", "lo", "hi"), student(own["auc"].to_numpy(), confidence), strict=True))
-        | {"n_real": own["n_real"].iloc[0], "n_fake": own["n_fake"].iloc[0], "fits": len(own)}
-        for (detector, generator), own in fits.groupby(["detector", "generator"], sort=False)
+        | {"fits": len(own)}
+        for _, own in fits.groupby(["detector", "generator"], sort=False)
     ]
     return pd.DataFrame(rows, columns=MEANS)
 

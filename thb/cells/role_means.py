@@ -12,7 +12,7 @@ from thb.cells.comparisons import MEAN, averaged
 from thb.cells.curves import Scores
 from thb.cells.trials import Replicates, measure, resolvable
 from thb.core import metrics
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, check_known
 from thb.core.params import Params
 from thb.splits import protocols
 
@@ -43,8 +43,7 @@ def role_means(params: Params, scores: Scores, asked: Asked, names: Sequence[str
     Raises ParamsError for a protocol or metric that is not known, DataError if a mean is over no generator.
     """
     known = [metrics.AUC, *params.metrics.fpr, metrics.BRIER, metrics.EER]
-    if odd := [name for name in names if name not in known]:
-        raise ParamsError(unknown("metric", odd[0], known))
+    check_known("metric", names, known)
     if empty := [protocol for protocol, generators in asked.values() if not generators]:
         raise DataError(f"params.yaml has no source that {empty[0]} could be tested on: there is nothing to compare")
     found = {

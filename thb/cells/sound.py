@@ -14,15 +14,7 @@ PROTOCOL = "P1"  # the fit whose sound is shuffled is tested as P1 tests it
 COLUMNS = [
     "generator",
     "driven_by",
-    "own",
-    "own_lo",
-    "own_hi",
-    "shuffled",
-    "shuffled_lo",
-    "shuffled_hi",
-    "fall",
-    "fall_lo",
-    "fall_hi",
+    *(f"{number}{end}" for number in ("own", "shuffled", "fall") for end in ("", "_lo", "_hi")),
     "n_real",
     "n_fake",
 ]

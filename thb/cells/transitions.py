@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from pathlib import Path
 from statistics import NormalDist
 
@@ -13,7 +12,7 @@ import pandas as pd
 from thb.cells.comparisons import MEAN
 from thb.cells.trials import tested
 from thb.core import metrics
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known, unknown
 from thb.core.params import Params
 from thb.core.tables import read_csv
 from thb.splits import protocols
@@ -74,20 +73,19 @@ def printed(params: Params, published: Path, before: str, after: str, sure: floa
         ["detector", "generator", *names], axis=1
     )
     keys = {source.printed: key for key, source in params.sources.items()}
-    table["generator"] = table["generator"].map(keys)
+    table["generator"] = table.loc[:, "generator"].map(keys)
     table[names] = table[names].astype(float)
     for detector, own in table.groupby("detector", sort=False):
         if set(own["generator"]) >= set(params.generators):
             hits, misses = own[names[:2]].sum()
             table.loc[len(table)] = [detector, MEAN, hits, misses, 100 * misses / hits]
-    return table if (before, after, sure) == PRINTED else table[:0]
+    return table if (before, after, sure) == PRINTED else table.iloc[:0]
 
 
 def _shared(params: Params, before: str, after: str) -> list[str]:
     """The generators that both protocols test; ParamsError unless they test the same clips, each with one fit."""
     for name in (before, after):
-        if name not in params.protocols:
-            raise ParamsError(unknown("protocol", name, params.protocols))
+        check_known("protocol", [name], params.protocols)
         if params.protocols[name].fit == "every-no":
             raise ParamsError(
                 f"{name} gives a clip several scores; hits and misses need a protocol with one: "
@@ -108,7 +106,7 @@ def _same_clips(params: Params, before: str, after: str) -> bool:
 
 
 def is_score(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= value <= 1
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _joined(
@@ -142,7 +140,7 @@ def _limit(params: Params, rate: str, reals: pd.DataFrame, fakes: pd.DataFrame) 
 
 def _counted(params: Params, clips: pd.DataFrame, sure: float) -> dict:
     """Counts of one cell and its drop, with an interval in which each person counts once."""
-    hits = clips[clips["before"] >= sure]
+    hits = clips.loc[clips["before"] >= sure]
     told, people = bool(clips["limit"].notna().all()), hits["person"].nunique()
     misses = int((hits["after"] < hits["limit"]).sum()) if told else NAN
     share = misses / len(hits) if len(hits) else NAN

@@ -14,10 +14,11 @@ import pandas as pd
 from matplotlib import font_manager, patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
 
 from thb.cells import heat as judged
-from thb.core.errors import DataError, ParamsError, printable, unknown
+from thb.core.errors import DataError, ParamsError, check_known, printable, unknown
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, SANITY_COLUMNS, read_csv, read_json
 from thb.report import vouched
 from thb.report.figure import FONT, INK, WIDTH, canvas, message
@@ -31,8 +32,7 @@ RULES = {
     "cleared_real": "real of the lowest score",
 }
 HEAT_PALETTES = ("inferno", "viridis", "cividis", "magma")  # perceptually even ones only
-OF_FRAMES, OF_SOUND = ("pictures", "maps", "times", "boxes", "box_sure"), ("sound", "sound_maps", "sound_times")
-NONE_HERE = "No network has been explained on these clips; `dvc repro explain` does it."  # of the book's pages
+OF_FRAMES = ("pictures", "maps", "times", "boxes", "box_sure")
 COVER = 0.6  # how much of a pixel's colour is heat; the rest is the frame in grey
 GREY_OF_RGB = np.array([0.299, 0.587, 0.114])
 PIXELS = 130  # to an inch: as fine as a screen shows, small enough to send
@@ -57,9 +57,7 @@ def networks(names: Sequence[str] = ()) -> dict[str, bool]:
     """The networks named, or all that are explained, and whether their maps are here; others raise ParamsError."""
     results = open_results()
     known = results.params.explained
-    for name in names:
-        if name not in known:
-            raise ParamsError(unknown("explained detector", name, known))
+    check_known("explained detector", names, known)
     return {name: (results.paths.cams(name) / "clips.csv").is_file() for name in names or known}
 
 
@@ -116,9 +114,7 @@ def chosen(
     params = open_results().params
     judged.explained(params, protocols)
     for kind, given, known in (("generator", generators, params.generators), ("rule", rules, RULES)):
-        for name in given:
-            if name not in known:
-                raise ParamsError(unknown(kind, name, known))
+        check_known(kind, given, known)
     if not networks([detector, chosen_by or detector])[detector]:
         return Panel(pd.DataFrame(columns=[*PANEL_COLUMNS, "background", "covers", "peak"]), {})
     rows, arrays = read_csv(_file(detector, "panels.csv"), PANEL_COLUMNS), _arrays(detector)
@@ -131,17 +127,17 @@ def chosen(
     if frames not in range(1, kept + 1):
         raise ParamsError(unknown("number of frames", frames, range(1, kept + 1)))
     order = {"generator": [*(generators or params.generators), ""], "rule": list(rules), "protocol": list(protocols)}
-    rows = rows[rows["chosen_by"] == (chosen_by or detector)]
-    rows = rows[np.all([rows[key].isin(names) for key, names in order.items()], axis=0)]
+    rows = rows.loc[rows["chosen_by"] == (chosen_by or detector)]
+    rows = rows.loc[np.all([rows[key].isin(names) for key, names in order.items()], axis=0)]
     rows = rows.sort_values(list(order), key=lambda own: own.map(order[str(own.name)].index), kind="stable")
     shown = np.linspace(0, kept, frames, endpoint=False).astype(int)
     own = {name: array[rows.index] for name, array in arrays.items()}
     own |= {name: own[name][:, shown] for name in OF_FRAMES if name in own}
     at = pd.MultiIndex.from_frame(rows[["fit", "clip"]])
-    lies = heat([detector])[detector].set_index(["fit", "clip"])[["mass_background", "area_background"]].reindex(at)
+    lies = heat([detector])[detector].set_index(["fit", "clip"]).reindex(at)
     rows = rows.assign(
-        background=lies["mass_background"].to_numpy(),
-        covers=lies["area_background"].to_numpy(),
+        background=list(lies["mass_background"]),
+        covers=list(lies["area_background"]),
         peak=own["maps"].astype(float).max(axis=(1, 2, 3)),
     )
     return Panel(rows.reset_index(drop=True), own)
@@ -167,8 +163,7 @@ def faces(panel: Panel, captions: Sequence[Sequence[str]], palette: str = "infer
     Every clip has a scale of its own, up to its peak. `captions`: lines for each clip, the first in bold. Several
     protocols stand side by side, one fills the page's width. Raises ParamsError for an unknown palette.
     """
-    if palette not in HEAT_PALETTES:
-        raise ParamsError(unknown("palette", palette, HEAT_PALETTES))
+    check_known("palette", [palette], HEAT_PALETTES)
     if panel.rows.empty:
         return message("No clip to show.")
     places, heads = _places(panel)
@@ -286,7 +281,7 @@ def drawable(words: str) -> str:
 
 
 @cache
-def _font() -> font_manager.FT2Font:
+def _font() -> FT2Font:
     return font_manager.get_font(font_manager.findfont(font_manager.FontProperties(family=FONT)))
 
 

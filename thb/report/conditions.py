@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from thb.core import origin
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import check_known
 from thb.core.tables import read_json
 from thb.report import vouched
 from thb.report.load import open_results
@@ -58,9 +58,7 @@ def settings(detectors: Sequence[str] = ()) -> pd.DataFrame:
     """
     results = open_results()
     known = results.params.detectors
-    for name in detectors:
-        if name not in known:
-            raise ParamsError(unknown("detector", name, known))
+    check_known("detector", detectors, known)
     written = YAML(typ="rt").load(results.paths.params.read_text(encoding="utf-8"))["detectors"]
     rows = [
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,7 @@ def curation() -> pd.DataFrame:
     """Renders made and removed, a row a source as the paper names it; empty where nobody counted."""
     results = open_results()
     counted = vouched.corpus(results.paths, results.params, results.paths.curation, CURATION_COLUMNS)
-    return counted.set_index("source").rename(index=results.label)[["made", "removed"]].astype(float)
+    return counted.set_index("source").rename(index=results.label).loc[:, ["made", "removed"]].astype(float)
 
 
 def clip_counts() -> pd.DataFrame:
@@ -51,7 +52,7 @@ def clip_counts() -> pd.DataFrame:
     groups = {name: [name] for name in results.params.sources}
     rows = []
     for name, members in (groups | {TOTAL: results.params.of_role("generator", "unseen")}).items():
-        own = corpus[corpus["source"].isin(members)]
+        own = corpus.loc[corpus["source"].isin(members)]
         counts = own.groupby("split")["clips"].sum()
         removed = curated.reindex([results.label(one) for one in members]).sum(min_count=1)
         label, role = (FAKES, "all fakes") if name == TOTAL else (results.label(name), ROLES[own["role"].iloc[0]])
@@ -69,18 +70,18 @@ def clip_counts() -> pd.DataFrame:
                 "printed_removed_percent": theirs["ratio_removed_pct_approx"],
                 "unusable": int((own["clips"] - own["ok"]).sum()),
                 "seconds": round(float(own["seconds"].sum()), 1),
-                "fps": _distinct(own["fps"]),
-                "size": _distinct(own["size"]),
+                "fps": ", ".join(distinct(own["fps"])),
+                "size": ", ".join(distinct(own["size"])),
                 "printed_artefacts": "" if pd.isna(theirs["key_artifacts"]) else theirs["key_artifacts"],
             }
         )
     return pd.DataFrame(rows)
 
 
-def _distinct(column: pd.Series) -> str:
-    """The distinct values that stand in these rows, in ascending order; a cell may hold several."""
-    values = {value.strip() for cell in column.dropna() for value in str(cell).split(";") if value.strip()}
-    return ", ".join(sorted(values, key=lambda value: float(value.split("x")[0])))
+def distinct(column: Iterable) -> list[str]:
+    """The distinct values that stand in these rows, in ascending order; a cell may hold several, joined by ';'."""
+    values = {value.strip() for cell in column if pd.notna(cell) for value in str(cell).split(";")}
+    return sorted(values - {""}, key=lambda value: float(value.split("x")[0]))
 
 
 def frames() -> pd.DataFrame:

@@ -19,8 +19,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.markers import MarkerStyle
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.typing import RcKeyType
 
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import entry
 from thb.core.metrics import AUC
 from thb.core.tables import write_atomic, write_csv
 from thb.report.load import corpus_line, label, open_results
@@ -45,7 +46,7 @@ WIDTH = 5.4  # inches: still readable when a phone shrinks it to its own width
 
 # hashsalt: element ids are derived from it, so that two runs write the same bytes.
 # parse_math: a label is words, whatever it holds between dollar signs.
-_RC = {
+_RC: dict[RcKeyType, Any] = {
     "text.parse_math": False,
     "font.family": FONT,
     "font.size": 9.0,
@@ -86,7 +87,7 @@ def theme(palette: str = PALETTE) -> None:
 
     Raises ParamsError for a palette that is not known.
     """
-    sns.set_theme(style="ticks", palette=colours_of(palette), rc=_RC)
+    sns.set_theme(style="ticks", palette=colours_of(palette), rc={**_RC})
 
 
 @contextmanager
@@ -99,7 +100,7 @@ def look() -> Iterator[None]:
 def canvas(width: float, height: float) -> SubFigure:
     """An empty figure, inches wide and high, above the line that says which clips it is made from."""
     figure = Figure(figsize=(width, height + FOOT), layout="constrained", facecolor="white")
-    above, below = figure.subfigures(2, 1, height_ratios=[height, FOOT])
+    above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[height, FOOT]).ravel()
     below.text(0.01, 0.5, corpus_line(open_results().params), ha="left", va="center", size=7, color=GREY)
     return above
 
@@ -141,9 +142,7 @@ def powers(axis: Axis) -> None:
 
 def colours_of(name: str) -> tuple[str, ...]:
     """The colours of a palette, or one line that names the known ones."""
-    if name not in PALETTES:
-        raise ParamsError(unknown("palette", name, PALETTES))
-    return PALETTES[name]
+    return entry("palette", name, PALETTES)
 
 
 def message(words: str) -> SubFigure:
@@ -177,7 +176,7 @@ def colours(labels: Iterable[str]) -> dict[str, tuple]:
 
 def height(rows: pd.DataFrame, along: str, hue: str = "detector") -> float:
     """Inches that a panel of `dots` wants: every hue its line in every category."""
-    return rows[along].nunique() * (rows[hue].nunique() * STEP + GAP) + 0.55
+    return len(set(rows[along])) * (len(set(rows[hue])) * STEP + GAP) + 0.55
 
 
 def dots(
@@ -205,44 +204,30 @@ def dots(
     groups, hues = list(dict.fromkeys(rows[along])), list(dict.fromkeys(rows[hue]))
     colour = colour or colours(hues)
     room = 0.6 if upright else GAP / (len(hues) * STEP + GAP)  # of a category, left free
-    shown = rows[rows.get("n_fake", pd.Series(1, rows.index)) > 0]
-    told = shown.get("resolvable", pd.Series(True, shown.index)).astype(bool)
+    drawn = rows["n_fake"] > 0 if "n_fake" in rows else pd.Series(True, rows.index)
+    told = rows["resolvable"].astype(bool) if "resolvable" in rows else drawn
+    rows = rows.assign(ours=drawn & told, dim=drawn & ~told)
+    where = (0.0 if upright else 0.5) if foot is None else foot
     for one, own in rows.groupby(hue, sort=False):
         shift = ((hues.index(one) + 0.5) / len(hues) - 0.5) * (1 - room)
-        place = own[along].map(groups.index).to_numpy(float) + shift
-        place = pd.Series(place, own.index)
-        ink = {"color": colour[str(one)], "ls": "none"}
-        ours = own.loc[own.index.isin(shown.index[told])]
-        dim = own.loc[own.index.isin(shown.index[~told])]
-        _mark(ax, place, own.get("printed"), upright, **ink, **PRINTED)
-        _whiskers(ax, place[ours.index], ours, upright, colour[str(one)])
-        _mark(ax, place[ours.index], ours["value"], upright, **ink, **OURS)
-        where = (0.0 if upright else 0.5) if foot is None else foot
-        _mark(
-            ax,
-            place[dim.index],
-            pd.Series(where, dim.index),
-            upright,
-            color=colour[str(one)],
-            ls="none",
-            marker=UNRESOLVABLE,
-            ms=6,
-        )
+        own = own.assign(place=[groups.index(group) + shift for group in own[along]])
+        ours, dim, shade = own.loc[own["ours"]], own.loc[own["dim"]], colour[str(one)]
+        ink = {"color": shade, "ls": "none"}
+        _mark(ax, own, "printed", upright, **ink, **PRINTED)
+        (ax.vlines if upright else ax.hlines)(ours["place"], ours["lo"], ours["hi"], color=shade, lw=1.3)
+        _mark(ax, ours, "value", upright, **ink, **OURS)
+        _mark(ax, dim.assign(foot=where), "foot", upright, **ink, marker=UNRESOLVABLE, ms=6)
         if joined:
-            _mark(ax, place[ours.index], ours["value"], upright, color=colour[str(one)], lw=1.3)
-            _mark(ax, place, own.get("printed"), upright, color=colour[str(one)], lw=1, ls=(0, (3, 2)))
+            _mark(ax, ours, "value", upright, color=shade, lw=1.3)
+            _mark(ax, own, "printed", upright, color=shade, lw=1, ls=(0, (3, 2)))
     names = names or {group: label(group) if along == "generator" else group for group in groups}
     _categories(ax, [str(names[group]) for group in groups], upright)
 
 
-def _mark(ax: Axes, place: pd.Series, values: pd.Series | None, upright: bool, **look: Any) -> None:
-    if values is not None and values.notna().any():
-        ax.plot(*((place, values) if upright else (values, place)), **look)
-
-
-def _whiskers(ax: Axes, place: pd.Series, own: pd.DataFrame, upright: bool, colour: tuple) -> None:
-    lines = ax.vlines if upright else ax.hlines
-    lines(place, own["lo"], own["hi"], color=colour, lw=1.3)
+def _mark(ax: Axes, own: pd.DataFrame, column: str, upright: bool, **look: Any) -> None:
+    """A column's values at the rows' places, if it is there and has any."""
+    if column in own and any(own[column].notna()):
+        ax.plot(*(own[name] for name in (("place", column) if upright else (column, "place"))), **look)
 
 
 def _categories(ax: Axes, names: Sequence[str], upright: bool) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 from thb.cells.claims import ledger
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import CELLS, LATER, printed_cells
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known, entry, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
@@ -28,8 +28,9 @@ from thb.report.verdicts import Verdicts
 
 MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
-MEASURED = ["detector", "control", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
-TABLE_COLUMNS = ["protocol", *MEASURED, "printed"]
+NAN = float("nan")
+NO_CELL = {"value": NAN, "lo": NAN, "hi": NAN, "n_real": 0, "n_fake": 0, "resolvable": False}
+TABLE_COLUMNS = ["protocol", "detector", "control", "generator", "metric", *NO_CELL, "printed"]
 LISTS = {  # Tables 1 to 3 of the paper: file and columns
     1: (
         "table1_datasets.csv",
@@ -39,8 +40,6 @@ LISTS = {  # Tables 1 to 3 of the paper: file and columns
     3: ("table3_detectors.csv", ["detector", "modality", "framework", "venue", "code_available", "benchmarked"]),
 }
 REFERENCES = {"v1": CELLS, "later": LATER}  # versions of the paper
-_NAN = float("nan")
-NO_CELL = {"value": _NAN, "lo": _NAN, "hi": _NAN, "n_real": 0, "n_fake": 0, "resolvable": False}
 
 
 @dataclass(frozen=True)
@@ -152,17 +151,14 @@ class Results:
         return self.params.of_role(*self.protocol(protocol).fakes)
 
     def protocol(self, name: str) -> Protocol:
-        if name not in self.params.protocols:
-            raise ParamsError(unknown("protocol", name, self.params.protocols))
-        return self.params.protocols[name]
+        return entry("protocol", name, self.params.protocols)
 
     @property
     def metric_names(self) -> list[str]:
         return list(dict.fromkeys(self.cells["metric"]))
 
     def check_metric(self, name: str) -> str:
-        if name not in self.metric_names:
-            raise ParamsError(unknown("metric", name, self.metric_names))
+        check_known("metric", [name], self.metric_names)
         return name
 
     def label(self, generator: str) -> str:
@@ -172,20 +168,12 @@ class Results:
         """value, lo, hi of the mean over a protocol's generators; nan where nothing was scored."""
         chosen = self.means if means is None else means
         found = chosen.get(protocol, {}).get(detector, {}).get(metric, {})
-        return {k: float("nan") if found.get(k) is None else float(found[k]) for k in ("value", "lo", "hi")}
-
-    def printed_mean(self, protocol: str, detector: str | None, metric: str) -> float:
-        """The mean of the paper's cells, nan unless it printed one for each of the protocol's generators."""
-        return float(np.mean([self.printed_cell(protocol, detector, g, metric) for g in self.generators(protocol)]))
+        return {k: NAN if found.get(k) is None else float(found[k]) for k in ("value", "lo", "hi")}
 
     def printed_cell(self, protocol: str, detector: str | None, generator: str, metric: str) -> float:
-        key = (
-            self.params.protocols[protocol].printed,
-            detector,
-            self.params.sources[generator].printed,
-            metric,
-        )
-        return self.printed.get(key, float("nan"))
+        """nan where the paper has no such cell, or no such protocol or detector."""
+        places = self.params.protocols[protocol].printed, detector, self.params.sources[generator].printed
+        return self.printed.get((places[0] or "", places[1] or "", places[2], metric), NAN)
 
     def table(self, protocol: str, corpus: str = MAIN) -> pd.DataFrame:
         """TABLE_COLUMNS: every entrant x (generator, mean) x metric; nan and 0 clips where unknown.
@@ -208,8 +196,8 @@ class Results:
     def _cell(
         self, rows: pd.DataFrame, protocol: str, entrant: Entrant, generator: str, metric: str, corpus: str
     ) -> dict:
-        base = _head(protocol, entrant, generator, metric)
-        base["printed"] = self.printed_cell(protocol, entrant.printed, generator, metric)
+        printed = self.printed_cell(protocol, entrant.printed, generator, metric)
+        base = _blank(protocol, entrant, generator, metric, printed)
         if entrant.key is None:
             return base
         key = (entrant.key, generator, metric)
@@ -217,16 +205,18 @@ class Results:
             name = "cells.csv" if corpus == MAIN else f"cells.csv of {corpus}"
             raise DataError(f"{name} lacks {protocol}, {', '.join(key)}; run `dvc repro`")
         row = rows.loc[key]
-        return base | {c: row[c] for c in ("value", "lo", "hi", "n_real", "n_fake", "resolvable")}
+        return base | {column: row[column] for column in NO_CELL}
 
     def _mean_cell(
         self, protocol: str, entrant: Entrant, metric: str, cells: list[dict], means: dict | None = None
     ) -> dict:
-        """The mean is resolvable when every cell in it is; cells without a score are not in it."""
+        """The mean is resolvable when every cell in it is; cells without a score are not in it.
+
+        The printed mean is nan unless the paper printed every cell.
+        """
         scored = [cell for cell in cells if cell["n_fake"]]
-        base = _head(protocol, entrant, MEAN, metric)
-        base["printed"] = self.printed_mean(protocol, entrant.printed, metric)
-        if not scored:
+        base = _blank(protocol, entrant, MEAN, metric, float(np.mean([cell["printed"] for cell in cells])))
+        if entrant.key is None or not scored:
             return base
         return (
             base
@@ -239,21 +229,10 @@ class Results:
         )
 
 
-def _head(protocol: str, entrant: Entrant, generator: str, metric: str) -> dict:
-    nan = float("nan")
-    return {
-        "protocol": protocol,
-        "detector": entrant.label,
-        "control": entrant.control,
-        "generator": generator,
-        "metric": metric,
-        "value": nan,
-        "lo": nan,
-        "hi": nan,
-        "n_real": 0,
-        "n_fake": 0,
-        "resolvable": False,
-    }
+def _blank(protocol: str, entrant: Entrant, generator: str, metric: str, printed: float) -> dict[str, Any]:
+    """A row of TABLE_COLUMNS without a number of ours."""
+    which = {"protocol": protocol, "detector": entrant.label, "control": entrant.control, "generator": generator}
+    return {**which, "metric": metric, **NO_CELL, "printed": printed}
 
 
 def open_results(root: Path | None = None) -> Results:
@@ -277,10 +256,10 @@ def cells(protocol: str, metrics: Sequence[str] = (), corpus: str = MAIN) -> pd.
     """
     results = open_results()
     rows = results.table(protocol, corpus)
-    if rows["n_fake"].sum() == 0 and not results.absent:
+    if not any(rows["n_fake"]) and not results.absent:
         raise DataError(f"no detector has a score under {protocol}; run `dvc repro`")
     wanted = [results.check_metric(name) for name in metrics or (AUC, *results.params.metrics.fpr)]
-    return rows[rows["metric"].isin(wanted)].reset_index(drop=True)
+    return rows.loc[rows["metric"].isin(wanted)].reset_index(drop=True)
 
 
 def corpora() -> dict[str, str]:
@@ -320,8 +299,7 @@ def detector(name: str) -> str:
 
 def scores(detector: str, fit: str) -> pd.DataFrame:
     """A clip a row (SCORE_COLUMNS): what a fit made of the clips, refused unless cells.csv was computed from it."""
-    results = open_results()
-    return vouched.scores(results.paths, results.params, detector, fit)
+    return open_results().scores(detector, fit)
 
 
 def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
@@ -335,13 +313,12 @@ def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
             raise ParamsError(unknown(kind, value, known))
     rows = ledger.ledger(results.params, results.paths, results.cells, results.verdicts)
     chosen = rows["section"].isin([section] if section else ledger.SECTIONS)
-    return rows[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
+    return rows.loc[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
 
 
 def printed_list(table: int) -> pd.DataFrame:
     """The paper's Table 1 (benchmarks), 2 (generators) or 3 (detectors); raises ParamsError for another."""
-    if table not in LISTS:
-        raise ParamsError(unknown("table", table, LISTS))
+    check_known("table", [table], LISTS)
     file, columns = LISTS[table]
     return read_csv(open_results().paths.published / file, columns).astype(str)
 
@@ -352,10 +329,9 @@ def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Seque
     The reference is one of REFERENCES; no metrics or protocols: all that it has. Raises ParamsError for others.
     """
     results = open_results()
-    if reference not in REFERENCES:
-        raise ParamsError(unknown("reference", reference, REFERENCES))
+    check_known("reference", [reference], REFERENCES)
     theirs = printed_cells(results.paths.published, REFERENCES[reference])
-    of = {name: p.printed for name, p in results.params.protocols.items()}
+    of = {name: p.printed or "" for name, p in results.params.protocols.items()}
     there = {(protocol, generator) for protocol, _, generator, _ in theirs}
     places = {name: [g for g in results.generators(name) if (of[name], results.label(g)) in there] for name in of}
     shown = _chosen("metric", metrics, dict.fromkeys(key[3] for key in theirs))
@@ -372,11 +348,20 @@ def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Seque
     return pd.DataFrame(rows)
 
 
+def rank_correlation(rows: pd.DataFrame) -> float:
+    """Spearman's, between `printed` and `value` of the rows that have both; nan below three, or where one is constant.
+
+    The cells share reals and detectors, so it has no interval here.
+    """
+    both = rows.loc[:, ["printed", "value"]].dropna()
+    varied = len(both) > 2 and all(len(set(both[column])) > 1 for column in both)
+    return float(both.corr("spearman").loc["printed", "value"]) if varied else NAN
+
+
 def _chosen(kind: str, wanted: Sequence[str], known: Iterable[str]) -> list[str]:
     """What was asked for, all that is known if nothing was."""
     known = list(known)
-    if odd := [name for name in wanted if name not in known]:
-        raise ParamsError(unknown(kind, odd[0], known))
+    check_known(kind, wanted, known)
     return list(wanted) or known
 
 
@@ -387,7 +372,7 @@ def verdicts() -> Verdicts:
 
 def clips_behind(rows: pd.DataFrame) -> str:
     """'130 real clips and 28 to 80 fakes a generator', of rows as `cells` gives them."""
-    scored = rows[(rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
+    scored = rows.loc[(rows["n_fake"] > 0) & (rows["generator"] != MEAN)]
     fakes = sorted({int(n) for n in scored["n_fake"]})
     span = f"{fakes[0]} to {fakes[-1]}" if len(fakes) > 1 else "".join(map(str, fakes)) or "no"
     return f"Reproduced on {int(scored['n_real'].max()) if fakes else 0} real clips and {span} fakes a generator."

@@ -19,18 +19,13 @@ TOGETHER = (
 )
 
 
-def headline(results: Results) -> str:
-    """The metric of the paper's figures: the first rate at a fixed false-positive rate."""
-    return next(iter(results.params.metrics.fpr))
-
-
 def cells(results: Results, names: Sequence[str], metric: str) -> pd.DataFrame:
     """Every cell of these protocols, controls too, in the order in which the paper prints generators."""
     if not names:
         raise ParamsError(unknown("protocols", "(none)", results.params.protocols))
     results.check_metric(metric)
     rows = pd.concat([results.table(name) for name in names], ignore_index=True)
-    rows = rows[(rows["metric"] == metric) & (rows["generator"] != MEAN)]
+    rows = rows.loc[(rows["metric"] == metric) & (rows["generator"] != MEAN)]
     order = paper_order(results)
     return rows.sort_values("generator", key=lambda g: g.map(order.index), kind="stable").reset_index(drop=True)
 
@@ -50,8 +45,8 @@ def mean_of(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     results, out = open_results(), []
     rows = rows if "detector" in by else of_the_paper(results, rows)
     keys = {e.label: e.key for e in results.entrants} | {MEAN: MEAN}
-    for names, own in rows.groupby(list(by), sort=False):
-        head = dict(zip(by, names, strict=True))
+    for _, own in rows.groupby(list(by), sort=False):
+        head = own.loc[:, list(by)].iloc[0].to_dict()
         detector, generator = keys[head.get("detector", MEAN)], head.get("generator", MEAN)
         metric, protocols = own["metric"].iloc[0], list(dict.fromkeys(own["protocol"]))
         together = drawn_together(results, metric, protocols, detector, generator) if detector else {}
@@ -74,40 +69,27 @@ def falls(metric: str, before: str, after: str) -> pd.DataFrame:
         raise DataError(f"nothing can fall from {before} to {after}; choose two protocols")
     keys = {e.label: e.key for e in results.entrants}
     tables = [results.table(name) for name in (before, after)]
-    printed = [t[t["metric"] == metric].set_index(["detector", "generator"])["printed"] for t in tables]
+    rows = [table.loc[table["metric"] == metric].set_index(["detector", "generator"]) for table in tables]
+    printed = [rows[0].loc[rows[1].index, "printed"].to_numpy(), rows[1]["printed"].to_numpy()]
     numbers = {"before": "first_value", "after": "second_value", "fall": "difference", "fall_lo": "lo", "fall_hi": "hi"}
     out = []
-    for detector, generator in printed[1].index:
+    for detector, generator in rows[1].index.to_list():
         key = keys[detector]
         told = results.verdicts.falls(metric, before, after, key, generator) if key else None
         head = {"detector": detector, "generator": generator}
         ours = {column: getattr(told, name, float("nan")) for column, name in numbers.items()}
         out.append(head | ours | {"fell": VERDICTS[told.above if told else None], "told": told})
-    frame = pd.DataFrame(out).assign(printed_before=printed[0].loc[printed[1].index].to_numpy())
-    return frame.assign(printed_fall=frame["printed_before"] - printed[1].to_numpy())
+    return pd.DataFrame(out).assign(printed_before=printed[0], printed_fall=printed[0] - printed[1])
 
 
 def unscored(protocols: Sequence[str]) -> list[str]:
-    """A note that names what means over these protocols leave out, as no clip of it was scored; none if nothing."""
-    return left_out(open_results(), protocols)
+    """A sentence that names what means over these protocols leave out, as no clip of it was scored; none if nothing.
 
-
-def paper_order(results: Results) -> list[str]:
-    """Sources as the paper's result tables list them, then the others."""
-    keys = {source.printed: name for name, source in results.params.sources.items()}
-    listed = [keys[g] for g in dict.fromkeys(key[2] for key in results.printed) if g in keys]
-    return [*listed, *(s for s in results.params.sources if s not in listed)]
-
-
-def of_the_paper(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of which a mean over detectors is one: no control, and none but the paper's."""
-    return rows[rows["detector"].isin([e.label for e in results.entrants if e.printed and not e.control])]
-
-
-def left_out(results: Results, protocols: Sequence[str]) -> list[str]:
-    """A sentence that names the detectors of a mean, and generators of a detector, that have no score here."""
+    That is detectors of a mean over detectors, and generators of a detector.
+    """
+    results = open_results()
     cells = results.cells
-    own = cells[cells["protocol"].isin(protocols) & cells["detector"].isin([e.key for e in results.averaged])]
+    own = cells.loc[cells["protocol"].isin(protocols) & cells["detector"].isin([e.key for e in results.averaged])]
     scored = own.groupby(["protocol", "detector", "generator"], sort=False)["n_fake"].max() > 0
     if scored.all():
         return []
@@ -121,9 +103,21 @@ def left_out(results: Results, protocols: Sequence[str]) -> list[str]:
     return [f"Left out of the means, as no clip was scored: {'; '.join(parts)}."]
 
 
+def paper_order(results: Results) -> list[str]:
+    """Sources as the paper's result tables list them, then the others."""
+    keys = {source.printed: name for name, source in results.params.sources.items()}
+    listed = [keys[g] for g in dict.fromkeys(key[2] for key in results.printed) if g in keys]
+    return [*listed, *(s for s in results.params.sources if s not in listed)]
+
+
+def of_the_paper(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of which a mean over detectors is one: no control, and none but the paper's."""
+    return rows.loc[rows["detector"].isin([e.label for e in results.entrants if e.printed and not e.control])]
+
+
 def over(results: Results, rows: pd.DataFrame) -> dict:
     """What a table shows of the mean of these cells; those without a score are not in it."""
-    scored = rows[rows["n_fake"] > 0]
+    scored = rows.loc[rows["n_fake"] > 0]
     theirs = rows.loc[rows["detector"].isin([e.label for e in results.entrants if e.printed]), "printed"]
     split = scored["protocol"].map(lambda p: results.params.protocols[p].split).map(tuple)
     fakes = scored.groupby([split, "generator"])["n_fake"].max().sum()  # P1 and P3 test the same ones

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
@@ -18,11 +17,11 @@ from thb.cells.classes import CLASSES
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
 from thb.core.errors import ParamsError, unknown
 from thb.report.load import LOWER_IS_BETTER, Results, corpus_line, open_results
-from thb.report.verdicts import Told, mark
+from thb.report.verdicts import FAILS, HOLDS, Told, mark
 from thb.report.words import NONE, UNRESOLVABLE, breakable, decimal, text, words
 
 REPRODUCED, PRINTED = "reproduced", "printed"
-SHORT = 24  # letters that stay on one line
+SHORT = 24  # letters that stay on one line; a longer row head wraps
 # ---- the paper's classes of performance ---------------------------------------------------------------
 
 
@@ -89,7 +88,7 @@ UNKNOWN = Cell(NONE, css="unknown")
 NO_SCORE, NO_NUMBER = "no score here", "there is no number on one side at least"
 
 
-def number(row: Mapping[str, Any], classed: bool = False, best: bool = False) -> Cell:
+def number(row: Mapping, classed: bool = False, best: bool = False) -> Cell:
     """One of our numbers with its interval: a dash where nothing was scored, ⊘ where the clips are too few.
 
     `row` has value, lo, hi, n_real, n_fake and resolvable; `classed` shows its class, `best` sets it in bold.
@@ -169,7 +168,7 @@ def difference(value: float, lo: float, hi: float) -> Cell:
 
 def verdict(word: str, good: bool | None = None, aside: str = "") -> Cell:
     """A verdict in its colour: holds, does not hold, or another word that is good or not; `aside` stands below it."""
-    good = {"holds": True, "does not hold": False}.get(word, good)
+    good = {HOLDS: True, FAILS: False}.get(word, good)
     shown = Markup(f"{text(word)}<small>{text(aside)}</small>") if aside else word
     colour = {True: " holds", False: " fails", None: ""}[good]
     return Cell(shown, css=f"{'text told' if aside else 'which'}{colour}")
@@ -224,37 +223,30 @@ def beside(rows: pd.DataFrame, across: str, by: str = "detector", best: bool = T
     results = open_results()
     (metric,) = rows["metric"].unique()
     classed, names, lines = metric in results.params.metrics.fpr, list(dict.fromkeys(rows[across])), {}
-    top = {name: _best(rows[(rows[across] == name) & ~rows["control"].astype(bool)], metric) for name in names}
+    top = {name: _best(rows.loc[(rows[across] == name) & ~rows["control"].astype(bool)], metric) for name in names}
     for label, own in rows.groupby(by, sort=False):
-        own = (
-            own.set_index(across).reindex(names).fillna({"control": False, "n_fake": 0})
-        )  # one may lack what others have
-        bold = [best and not own["control"].any()] * len(own)
+        own = own.set_index(across).reindex(names).fillna({"control": False, "n_fake": 0})  # one may lack a name
+        bold, each = best and not any(own["control"]), list(zip(names, own.to_dict("records"), strict=True))
         lines[label, REPRODUCED] = [
-            number(row, classed, b and is_best(_known(row), top[name][0]))
-            for (name, row), b in zip(own.iterrows(), bold, strict=True)
+            number(row, classed, bold and is_best(_known(row), top[name][0])) for name, row in each
         ]
-        if own["printed"].notna().any():
+        if any(own["printed"].notna()):
             lines[label, PRINTED] = [
-                printed(value, classed, b and is_best(value, top[name][1]))
-                for (name, value), b in zip(own["printed"].items(), bold, strict=True)
+                printed(row["printed"], classed, bold and is_best(row["printed"], top[name][1])) for name, row in each
             ]
-    frame = pd.DataFrame.from_dict(lines, orient="index", columns=_labels(results, across, names))
+    labels = [results.label(name) if across == "generator" else name.replace("_", " ") for name in names]
+    frame = pd.DataFrame.from_dict(lines, orient="index", columns=labels)
     frame.index = pd.MultiIndex.from_tuples(lines, names=[by.capitalize(), ""])
     return frame
 
 
-def _labels(results: Results, across: str, names: Sequence[str]) -> list[str]:
-    return [results.label(name) for name in names] if across == "generator" else [n.replace("_", " ") for n in names]
-
-
-def _known(row: Mapping[str, Any]) -> float:
+def _known(row: Mapping) -> float:
     """Our value if it may be shown as a number."""
     return row["value"] if row["n_fake"] and row["resolvable"] else float("nan")
 
 
 def _best(column: pd.DataFrame, metric: str) -> tuple[float, float]:
-    ours = [_known(row) for _, row in column.iterrows()]
+    ours = [_known(row) for row in column.to_dict("records")]
     return best_of(ours, metric not in LOWER_IS_BETTER), best_of(column["printed"], metric not in LOWER_IS_BETTER)
 
 
@@ -292,7 +284,8 @@ def table(
         goes_on = both and i > 0 and heads[i - 1] == head
         css = "total" if head in totals else "printed" if goes_on and second == PRINTED else ""
         shown = [Cell(second, css="which"), *cells] if both else cells
-        row = Row("" if goes_on else _wrapping(head), "control" if head in controls and not goes_on else "", shown, css)
+        shown_head = Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
+        row = Row("" if goes_on else shown_head, "control" if head in controls and not goes_on else "", shown, css)
         if goes_on:
             bodies[-1].rows.append(row)
         else:
@@ -305,11 +298,6 @@ def table(
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
     return Table(caption, top, bodies, sortable, folded)
-
-
-def _wrapping(head: str) -> Markup:
-    """A row's head; a long one wraps."""
-    return Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
 
 
 # ---- showing ------------------------------------------------------------------------------------------

@@ -8,16 +8,12 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from thb.cells.answers import (  # noqa: F401  (whoever shows answers finds them here)
-    ABOVE,
-    BELOW,
     FAILS,
     HOLDS,
     INCONCLUSIVE,
     VERDICTS,
     Told,
-    Truth,
     Verdicts,
-    all_of,
     by_machine,
     pooled,
 )
@@ -38,10 +34,5 @@ def badge(name: str, verdict: str, rests_on: str = "[]") -> Markup:
     sign, css = {HOLDS: ("✔", "holds"), FAILS: ("✘", "fails"), INCONCLUSIVE: ("?", "open")}.get(
         verdict, ("·", "unknown")
     )
-    told = f'<span class="thb-told" data-told="{html.escape(rests_on)}">{sign} {html.escape(verdict)}</span>'
+    told = mark_of(f"{sign} {html.escape(verdict)}", rests_on)
     return Markup(f'<span class="thb-badge {css}">{html.escape(name)} {told}</span>')
-
-
-def say(told: Told, above: str, below: str, unknown: str) -> str:
-    """HTML: the words for the answer, marked."""
-    return mark({ABOVE: above, BELOW: below, INCONCLUSIVE: unknown}[told.verdict], [told])

@@ -17,13 +17,14 @@ from thb.cells.answers import Told, Truth, Verdicts
 from thb.cells.comparisons import MEAN, step
 from thb.cells.printed import printed_cells
 from thb.core.decimals import UNRESOLVABLE, decimal
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import ParamsError, check_known
 from thb.core.params import Params
 
 AXES = ("protocol", "detector", "generator")
 SLACK = 1e-9  # of float arithmetic, far below what is printed
 HALF = 0.005  # half of the last printed place
 Key = tuple[str, str, str, str]  # protocol, detector, generator, metric, as the paper names them
+Names = tuple[str, ...]
 Chosen = Mapping[str, str | Sequence[str]]  # axis -> the names taken along it
 
 
@@ -53,7 +54,7 @@ class Estimate:
     lo: float
     hi: float
     exact: bool = False
-    of: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+    of: tuple[Names, ...] = field(default=(), compare=False)
 
     @classmethod
     def printed(cls, value: float) -> Estimate:
@@ -154,23 +155,22 @@ class Cells:
     def choose(self, axis: str, chosen: Chosen) -> list[str]:
         wanted = chosen.get(axis, self.every[axis])
         wanted = [wanted] if isinstance(wanted, str) else list(wanted)
-        if odd := [name for name in wanted if name not in self.names[axis]]:
-            raise ParamsError(unknown(f"{axis} in claims.yaml", odd[0], self.names[axis]))
+        check_known(f"{axis} in claims.yaml", wanted, self.names[axis])
         return wanted
 
     def each(self, axes: str | Sequence[str], chosen: Chosen) -> list[dict[str, str]]:
         """Every single choice along these axes within the selection; one empty choice for no axis."""
         axes = [axes] if isinstance(axes, str) else list(axes)
-        if odd := [axis for axis in axes if axis not in AXES]:
-            raise ParamsError(unknown("axis in claims.yaml", odd[0], AXES))
+        check_known("axis in claims.yaml", axes, AXES)
         return [dict(zip(axes, names, strict=True)) for names in product(*(self.choose(a, chosen) for a in axes))]
 
     def by(self, axes: str | Sequence[str], metric: str, chosen: Chosen) -> dict[str, Estimate]:
         """'P1' or 'P1 Hallo' -> the mean there, for each choice along the axes."""
         return {" ".join(one.values()): self.mean(metric, {**chosen, **one}) for one in self.each(axes, chosen)}
 
-    def _of(self, metric: str, chosen: Chosen) -> tuple[tuple[str, ...], ...]:
-        return (*(tuple(self.choose(axis, chosen)) for axis in AXES), (metric,))
+    def _of(self, metric: str, chosen: Chosen) -> tuple[Names, Names, Names, Names]:
+        protocols, detectors, generators = (tuple(self.choose(axis, chosen)) for axis in AXES)
+        return protocols, detectors, generators, (metric,)
 
 
 def _plain_mean(values: Sequence[Estimate]) -> Estimate:

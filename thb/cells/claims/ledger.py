@@ -13,18 +13,17 @@ import pandas as pd
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from thb.cells.answers import FAILS, HOLDS, VERDICTS, Told, Verdicts, all_of, by_machine
+from thb.cells.answers import VERDICTS, Told, Verdicts, all_of, by_machine
 from thb.cells.claims import on_cells, on_tables
 from thb.cells.claims.cells import AXES, Cells, OwnCells
 from thb.cells.claims.on_tables import Tables
-from thb.cells.comparisons import INCONCLUSIVE
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, ParamsError, check_known
 from thb.core.params import Params
 from thb.core.paths import Paths
 
 SECTIONS = ("abstract", "1", "2", "3", "4.1", "4.2", "4.3", "4.4", "4.5", "5", "A", "B", "C", "D", "E")
 ELSEWHERE, PAPER_ONLY = "not comparable (another corpus)", "about the paper only"
-JUDGED = (HOLDS, FAILS, INCONCLUSIVE)  # of a claim that was put to the test
+JUDGED = tuple(VERDICTS.values())  # of a claim that was put to the test
 PRINT_ONLY = ("fractions", "same_class")  # checks on how cells are printed: ours have nothing to say to them
 CHECKS = on_cells.CHECKS | on_tables.CHECKS
 COLUMNS = [
@@ -157,16 +156,13 @@ def _parse(entry: Mapping[str, Any]) -> Claim:
             f"claims.yaml, {entry.get('id', '?')}: {'.'.join(map(str, fault['loc']))}: "
             f"{fault['msg'].lower()}; known: {', '.join(Claim.model_fields)}"
         ) from e
-    if claim.section not in SECTIONS:
-        raise ParamsError(unknown(f"section of {claim.id}", claim.section, SECTIONS))
+    check_known(f"section of {claim.id}", [claim.section], SECTIONS)
     shape = claim.here if isinstance(claim.here, list) else []
     for check in [*claim.checks, *shape, *(one for checks in claim.readings.values() for one in checks)]:
         for name, arguments in check.items():
-            if name not in CHECKS:
-                raise ParamsError(unknown(f"check of {claim.id}", name, CHECKS))
+            check_known(f"check of {claim.id}", [name], CHECKS)
             takes = _takes(name)
-            if odd := [argument for argument in arguments if argument not in takes]:
-                raise ParamsError(unknown(f"argument of {name} in {claim.id}", odd[0], takes))
+            check_known(f"argument of {name} in {claim.id}", arguments, takes)
     return claim
 
 

@@ -24,7 +24,7 @@ from thb.cells.claims.cells import (
     register,
 )
 from thb.cells.classes import CLASSES
-from thb.core.errors import ParamsError, unknown
+from thb.core.errors import check_known
 
 EXTREMES = ("lowest", "highest")
 CHECKS: dict[str, Callable[..., Said]] = {}
@@ -175,10 +175,8 @@ def _outdo(
     cells: Cells, found: Mapping[str, Estimate], which: str, are: Sequence[str]
 ) -> tuple[Truth, dict[tuple[str, str], Difference]]:
     """Whether each of those named outdoes each rival; and by how much, by both names."""
-    if which not in EXTREMES:
-        raise ParamsError(unknown("extreme in claims.yaml", which, EXTREMES))
-    if odd := [name for name in are if name not in found]:
-        raise ParamsError(unknown("name in claims.yaml", odd[0], found))
+    check_known("extreme in claims.yaml", [which], EXTREMES)
+    check_known("name in claims.yaml", are, found)
     ends = {
         (name, other): (found[name], rival) if which == "lowest" else (rival, found[name])
         for name in are
@@ -239,8 +237,7 @@ def _not_above(one: Estimate, level: str) -> Truth:
 
 def reached(one: Estimate, level: str) -> Truth:
     """Whether it stands in this class or a better one, rounded to two decimals first as the classes are."""
-    if level not in CLASSES:
-        raise ParamsError(unknown("class in claims.yaml", level, CLASSES))
+    check_known("class in claims.yaml", [level], CLASSES)
     rounded = Estimate(*(round(v, 2) for v in (one.value, one.lo, one.hi)), exact=one.exact)
     return reaches(rounded, CLASSES[level])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from thb.cells.claims.cells import HALF, Said, register
-from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.errors import DataError, check_known
 
 TOTAL = "TOTAL"  # Table 4's last row
 OWN = "TalkingHeadBench (Ours)"
@@ -36,6 +36,11 @@ class Tables:
         """Table 1's row of the paper itself."""
         return self.read("table1_datasets.csv").set_index("dataset").loc[OWN]
 
+    @property
+    def reals(self) -> int:
+        """How many reals Table 1 says there are."""
+        return int(self.benchmark.loc["real_count"])
+
     @cached_property
     def statistics(self) -> pd.DataFrame:
         """Table 4, a row a generator and the total."""
@@ -50,13 +55,13 @@ class Tables:
     @property
     def academic(self) -> pd.DataFrame:
         """Those that detectors train on: all but the commercial one."""
-        return self.generators[self.generators["train"] > 0]
+        return self.generators.loc[self.generators["train"] > 0]
 
 
 @register(CHECKS)
 def sums(tables: Tables, stated: Mapping[str, int]) -> Said:
     """Columns of Table 4 add up to what is stated, and to its own last row."""
-    found = {column: int(tables.generators[column].sum()) for column in stated}
+    found = {column: int(tables.generators.loc[:, column].sum()) for column in stated}
     printed = {column: int(tables.statistics.loc[TOTAL, column]) for column in stated}
     return Said(found == dict(stated) == printed, "sums of Table 4: " + _counts(found))
 
@@ -71,14 +76,14 @@ def rows_add_up(tables: Tables) -> Said:
 @register(CHECKS)
 def overview(tables: Tables, column: str, stated: int) -> Said:
     """Table 1 says the same."""
-    found = int(tables.benchmark[column])
+    found = int(tables.benchmark.loc[column])
     return Said(found == stated, f"Table 1: {found:,}")
 
 
 @register(CHECKS)
 def parts(tables: Tables, stated: int, known: Mapping[str, int]) -> Said:
     """A total whose parts are not all printed: refuted by Table 1, or left open."""
-    found, rest = int(tables.benchmark["real_count"]), stated - sum(known.values())
+    found, rest = tables.reals, stated - sum(known.values())
     said = f"{found:,} in Table 1; {_counts(known)}, so {rest:,} must come from elsewhere, and no table counts them"
     return Said((None if found == stated else False), said)
 
@@ -91,17 +96,14 @@ def matches_training(tables: Tables, reals: int, within: float, val: int) -> Sai
     kept = pd.Series([train.sum() - val * len(train), *(train.sum() - train - val * (len(train) - 1))])
     truth = any(((reals / fakes - 1).abs() <= within).all() for fakes in (whole, kept))
     spans = [f"P1 {int(f.iloc[0]):,}, P2 and P3 {int(f[1:].min()):,} to {int(f[1:].max()):,}" for f in (whole, kept)]
-    total = int(tables.benchmark["real_count"])
-    return Said(
-        bool(truth), f"training fakes: {spans[0]} ({spans[1]} without validation clips); Table 1 has {total:,} reals"
-    )
+    said = f"training fakes: {spans[0]} ({spans[1]} without validation clips); Table 1 has {tables.reals:,} reals"
+    return Said(bool(truth), said)
 
 
 @register(CHECKS)
 def removed(tables: Tables, above: float = -math.inf, between: Sequence[float] = (0, 100), how: str = "all") -> Said:
     """The share of videos that curation removed, in per cent, as Table 4's ratios and counts imply it."""
-    if how not in HOW:
-        raise ParamsError(unknown("how in claims.yaml", how, HOW))
+    check_known("how in claims.yaml", [how], HOW)
     rows = tables.generators if how == "all" else tables.academic
     share = (
         rows["ratio_removed_pct_approx"].mean()
@@ -122,10 +124,9 @@ def ratio(tables: Tables, stated: float) -> Said:
 @register(CHECKS)
 def made(tables: Tables, between: Sequence[float]) -> Said:
     """How many videos each generator made before curation."""
-    found = tables.academic["made"]
-    return Said(
-        bool(found.between(*between).all()), "implied by Table 4: " + _counts(found.round().astype(int).to_dict())
-    )
+    (low, high), found = between, tables.academic["made"]
+    counts = _counts(found.round().astype(int).to_dict())
+    return Said(bool(found.between(low, high).all()), f"implied by Table 4: {counts}")
 
 
 @register(CHECKS)
@@ -142,17 +143,15 @@ def turned(tables: Tables, stated: Mapping[str, float]) -> Said:
 def closed(tables: Tables, generator: str) -> Said:
     """A commercial generator's code is not to be had."""
     rows = tables.read("table2_generators.csv").set_index("generator")
-    if generator not in rows.index:
-        raise ParamsError(unknown("generator in claims.yaml", generator, rows.index))
-    code = rows["code_available"][generator]
+    check_known("generator in claims.yaml", [generator], list(rows.index))
+    code = str(rows.loc[generator, "code_available"])
     return Said(code == "no", f"Table 2: {generator}, code available: {code}")
 
 
 @register(CHECKS)
 def detectors_are(tables: Tables, count: int) -> Said:
     """How many detectors were benchmarked."""
-    rows = tables.read("table3_detectors.csv")
-    found = int((rows["benchmarked"] == "yes").sum())
+    found = list(tables.read("table3_detectors.csv")["benchmarked"]).count("yes")
     return Said(
         found == count, f"{found} detectors in Table 3, {len(tables.academic)} generators trained on in Table 4"
     )
@@ -169,10 +168,9 @@ def holds_only(tables: Tables, file: str, metric: str) -> Said:
 @register(CHECKS)
 def enough_reals(tables: Tables, fpr: Mapping[str, float]) -> Said:
     """A rate can be told only where at least one real may be accused: open if even all reals are too few."""
-    reals = int(tables.benchmark["real_count"])
     need = {name: math.ceil(1 / alpha - 1e-6) for name, alpha in fpr.items()}
-    short = any(reals < n for n in need.values())
-    return Said((None if short else True), f"reals needed: {_counts(need)}; the whole benchmark has {reals:,}")
+    short = any(tables.reals < n for n in need.values())
+    return Said((None if short else True), f"reals needed: {_counts(need)}; the whole benchmark has {tables.reals:,}")
 
 
 def _counts(found: Mapping[str, int]) -> str:
