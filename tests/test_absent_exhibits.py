@@ -77,7 +77,7 @@ def test_what_was_printed_is_still_shown(absent, monkeypatch):
     assert len(computed.release_counts(open_results())[0])
 
 
-@pytest.mark.parametrize("name", ["statistics_table", "findings", "claims_ledger", "comparison", "published_table"])
+@pytest.mark.parametrize("name", ["statistics_table", "findings", "claims_ledger", "comparison", "published_models"])
 def test_a_notebook_is_made_without_a_number_of_ours(absent, monkeypatch, name):
     monkeypatch.setenv("THB_ROOT", str(absent.root))
     ran = run(name)

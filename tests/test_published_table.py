@@ -15,6 +15,9 @@ from thb.core.errors import ParamsError
 from thb.core.params import load, switch_profile
 from thb.report.load import LISTS
 
+NOTEBOOK = {1: "benchmarks_table", 2: "published_models", 3: "published_models"}
+GIVEN = {1: {}, 2: {"table": 2}, 3: {"table": 3}}
+
 
 def edit(made, table: int, change) -> None:
     path = made.published / LISTS[table][0]
@@ -22,7 +25,7 @@ def edit(made, table: int, change) -> None:
 
 
 def here(table: int) -> pd.Series:
-    ran = run("published_table", table=table)
+    ran = run(NOTEBOOK[table], **GIVEN[table])
     return ran["rows"].set_index(ran["key"])["here"]
 
 
@@ -30,7 +33,7 @@ def here(table: int) -> pd.Series:
 def test_every_printed_cell_is_there_and_no_other(made, table):
     file, columns = LISTS[table]
     source = pd.read_csv(made.published / file, keep_default_na=False, dtype=str)
-    ran = run("published_table", table=table)
+    ran = run(NOTEBOOK[table], **GIVEN[table])
     pd.testing.assert_frame_equal(ran["rows"].drop(columns="here"), source[columns], check_dtype=False)
     assert set(source.columns) == set(columns)
     html = ran.shown["table"].data["text/html"]
@@ -54,7 +57,7 @@ def test_a_source_that_params_drop_is_no_longer_marked(made):
 
 
 def test_marked_rows_are_bold_in_the_table_and_in_the_figure(made):
-    ran = run("published_table", table=3)
+    ran = run("published_models", table=3)
     bold = set(ran["rows"].loc[ran["rows"]["here"] != "", "detector"])
     html = ran.shown["table"].data["text/html"]
     assert set(re.findall(r'<tr class="total"><th scope="row">([^<]+)</th>', html)) == bold
@@ -63,7 +66,7 @@ def test_marked_rows_are_bold_in_the_table_and_in_the_figure(made):
 
 
 def test_a_lower_bound_is_a_bound_and_an_arrow(made):
-    ran = run("published_table", table=1)
+    ran = run("benchmarks_table")
     assert ran["count"]("1M+") == (1_000_000, True)
     assert ran["count"]("2984") == (2984, False)
     assert "≥ 1,000,000" in ran.shown["table"].data["text/html"]
@@ -75,12 +78,12 @@ def test_a_lower_bound_is_a_bound_and_an_arrow(made):
 def test_a_venue_tells_its_years(made):
     changed = ["CVPR23/IJCV24", "NeurIPS 2024", "arXiv25", "N/A"]
     edit(made, 3, lambda t: t.assign(venue=[*changed, *t["venue"][4:]]))
-    assert run("published_table", table=3)["years"][:4] == [[2023, 2024], [2024], [2025], []]
+    assert run("published_models", table=3)["years"][:4] == [[2023, 2024], [2024], [2025], []]
 
 
 def test_a_row_without_a_venue_stands_apart_from_the_years(made):
     for table, without in ((2, True), (3, False)):
-        ran = run("published_table", table=table)
+        ran = run(NOTEBOOK[table], **GIVEN[table])
         words = [text.get_text() for ax in ran["figure"].axes for text in ax.texts]
         assert any(word.startswith("no venue") for word in words) == without
         first = min(min(line.get_xdata()) for ax in ran["figure"].axes for line in ax.lines if len(line.get_xdata()))
@@ -88,26 +91,26 @@ def test_a_row_without_a_venue_stands_apart_from_the_years(made):
 
 
 def test_odds_follow_the_tables(made):
-    assert run("published_table", table=1)["odds"]["fakes of its own row"] == "2,984; Table 4 has 2,984"
+    assert run("benchmarks_table")["odds"]["fakes of its own row"] == "2,984; Table 4 has 2,984"
     edit(made, 1, lambda t: t.replace("2984", "3000"))
-    assert run("published_table", table=1)["odds"]["fakes of its own row"] == "3,000; Table 4 has 2,984"
+    assert run("benchmarks_table")["odds"]["fakes of its own row"] == "3,000; Table 4 has 2,984"
     commercial = "code marked as available, called commercial in the text"
-    assert run("published_table", table=2)["odds"][commercial] == "MAGI-1"
+    assert run("published_models", table=2)["odds"][commercial] == "MAGI-1"
     edit(made, 2, lambda t: t.assign(code_available="no"))
-    assert run("published_table", table=2)["odds"][commercial] == "none"
+    assert run("published_models", table=2)["odds"][commercial] == "none"
 
 
 def test_detectors_of_the_later_version_are_named(made):
-    odds = run("published_table", table=3)["odds"]
+    odds = run("published_models", table=3)["odds"]
     assert odds["tested by the later version too"] == "HiFiNet/HiFiNet++, AltFreezing, MM-Det"
     assert odds["of these without code"] == "AltFreezing"
     assert (odds["marked as tested"], odds["with printed results"]) == ("4", "4")
     edit(made, 3, lambda t: t.assign(benchmarked="yes"))
-    assert run("published_table", table=3)["odds"]["tested by the later version too"] == "none"
+    assert run("published_models", table=3)["odds"]["tested by the later version too"] == "none"
 
 
 def test_spellings_of_one_detector_meet_and_others_do_not(made):
-    keys = run("published_table", table=3)["spellings"]
+    keys = run("published_models", table=3)["spellings"]
     assert keys("TALL/TALL++") & keys("TALL")
     assert keys("DeepFake-Adapter") == keys("DF-Adapter")
     assert not keys("LipFD") & keys("CADDM")
@@ -115,18 +118,18 @@ def test_spellings_of_one_detector_meet_and_others_do_not(made):
 
 def test_the_palette_is_the_readers(made):
     for palette, colours in report.PALETTES.items():
-        (ax,) = run("published_table", table=1, palette=palette)["figure"].axes
+        (ax,) = run("benchmarks_table", palette=palette)["figure"].axes
         assert {mcolors.to_hex(line.get_color()).upper() for line in ax.lines} >= {c.upper() for c in colours[:2]}
 
 
 def test_an_unknown_table_or_palette_is_one_line(made):
     with pytest.raises(ParamsError, match=r"^unknown table '4'; known: 1, 2, 3$"):
-        run("published_table", table=4)
+        run("published_models", table=4)
     with pytest.raises(ParamsError, match=r"^unknown palette 'neon'; known: okabe-ito"):
-        run("published_table", palette="neon")
+        run("published_models", palette="neon")
 
 
 def test_on_the_published_clips_nothing_is_called_imitated(made):
     switch_profile(made.params, "paper")
     vouching.vouch(made)
-    assert not any("mitated" in run("published_table", table=table).html for table in LISTS)
+    assert not any("mitated" in run(NOTEBOOK[table], **GIVEN[table]).html for table in LISTS)

@@ -312,7 +312,8 @@ NOTEBOOKS = [
     "findings",
     "claims_ledger",
     "comparison",
-    "published_table",
+    "benchmarks_table",
+    "published_models",
     "pipeline",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,15 @@ def share_axis(ax: Axes, metric: str, lowest: float) -> None:
 
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def listed(ax: Axes, names: Iterable[str], bold: Collection[str] = ()) -> None:
+    """Names down the side of a panel whose rows are 0, 1, 2, …: the first on top, some of them bold."""
+    ax.set_yticks(range(len(names := list(names))), names)
+    for tick, name in zip(ax.get_yticklabels(), names, strict=True):
+        tick.set_fontweight("bold" if name in bold else "normal")
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(axis="x")
 
 
 def powers(axis: Axis) -> None:
