@@ -119,8 +119,14 @@ def test_a_generator_that_is_not_there_keeps_only_its_own_trials(release, hub, t
     assert said["unseen_P1"] == "not of hallo3: no hallo3 clip to test on"
 
 
-def test_every_kind_of_exhibit_has_its_needs(params):
-    assert {entry["notebook"] for entry in params.exhibits.values()} <= set(data_status.READS)
+def test_the_needs_that_are_named_are_of_notebooks_that_there_are(params):
+    assert set(data_status.READS) <= {entry["notebook"] for entry in params.exhibits.values()}
+
+
+def test_an_exhibit_of_a_new_kind_needs_the_protocols_that_it_names(params):
+    tests = {"P1": "", "P2": "fit all: no clip", "P3": ""}
+    assert data_status._unshown(params, {"notebook": "new", "protocol": "P1"}, tests, 1) == ""
+    assert "no numbers of P2 " in data_status._unshown(params, {"notebook": "new"}, tests, 1)
 
 
 def test_the_difference_from_the_published_counts_is_told(release, hub):

@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from huggingface_hub import set_client_factory
+from huggingface_hub.utils._http import default_client_factory
 
 from thb.clips import faces
 from thb.core import model_files
@@ -21,6 +23,7 @@ def alone(monkeypatch, tmp_path):
     """No variable of the user's, and nobody answers where the Hub should be."""
     monkeypatch.delenv("THB_YUNET", raising=False)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    set_client_factory(default_client_factory)  # a test of fetch may have left its own
 
 
 def known(**changes: str) -> dict[str, Net]:

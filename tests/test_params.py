@@ -123,7 +123,7 @@ def test_a_misspelt_key_is_named_before_the_one_it_should_have_been(raw):
 
 
 def test_a_detector_must_stand_in_every_profile(raw):
-    raw["detectors"]["newone"] = {"printed": None, "defaults": {}}
+    raw["detectors"]["newone"] = {"printed": "New one", "defaults": {}}
     with pytest.raises(ParamsError, match="lacks 'newone'"):
         P.parse(raw)
 

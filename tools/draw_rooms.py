@@ -91,18 +91,20 @@ def draw() -> str:
         for floor, shelf in enumerate(shelves)
         for i, room in enumerate(shelf)
     }
-    figure = Figure(figsize=(8.5, 0.78 * len(shelves)), facecolor="white")
-    ax = figure.add_axes((0, 0, 1, 1))
-    for room, below in needed(found):
-        (x, y), (u, v) = place[room], place[below]
-        ax.annotate("", (u, v + 0.27), (x, y - 0.27), arrowprops={"arrowstyle": "-|>", "color": "#9aa1a9", "lw": 1})
-    for room, (x, y) in place.items():
-        box = {"boxstyle": "round,pad=0.35", "facecolor": "#eaf2f9", "edgecolor": "#0060a0"}
-        ax.text(x, y, f"{room}\n{WRITES[room]}", ha="center", va="center", fontsize=8.5, bbox=box, linespacing=1.35)
-    ax.set(xlim=(-4.3, 4.3), ylim=(-0.6, len(shelves) - 0.4))
-    ax.axis("off")
-    buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "rooms", "font.family": "DejaVu Sans"}):
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams["svg.hashsalt"] = "rooms"
+        figure = Figure(figsize=(8.5, 0.78 * len(shelves)), facecolor="white")
+        ax = figure.add_axes((0, 0, 1, 1))
+        for room, below in needed(found):
+            (x, y), (u, v) = place[room], place[below]
+            ax.annotate("", (u, v + 0.27), (x, y - 0.27), arrowprops={"arrowstyle": "-|>", "color": "#9aa1a9", "lw": 1})
+        for room, (x, y) in place.items():
+            box = {"boxstyle": "round,pad=0.35", "facecolor": "#eaf2f9", "edgecolor": "#0060a0"}
+            ax.text(x, y, f"{room}\n{WRITES[room]}", ha="center", va="center", fontsize=8.5, bbox=box, linespacing=1.35)
+        ax.set(xlim=(-4.3, 4.3), ylim=(-0.6, len(shelves) - 0.4))
+        ax.axis("off")
+        buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from sphinx.util.docutils import SphinxDirective
 
 from thb.book import computed
+from thb.cells.answers import KEYS
 from thb.cells.claims.ledger import JUDGED
 from thb.core.errors import DataError, ThbError, unknown
 from thb.core.paths import find_root
@@ -105,6 +106,7 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
         raise DataError(f"missing {results.paths.relative(path)}; run `dvc repro`")
     rows = pd.read_csv(path, dtype={"section": str, "fits": "Int64"}, keep_default_na=True)
     if path == results.paths.comparisons:
+        rows = rows.fillna(dict.fromkeys((*KEYS, "left_out"), ""))
         rows["second_value"] = rows["first_value"] - rows["difference"]
     return rows, results.paths.relative(path)
 
@@ -145,7 +147,7 @@ def _chosen(
 def _cell(results: Results, row: Mapping, column: str, words: Mapping[str, str], labels: Mapping[str, str]) -> Cell:
     value = row[column]
     if column == "verdict" and "question" in row and "first_value" in row:
-        told = results.verdicts.tell({key: "" if pd.isna(one) else one for key, one in row.items()})
+        told = results.verdicts.tell(row)
         return answer(told, **{key: words[key] for key in ("above", "below") if key in words})
     if isinstance(value, str):
         return _worded(row, column, words.get(value, labels.get(value, value)))

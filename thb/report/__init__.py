@@ -29,6 +29,7 @@ from thb.report.figure import (
 )
 from thb.report.load import (
     LOWER_IS_BETTER,
+    SHUFFLED_SOUND,
     cells,
     claims,
     clips_behind,
@@ -72,6 +73,7 @@ __all__ = [
     "NOT_SHOWN",
     "PALETTES",
     "RULES",
+    "SHUFFLED_SOUND",
     "Cell",
     "against",
     "answer",

@@ -297,9 +297,12 @@ def detector(name: str) -> str:
     return open_results().params.detectors[name].printed or name
 
 
-def scores(detector: str, fit: str) -> pd.DataFrame:
-    """A clip a row (SCORE_COLUMNS): what a fit made of the clips, refused unless cells.csv was computed from it."""
-    return open_results().scores(detector, fit)
+def scores(detector: str, fit: str, kind: str = "") -> pd.DataFrame:
+    """A clip a row (SCORE_COLUMNS): what a fit made of the clips, refused unless cells.csv was computed from it.
+
+    `kind` as of `Results.scores`: SHUFFLED_SOUND, to hear the clips with another's sound.
+    """
+    return open_results().scores(detector, fit, kind)
 
 
 def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
