@@ -59,10 +59,15 @@ def pages(results: Results) -> dict[str, str]:
         answers = [cell for column in COLUMNS if column in rows for cell in rows[column] if cell]
         outputs = [output for cell in nbformat.read(notebook, 4).cells for output in cell.get("outputs", [])]
         found |= {
-            f"exhibit {name}": "\n".join(o.data["text/html"] for o in outputs if "text/html" in o.get("data", {})),
+            f"exhibit {name}": "\n".join(filter(_is_set, (o.get("data", {}).get("text/html", "") for o in outputs))),
             f"rows {name}": "".join(map(as_mark, answers)),
         }
     return found
+
+
+def _is_set(html: str) -> bool:
+    """Whether it is a table of ours; else it shows the first rows as pandas does, without a mark."""
+    return 'class="dataframe"' not in html
 
 
 def made(results: Results) -> None:

@@ -79,8 +79,8 @@ def test_no_page_says_nan_or_compares_dashes(book):
 def test_every_mean_over_what_is_left_names_what_it_leaves_out(lacking, book):
     name, _ = lacking
     for place in (
-        "page said_about_means",
-        "page found",
+        "page 2-shift",
+        "page 4-2-shifts",
         "exhibit fig2a",
         "exhibit fig2c",
         "exhibit findings",
