@@ -31,7 +31,7 @@ NAMES = re.compile(
     \b(Hallo|MAGI-|TALL|T|P|DF|AV-Deepfake|thb)\d[\w.]*     # generators, metrics, protocols
   | \b(Tables?|Figures?)\s[A-E\d][.\d]*(,\s[A-E\d.]+)*(\sand\s[A-E\d.]+)?
   | ^\#\ \d[\d.]*\s | \[\d\.\d                               # section numbers
-  | \bCC\ [A-Z-]+\ 4\.0 | \bApache-2\.0                      # licences
+  | \bCC\ [A-Z-]+\ 4\.0 | \bApache-2\.0 | \bPython\ 3\.\d+  # licences, versions
 """,
     re.X | re.M,
 )

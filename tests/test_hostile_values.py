@@ -135,7 +135,7 @@ def shapes(pages: list[Page]) -> set[str]:
 
 def counted(page: Page) -> Counter:
     """What could be smuggled in, page by page: not what a name's length or a clip's parts bring about."""
-    return Counter(tag for tag, _ in page.elements if tag not in ("wbr", "br"))
+    return Counter(tag for tag, a in page.elements if tag not in ("wbr", "br") and a.get("class") != "wrap")
 
 
 def free(name: str) -> dict[str, None]:
