@@ -20,6 +20,7 @@ from thb.cells import comparisons, evaluate
 from thb.core.params import Params, load
 from thb.core.paths import Paths
 from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
+from thb.report import figure
 from thb.report.load import Results, open_results
 
 ABSENT = "its clips are not at hand"
@@ -71,8 +72,11 @@ def _is_set(html: str) -> bool:
 
 
 def made(results: Results) -> None:
-    """Every exhibit that these results allow."""
-    with mock.patch.object(exhibit, "_run_once", book_made.run_here):
+    """Every exhibit that these results allow, its figures empty: they take most of the time, and no test reads them."""
+    with (
+        mock.patch.object(exhibit, "_run_once", book_made.run_here),
+        mock.patch.object(figure, "as_bytes", return_value=b"<svg/>"),
+    ):
         for name, given in results.params.exhibits.items():
             cams = given["notebook"] == "gradcam_panel"
             if not cams or (results.paths.cams(given["detector"]) / "panels.npz").is_file():
@@ -93,7 +97,7 @@ def small_tables(source: str) -> list[tuple[str, dict[str, Any]]]:
     for name, block in re.findall(r"```\{rows\} (\S+)\n(.*?)```", source, re.S):
         options: dict[str, Any] = dict(re.findall(r"^:(\w+): *(.*)$", block, re.M))
         options |= {key: rows.pairs(options[key]) for key in ("columns", "words") if key in options}
-        found.append((name, options | ({"count": True} if "count" in options else {})))
+        found.append((name, options | {flag: True for flag in ("count", "markup") if flag in options}))
     return found
 
 

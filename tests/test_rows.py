@@ -76,9 +76,12 @@ def test_comparisons_are_told_in_the_words_of_the_page(tmp_path, repo):
         assert html.count(f">{word} <small>") > 3
 
 
-def test_code_and_links_in_a_cell_are_code_and_links_and_nothing_else_is_markup(made):
+def test_code_and_links_are_such_where_the_page_says_so_and_nothing_else_is_markup(made):
     (made.root / "x.csv").write_text('what,where\n<b>a</b>,"clips; `thb fetch` from https://a.example/b|c"\n')
-    html = rows.render(open_results(), "x.csv", {"what": "What", "where": "From"})
+    columns = {"what": "What", "where": "From"}
+    assert "<code>" not in (plain := rows.render(open_results(), "x.csv", columns))
+    assert "<a " not in plain
+    html = rows.render(open_results(), "x.csv", columns, markup=True)
     assert "clips; <code>thb fetch</code> from " in html
     assert '<a href="https://a.example/b&#124;c">a.example/b&#124;c</a>' in html
     assert "<b>a</b>" not in html

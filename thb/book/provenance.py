@@ -8,6 +8,7 @@ import platform
 import re
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from shlex import quote
@@ -102,8 +103,11 @@ def made_from(paths: Paths, name: str) -> dict[str, dict[str, str]]:
 
 def versions() -> dict[str, str]:
     """Python and the packages that decide numbers, as installed, without importing them."""
-    installed = {d.metadata["Name"].lower(): d.version for d in metadata.distributions() if d.metadata["Name"]}
-    return {"python": platform.python_version()} | {p: installed[p] for p in PACKAGES if p in installed}
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def commit(root: Path) -> str:

@@ -37,7 +37,9 @@ NUMBERED = ("n_", "count", "clips", "fits", "here", "people", "misses", "sure_hi
 
 class Rows(SphinxDirective):
     """`{rows}`: see this module's docstring; `where` is a pandas query, `across` puts a column's values side by side,
-    `count` counts the rows by what the first column says, `words` says a verdict in the page's own words."""
+    `count` counts the rows by what the first column says, `words` says a verdict in the page's own words. With `markup`
+    addresses are links and what stands between backticks is code: for files that are written by hand. Elsewhere a value is
+    nothing but words."""
 
     required_arguments = 1
     option_spec = {
@@ -45,6 +47,7 @@ class Rows(SphinxDirective):
         "columns": directives.unchanged_required,
         "across": directives.unchanged,
         "count": directives.flag,
+        "markup": directives.flag,
         "words": directives.unchanged,
         "caption": directives.unchanged,
     }
@@ -54,7 +57,8 @@ class Rows(SphinxDirective):
         named = {key: self.options.get(key, "") for key in ("where", "across", "caption")}
         given = {key: pairs(self.options.get(key, "")) for key in ("columns", "words")}
         try:
-            html = render(results, self.arguments[0], **given, **named, count="count" in self.options)
+            flags = {key: key in self.options for key in ("count", "markup")}
+            html = render(results, self.arguments[0], **given, **named, **flags)
         except ThbError as fault:
             raise self.error(str(fault)) from None
         return [nodes.raw("", html, format="html")]
@@ -74,6 +78,7 @@ def render(
     where: str = "",
     across: str = "",
     count: bool = False,
+    markup: bool = False,
     words: Mapping[str, str] | None = None,
     caption: str = "",
 ) -> str:
@@ -90,6 +95,8 @@ def render(
     labels = {
         key: entry.printed or key for key, entry in {**results.params.detectors, **results.params.sources}.items()
     } | {MEAN: "Mean"}
+    if markup:
+        rows = rows.astype(object).map(lambda value: _marked_up(value) if isinstance(value, str) else value)
     shown = _counted(rows, columns) if count else _chosen(results, rows, columns, across, words or {}, labels)
     return (
         f'<div class="thb from-file" title="from {text(name)}">{as_html(table(shown, caption, sortable=False))}</div>'
@@ -106,7 +113,8 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
         raise DataError(f"missing {results.paths.relative(path)}; run `dvc repro`")
     rows = pd.read_csv(path, dtype={"section": str, "fits": "Int64"}, keep_default_na=True)
     if path == results.paths.comparisons:
-        rows = rows.fillna(dict.fromkeys((*KEYS, "left_out"), ""))
+        words = [*KEYS, "left_out"]
+        rows[words] = rows[words].astype(object).fillna("")
         rows["second_value"] = rows["first_value"] - rows["difference"]
     return rows, results.paths.relative(path)
 
@@ -170,14 +178,19 @@ def _ends(row: Mapping, column: str) -> str:
 
 
 def _worded(row: Mapping, column: str, value: str) -> Cell:
-    """Words: a verdict in its colour with the answers it rests on, `code`, and links to pages of the web."""
+    """Words: a verdict in its colour, with the answers it rests on."""
     rests_on = row.get(RESTS_ON.get(column, ""), "")
-    if value in JUDGED:
-        one = verdict(value)
-        return Cell(mark_of(text(value), rests_on) if rests_on else value, css=one.css)
-    parts = value.split("`") if value.count("`") % 2 == 0 else [value]
-    html = "".join(f"<code>{text(p)}</code>" if i % 2 else _linked(p) for i, p in enumerate(parts))
-    return plain(Markup(html)) if html != text(value) else plain(value)
+    if value not in JUDGED:
+        return plain(value)
+    one = verdict(value)
+    return Cell(mark_of(text(value), rests_on) if rests_on else value, css=one.css)
+
+
+def _marked_up(words: str) -> str:
+    """`code` and addresses of the web as HTML; of an odd number of backticks none begins code."""
+    parts = words.split("`") if words.count("`") % 2 == 0 else [words]
+    html = "".join(f"<code>{text(part)}</code>" if i % 2 else _linked(part) for i, part in enumerate(parts))
+    return Markup(html) if html != text(words) else words
 
 
 def _linked(words: str) -> str:
