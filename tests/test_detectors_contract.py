@@ -150,8 +150,12 @@ def test_no_number_of_a_detector_may_be_negative_infinite_huge_or_of_another_kin
         ("caddm", {"backbone": "small"}, "the small backbone's"),
         ("lipfd", {"heads": 15}, "dim 1024 is no multiple of heads: 15"),
         ("lipfd", {"layers": [3, 4, 6]}, "4 stages"),
-        ("lipfd", {"encoder": "small"}, "width above 0"),
-        ("lipfd", {"encoder": "small", "width": 4, "lips": 30, "measures": 4}, "lips 30 is no multiple of .*: 8"),
+        ("lipfd", {"encoder": "small", "init_weights": "none"}, "width above 0"),
+        (
+            "lipfd",
+            {"encoder": "small", "init_weights": "none", "width": 4, "lips": 30, "measures": 4},
+            "lips 30 is no multiple of .*: 8",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_together_are_one_line(params, name, changes, says):

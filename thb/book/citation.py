@@ -22,9 +22,10 @@ class Labels(BaseLabelStyle):
 
     def format_labels(self, sorted_entries: Iterable[Entry]) -> Iterator[str]:
         for entry in sorted_entries:
-            last = [" ".join(map(str, person.last_names)) for person in entry.persons["author"]]
+            persons, fields = entry.persons or {}, entry.fields or {}
+            last = [" ".join(map(str, person.last_names)) for person in persons["author"]]
             names = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
-            yield f"{names}, {entry.fields['year']}"
+            yield f"{names}, {fields['year']}"
 
 
 class AuthorYear(unsrt.Style):

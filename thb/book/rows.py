@@ -37,9 +37,11 @@ NUMBERED = ("n_", "count", "clips", "fits", "here", "people", "misses", "sure_hi
 
 class Rows(SphinxDirective):
     """`{rows}`: see this module's docstring; `where` is a pandas query, `across` puts a column's values side by side,
-    `count` counts the rows by what the first column says, `words` says a verdict in the page's own words. With `markup`
-    addresses are links and what stands between backticks is code: for files that are written by hand. Elsewhere a value is
-    nothing but words."""
+    `count` counts the rows by what the first column says, `words` says a verdict in the page's own words.
+
+    With `markup` addresses are links and what stands between backticks is code: for files that are written by hand. In
+    any other a value is nothing but words.
+    """
 
     required_arguments = 1
     option_spec = {
@@ -57,8 +59,8 @@ class Rows(SphinxDirective):
         named = {key: self.options.get(key, "") for key in ("where", "across", "caption")}
         given = {key: pairs(self.options.get(key, "")) for key in ("columns", "words")}
         try:
-            flags = {key: key in self.options for key in ("count", "markup")}
-            html = render(results, self.arguments[0], **given, **named, **flags)
+            count, markup = "count" in self.options, "markup" in self.options
+            html = render(results, self.arguments[0], **given, **named, count=count, markup=markup)
         except ThbError as fault:
             raise self.error(str(fault)) from None
         return [nodes.raw("", html, format="html")]
@@ -95,9 +97,7 @@ def render(
     labels = {
         key: entry.printed or key for key, entry in {**results.params.detectors, **results.params.sources}.items()
     } | {MEAN: "Mean"}
-    if markup:
-        rows = rows.astype(object).map(lambda value: _marked_up(value) if isinstance(value, str) else value)
-    shown = _counted(rows, columns) if count else _chosen(results, rows, columns, across, words or {}, labels)
+    shown = _counted(rows, columns) if count else _chosen(results, rows, columns, across, words or {}, labels, markup)
     return (
         f'<div class="thb from-file" title="from {text(name)}">{as_html(table(shown, caption, sortable=False))}</div>'
     )
@@ -134,10 +134,13 @@ def _chosen(
     across: str,
     words: Mapping[str, str],
     labels: Mapping[str, str],
+    markup: bool,
 ) -> pd.DataFrame:
     first, *others = columns
     heads = [words.get(str(value), labels.get(str(value), str(value))) for value in rows[first]]
     records = rows.to_dict("records")
+    if markup:
+        records = [{key: _marked_up(one) if isinstance(one, str) else one for key, one in r.items()} for r in records]
     if not across:
         cells = [[_cell(results, row, column, words, labels) for column in others] for row in records]
         index = pd.Index(heads, name=columns[first])

@@ -306,4 +306,5 @@ def _lay_out(root: Figure) -> None:
         parts += part.subfigs
         part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
     for ax in root.axes:
-        ax.set_position([round(float(side), 6) for side in ax.get_position(original=True).bounds])
+        left, bottom, width, height = (round(float(side), 6) for side in ax.get_position(original=True).bounds)
+        ax.set_position((left, bottom, width, height))

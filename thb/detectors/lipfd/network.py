@@ -71,13 +71,13 @@ class Config(Training):
             raise ParamsError(f"layers {list(self.layers)}: a ResNet has {STAGES} stages")
 
     def _check_small(self) -> None:
+        if self.init_weights != "none":
+            raise ParamsError(f"init_weights {self.init_weights!r} needs encoder: clip; set it to none")
         for key in ("width", "lips", "measures"):
             if not getattr(self, key):
                 raise ParamsError(f"encoder: small needs {key} above 0")
         self._divides("size", self.size, "the squares laid into channels", 2)
         self._divides("lips", self.lips, "its three halvings", 8)
-        if self.init_weights != "none":
-            raise ParamsError(f"init_weights {self.init_weights!r} needs encoder: clip; set it to none")
 
     @property
     def makes_fakes(self) -> bool:
