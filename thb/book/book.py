@@ -14,7 +14,8 @@ from thb.core.paths import Paths
 from thb.core.tables import disk_errors, write_atomic
 from thb.report.load import Results
 
-FACES_WIDE, BAND = 1400, 6  # pixels of the first page's picture; how many times wider than high the row is
+FACES_WIDE = 1400  # pixels of the first page's picture
+BAND = (0.013, 0.052, 0.987, 0.182)  # left, top, right, bottom of the first faces: shares of the sheet's width
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -47,7 +48,7 @@ def check(paths: Paths, params: Params) -> None:
 def faces(paths: Paths) -> None:
     """The first row of the contact sheet as a small picture for the first page."""
     with Image.open(paths.executed / "clips.png") as sheet:
-        band = sheet.convert("RGB").crop((0, 0, sheet.width, sheet.width // BAND))
+        band = sheet.convert("RGB").crop(tuple(round(side * sheet.width) for side in BAND))
         band.thumbnail((FACES_WIDE, FACES_WIDE))
         write_atomic(paths.executed / "faces.jpg", lambda part: band.save(part, "JPEG", quality=85))
 
