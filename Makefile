@@ -13,7 +13,7 @@ STAMP   := .venv/.installed
 PROFILE ?=
 JOBS    ?= 0
 # per cent of thb/ that the tests have to visit
-FLOOR   := 90
+FLOOR   := 95
 
 # one thread a process (two processes of one thread beat one of two), and huge pages for torch's allocator
 export OMP_NUM_THREADS ?= 1
