@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import vouching
+from results_made import edit_cells
 
 import notebooks
 from thb.cells.comparisons import INCONCLUSIVE
@@ -158,3 +159,10 @@ def test_an_unknown_value_is_refused_in_one_line(made, given, words):
     with pytest.raises(ParamsError) as caught:
         notebooks.run("attention_table", **given)
     assert str(caught.value) == words
+
+
+def test_heat_beside_fakes_caught_is_an_empty_table_where_no_cell_can_be_told(made):
+    assert len(notebooks.run("heat_and_catch")["table"])
+    edit_cells(made, lambda cells: cells.assign(resolvable=False))
+    ran = notebooks.run("heat_and_catch")
+    assert ran["table"].empty
