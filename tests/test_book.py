@@ -9,10 +9,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import numpy as np
 import pages_made
 import pytest
 import results_made
 import yaml
+from PIL import Image
 from vouching import vouch
 
 from thb.book import book, numbers, page, provenance, rows
@@ -139,6 +141,23 @@ def test_everything_cited_is_in_the_references_and_nothing_else():
         k.strip() for p in PROSE for group in re.findall(r"\{cite\}`([^`]+)`", p.read_text()) for k in group.split(",")
     }
     assert cited == keys
+
+
+def test_the_faces_of_the_first_page_are_the_first_row_of_frames_and_none_where_there_are_no_frames(tmp_path):
+    paths = Paths(tmp_path)
+    paths.executed.mkdir(parents=True)
+    sheet = np.full((200, 100, 3), 255, np.uint8)
+    sheet[5:12, 4:30] = 0  # words
+    sheet[20:60, 4:46] = sheet[20:60, 52:96] = 90  # frames
+    sheet[70:77, 4:30] = 0
+    sheet[85:125, 4:96] = 60
+    Image.fromarray(sheet).save(paths.executed / "clips.png")
+    book.faces(paths)
+    with Image.open(paths.executed / "faces.jpg") as band:
+        assert band.size == (92, 40)
+    Image.fromarray(np.where(sheet == 0, sheet, np.uint8(255))).save(paths.executed / "clips.png")
+    book.faces(paths)
+    assert not (paths.executed / "faces.jpg").exists()
 
 
 # ---- the built book -----------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ def test_nothing_to_draw_is_said(made):
     edit_cells(made, lambda cells: cells.assign(resolvable=False))
     ran = run("comparison")
     assert "no metric" in ran.alt
-    assert "Nothing to draw: there are no rows." in [text.get_text() for text in ran["figure"].axes[0].texts]
+    assert "No cell has both numbers." in [text.get_text() for text in ran["figure"].axes[0].texts]
 
 
 def test_oddities_of_the_later_version_are_found_in_its_numbers(made):

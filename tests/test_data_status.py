@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from clips_made import with_profile, write_list
@@ -15,6 +17,8 @@ from thb.clips import prepare
 from thb.core.tables import ERROR
 from thb.corpus import own_reals
 from thb.status import census, data_status
+
+ROOT = Path(__file__).resolve().parent.parent
 
 GENERATORS = {
     "fake/Hallo": "Hallo",
@@ -121,6 +125,16 @@ def test_a_generator_that_is_not_there_keeps_only_its_own_trials(release, hub, t
 
 def test_the_needs_that_are_named_are_of_notebooks_that_there_are(params):
     assert set(data_status.READS) <= {entry["notebook"] for entry in params.exhibits.values()}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_kind_that_reads_scores_is_not_named_among_those_that_need_none_and_any_other_is_named(path):
+    source = path.read_text(encoding="utf-8")
+    reads_scores = re.search(r"report\.(cells|cells_across|scores|heat|falls|chosen)\b", source)
+    rests_on_them = re.search(r"report\.(printed_beside|verdicts)\b|from thb\.cells", source)
+    needs = data_status.READS.get(path.stem)
+    assert not (reads_scores and needs in (data_status.PAPER, data_status.CLIPS))
+    assert reads_scores or rests_on_them or needs
 
 
 def test_an_exhibit_of_a_new_kind_needs_the_protocols_that_it_names(params):

@@ -32,14 +32,14 @@ ALLOWED = re.compile(
     r"^[✔✘?] \*\*[a-z ]+\*\* · (?!.*On the clips here)|^Printed,|findings put to the test"
     r"|^Of \d+ claims|^\d+ claims can be put|(holds?|tells?) where|Whether|^The paper|too few"
     r"|by a fixed|^Judged by|claims are told in our words|reads? as"
-    r"|^(holds|does not hold|cannot be told)[\d,]+$|about the paper only|not comparable"
+    r"|^(holds|does not hold|cannot be told)[\d,]+$|(about the paper only|not comparable \(another corpus\))—$"
+    r"|^overlap .*\bmedian; least"
 )
 
 # Places that judge no cells: heat, the paper's choices (each asked of one file, on one page), the paper's lists, and
 # how far boxes of faces overlap.
 OTHERS = (
     "attention",
-    "data",
     "pointing",
     "sensitivity",
     "table1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from thb.book import numbers, provenance
@@ -14,8 +15,7 @@ from thb.core.paths import Paths
 from thb.core.tables import disk_errors, write_atomic
 from thb.report.load import Results
 
-FACES_WIDE = 1400  # pixels of the first page's picture
-BAND = (0.013, 0.052, 0.987, 0.182)  # left, top, right, bottom of the first faces: shares of the sheet's width
+BLANK = 250  # grey from which on a pixel of the contact sheet counts as paper
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -46,11 +46,18 @@ def check(paths: Paths, params: Params) -> None:
 
 
 def faces(paths: Paths) -> None:
-    """The first row of the contact sheet as a small picture for the first page."""
-    with Image.open(paths.executed / "clips.png") as sheet:
-        band = sheet.convert("RGB").crop(tuple(round(side * sheet.width) for side in BAND))
-        band.thumbnail((FACES_WIDE, FACES_WIDE))
-        write_atomic(paths.executed / "faces.jpg", lambda part: band.save(part, "JPEG", quality=85))
+    """The first row of frames on the contact sheet as a picture for the first page; none if the sheet shows none."""
+    file = paths.executed / "faces.jpg"
+    with Image.open(paths.executed / "clips.png") as opened:
+        sheet = opened.convert("RGB")
+    drawn = np.asarray(sheet.convert("L")) < BLANK
+    lines = np.flatnonzero(drawn.mean(axis=1) > 0.5)  # frames fill most of a line, words do not
+    if not len(lines):
+        return file.unlink(missing_ok=True)
+    row = lines[lines - lines[0] == np.arange(len(lines))]
+    columns = np.flatnonzero(drawn[row].any(axis=0))
+    band = sheet.crop((int(columns[0]), int(row[0]), int(columns[-1]) + 1, int(row[-1]) + 1))
+    write_atomic(file, lambda part: band.save(part, "JPEG", quality=85))
 
 
 def build(paths: Paths, out: Path) -> None:

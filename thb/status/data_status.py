@@ -17,8 +17,8 @@ from thb.status import census
 
 YES = "yes"
 SHIFTS = ("P1", "P2", "P3")
-# What a kind of exhibit reads that names no protocol in its parameters and does not read scores of SHIFTS: printed
-# files alone, the clips by name and count, the embedded corpus, or scores of these protocols.
+# What a kind of exhibit reads if its parameters name no protocol: printed files alone, the clips by name and count, the
+# embedded corpus, or scores of these protocols; a kind that is not listed reads scores of SHIFTS.
 PAPER, CLIPS, RENDERED = "paper", "clips", "rendered"
 READS: dict[str, str | tuple[str, ...]] = {
     **dict.fromkeys(("benchmarks_table", "published_models", "pipeline", "claims_ledger", "settings_table"), PAPER),
