@@ -21,7 +21,8 @@ from thb.book import book, numbers, page, provenance, rows
 from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
-from thb.report.load import corpus_line, open_results
+from thb.core.words import corpus_line
+from thb.report.load import open_results
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"

@@ -14,10 +14,10 @@ from results_made import edit_cells
 from notebooks import Ran, run
 from thb import report
 from thb.cells.printed import LATER, printed_cells
+from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import ParamsError
 from thb.core.params import switch_profile
 from thb.report.load import REFERENCES, open_results
-from thb.report.words import UNRESOLVABLE
 
 INSIDE, OUTSIDE, UNRESOLVED, ABSENT = "inside the interval", "outside", "not resolvable", "not reproduced"
 ELSEWHERE = "not comparable (another corpus)"

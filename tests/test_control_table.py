@@ -12,12 +12,12 @@ from results_made import edit_cells
 
 from notebooks import run
 from thb.cells.label_checks import IS_CHANCE, IS_NOT, fits_on_shuffled_labels, means_over_fits, student, verdict
+from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import DataError, ParamsError
 from thb.core.metrics import AUC
 from thb.core.params import load
 from thb.core.tables import NO_AUDIO, SHUFFLED_COLUMNS, read_csv, shuffled_columns, write_csv
 from thb.report.load import MEAN, open_results
-from thb.report.words import UNRESOLVABLE
 
 TRUE, SHUFFLED = "true labels", "labels that say nothing"  # as the CSV calls them
 

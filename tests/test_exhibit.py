@@ -20,7 +20,7 @@ from thb.book import exhibit
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.paths import Paths
-from thb.report.load import corpus_line
+from thb.core.words import corpus_line
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -19,12 +19,12 @@ from thb import report
 from thb.cells.curves import curves, largest_rate
 from thb.cells.role_means import mean_over
 from thb.core import metrics
+from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report import means
 from thb.report.figure import GREYS, PALETTES
 from thb.report.load import MEAN, open_results
-from thb.report.words import UNRESOLVABLE
 
 NOTEBOOKS = {"2a": "protocol_means", "2b": "tpr_curve", "2c": "generator_means", "3": "radar"}
 

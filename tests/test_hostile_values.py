@@ -19,8 +19,8 @@ from thb.book import numbers, sphinx_ext
 from thb.book.numbers import Number
 from thb.cli import main
 from thb.core.errors import printable
+from thb.core.words import text
 from thb.report import figure as figures
-from thb.report.words import text
 
 NAMES = [*WORDS, *UNSEEN, *LONG]
 

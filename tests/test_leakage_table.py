@@ -8,10 +8,10 @@ import results_made
 import vouching
 
 from notebooks import run
+from thb.core.decimals import NONE
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import read_json, write_json
 from thb.report.load import open_results
-from thb.report.words import NONE
 from thb.splits import leakage, shared
 from thb.splits.shared import ALLOWED, APART, BROKEN, CLEAN, CORPUS, KEPT, LOOK, UNKNOWN, WHOLE
 

@@ -18,12 +18,12 @@ from thb.cells import choices, effects, evaluate
 from thb.cells.choices import Choice
 from thb.cells.effects import ACCUSED, BOUND, INCONCLUSIVE, MOVES, OTHER_FITS, SAME, STILL, Bench
 from thb.core import metrics
+from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import ParamsError
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report.load import MEAN, open_results
-from thb.report.words import UNRESOLVABLE
 
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from thb import report
-from thb.report.words import NONE
+from thb.core.decimals import NONE
 
 pytestmark = pytest.mark.usefixtures("results")
 NAN = math.nan

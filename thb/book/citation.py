@@ -14,7 +14,7 @@ from pybtex.style.labels import BaseLabelStyle
 
 from thb.core.errors import DataError
 from thb.core.paths import Paths
-from thb.report.words import text
+from thb.core.words import text
 
 
 class Labels(BaseLabelStyle):

@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from thb.core.metrics import AUC
 from thb.core.tables import read_csv
+from thb.core.words import text
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.report.load import Entrant, Results
-from thb.report.words import text
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
 FIT = "all"  # the fit that a card tells of

@@ -23,8 +23,7 @@ from thb.core.errors import DataError, ParamsError, entry, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
-from thb.report.load import corpus_line
-from thb.report.words import text
+from thb.core.words import corpus_line, text
 
 FILES = ("csv", "svg", "pdf", "png")
 WIDE = ("fig", "cam_")  # exhibits whose figure takes the whole width of its page

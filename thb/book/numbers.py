@@ -12,14 +12,15 @@ import pandas as pd
 
 from thb.book import citation
 from thb.cells.comparisons import SHIFTS
+from thb.core.decimals import decimal
 from thb.core.errors import printable
 from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.tables import read_csv
+from thb.core.words import text
 from thb.report.corpus import distinct, read_corpus
 from thb.report.load import Results, printed_beside, rank_correlation
 from thb.report.means import cells_across, mean_of
-from thb.report.words import decimal, text
 
 PARAMS, CORPUS, CELLS = "params.yaml", "results/corpus.csv", "results/cells.csv"
 TABLE1, TABLE4, COUNTS = (

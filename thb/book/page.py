@@ -5,8 +5,8 @@ from __future__ import annotations
 from thb.book import provenance
 from thb.core.params import Params
 from thb.core.paths import Paths
+from thb.core.words import text
 from thb.report.load import Results
-from thb.report.words import text
 
 
 def banner(results: Results) -> str:

@@ -24,12 +24,13 @@ from sphinx.util.docutils import SphinxDirective
 from thb.book import computed
 from thb.cells.answers import KEYS
 from thb.cells.claims.ledger import JUDGED
+from thb.core.decimals import NONE, UNRESOLVABLE, decimal, signed
 from thb.core.errors import DataError, ThbError, unknown
 from thb.core.paths import find_root
+from thb.core.words import text
 from thb.report.load import MEAN, Results, open_results
 from thb.report.table import Cell, answer, as_html, plain, table, verdict
 from thb.report.verdicts import mark_of
-from thb.report.words import NONE, UNRESOLVABLE, decimal, signed, text
 
 RESTS_ON = {"verdict": "rests_on", "here": "here_rests_on"}  # column -> the answers it rests on
 NUMBERED = ("n_", "count", "clips", "fits", "here", "people", "misses", "sure_hits")  # columns of whole numbers

@@ -14,9 +14,9 @@ from sphinx.util import logging
 from thb.book import citation, numbers, page, rows
 from thb.core.errors import unknown
 from thb.core.paths import find_root
+from thb.core.words import text
 from thb.report.load import Results, open_results
 from thb.report.table import CSS
-from thb.report.words import text
 
 EXECUTED = "_executed/"
 SLOT = re.compile(r"\{\{ *(.*?) *\}\}")

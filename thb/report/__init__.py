@@ -8,6 +8,8 @@
 Nothing below this package imports torch.
 """
 
+from thb.core.decimals import decimal, signed
+from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
 from thb.report.conditions import leakage, look_alikes, settings, shared, sizes
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
@@ -64,7 +66,6 @@ from thb.report.table import (
     verdict,
 )
 from thb.report.verdicts import badge, by_machine, pooled
-from thb.report.words import clip, decimal, signed
 
 __all__ = [
     "ALL",

@@ -24,7 +24,8 @@ from matplotlib.typing import RcKeyType
 from thb.core.errors import entry
 from thb.core.metrics import AUC
 from thb.core.tables import write_atomic, write_csv
-from thb.report.load import corpus_line, label, open_results
+from thb.core.words import corpus_line
+from thb.report.load import label, open_results
 from thb.report.table import Shown
 
 # Colours that colour-blind readers can tell apart. Okabe and Ito's without its yellow, which is too pale on
@@ -300,7 +301,7 @@ def as_bytes(figure: Figure | SubFigure, kind: str) -> bytes:
 def _lay_out(root: Figure) -> None:
     """Give every axes its place, once, rounded: the solver's last digits differ from run to run."""
     root.draw_without_rendering()
-    root.set_layout_engine("none")
+    root.set_layout_engine(None)  # "none" leaves a stand-in behind, for which each file is drawn three times
     parts = list(root.subfigs)
     for part in parts:
         parts += part.subfigs

@@ -379,10 +379,3 @@ def clips_behind(rows: pd.DataFrame) -> str:
     fakes = sorted({int(n) for n in scored["n_fake"]})
     span = f"{fakes[0]} to {fakes[-1]}" if len(fakes) > 1 else "".join(map(str, fakes)) or "no"
     return f"Reproduced on {int(scored['n_real'].max()) if fakes else 0} real clips and {span} fakes a generator."
-
-
-def corpus_line(params: Params) -> str:
-    """Which clips the numbers come from, in a line that goes wherever the numbers go."""
-    if params.active.corpus == "mini":
-        return f"Rendered clips, profile {params.profile}: not comparable with the paper's numbers."
-    return f"Published clips, revision {params.active.revision}, profile {params.profile}."

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.words import text
 from thb.report.load import MEAN, Results, open_results
 from thb.report.verdicts import VERDICTS, pooled
-from thb.report.words import text
 
 ALL = "All detectors"
 NUMBERS = ["value", "lo", "hi"]

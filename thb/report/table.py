@@ -15,10 +15,11 @@ from markupsafe import Markup
 
 from thb.cells.classes import CLASSES
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
+from thb.core.decimals import NONE, UNRESOLVABLE, decimal
 from thb.core.errors import ParamsError, unknown
-from thb.report.load import LOWER_IS_BETTER, Results, corpus_line, open_results
+from thb.core.words import breakable, corpus_line, text, words
+from thb.report.load import LOWER_IS_BETTER, Results, open_results
 from thb.report.verdicts import FAILS, HOLDS, Told, mark
-from thb.report.words import NONE, UNRESOLVABLE, breakable, decimal, text, words
 
 REPRODUCED, PRINTED = "reproduced", "printed"
 SHORT = 24  # letters that stay on one line; a longer row head wraps

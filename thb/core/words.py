@@ -7,8 +7,8 @@ import re
 
 from markupsafe import Markup
 
-from thb.core.decimals import NONE, UNRESOLVABLE, decimal, signed  # noqa: F401  (beside the words)
 from thb.core.errors import printable
+from thb.core.params import Params
 
 # What HTML, Markdown or MyST take for more than a letter: anywhere, at the edge of a word, at the start of a line.
 _MARKS = re.compile(r"[&<>\"'`*~$#|\\{}\[\]]|(?<![^\W_])_|_(?![^\W_])|^[-+%:=(]|^\d{1,9}[.)](?=\s|$)")
@@ -43,3 +43,10 @@ def clip(name: str) -> Markup:
     """A clip's id, which may break between its parts: a phone has no room for the whole."""
     broken = re.sub(r"(--|/)(?=.)", r"\1<wbr>", text(name))
     return Markup(f'<span class="wrap">{broken}</span>')
+
+
+def corpus_line(params: Params) -> str:
+    """Which clips the numbers come from, in a line that goes wherever the numbers go."""
+    if params.active.corpus == "mini":
+        return f"Rendered clips, profile {params.profile}: not comparable with the paper's numbers."
+    return f"Published clips, revision {params.active.revision}, profile {params.profile}."
