@@ -390,8 +390,9 @@ def patched(count: int = 64, side: int = 56):
 @pytest.mark.parametrize(("compat", "expected"), [("fixed", (132, 0, 212, 40)), ("official", (0, 132, 40, 212))])
 def test_a_patch_is_boxed_where_it_is_and_official_transposes_it(small, compat, expected):
     config = replace(small, compat=compat, swaps=(0, 0, 0, 1), augment=0, flip=0, poisson=0, self_blend=0)
-    _, labels, truths = caddm.Detector(config).training_batch(patched(), rng())
+    _, labels, truths, kept = caddm.Detector(config).training_batch(patched(), rng())
     assert labels.tolist() == [1] * 64
+    assert kept.all()
     assert torch.equal(truths[:, 0], torch.tensor([[0.0, 0, 1, 1]]).expand(64, 4))
     sides = (truths[:, 1, 2:] - truths[:, 1, :2]) * 224
     small_window = (sides.min(dim=1).values - 40).abs() < 2
@@ -406,21 +407,35 @@ def test_a_patch_is_boxed_where_it_is_and_official_transposes_it(small, compat, 
 def test_fakes_without_an_original_stay_and_have_the_whole_image(small):
     clips = replace(one_frame(side=64), paired=torch.zeros(4).bool())
     network = caddm.Detector(replace(small, augment=0, flip=0, self_blend=0))
-    view, labels, truths = network.training_batch(clips, rng())
+    view, labels, truths, kept = network.training_batch(clips, rng())
     assert torch.equal(view, network.view(clips, None))
+    assert kept.all()
     assert labels.tolist() == [0, 1, 0, 1]
     assert truths[1::2, 0].tolist() == [[0, 0, 1, 1]] * 2
     assert truths[::2].isnan().all()
     assert truths[:, 1].isnan().all()
 
 
-def test_a_fake_that_is_its_original_has_no_patch(small):
+def test_a_patch_that_changes_hardly_anything_is_no_sample(small):
     clips = one_frame(side=64)
     clips = replace(clips, originals=clips.frames, paired=clips.labels == 1)
     network = caddm.Detector(replace(small, swaps=(0, 0, 0, 1), augment=0, flip=0, self_blend=0))
-    _, labels, truths = network.training_batch(clips, rng())
-    assert labels.tolist() == [0, 1, 0, 1]
-    assert truths[:, 1].isnan().all()
+    view, labels, truths, kept = network.training_batch(clips, rng())
+    assert kept.tolist() == [True, False, True, False]
+    logits, *_ = network.eval().evidence(view)
+    assert torch.allclose(network.loss(clips, rng()), F.cross_entropy(logits[kept], labels[kept]))
+    assert truths[kept].isnan().all()
+    alone = replace(clips, **{key: getattr(clips, key)[1::2] for key in ("frames", "originals", "labels", "paired")})
+    alone = replace(alone, boxes=clips.boxes[1::2], landmarks=clips.landmarks[1::2])
+    assert network.loss(alone, rng()) == 0
+
+
+@pytest.mark.parametrize(("changed", "enough"), [(4800, False), (4801, True)])
+def test_a_patch_needs_more_than_4800_changed_values_of_an_aligned_face(changed, enough):
+    change = torch.zeros(1, 3, 224, 224)
+    change.view(-1)[:changed] = 0.0011
+    change.view(-1)[changed:] = 0.0009
+    assert swap.changed_enough(change).tolist() == [enough]
 
 
 def test_self_blended_reals_become_fakes_with_boxes(small):
@@ -428,10 +443,10 @@ def test_self_blended_reals_become_fakes_with_boxes(small):
     network = caddm.Detector(replace(small, augment=0, flip=0, self_blend=0.5, poisson=0, swaps=(0.2, 0.4, 0.2, 0.2)))
     plain = network.view(clips, None)
     clips = replace(clips, originals=clips.frames)
-    view, labels, truths = network.training_batch(clips, rng())
+    view, labels, truths, kept = network.training_batch(clips, rng())
     changed = (view - plain).abs().amax(dim=(1, 2, 3)) > 1
-    assert torch.equal(changed, labels == 1)
-    assert 10 < int(labels.sum()) < 30
+    assert torch.equal(changed[kept], labels[kept] == 1)
+    assert 10 < int(labels[kept].sum()) < 30
     assert torch.equal(truths[:, 0].isfinite().all(dim=1), labels == 1)
     assert truths[:, 1].isfinite().any()
 
@@ -439,8 +454,8 @@ def test_self_blended_reals_become_fakes_with_boxes(small):
 def test_loss_is_of_labels_and_a_tenth_of_boxes(small):
     network = caddm.Detector(replace(small, box_loss=0.1)).eval()
     clips = one_frame(side=64)
-    view, labels, truths = network.training_batch(clips, rng(3))
-    logits, offsets, changes = network.evidence(view)
+    view, labels, truths, kept = network.training_batch(clips, rng(3))
+    logits, offsets, changes, labels, truths = (x[kept] for x in (*network.evidence(view), labels, truths))
     boxes = caddm_boxes.multibox_loss(offsets, changes, truths, network.anchors)
     assert torch.allclose(network.loss(clips, rng(3)), F.cross_entropy(logits, labels) + 0.1 * boxes)
     assert boxes > 0
@@ -454,14 +469,12 @@ FACE = torch.tensor([[[0.4, 0.4], [0.6, 0.4], [0.5, 0.5], [0.4, 0.6], [0.6, 0.6]
 
 def swapped(kind: int, official: bool = False, poisson: float = 0.0, side: int = 64):
     fake, real = torch.full((1, 3, side, side), 200.0), torch.full((1, 3, side, side), 50.0)
-    frames, kinds, _ = swap.swap(fake, real, MIDDLE, FACE, torch.tensor([kind]), poisson, 0.0, official, rng())
-    return frames[0, 0], int(kinds[0])
+    frames, _ = swap.swap(fake, real, MIDDLE, FACE, torch.tensor([kind]), poisson, 0.0, official, rng())
+    return frames[0, 0]
 
 
 def test_faces_are_pasted_as_their_kind_says():
-    into_fake, _ = swapped(swap.REAL_FACE)
-    into_real, _ = swapped(swap.FAKE_FACE)
-    untouched, _ = swapped(swap.UNTOUCHED)
+    into_fake, into_real, untouched = map(swapped, (swap.REAL_FACE, swap.FAKE_FACE, swap.UNTOUCHED))
     assert (into_fake[32, 32], into_fake[2, 2]) == (50, 200)
     assert (into_real[32, 32], into_real[2, 2]) == (200, 50)
     assert (untouched == 200).all()
@@ -489,17 +502,32 @@ def test_bent_outlines_are_near_the_straight_ones():
     assert (differ < 0.2).all()
 
 
-def test_official_misplaces_patches_by_the_margin():
+def patched_pair() -> tuple[torch.Tensor, torch.Tensor]:
+    """A fake that differs from its real in the middle of the face, and more beside the face: 80 x 80."""
     fake, real = torch.full((1, 3, 80, 80), 100.0), torch.full((1, 3, 80, 80), 100.0)
-    fake[:, :, 16:23, 16:30] += torch.randn(3, 7, 14, generator=rng()) * 50
-    box = torch.tensor([[0.25, 0.25, 0.75, 0.75]])  # 20..60; with its margin 16..64
+    fake[:, :, 35:42, 35:49] += torch.randn(3, 7, 14, generator=rng()) * 50
+    fake[:, :, 16:21, 16:24] += torch.randn(3, 5, 8, generator=rng(1)) * 100
+    return fake, real
+
+
+def test_a_patch_is_sought_on_the_face_only_and_official_misplaces_it_by_the_margin():
+    fake, real = patched_pair()
     window = swap.WINDOWS[:1]
-    found, mask, corner = swap.patch_masks(fake, real, box, window, False)
-    _, wrong, _ = swap.patch_masks(fake, real, box, window, True)
-    assert found.tolist() == [True]
-    assert corner.tolist() == [[16, 16]]
-    assert mask[0, 0].nonzero()[[0, -1]].tolist() == [[16, 16], [24, 32]]
+    mask, corner = swap.patch_masks(fake, real, MIDDLE, FACE, window, False)  # the box 20..60, its crop 16..64
+    wrong, _ = swap.patch_masks(fake, real, MIDDLE, FACE, window, True)
+    assert corner.tolist() == [[20, 20]]
+    assert mask[0, 0].nonzero()[[0, -1]].tolist() == [[34, 34], [42, 50]]  # fifths of the crop: 16, 25, 34
     assert torch.equal(wrong, mask.roll((4, 4), dims=(2, 3)))
+
+
+def test_official_centres_a_patch_where_it_lies_in_the_crop(monkeypatch):
+    """The window's columns 18 to 34 and rows 18 to 26 of the crop: its centre is (26, 22) there, in this order."""
+    asked = []
+    monkeypatch.setattr(swap.cv2, "seamlessClone", lambda top, base, mask, centre, how: asked.append(centre) or base)
+    monkeypatch.setattr(swap, "WINDOWS", swap.WINDOWS[:1])
+    for official in (True, False):
+        swap.swap(*patched_pair(), MIDDLE, FACE, torch.tensor([swap.PATCH]), 1.0, 0.0, official, rng())
+    assert asked == [(26, 22), (42, 38)]  # fixed: where it lies in the frame
 
 
 def test_poisson_is_opencvs_about_the_masks_centre_and_official_swaps_its_axes():
@@ -509,10 +537,10 @@ def test_poisson_is_opencvs_about_the_masks_centre_and_official_swaps_its_axes()
     mask[20:40, 60:84] = 255
     expected = cv2.seamlessClone(top, base, mask.copy(), (72, 30), cv2.NORMAL_CLONE)
     tensors = [torch.from_numpy(x).permute(2, 0, 1).float() for x in (top, base)]
-    blend = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.zeros(2))
+    blend = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.full((2,), torch.nan))
     assert np.array_equal(blend.permute(1, 2, 0).numpy(), expected)
     # (30, 72) lies below the picture: OpenCV throws, and alpha stands in
-    official = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.zeros(2))
+    official = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.full((2,), torch.nan))
     assert torch.equal(official[:, 30, 72], tensors[0][:, 30, 72])
     assert torch.equal(official[:, 5, 5], tensors[1][:, 5, 5])
 
@@ -628,7 +656,7 @@ def test_jitter_is_as_wide_as_published():
     turn = torch.atan2(forward[:, 1, 0], forward[:, 0, 0]).rad2deg()
     centre = (forward @ torch.tensor([0.5, 0.5, 1]))[:, :2] - 0.5
     assert scale.mean() == pytest.approx(1, abs=0.01)
-    assert scale.std() == pytest.approx(0.1 / 0.9, abs=0.01)
+    assert 72 * scale.std() == pytest.approx(11.6, abs=0.6)  # pixels between the eyes
     assert turn.abs().max() == pytest.approx(30, abs=2)
     assert turn.abs().median() == pytest.approx(30 / 8, abs=0.6)
     assert centre.abs().max() * 224 == pytest.approx(25, abs=0.5)
@@ -645,7 +673,65 @@ def test_every_step_changes_pictures_and_follows_its_generator(step):
     assert one.shape == images.shape
     assert torch.equal(one, again)
     assert ((one - images).abs().amax(dim=(1, 2, 3)) > 0.5).float().mean() > 0.6
-    assert torch.equal(one, other) == (step in (augment.half_resolution, augment.stretch))
+    assert torch.equal(one, other) == (step in (augment.half_resolution, augment.stretch, augment.gaussian_blur))
+
+
+def a_dot(side: int = 41) -> torch.Tensor:
+    image = torch.zeros(1, 3, side, side)
+    image[..., side // 2, side // 2] = 255
+    return image
+
+
+def test_gammas_exponent_is_one_over_what_is_drawn():
+    image = torch.full((3, 3, 8, 8), 64.0)
+    drawn = 0.6 + 0.8 * torch.rand(3, 1, 1, 1, generator=rng(5))
+    assert torch.allclose(augment.gamma(image, rng(5)), 255 * (image / 255) ** (1 / drawn))
+
+
+def test_coarse_noise_is_grey_and_faint():
+    noise = augment.coarse_noise(torch.full((4, 3, 256, 256), 100.0), rng()) - 100
+    assert torch.equal(noise[:, :1].expand_as(noise), noise)
+    assert 1 < noise.std() < 2  # grains of deviation 2, smoothed between
+
+
+def test_colours_multiply_saturation_and_value_and_keep_the_hue():
+    grey = augment.colours(torch.full((20, 3, 4, 4), 100.0), rng())
+    assert torch.equal(grey[:, :1].expand_as(grey), grey)
+    assert 89 <= grey.min() < 95
+    assert 105 < grey.max() <= 111
+    red = augment.colours(torch.tensor([40.0, 40, 200]).view(1, 3, 1, 1).expand(20, 3, 4, 4), rng())
+    assert torch.equal(red[:, 0], red[:, 1])
+
+
+def test_blurs_reach_as_far_as_the_published_ones():
+    assert (augment.gaussian_blur(a_dot(), rng())[0, 0] > 0).sum() == 9
+    for seed in range(20):
+        at = (augment.motion_blur(a_dot(), rng(seed))[0, 0] > 0).nonzero() - 20
+        assert at.abs().max() <= 10
+        assert ((at[:, None] * at[None]).sum(dim=2) >= -1).all()  # all on one side of the dot
+
+
+def test_tone_blends_towards_one_colour_by_up_to_30_percent():
+    black = augment.tone(torch.zeros(200, 3, 2, 2), rng())
+    assert torch.equal(black[..., :1, :1].expand_as(black), black)
+    assert 50 < black.max() <= 0.3 * 255
+
+
+def test_official_aligns_eyes_in_whole_pixels(published):
+    clips = one_frame(side=64)
+    moved = replace(
+        clips, landmarks=clips.landmarks + torch.tensor([0.2 / 64, 0]) * torch.tensor([1.0, 1, 0, 0, 0])[:, None]
+    )
+    whole = replace(clips, landmarks=((clips.landmarks * 64 - 0.5).trunc() + 0.5) / 64)
+    moved = replace(moved, landmarks=whole.landmarks + (moved.landmarks - clips.landmarks))
+    same = []
+    for compat in ("official", "fixed"):
+        network = nn.Module.__new__(caddm.Detector)
+        nn.Module.__init__(network)
+        network.config = replace(published, compat=compat)
+        network.register_buffer("template", (torch.tensor(caddm.TEMPLATE) + 0.5) / 224)
+        same.append(torch.equal(network._placement(moved, None), network._placement(whole, None)))
+    assert same == [True, False]
 
 
 def test_steps_are_taken_by_their_chance_and_none_at_no_share():

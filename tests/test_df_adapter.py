@@ -52,6 +52,18 @@ def test_the_published_size(skeleton):
     assert sum(p.numel() for p in skeleton.parameters() if p.requires_grad) == 16_917_838
 
 
+def test_the_first_weights_are_drawn_as_published(published):
+    prior = adapter.SpatialPrior(64, 768).apply(adapter._begin)
+    for convolution in (prior.stem[3], prior.conv2[0], prior.fc4):
+        fan_out = convolution.out_channels * math.prod(convolution.kernel_size)
+        assert convolution.weight.detach().std() == pytest.approx(math.sqrt(2 / fan_out), rel=0.02)
+    assert prior.fc4.bias.abs().max() == 0
+    attention = adapter.Extractor(768, 6).apply(adapter._begin).self_attn
+    assert attention.out_proj.weight.detach().abs().max() == pytest.approx(math.sqrt(6 / (2 * 768)), rel=1e-3)
+    assert attention.out_proj.bias.abs().max() == 0
+    assert adapter.Detector(replace(published, depth=3, interactions=3)).spm.fc4.bias.abs().max() == 0
+
+
 def test_every_norms_epsilon(skeleton):
     assert {m.eps for m in skeleton.modules() if isinstance(m, torch.nn.LayerNorm)} == {1e-6}
     assert {m.eps for m in skeleton.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {1e-5}

@@ -256,6 +256,16 @@ def test_region_weights_are_a_softmax_of_sigmoids(narrow):
     assert weights.min() >= 1 / (1 + 2 * np.e)
 
 
+def test_in_training_each_crop_of_a_window_is_a_batch_of_its_own(narrow):
+    backbone = lipfd.Detector(narrow).backbone.train()
+    crops = torch.rand(4, 5, 3, 3, 32, 32, generator=rng()) * torch.rand(5, 3, 1, 1, 1, generator=rng(1))
+    alone = [backbone.resnet.forward_features(crops[:, frame, 2]).mean(dim=(2, 3)) for frame in range(5)]
+    together = backbone(crops)
+    assert together.shape == (4, 5, 3, 2048)
+    for frame in range(5):
+        assert torch.allclose(together[:, frame, 2], alone[frame], atol=1e-5)
+
+
 def test_only_what_stands_before_and_beside_clip_learns(narrow):
     network = lipfd.Detector(narrow).train()
     assert not any(module.training for module in network.encoder.visual.modules())

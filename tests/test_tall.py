@@ -283,6 +283,13 @@ def test_a_clips_logits_are_the_mean_of_its_windows(small):
     assert torch.allclose(network.unit_logits(clips).mean(dim=1), each.mean(dim=1), atol=1e-6)
 
 
+def test_the_frames_positions_are_not_decayed(small):
+    network = tall.Detector(replace(small, decay="all", weight_decay=0.5))
+    decay = {id(p): group["weight_decay"] for group in network.optimiser().param_groups for p in group["params"]}
+    assert decay[id(network.frame_pos_embed)] == 0
+    assert sorted(decay.values())[1:] == [0.5] * (len(decay) - 1)
+
+
 def test_labels_are_smoothed(small):
     network = tall.Detector(replace(small, label_smoothing=0.1)).eval()
     clips = random_clips()

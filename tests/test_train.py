@@ -374,6 +374,14 @@ def test_a_gpu_gives_the_same_bytes_twice(store, tiny):
     assert weights(store) == first
 
 
+def test_df_adapters_published_schedule_begins_its_fall_after_the_warm_up(params):
+    config = detectors.configure("df_adapter", params.detectors["df_adapter"].defaults)
+    rates = {epoch: base.warm_cosine(config, epoch) for epoch in (0, 15, 57.5, 100)}
+    assert rates == pytest.approx({0: 0, 15: 0.0125, 57.5: 0.00625, 100: 0}, abs=1e-12)
+    assert base.warm_cosine(replace(config, schedule="cosine"), 15) == pytest.approx(0.01182, abs=1e-5)
+    assert base.warm_cosine(replace(config, warmup_epochs=100), 100) == 0
+
+
 def test_the_published_schedule(params):
     config = detectors.configure("tall", params.detectors["tall"].defaults)
     rates = [base.warm_cosine(config, epoch) for epoch in range(61)]

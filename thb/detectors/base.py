@@ -67,7 +67,7 @@ class Training:
     decay: Literal["all", "matrices"]  # matrices: biases, gains and norms are not decayed
     clip_grad: Amount  # no element of a gradient beyond this; 0: no limit
     lr: Annotated[Positive, Field(le=10)]  # at the end of the warm-up
-    schedule: Literal["cosine", "steps"]
+    schedule: Literal["cosine", "cosine_after_warmup", "steps"]
     lr_steps: tuple[tuple[Amount, Strength], ...]  # steps: (epoch, the rate from there on)
     warmup_epochs: Amount
     warmup_lr: Strength
@@ -153,6 +153,7 @@ class Network(nn.Module, Generic[Settings, View]):
     compares: ClassVar[bool] = False  # trains on `Clips.originals`
     length: ClassVar[int] = 1  # consecutive frames of one unit
     unused: ClassVar[tuple[str, ...]] = ()  # names in a published file that the network has no use for (globs)
+    undecayed: ClassVar[tuple[str, ...]] = ()  # parameters that `weight_decay` spares, whatever `decay` says
 
     config: Settings
 
@@ -239,9 +240,9 @@ class Network(nn.Module, Generic[Settings, View]):
 
     def optimiser(self) -> torch.optim.Optimizer:
         """Of what is trained; frozen parameters are left out."""
-        c, kept = self.config, [p for p in self.parameters() if p.requires_grad]
-        spared = [p for p in kept if p.ndim <= 1 and c.decay == "matrices"]
-        decayed = [p for p in kept if p.ndim > 1 or c.decay == "all"]
+        c, kept = self.config, {name: p for name, p in self.named_parameters() if p.requires_grad}
+        spares = {n for n, p in kept.items() if n in self.undecayed or (p.ndim <= 1 and c.decay == "matrices")}
+        spared, decayed = ([p for n, p in kept.items() if (n in spares) is which] for which in (True, False))
         groups = [{"params": decayed, "weight_decay": c.weight_decay}, {"params": spared, "weight_decay": 0.0}]
         if c.optimiser == "sgd":
             return torch.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
@@ -286,10 +287,12 @@ def fake_probability(logits: Tensor) -> Tensor:
 
 
 def warm_cosine(c: Training, epoch: float) -> float:
-    """A linear rise to `lr`, then a half cosine over all epochs, entered where the rise ends."""
+    """A linear rise to `lr`, then a half cosine: over all epochs, entered where the rise ends, or over the rest."""
     if epoch < c.warmup_epochs:
         return c.warmup_lr + (c.lr - c.warmup_lr) * epoch / c.warmup_epochs
-    return c.min_lr + (c.lr - c.min_lr) * (1 + math.cos(math.pi * min(1.0, epoch / c.epochs))) / 2
+    start = c.warmup_epochs if c.schedule == "cosine_after_warmup" else 0
+    gone = min(1.0, (epoch - start) / (c.epochs - start)) if start < c.epochs else 1.0
+    return c.min_lr + (c.lr - c.min_lr) * (1 + math.cos(math.pi * gone)) / 2
 
 
 # ── Which frames are seen ────────────────────────────────────────────────────────────────────────

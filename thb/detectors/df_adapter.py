@@ -103,6 +103,8 @@ class Detector(Network[Config, Tensor]):
         self.spm = SpatialPrior(c.prior_width, c.dim)
         self.level_embed = nn.Parameter(torch.randn(3, c.dim))
         self.interactions = nn.ModuleList(Interaction(c.dim, c.cross_heads) for _ in range(c.interactions))
+        self.spm.apply(_begin)
+        self.interactions.apply(_begin)
         self.head = nn.Sequential(HeadNorm(c.dim, affine=False, eps=EPS), last := nn.Linear(c.dim, 2))
         nn.init.trunc_normal_(last.weight, std=0.01)
         self.readout = "first" if c.compat == "official" else c.readout
@@ -175,6 +177,18 @@ class Detector(Network[Config, Tensor]):
         if self.config.save == "trainable":
             self.warm_start()
         super().take_weights(weights, path)
+
+
+def _begin(module: nn.Module) -> None:
+    """Draw a layer's first weights as the authors do: convolutions by fan-out, an attention's output by Xavier."""
+    if isinstance(module, nn.Conv2d):
+        fan_out = module.out_channels * math.prod(module.kernel_size)
+        nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    if isinstance(module, nn.MultiheadAttention):
+        nn.init.xavier_uniform_(module.out_proj.weight)
+        nn.init.zeros_(module.out_proj.bias)
 
 
 # ── Adapters inside the ViT ──────────────────────────────────────────────────────────────────────

@@ -81,6 +81,7 @@ class Config(Training):
 
 class Detector(Network[Config, Tensor]):
     length = FRAMES
+    undecayed = ("frame_pos_embed",)
     unused = ("*.relative_position_index", "*.attn_mask")  # Microsoft's Swin keeps these constants in its state
 
     def __init__(self, config: Config) -> None:

@@ -1,7 +1,7 @@
 """Degradations as training augmentation, each at random; all randomness comes from one CPU generator.
 
-Images are float [N, 3, h, w], 0..255, BGR, on any device. Probabilities are CADDM's, and so are the strengths of
-JPEG, gamma and noise; of the other steps only the kind is known, and their strengths are our choice.
+Images are float [N, 3, h, w], 0..255, BGR, on any device. Probabilities and strengths are CADDM's; how far saturation
+and value are multiplied, and how coarse its coarse noise is, we did not know and chose.
 """
 
 from __future__ import annotations
@@ -61,39 +61,40 @@ def stretch(images: Tensor, rng: Generator) -> Tensor:
 
 
 def coarse_noise(images: Tensor, rng: Generator) -> Tensor:
-    """Noise in grains of a few pixels."""
-    small = (len(images), 3, *(side // 4 for side in images.shape[-2:]))
+    """Grey noise in grains of a few pixels."""
+    small = (len(images), 1, *(side // 4 for side in images.shape[-2:]))
     grains = F.interpolate(normal(small, images, rng), size=images.shape[-2:], mode="bilinear", align_corners=False)
-    return images + between(0, 10, images, rng) * grains
+    return images + 2 * grains
 
 
 def colours(images: Tensor, rng: Generator) -> Tensor:
-    """Another hue, saturation and value."""
-    shifts = iter((torch.rand(len(images), 3, generator=rng) * 2 - 1).numpy() * (8, 25, 20))
+    """More or less saturation and value, each by up to a tenth."""
+    factors = iter((0.9 + 0.2 * torch.rand(len(images), 2, generator=rng)).numpy())
 
-    def shift(image: np.ndarray) -> np.ndarray:
-        h, s, v = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV).astype(np.float32) + next(shifts))
-        moved = cv2.merge([h % 180, s.clip(0, 255), v.clip(0, 255)]).astype(np.uint8)
-        return cv2.cvtColor(moved, cv2.COLOR_HSV2BGR)
+    def multiply(image: np.ndarray) -> np.ndarray:
+        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV).astype(np.float32)
+        hsv[..., 1:] = (hsv[..., 1:] * next(factors)).clip(0, 255)
+        return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR)
 
-    return _each_by_opencv(images, shift)
+    return _each_by_opencv(images, multiply)
 
 
 def gamma(images: Tensor, rng: Generator) -> Tensor:
-    return (images / 255).clamp(0, 1) ** between(0.6, 1.4, images, rng) * 255
+    return (images / 255).clamp(0, 1) ** (1 / between(0.6, 1.4, images, rng)) * 255
 
 
-def motion_blur(images: Tensor, rng: Generator, size: int = 9) -> Tensor:
-    """The mean along a line of 3 to 9 pixels at any angle."""
-    angle, length = between(0, math.pi, images, rng), between(3, size, images, rng)
-    y, x = _offsets(size, images)
+def motion_blur(images: Tensor, rng: Generator) -> Tensor:
+    """The mean of a pixel and those that follow on a line at any angle, 1 to 10 of them."""
+    angle, length = between(0, 2 * math.pi, images, rng), between(1, 10, images, rng)
+    y, x = _offsets(21, images)
     along, across = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
-    return _filtered(images, ((across.abs() <= 0.5) & (along.abs() <= length / 2)).float())
+    return _filtered(images, ((across.abs() <= 0.5) & (along > -0.5) & (along < length - 0.5)).float())
 
 
 def gaussian_blur(images: Tensor, rng: Generator) -> Tensor:
-    y, x = _offsets(9, images)
-    return _filtered(images, (-(x**2 + y**2) / (2 * between(0.5, 2, images, rng) ** 2)).exp())
+    """Of 3 x 3 pixels, as wide as OpenCV takes it for that size."""
+    y, x = _offsets(3, images)
+    return _filtered(images, (-(x**2 + y**2) / (2 * 0.8**2)).exp().expand(len(images), -1, -1, -1))
 
 
 def noise(images: Tensor, rng: Generator) -> Tensor:
@@ -104,8 +105,9 @@ def noise(images: Tensor, rng: Generator) -> Tensor:
 
 
 def tone(images: Tensor, rng: Generator) -> Tensor:
-    """Each colour brighter or darker by itself."""
-    return images * between(0.85, 1.15, images, rng, each=3)
+    """Blended with one colour, by up to 30 %."""
+    colour, share = between(0, 255, images, rng, each=3), between(0, 0.3, images, rng)
+    return images + share * (colour - images)
 
 
 STEPS: tuple[tuple[float, Callable[[Tensor, Generator], Tensor]], ...] = (

@@ -106,7 +106,10 @@ class Detector(Network[Config, Tensor]):
         if c.crop == "native":
             placed = stretched_over(pixel_square(clips.boxes, c.size, side))
         else:
-            placed = aligned(clips.landmarks, self.template, stretched_over(square_around(clips.boxes, c.margin)))
+            marks = clips.landmarks.clone()
+            if c.compat == "official":
+                marks[:, :2] = ((marks[:, :2] * side - 0.5).trunc() + 0.5) / side  # eyes in whole pixels
+            placed = aligned(marks, self.template, stretched_over(square_around(clips.boxes, c.margin)))
         placed = placed.repeat_interleave(units, dim=0)
         if rng is None:
             return placed
@@ -137,16 +140,19 @@ class Detector(Network[Config, Tensor]):
     def loss(self, clips: Clips, rng: Generator) -> Tensor:
         """Cross-entropy of each frame, and `box_loss` times that of the boxes."""
         with torch.autocast(clips.frames.device.type, enabled=False):
-            view, labels, truths = self.training_batch(clips, rng)
+            view, labels, truths, kept = self.training_batch(clips, rng)
         logits, offsets, changes = self.evidence(view)
+        if not kept.any():
+            return 0 * logits.sum()
+        logits, offsets, changes, labels, truths = (x[kept] for x in (logits, offsets, changes, labels, truths))
         guess = F.cross_entropy(logits.float(), labels, label_smoothing=self.config.label_smoothing)
         return guess + self.config.box_loss * multibox_loss(offsets.float(), changes.float(), truths, self.anchors)
 
-    def training_batch(self, clips: Clips, rng: Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """The view of swapped frames, labels [N] (1 = fake), true boxes [N, 2, 4], NaN where there is none.
+    def training_batch(self, clips: Clips, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The view of swapped frames, labels [N] (1 = fake), true boxes [N, 2, 4], and which frames to learn from.
 
         A fake has the whole image for a box; one with a pasted patch also the window that differs most from
-        the original. Official: rows stand where columns should.
+        the original, and is left out if hardly anything does. NaN: no box. Official: rows stand where columns should.
         """
         c = self.config
         frames, reals, labels, kinds, windows = self._swapped(clips, rng)
@@ -154,13 +160,15 @@ class Detector(Network[Config, Tensor]):
         view = cut_out(frames, placement, c.size)
         truths = torch.full((len(view), 2, 4), torch.nan, device=view.device)
         truths[labels == 1, 0] = truths.new_tensor(WHOLE)
+        kept = torch.ones_like(labels, dtype=torch.bool)
         if len(at := (kinds == facial.PATCH).nonzero()[:, 0]):
-            change = facial.dssim(view[at], cut_out(reals[at], placement[at], c.size)).mean(dim=1)
+            change = facial.dssim(view[at], cut_out(reals[at], placement[at], c.size))
+            kept[at] = facial.changed_enough(change)
             whole = change.new_tensor([0, 0, c.size, c.size]).expand(len(at), 4)
-            truths[at, 1] = facial.most_changed(change, whole, windows[at]) / c.size
+            truths[at, 1] = facial.most_changed(change.mean(dim=1), whole, windows[at]) / c.size
         if c.compat == "official":
             truths = transposed(truths)
-        return worsen(view, c.augment, rng), labels, truths
+        return worsen(view, c.augment, rng), labels, truths, kept
 
     def _swapped(self, clips: Clips, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Frames, the reals beneath them, labels, kinds of swap and windows, of N = B * U frames.
@@ -178,7 +186,7 @@ class Detector(Network[Config, Tensor]):
         windows = torch.zeros(len(labels), 2, device=device)
         if len(at := (kinds != facial.UNTOUCHED).nonzero()[:, 0]):
             tops = torch.where(own[at].view(-1, 1, 1, 1), facial.look_alike(reals[at], rng), frames[at])
-            made, kinds[at], windows[at] = facial.swap(
+            made, windows[at] = facial.swap(
                 tops,
                 reals[at],
                 boxes[at],
@@ -189,9 +197,8 @@ class Detector(Network[Config, Tensor]):
                 c.compat == "official",
                 rng,
             )
-            stays = own[at] & (kinds[at] == facial.UNTOUCHED)  # no patch to be found: it stays a real
-            frames = frames.index_copy(0, at, torch.where(stays.view(-1, 1, 1, 1), reals[at], made))
-        return frames, reals, torch.where(own & (kinds != facial.UNTOUCHED), 1, labels), kinds, windows
+            frames = frames.index_copy(0, at, made)
+        return frames, reals, torch.where(own, 1, labels), kinds, windows
 
     # ---- explaining and starting
     def cam_layer(self) -> tuple[nn.Module, Callable[[Tensor], Tensor]]:

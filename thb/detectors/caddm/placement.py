@@ -9,6 +9,9 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 
+SCALE = 11.6 / 72  # standard deviation of the distance between the eyes, in pixels, and its mean
+
+
 def stretched_over(boxes: Tensor) -> Tensor:
     """The maps whose crops are the boxes [N, 4]."""
     corner, sides = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
@@ -34,7 +37,7 @@ def jittered(placed: Tensor, share: float, rng: Generator) -> Tensor:
     def draw(*shape: int) -> Tensor:
         return torch.rand(len(placed), *shape, generator=rng) * 2 - 1
 
-    scale = (1 + share * torch.randn(len(placed), 1, generator=rng) * 0.1 / 0.9).clamp(min=0.5)
+    scale = (1 + share * SCALE * torch.randn(len(placed), 1, generator=rng)).clamp(min=0.5)
     stretch = 1 + share * 0.03 * draw(2) * (torch.rand(len(placed), 2, generator=rng) < 0.2)
     turn = share * math.radians(30) * draw() ** 3
     rows = torch.stack([turn.cos(), turn.sin(), -turn.sin(), turn.cos()], dim=1).view(-1, 2, 2)

@@ -20,7 +20,7 @@ REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH = range(4)  # what is pasted into which: 
 WINDOWS = torch.tensor([(40, 80), (80, 120), (120, 160), (224, 224)]) / 224  # height, width: shares of a face crop
 FACE_MARGIN = 1.2  # of the crop in which a patch is sought, times the box
 CHANGED = 1e-3  # DSSIM above which a colour of a pixel counts as changed
-ENOUGH = 4800 / (3 * 224**2)  # of a face crop's colours must be changed, or there is no patch to find
+ENOUGH = 4800 / (3 * 224**2)  # the share of a crop's values that a patch must have changed, or it teaches nothing
 
 
 def swap(
@@ -33,40 +33,40 @@ def swap(
     mask_warp: float,
     official: bool,
     rng: Generator,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Frames [N, 3, S, S], what became of each (a patch that is not found leaves UNTOUCHED), windows [N, 2].
+) -> tuple[Tensor, Tensor]:
+    """Frames [N, 3, S, S], and windows [N, 2].
 
     REAL_FACE: the real face in the fake frame; FAKE_FACE: the fake face in the real frame; PATCH: the window
-    of the fake frame that differs most, in the real frame. A share `poisson` is blended by Poisson's equation where
+    of the fake face that differs most, in the real frame. A share `poisson` is blended by Poisson's equation where
     OpenCV can do it, the rest by alpha. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
     """
     windows = WINDOWS[torch.randint(len(WINDOWS), (len(fakes),), generator=rng)].to(fakes.device)
     masks = face_masks(boxes, landmarks, fakes.shape[-1], mask_warp, rng)
-    shifts = torch.zeros(len(fakes), 2, device=fakes.device)
-    if len(patched := (kinds == PATCH).nonzero()[:, 0]):
-        found, patches, shifts[patched] = patch_masks(
-            fakes[patched], reals[patched], boxes[patched], windows[patched], official
-        )
-        masks = masks.index_copy(0, patched, patches)
-        kinds = kinds.index_copy(0, patched, torch.where(found, PATCH, UNTOUCHED))
+    corners = torch.full((len(fakes), 2), torch.nan, device=fakes.device)
+    if len(at := (kinds == PATCH).nonzero()[:, 0]):
+        patches, corners[at] = patch_masks(fakes[at], reals[at], boxes[at], landmarks[at], windows[at], official)
+        masks = masks.index_copy(0, at, patches)
     by_real = (kinds == REAL_FACE).view(-1, 1, 1, 1)
     top, base = torch.where(by_real, reals, fakes), torch.where(by_real, fakes, reals)
     frames = base + blurred(masks, 5, 3.0) * (top - base)
     untouched = kinds == UNTOUCHED
     cloned = (torch.rand(len(fakes), generator=rng) < poisson).to(fakes.device) & ~untouched
     for i in cloned.nonzero()[:, 0].tolist():
-        frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, shifts[i])
-    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames), kinds, windows
+        frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, corners[i])
+    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames), windows
 
 
-def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, shift: Tensor) -> Tensor:
-    """[3, S, S] each, mask [S, S]; by alpha where OpenCV throws. Official: centre as (y, x), less `shift` (x, y)."""
+def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, corner: Tensor) -> Tensor:
+    """[3, S, S] each, mask [S, S]; by alpha where OpenCV throws.
+
+    Official: a face's centre as (y, x); a patch's as it lies in the crop, whose `corner` (x, y) is forgotten.
+    """
     rows, columns = (mask.amax(dim=d).nonzero()[:, 0] for d in (1, 0))
     if not len(rows):
         return base
     x, y = int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2
     if official:
-        x, y = y - int(shift[1]), x - int(shift[0])
+        x, y = (y, x) if bool(corner.isnan().any()) else (x - int(corner[0]), y - int(corner[1]))
     above, below = (
         np.ascontiguousarray(image.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()) for image in (top, base)
     )
@@ -91,11 +91,21 @@ def sampled_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) ->
 
 def face_masks(boxes: Tensor, landmarks: Tensor, side: int, warp: float, rng: Generator) -> Tensor:
     """float [N, 1, S, S], 0 or 1; a share `warp` of the outlines is bent."""
-    at = (torch.arange(side, device=boxes.device) + 0.5) / side
-    places = torch.stack(torch.meshgrid(at, at, indexing="xy")).expand(len(boxes), -1, -1, -1)
+    places = _places(boxes, side)
     bent = (torch.rand(len(boxes), generator=rng) < warp).nonzero()[:, 0].to(boxes.device)
     if len(bent):
         places = places.index_copy(0, bent, places[bent] + _bend(len(bent), side, rng).to(boxes.device))
+    return _inside(places, boxes, landmarks)
+
+
+def _places(boxes: Tensor, side: int) -> Tensor:
+    """Where each pixel lies, fractions x y [N, 2, S, S]."""
+    at = (torch.arange(side, device=boxes.device) + 0.5) / side
+    return torch.stack(torch.meshgrid(at, at, indexing="xy")).expand(len(boxes), -1, -1, -1)
+
+
+def _inside(places: Tensor, boxes: Tensor, landmarks: Tensor) -> Tensor:
+    """Which places lie on the face, float [N, 1, S, S], 0 or 1."""
     x, y = (places - ((boxes[:, :2] + boxes[:, 2:]) / 2)[..., None, None]).unbind(dim=1)
     eyes = (landmarks[:, 1] - landmarks[:, 0]).nan_to_num()
     tilt = torch.atan2(eyes[:, 1], eyes[:, 0])[:, None, None]
@@ -113,20 +123,19 @@ def _bend(count: int, side: int, rng: Generator) -> Tensor:
 
 
 def patch_masks(
-    fakes: Tensor, reals: Tensor, boxes: Tensor, windows: Tensor, official: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Whether enough differs, bool [M]; masks [M, 1, S, S]; and the face crops' corners, pixels x y [M, 2].
+    fakes: Tensor, reals: Tensor, boxes: Tensor, landmarks: Tensor, windows: Tensor, official: bool
+) -> tuple[Tensor, Tensor]:
+    """Masks [M, 1, S, S] of the windows with the most change of the face itself, and the boxes' corners, pixels x y.
 
     Official: the window is placed as if the crop in which it was found had no margin.
     """
     side = fakes.shape[-1]
-    crops = face_crops(boxes, side)
-    change = dssim(fakes, reals)
-    found = changed_share(change, crops) >= ENOUGH
-    places = most_changed(change.mean(dim=1), crops, windows)
+    crops, corners = face_crops(boxes, side), (boxes[:, :2] * side).round()
+    change = dssim(fakes, reals).mean(dim=1) * _inside(_places(boxes, side), boxes, landmarks)[:, 0]
+    places = most_changed(change, crops, windows)
     if official:
-        places = places + ((boxes[:, :2] * side).round() - crops[:, :2]).repeat(1, 2)
-    return found, filled(places, side)[:, None].float(), crops[:, :2]
+        places = places + (corners - crops[:, :2]).repeat(1, 2)
+    return filled(places, side)[:, None].float(), corners
 
 
 def face_crops(boxes: Tensor, side: int) -> Tensor:
@@ -158,10 +167,9 @@ def dssim(one: Tensor, other: Tensor) -> Tensor:
     return ((1 - ssim) / 2).abs()
 
 
-def changed_share(change: Tensor, crops: Tensor) -> Tensor:
-    """[M]: of the colours [M, 3, S, S] inside the crops, how many are changed."""
-    inside = filled(crops, change.shape[-1])[:, None]
-    return ((change > CHANGED) & inside).sum(dim=(1, 2, 3)) / (3 * inside.sum(dim=(1, 2, 3))).clamp(min=1)
+def changed_enough(change: Tensor) -> Tensor:
+    """bool [N]: whether a patch can be seen in the DSSIM [N, 3, h, w] of a crop and the original."""
+    return (change > CHANGED).float().mean(dim=(1, 2, 3)) > ENOUGH
 
 
 def most_changed(change: Tensor, areas: Tensor, windows: Tensor) -> Tensor:

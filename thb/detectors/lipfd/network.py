@@ -153,7 +153,7 @@ class Detector(Network[Config, tuple[Tensor, ...]]):
 
         With `encoder: clip` the view is the published module's two inputs: the whole picture [N, 3, 1120, 1120]
         and the crops [N, 5, 3, 3, 224, 224], axes frame, region (full, 0.75, 0.455), colour, height, width; as
-        `compat: official` has them both are BGR from 0 to 255. All crops go through the ResNet as one batch.
+        `compat: official` has them both are BGR from 0 to 255. In a test all crops go through the ResNet as one batch.
         """
         return self.attend(view)[0]
 
@@ -261,7 +261,10 @@ class PictureEncoder(nn.Module):
 
 
 class ResNetRegions(nn.Module):
-    """[N, 5, 3, 3, s, s] -> [N, 5, 3, 2048]: the mean of the last maps of each crop."""
+    """[N, 5, 3, 3, s, s] -> [N, 5, 3, 2048]: the mean of the last maps of each crop.
+
+    In training each of a window's 15 crops is a batch of its own, normalised by itself, as the authors train.
+    """
 
     features = 2048
 
@@ -270,6 +273,9 @@ class ResNetRegions(nn.Module):
         self.resnet = timm_resnet.ResNet(timm_resnet.Bottleneck, layers, num_classes=0, zero_init_last=False)
 
     def forward(self, crops: Tensor) -> Tensor:
+        if self.training:
+            looks = [self.resnet.forward_features(one).mean(dim=(2, 3)) for one in crops.flatten(1, 2).unbind(dim=1)]
+            return torch.stack(looks, dim=1).unflatten(1, crops.shape[1:3])
         maps = self.resnet.forward_features(crops.flatten(0, 2))
         return maps.mean(dim=(2, 3)).unflatten(0, crops.shape[:3])
 
