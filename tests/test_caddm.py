@@ -17,7 +17,7 @@ from thb.core.errors import ParamsError
 from thb.detectors.caddm import augment, placement, swap
 from thb.detectors.caddm import boxes as caddm_boxes
 from thb.detectors.caddm import network as caddm
-from thb.detectors.caddm.network import published as published_name
+from thb.detectors.caddm.names import published as published_name
 from thb.detectors.parts.torch_ready import backbone
 
 DETECTOR = "caddm"  # whose settings the fixtures `published` and `small` give

@@ -494,11 +494,18 @@ class Small(torch.nn.Module):
 
     length, momentum = 1, 0.0
 
-    def __init__(self, repeats: int = 1, batch: int = 4, clip_grad: float = 0.0):
+    def __init__(self, repeats: int = 1, batch: int = 4, clip_grad: float = 0.0, precision: str = "float32"):
         super().__init__()
         self.weight, self.rates, self.seen, self.modes = torch.nn.Parameter(torch.zeros(1)), [], [], []
         self.config = SimpleNamespace(
-            epochs=2, repeats=repeats, batch=batch, clip_grad=clip_grad, train_units=1, test_units=1, lr=1.0
+            epochs=2,
+            repeats=repeats,
+            batch=batch,
+            clip_grad=clip_grad,
+            precision=precision,
+            train_units=1,
+            test_units=1,
+            lr=1.0,
         )
 
     def optimiser(self) -> torch.optim.Optimizer:
@@ -549,9 +556,39 @@ def test_the_loop_sets_its_rate_anew_at_each_step_of_an_epoch(tmp_path):
     assert trained(tmp_path, Small()).rates == pytest.approx([0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])  # 4 + 4 + 2 clips
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize(("limit", "weight"), [(0.0, -60.0), (0.5, -3.0)])
-def test_the_loop_limits_a_gradient_where_it_is_told_to(tmp_path, limit, weight):
-    assert float(trained(tmp_path, Small(clip_grad=limit)).weight) == weight
+def test_the_loop_limits_a_gradient_where_it_is_told_to(tmp_path, limit, weight, precision):
+    assert float(trained(tmp_path, Small(clip_grad=limit, precision=precision)).weight.detach()) == weight
+
+
+class Faint(Small):
+    """Its gradient, 2 to the power of -26, is none in float16 unless the loss is scaled."""
+
+    def loss(self, index: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+        product = torch.full((1, 1), 2.0**-12) @ self.weight[None]
+        self.seen.append(product.dtype)
+        return (product.float() * 2.0**-14).sum()
+
+    def score(self, index: torch.Tensor) -> torch.Tensor:
+        self.modes.append((torch.ones(1, 1) @ self.weight[None]).dtype)
+        return super().score(index)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_the_loop_multiplies_in_the_precision_asked_for_and_loses_no_small_gradient(tmp_path, precision):
+    network = trained(tmp_path, Faint(precision=precision))
+    assert set(network.seen) == {getattr(torch, precision)}
+    assert network.modes[0] == torch.float32  # scoring
+    assert (network.weight.dtype, float(network.weight.detach())) == (torch.float32, -6 * 2.0**-26)
+
+
+def test_a_float16_fit_goes_on_with_its_scale(tmp_path):
+    network = Faint(precision="float16")
+    trained(tmp_path, network)
+    network.config.epochs = 3
+    trained(tmp_path, network)
+    assert torch.load(tmp_path / "1.pt")["scaler"]["_growth_tracker"] == 9  # steps since the scale last changed
 
 
 def test_the_loop_trains_in_training_mode_and_scores_in_the_other(tmp_path):

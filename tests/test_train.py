@@ -238,7 +238,7 @@ def test_equal_auc_is_decided_by_the_loss_then_by_the_earlier():
         return {"epoch": epoch, "val_auc": val_auc, "val_loss": val_loss}
 
     a, b, c, d = entry(1, 0.9, 0.5), entry(2, 1.0, 0.4), entry(3, 1.0, 0.2), entry(4, 1.0, 0.2)
-    assert loop.Fit(None, None, [a, b, c, d], {}, None).chosen is c
+    assert loop.Fit(None, None, None, [a, b, c, d], {}, None).chosen is c
 
 
 # ── What is written ──────────────────────────────────────────────────────────────────────────────
@@ -358,9 +358,11 @@ def test_frames_kept_on_the_device_are_the_same(store, tiny, monkeypatch):
     assert torch.equal(resident.take(*asked).frames, feed.take(*asked).frames)
 
 
-def test_bf16_trains_too(store, tiny, monkeypatch):
-    monkeypatch.setattr(loop, "_precision", lambda device: torch.autocast(device.type, torch.bfloat16))
-    train.run(store, tiny, "tall", "all")
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_trains_too(tmp_path, params, precision):
+    half = smoke(params, tall={**TINY, "precision": precision})
+    store = write_store(tmp_path, half)
+    train.run(store, half, "tall", "all")
     log = pd.read_csv(store.run("tall", "all") / "log.csv")
     assert log["loss"].iloc[-1] < log["loss"].iloc[0]
     assert all(p.dtype == torch.float32 for p in restored(store).parameters())

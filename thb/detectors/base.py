@@ -66,6 +66,7 @@ class Training:
     weight_decay: Strength
     decay: Literal["all", "matrices"]  # matrices: biases, gains and norms are not decayed
     clip_grad: Amount  # no element of a gradient beyond this; 0: no limit
+    precision: Literal["float32", "bfloat16", "float16"]  # of products in training; all else is float32
     lr: Annotated[Positive, Field(le=10)]  # at the end of the warm-up
     schedule: Literal["cosine", "cosine_after_warmup", "steps"]
     lr_steps: tuple[tuple[Amount, Strength], ...]  # steps: (epoch, the rate from there on)

@@ -31,6 +31,9 @@ class Fit:
 
     network: Network
     optimiser: torch.optim.Optimizer
+    scaler: (
+        torch.amp.GradScaler
+    )  # with `precision: float16`, keeps small gradients from becoming zero; else does nothing
     log: list[dict[str, float]]  # one entry an epoch: epoch, loss, val_auc, val_loss, lr, seconds
     best: dict[str, Tensor]  # the chosen epoch's weights, on the CPU
     validation: Tensor  # float64 [validation clips]: its scores
@@ -55,7 +58,7 @@ def prepare_torch(seed: int) -> torch.device:
 def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, title: str) -> Fit:
     """Train on the first feed, choose the epoch on the second; `state` is read first and written after each epoch."""
     network.to(feeds[0].device)
-    fit = _resumed(Fit(network, network.optimiser(), [], {}, torch.empty(0)), state)
+    fit = _resumed(Fit(network, network.optimiser(), scaler(network, feeds[0].device), [], {}, torch.empty(0)), state)
     epochs = network.config.epochs
     steps = _steps(feeds[0], network)
     with tqdm(total=epochs * steps, initial=len(fit.log) * steps, desc=title, unit="step") as bar:
@@ -105,19 +108,27 @@ def train_step(fit: Fit, feed: Feed, index: Tensor, rng: Generator) -> Tensor:
     """One step on the clips `index`; its loss, still on the device."""
     network = fit.network
     starts = spans(len(index), feed.windows, feed.run, network.length, network.config.train_units, rng)
-    with _precision(feed.device):
+    with precision(network, feed.device):
         loss = network.loss(feed.take(index, starts, network.length), rng)
     fit.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    fit.scaler.scale(loss).backward()
     if limit := network.config.clip_grad:
+        fit.scaler.unscale_(fit.optimiser)
         torch.nn.utils.clip_grad_value_(network.parameters(), limit)
-    fit.optimiser.step()
+    fit.scaler.step(fit.optimiser)
+    fit.scaler.update()
     return loss.detach()
 
 
-def _precision(device: torch.device) -> torch.autocast:
-    """bf16 products in training where a GPU has fast ones; weights, losses and all scoring stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def precision(network: Network, device: torch.device) -> torch.autocast:
+    """Products in the network's own precision; weights, losses and all scoring stay float32."""
+    asked = getattr(torch, network.config.precision)
+    return torch.autocast(device.type, asked, enabled=asked != torch.float32)
+
+
+def scaler(network: Network, device: torch.device) -> torch.amp.GradScaler:
+    """Scales a float16 fit's loss; a step whose gradients overflow is left out, and the scale halved."""
+    return torch.amp.GradScaler(device.type, enabled=network.config.precision == "float16")
 
 
 def _set_rate(fit: Fit, epoch: float) -> None:
@@ -167,6 +178,7 @@ def _write_state(fit: Fit, path: Path) -> None:
     content = {
         "network": fit.network.state_dict(),
         "optimiser": fit.optimiser.state_dict(),
+        "scaler": fit.scaler.state_dict(),
         "log": fit.log,
         "best": fit.best,
         "validation": fit.validation,
@@ -181,5 +193,6 @@ def _resumed(fit: Fit, path: Path) -> Fit:
     state = torch.load(path, map_location="cpu", weights_only=True)
     fit.network.load_state_dict(state["network"])
     fit.optimiser.load_state_dict(state["optimiser"])
+    fit.scaler.load_state_dict(state["scaler"])
     fit.log, fit.best, fit.validation = state["log"], state["best"], state["validation"]
     return fit

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +25,7 @@ from torch import Generator, Tensor, nn
 from thb.core.errors import ParamsError
 from thb.core.ranges import Amount, Factor, Part, Share, Strength, Width
 from thb.detectors.base import Clips, Network, Training
+from thb.detectors.caddm import names
 from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
 from thb.detectors.caddm.boxes import SCALES, anchors, decoded, multibox_loss, transposed
@@ -212,7 +212,7 @@ class Detector(Network[Config, Tensor]):
 
     def published_names(self) -> dict[str, str]:
         stages = [len(stage) for stage in getattr(self.backbone, "blocks", ())]
-        return {own: published(own, self.config.backbone, stages) for own in self.state_dict()}
+        return {own: names.published(own, self.config.backbone, stages) for own in self.state_dict()}
 
     @classmethod
     def published_settings(cls, weights: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -318,46 +318,3 @@ class Last(nn.Module):
 
     def forward(self, map: Tensor) -> Tensor:
         return (self.conv2(self.conv1(map).relu()) + self.downsample(map)).relu()
-
-
-# ── Published names ──────────────────────────────────────────────────────────────────────────────
-# The authors' EfficientNets are those of the library EfficientNet-PyTorch.
-
-_HEADS = {"offsets": "ms_dets", "changes": "ms_cls"}
-_OUTER = {"conv_stem": "_conv_stem", "bn1": "_bn0", "conv_head": "_conv_head", "bn2": "_bn1"}
-_EXPANDING = {
-    "conv_pw": "_expand_conv",
-    "bn1": "_bn0",
-    "conv_dw": "_depthwise_conv",
-    "bn2": "_bn1",
-    "conv_pwl": "_project_conv",
-    "bn3": "_bn2",
-}
-_FIRST = {"conv_dw": "_depthwise_conv", "bn1": "_bn1", "conv_pw": "_project_conv", "bn2": "_bn2"}
-
-
-def published(name: str, backbone: str, stages: Sequence[int]) -> str:
-    """`stages`: how many blocks each of an EfficientNet's stages has. The small backbone's names are our own."""
-    part, _, rest = name.partition(".")
-    if part == "adm":
-        return f"adm.{_detection_name(rest)}"
-    if part != "backbone" or backbone == "small":
-        return name
-    return f"base_model.{rest if backbone == 'resnet34' else _efficientnet_name(rest, stages)}"
-
-
-def _detection_name(name: str) -> str:
-    kind, i, rest = name.split(".", 2)
-    if kind in _HEADS:
-        return f"multi_scale_detection_module.{_HEADS[kind]}.{i}.{rest}"
-    return f"adm_extra_layers.{i}.{rest}" if i == "3" else f"adm_extra_layers.{i}.0.{rest}"
-
-
-def _efficientnet_name(name: str, stages: Sequence[int]) -> str:
-    """timm counts blocks within stages, that library throughout; only the first stage's blocks do not expand."""
-    if not (found := re.match(r"blocks\.(\d+)\.(\d+)\.(.+)", name)):
-        layer, _, rest = name.partition(".")
-        return f"{_OUTER[layer]}.{rest}"
-    stage, block = int(found[1]), int(found[2])
-    layer, _, rest = re.sub(r"^se\.conv_", "_se_", found[3]).partition(".")
-    return f"_blocks.{sum(stages[:stage]) + block}.{(_EXPANDING if stage else _FIRST).get(layer, layer)}.{rest}"

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-
 SCALE = 11.6 / 72  # standard deviation of the distance between the eyes, in pixels, and its mean
 
 

@@ -30,6 +30,7 @@ from torch import Generator, Tensor, nn
 from thb.core.errors import ParamsError
 from thb.core.ranges import Amount, Count, Flag, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Store, Training
+from thb.detectors.lipfd import names
 from thb.detectors.lipfd import picture as pictures
 from thb.detectors.lipfd.small import DetailRegions, LipsAndVoice
 from thb.detectors.parts.images import native_fits, normalise
@@ -71,13 +72,13 @@ class Config(Training):
             raise ParamsError(f"layers {list(self.layers)}: a ResNet has {STAGES} stages")
 
     def _check_small(self) -> None:
-        if self.init_weights != "none":
-            raise ParamsError(f"init_weights {self.init_weights!r} needs encoder: clip; set it to none")
         for key in ("width", "lips", "measures"):
             if not getattr(self, key):
                 raise ParamsError(f"encoder: small needs {key} above 0")
         self._divides("size", self.size, "the squares laid into channels", 2)
         self._divides("lips", self.lips, "its three halvings", 8)
+        if self.init_weights != "none":
+            raise ParamsError(f"init_weights {self.init_weights!r} needs encoder: clip; set it to none")
 
     @property
     def makes_fakes(self) -> bool:
@@ -209,7 +210,7 @@ class Detector(Network[Config, tuple[Tensor, ...]]):
     def published_names(self) -> dict[str, str]:
         """The small one's are our own."""
         small = self.config.encoder == "small"
-        return {own: own if small else published(own) for own in self.state_dict()}
+        return {own: own if small else names.published(own) for own in self.state_dict()}
 
     def warm_start(self) -> None:
         """CLIP's picture tower; in timm's file its projection is the head, transposed."""
@@ -281,39 +282,3 @@ class ResNetRegions(nn.Module):
 
     def last(self) -> nn.Module:
         return self.resnet.layer4[-1]
-
-
-# ── Published names ──────────────────────────────────────────────────────────────────────────────
-# CLIP's as OpenAI has them, the ResNet's as torchvision has them, both heads inside it.
-
-_RENAMED = {
-    "encoder.conv1.": "conv1.",
-    "encoder.proj": "encoder.visual.proj",
-    "backbone.resnet.": "backbone.",
-    "weigh.": "backbone.get_weight.0.",
-    "fc.": "backbone.fc.",
-    "encoder.visual.cls_token": "encoder.visual.class_embedding",
-    "encoder.visual.pos_embed": "encoder.visual.positional_embedding",
-    "encoder.visual.patch_embed.proj.": "encoder.visual.conv1.",
-    "encoder.visual.norm_pre.": "encoder.visual.ln_pre.",
-    "encoder.visual.norm.": "encoder.visual.ln_post.",
-    "encoder.visual.blocks.": "encoder.visual.transformer.resblocks.",
-}
-_IN_A_BLOCK = {
-    ".norm1.": ".ln_1.",
-    ".norm2.": ".ln_2.",
-    ".mlp.fc1.": ".mlp.c_fc.",
-    ".mlp.fc2.": ".mlp.c_proj.",
-    ".attn.qkv.": ".attn.in_proj_",
-    ".attn.proj.": ".attn.out_proj.",
-}
-
-
-def published(name: str) -> str:
-    """Of a tensor of the published size."""
-    begin = next((own for own in _RENAMED if name.startswith(own)), "")
-    name = _RENAMED.get(begin, "") + name.removeprefix(begin)
-    if ".resblocks." in name:
-        for own, theirs in _IN_A_BLOCK.items():
-            name = name.replace(own, theirs)
-    return name
