@@ -81,7 +81,7 @@ def measure(paths: Paths, params: Params, name: str, steps: int, changes: dict, 
     network.config = replace(network.config, lr_every="batch")
     rows = usable(soundless_marked(clips_of_fit(paths, params, "all", ("train",)), network.hears), "train")
     feed = Feed(store, rows, device, network)
-    fit = loop.Fit(network, network.optimiser(), [], {}, torch.empty(0))
+    fit = loop.Fit(network, network.optimiser(), loop.scaler(network, device), [], {}, torch.empty(0))
     for group in fit.optimiser.param_groups:
         group["lr"] = network.config.lr
     rng = torch.Generator().manual_seed(params.active.seed)

@@ -31,9 +31,7 @@ class Fit:
 
     network: Network
     optimiser: torch.optim.Optimizer
-    scaler: (
-        torch.amp.GradScaler
-    )  # with `precision: float16`, keeps small gradients from becoming zero; else does nothing
+    scaler: torch.amp.GradScaler  # keeps small gradients of `precision: float16` from becoming zero
     log: list[dict[str, float]]  # one entry an epoch: epoch, loss, val_auc, val_loss, lr, seconds
     best: dict[str, Tensor]  # the chosen epoch's weights, on the CPU
     validation: Tensor  # float64 [validation clips]: its scores
