@@ -61,7 +61,10 @@ def test_the_first_weights_are_drawn_as_published(published):
     attention = adapter.Extractor(768, 6).apply(adapter._begin).self_attn
     assert attention.out_proj.weight.detach().abs().max() == pytest.approx(math.sqrt(6 / (2 * 768)), rel=1e-3)
     assert attention.out_proj.bias.abs().max() == 0
-    assert adapter.Detector(replace(published, depth=3, interactions=3)).spm.fc4.bias.abs().max() == 0
+    network = adapter.Detector(replace(published, depth=3, interactions=3))
+    assert network.spm.fc4.bias.abs().max() == 0
+    out = network.interactions[-1].extractor.self_attn.out_proj.weight.detach()
+    assert out.abs().max() == pytest.approx(math.sqrt(6 / (2 * 768)), rel=1e-3)
 
 
 def test_every_norms_epsilon(skeleton):
