@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,11 @@ from typing import Any
 
 import nbformat
 import papermill
-from jupyter_client.kernelspec import KernelSpecManager
-from jupyter_client.manager import AsyncKernelManager
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
 from thb.book import provenance
+from thb.book.kernel import waiting_kernel
 from thb.core.errors import DataError, ParamsError, entry, unknown
 from thb.core.params import Params
 from thb.core.paths import Paths
@@ -29,26 +27,8 @@ FILES = ("csv", "svg", "pdf", "png")
 WIDE = ("fig", "cam_")  # exhibits whose figure takes the whole width of its page
 TIMEOUT = 600  # seconds a cell may take
 START, TRIES = 60, 3  # seconds a kernel has to answer, and kernels that are tried
-ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
 MUTE = "Kernel didn't respond"
 QUIET = ["--log-level=50"]  # the kernel logs the interrupt by which it is shut down as an error
-
-
-class OwnKernelManager(AsyncKernelManager):
-    """Starts the interpreter we run in, whatever kernels the user has installed under the same name."""
-
-    transport = "ipc"  # sockets in a folder: no port that others on the machine could reach
-
-    def _ip_default(self) -> str:
-        """A folder of this kernel's own: by default kernels that start together in one place may take one socket."""
-        fits = len(os.fsencode(tempfile.gettempdir())) <= ROOM
-        return str(Path(tempfile.mkdtemp(prefix="thb-", dir=None if fits else "/tmp")) / "kernel")
-
-    def cleanup_ipc_files(self) -> None:
-        shutil.rmtree(Path(self.ip).parent, ignore_errors=True)
-
-    def _kernel_spec_manager_default(self) -> KernelSpecManager:
-        return KernelSpecManager(kernel_dirs=[], parent=self)
 
 
 def run(paths: Paths, params: Params, name: str) -> None:
@@ -94,7 +74,7 @@ def execute(paths: Paths, source: Path, parameters: dict, name: str) -> Notebook
 
 
 def _run_once(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
-    with _root_named(paths.root), tempfile.TemporaryDirectory() as scratch:
+    with _root_named(paths.root), waiting_kernel() as manager, tempfile.TemporaryDirectory() as scratch:
         return papermill.execute_notebook(
             str(source),
             str(Path(scratch) / source.name),
@@ -104,7 +84,7 @@ def _run_once(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
             progress_bar=False,
             start_timeout=START,
             execution_timeout=TIMEOUT,
-            kernel_manager_class=OwnKernelManager,
+            kernel_manager_class=manager,
             extra_arguments=QUIET,
         )
 

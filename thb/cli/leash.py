@@ -1,23 +1,40 @@
-"""Commands that end with the process that started them, however that one ends, and on any system.
+"""Commands that start at once, and that end with the process that started them, however that one ends.
 
-A scheduler that is killed cannot stop its commands. So each command runs below a small process of ours,
-`python -m thb.cli.leash <command…>`, which leads its process group and whose stdin only the scheduler holds open: once
-that closes, the whole group is stopped, the command, its shell and their workers.
+Most of a short stage's time is Python's: starting, and loading torch or the libraries that draw. So commands of ours are
+forked from a server (the standard library's) that has loaded them once and has never done anything else; any other
+command gets a shell. A scheduler that is killed cannot stop its commands: each runs below a small process, the leash,
+which leads its process group and to which only the scheduler holds a pipe open. Once that closes, the whole group is
+stopped: the command and its workers.
 """
 
 from __future__ import annotations
 
 import codecs
+import multiprocessing
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 ASKED, TOLD = 3.0, 1.0  # seconds that a group has after Ctrl-C, and then after SIGTERM
 TAIL = 1 << 16  # bytes of what a command says that are kept
+OURS = "thb"
+# what our commands import, slowest first; none of it starts a thread or looks for a GPU when it is imported
+LIBRARIES = (
+    *("torch", "timm", "pandas", "scipy.stats", "sklearn.linear_model", "sklearn.metrics", "cv2", "av", "seaborn"),
+    *("matplotlib.pyplot", "papermill", "ipykernel.kernelapp", "pyarrow.parquet", "safetensors.torch"),
+    *("thb.cli.main", "thb.book.exhibit", "thb.report", "thb.clips.prepare", "thb.fits.train", "thb.fits.score"),
+    *("thb.cams.explain", "thb.cells.evaluate"),
+)
+
+_forking = multiprocessing.get_context("fork")
+_server = multiprocessing.get_context("forkserver")
+_server.set_forkserver_preload(list(LIBRARIES))
 
 
 class Dropped(Exception):
@@ -30,52 +47,64 @@ class Leashes:
     def __init__(self, folder: Path, environment: Mapping[str, str], lock: int) -> None:
         """`lock`: a file that stays open, and so locked, until the last command has ended."""
         self.folder, self.environment, self.lock = folder, environment, lock
-        self._held: set[subprocess.Popen[bytes]] = set()
-        self._dropped, self._guard = False, threading.RLock()
+        self._held: set[Connection] = set()
+        self._dropped, self._guard, self._starting = False, threading.RLock(), threading.Lock()
 
-    def run(self, command: Sequence[str], shown: bool = False) -> tuple[int, str]:
-        """A command's exit code and the end of its stderr, which is passed on as it comes if `shown`."""
-        process = self._start(command, None if shown else subprocess.DEVNULL)
+    def run(
+        self, commands: Sequence[str], shown: bool = False, more: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        """The exit code of these command lines, run in turn until one fails, and the end of their stderr.
+
+        What they say is passed on as it comes if `shown`; `more` is added to the environment.
+        """
+        hold, said, ended = self._start(commands, shown, {**self.environment, **(more or {})})
         try:
-            said = _read(process, shown)
-            code = process.wait()
+            tail = _read(said, shown)
+            code = _received(ended)
         finally:
             with self._guard:
-                self._held.discard(process)
+                self._held.discard(hold)
+                for end in (hold, said, ended):
+                    if not end.closed:
+                        end.close()
         if self._dropped:
             raise Dropped
-        return code, said
+        return code, tail
 
-    def _start(self, command: Sequence[str], stdout: int | None) -> subprocess.Popen[bytes]:
+    def _start(
+        self, commands: Sequence[str], shown: bool, environment: Mapping[str, str]
+    ) -> tuple[Connection, Connection, Connection]:
+        """The pipe that holds the leash, what is said, and the exit code to come."""
+        if self._dropped:
+            raise Dropped
+        held, hold = _server.Pipe(duplex=False)
+        said, saying = _server.Pipe(duplex=False)
+        ended, ending = _server.Pipe(duplex=False)
+        lock = Connection(os.dup(self.lock))
+        given = (list(commands), str(self.folder), dict(environment), shown, held, saying, ending, lock)
+        with self._starting:  # for seconds at first, while the server loads: `drop` must not wait for that
+            _server.Process(target=_hold, args=given).start()
+        for end in (held, saying, ending, lock):
+            end.close()
         with self._guard:
             if self._dropped:
-                raise Dropped
-            process = subprocess.Popen(
-                [sys.executable, "-m", "thb.cli.leash", *command],
-                cwd=self.folder,
-                env=self.environment,
-                stdin=subprocess.PIPE,
-                stdout=stdout,
-                stderr=subprocess.PIPE,
-                pass_fds=[self.lock],
-                start_new_session=True,
-            )
-            self._held.add(process)
-        return process
+                hold.close()
+            else:
+                self._held.add(hold)
+        return hold, said, ended
 
     def drop(self) -> None:
         """Stop every command, which takes ASKED + TOLD seconds at most, and start no more."""
         with self._guard:
             self._dropped = True
-            for process in self._held:
-                if process.stdin:
-                    process.stdin.close()
+            for hold in self._held:
+                if not hold.closed:
+                    hold.close()
 
 
-def _read(process: subprocess.Popen[bytes], shown: bool) -> str:
+def _read(said: Connection, shown: bool) -> str:
     tail, decoder = b"", codecs.getincrementaldecoder("utf-8")("replace")
-    assert process.stderr  # a pipe
-    while chunk := os.read(process.stderr.fileno(), TAIL):
+    while chunk := os.read(said.fileno(), TAIL):
         tail = (tail + chunk)[-TAIL:]
         if shown:
             sys.stderr.write(decoder.decode(chunk))
@@ -83,39 +112,95 @@ def _read(process: subprocess.Popen[bytes], shown: bool) -> str:
     return tail.decode("utf-8", "replace")
 
 
+def _received(ended: Connection) -> int:
+    """The exit code; that of SIGKILL where the leash itself was killed."""
+    try:
+        return ended.recv()
+    except EOFError:
+        return 128 + signal.SIGKILL
+
+
 # ---- in the small process ---------------------------------------------------------------------------
 
 
-def main(command: Sequence[str]) -> int:
-    """Run the command and return its exit code; stop its group once our stdin is closed."""
+def _hold(
+    commands: Sequence[str],
+    folder: str,
+    environment: Mapping[str, str],
+    shown: bool,
+    held: Connection,
+    saying: Connection,
+    ending: Connection,
+    lock: Connection,
+) -> None:
+    """Run the commands and send the exit code; stop the group once nobody holds us any more."""
+    os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _go_on)  # meant for the group; a handler, unlike SIG_IGN, is not handed down
-    child, ended = subprocess.Popen(command, stdin=subprocess.DEVNULL), threading.Event()
-    watch = threading.Thread(target=_watch, args=(child, ended), daemon=True)
+        signal.signal(number, _go_on)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(saying.fileno(), 2)
+    saying.close()
+    if not shown:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+    running = _Running()
+    watch = threading.Thread(target=_watch, args=(held.fileno(), running), daemon=True)
     watch.start()
-    code = child.wait()
-    if ended.is_set():
+    code = 0
+    for command in commands:
+        code = code or running.finish(command)
+    if running.told:
         watch.join()
-    return code if code >= 0 else 128 - code
+    ending.send(code)
+    lock.close()
+
+
+class _Running:
+    """The command under way."""
+
+    def __init__(self) -> None:
+        self.told = False
+        self.over = threading.Event()
+
+    def finish(self, command: str) -> int:
+        """Its exit code, 128 and more for a signal, as a shell has it."""
+        if self.told:
+            return 128 + signal.SIGINT
+        self.over.clear()
+        words = shlex.split(command)
+        if words[0] == OURS and shlex.join(words) == command:
+            child = _forking.Process(target=_ours, args=(words,))
+            child.start()
+            child.join()
+            code = child.exitcode or 0
+        else:
+            code = subprocess.call(command, shell=True, stdin=subprocess.DEVNULL)
+        self.over.set()
+        return code if code >= 0 else 128 - code
+
+
+def _ours(words: Sequence[str]) -> None:
+    """Our command line, in a process that has loaded what it needs already."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    from thb.cli.main import main
+
+    sys.argv = list(words)
+    main()
 
 
 def _go_on(number: int, frame: object) -> None:
     """The signal is for the rest of the group; we end after them."""
 
 
-def _watch(child: subprocess.Popen[bytes], ended: threading.Event) -> None:
+def _watch(held: int, running: _Running) -> None:
     """First SIGINT, on which a command finishes what must not be left half done; then SIGTERM and SIGKILL."""
-    os.read(0, 1)  # nothing is ever written: it was closed
-    ended.set()
+    os.read(held, 1)  # nothing is ever written: it was closed
+    running.told = True
     for number, patience in ((signal.SIGINT, ASKED), (signal.SIGTERM, TOLD)):
         os.killpg(0, number)
-        try:
-            child.wait(patience)
+        if running.over.wait(patience):
             break
-        except subprocess.TimeoutExpired:
-            continue
     os.killpg(0, signal.SIGKILL)  # us too, and what outlived the command
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,7 @@
 """`thb reproduce`: `dvc repro` with independent stages side by side.
 
-DVC runs one stage at a time, but `dvc repro --single-item` processes may run together on stages whose upstream is
-clean. This module walks DVC's own graph and starts each stage when what it needs is done, one lane a core; stages that
-use every core run alone, and short ones share a process, because DVC needs longer to start than they need to run.
+DVC runs one stage at a time. This module walks DVC's own graph and starts each stage when what it needs is done, one
+lane a core; stages that use every core run alone.
 """
 
 from __future__ import annotations
@@ -13,14 +12,15 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import yaml
 
 from thb.cli.leash import ASKED, TOLD, Leashes
+from thb.cli.stages import Stages
 from thb.core.errors import DataError
 from thb.core.folders import alone
 from thb.core.params import Params
@@ -28,10 +28,7 @@ from thb.core.paths import Paths
 from thb.core.tables import disk_errors
 
 POOLED = ("fetch", "variant_clips", "identity")  # these keep a process on every core busy for minutes
-SHORT, TOGETHER = ("prepare", "exhibit"), 5  # these take seconds; so many at most share a process
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-Batch = tuple[str, ...]  # stages that one process brings up to date, in turn
 
 
 def run(paths: Paths, params: Params, jobs: int) -> None:
@@ -44,24 +41,25 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
     with (
         alone(paths.reproducing, "everything in this clone, by `thb reproduce`", ASKED + TOLD) as lock,
         _stopped_by_signals(Leashes(paths.root, _environment(), lock)) as leashes,
+        closing(Stages(paths.root)) as stages,
     ):
-        if clean(leashes):
-            print(f"profile {params.profile}: every stage is up to date")
+        if any(stages.changed(name) for name in stages.needs):
+            _bring_up_to_date(stages, params, jobs, leashes)
         else:
-            _bring_up_to_date(paths, params, jobs, leashes)
+            print(f"profile {params.profile}: every stage is up to date")
     print(paths.html / "index.html")
 
 
-def _bring_up_to_date(paths: Paths, params: Params, jobs: int, leashes: Leashes) -> None:
-    needs = stage_graph(paths)
+def _bring_up_to_date(stages: Stages, params: Params, jobs: int, leashes: Leashes) -> None:
+    needs = stages.needs
     print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
     start, done = time.monotonic(), 0
 
-    def work(batch: Batch) -> None:
+    def work(name: str) -> None:
         nonlocal done
-        seconds = repro(leashes, batch)
-        done += len(batch)
-        print(f"  {done:>3}/{len(needs)}  {', '.join(batch):<40} {seconds:6.1f} s", flush=True)
+        seconds = repro(stages, leashes, name)
+        done += 1
+        print(f"  {done:>3}/{len(needs)}  {name:<40} {seconds:6.1f} s", flush=True)
 
     walk(needs, work, jobs)
     print(f"every stage is up to date after {(time.monotonic() - start) / 60:.1f} min")
@@ -112,83 +110,56 @@ def _place(file: Path, fault: Exception) -> str:
     return f"{file.name} {what}, line {at + 1}: {lines[at][:60]!r}"
 
 
-def stage_graph(paths: Paths) -> dict[str, set[str]]:
-    """stage -> the stages it needs, as DVC reads dvc.yaml."""
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    try:
-        with Repo(str(paths.root)) as repo:
-            graph = repo.index.graph
-            return {stage.addressing: {need.addressing for need in graph.successors(stage)} for stage in graph}
-    except DvcException as fault:
-        raise DataError(f"DVC cannot read dvc.yaml or dvc.lock: {' '.join(str(fault).split())}") from None
-
-
-def clean(leashes: Leashes) -> bool:
-    """Whether DVC finds every stage up to date."""
-    return leashes.run([sys.executable, "-m", "dvc", "status", "--quiet"])[0] == 0
-
-
 # ---- which stage when -------------------------------------------------------------------------------
 
 
-def walk(needs: Mapping[str, set[str]], work: Callable[[Batch], None], jobs: int) -> None:
-    """Call `work` with every stage once, after all it needs, in at most `jobs` batches at once; POOLED ones run alone.
+def walk(needs: Mapping[str, set[str]], work: Callable[[str], None], jobs: int) -> None:
+    """Call `work` with every stage once, after all it needs, at most `jobs` at once; POOLED ones run alone.
 
     After a failure, what runs is finished, nothing more is started, and the failure is raised.
     """
     waiting, done = dict(needs), set[str]()
-    running: dict[Future[None], Batch] = {}
+    running: dict[Future[None], str] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
-            for batch in _startable(waiting, done, list(running.values()), jobs):
-                for stage in batch:
-                    del waiting[stage]
-                running[pool.submit(work, batch)] = batch
+            for stage in _startable(waiting, done, list(running.values()), jobs):
+                del waiting[stage]
+                running[pool.submit(work, stage)] = stage
             if not running:
                 raise DataError(f"stages that wait for each other: {', '.join(sorted(waiting))}")
             for future in wait(running, return_when=FIRST_COMPLETED)[0]:
                 future.result()
-                done.update(running.pop(future))
+                done.add(running.pop(future))
 
 
-def _is(stage: str, kinds: Iterable[str]) -> bool:
-    return stage.split("@")[0] in kinds
+def _uses_every_core(stage: str) -> bool:
+    return stage.split("@")[0] in POOLED
 
 
-def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[Batch], jobs: int) -> list[Batch]:
-    """What to start now: as many batches as lanes are free, or one stage that runs alone."""
-    if any(_is(stage, POOLED) for batch in running for stage in batch):
+def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[str], jobs: int) -> list[str]:
+    """What to start now: as many stages as lanes are free, or one that runs alone."""
+    if any(_uses_every_core(stage) for stage in running):
         return []
     ready = [stage for stage, needs in waiting.items() if needs <= done]
-    pooled = [stage for stage in ready if _is(stage, POOLED)]
+    pooled = [stage for stage in ready if _uses_every_core(stage)]
     if pooled and not running:
-        return [(pooled[0],)]
-    short = [stage for stage in ready if _is(stage, SHORT)]
-    long = [(stage,) for stage in ready if not _is(stage, (*POOLED, *SHORT))]
-    free = jobs - len(running)
-    return [*long, *_batches(short, max(1, free - len(long)))][:free]
+        return pooled[:1]
+    return [stage for stage in ready if stage not in pooled][: jobs - len(running)]
 
 
-def _batches(stages: list[str], lanes: int) -> list[Batch]:
-    """The stages in equal batches, a lane each, none larger than TOGETHER."""
-    size = min(TOGETHER, -(-len(stages) // lanes)) or 1
-    return [tuple(stages[i : i + size]) for i in range(0, len(stages), size)]
+# ---- one stage --------------------------------------------------------------------------------------
 
 
-# ---- one process ------------------------------------------------------------------------------------
-
-
-def repro(leashes: Leashes, batch: Batch) -> float:
-    """The seconds that `dvc repro --single-item` of these stages took; it waits while another lane writes dvc.lock."""
-    shown = _is(batch[0], POOLED)  # its own bar; lanes side by side would scramble theirs
-    command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *batch]
+def repro(stages: Stages, leashes: Leashes, name: str) -> float:
+    """The seconds that it took to bring a stage up to date."""
     start = time.monotonic()
-    code, said = leashes.run([*command, "--quiet"] if shown else command, shown)  # quiet, DVC names no failed stage
-    if code:
-        named = re.search(r"failed to reproduce '([^']+)'", said)
-        raise DataError(f"stage {named[1] if named else ', '.join(batch)} failed: {_last_words(said, code)}")
+    if commands := stages.begin(name):
+        # its own bar is shown where nothing runs beside it: lanes side by side would scramble theirs
+        with stages.running(name):
+            code, said = leashes.run(commands, _uses_every_core(name), {"DVC_STAGE": name})
+        if code:
+            raise DataError(f"stage {name} failed: {_last_words(said, code)}")
+        stages.end(name)
     return time.monotonic() - start
 
 
