@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import chdir, closing
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ import yaml
 
 import thb
 from thb.cli.leash import Leashes
-from thb.cli.reproduce import repro, run, stage_graph, walk
+from thb.cli.reproduce import repro, run, walk
+from thb.cli.stages import LockFile, Stages
 from thb.core.errors import DataError
 from thb.core.paths import Paths
 
@@ -40,16 +42,16 @@ class Recorder:
         self.order, self.together, self.running, self.fail = [], {}, set(), fail
         self.lock = threading.Lock()
 
-    def __call__(self, batch: tuple[str, ...]) -> None:
+    def __call__(self, stage: str) -> None:
         with self.lock:
-            self.running.add(batch)
+            self.running.add(stage)
             for each in self.running:
                 self.together[each] = max(self.together.get(each, 0), len(self.running))
         time.sleep(0.03)
         with self.lock:
-            self.running.discard(batch)
-            self.order += batch
-        if self.fail in batch:
+            self.running.discard(stage)
+            self.order.append(stage)
+        if self.fail == stage:
             raise DataError(f"{self.fail} failed")
 
 
@@ -61,18 +63,9 @@ def test_every_stage_runs_once_after_what_it_needs(jobs):
     for stage, needs in NEEDS.items():
         assert all(work.order.index(n) < work.order.index(stage) for n in needs)
     assert max(work.together.values()) <= jobs
-    assert work.together[(POOL,)] == work.together[("fetch",)] == 1
-    assert work.together[("a",)] == min(jobs, 2)
-
-
-@pytest.mark.parametrize(("jobs", "largest"), [(1, 5), (2, 5), (4, 3)])
-def test_short_stages_share_processes_and_are_dealt_out_evenly(jobs, largest):
-    work = Recorder()
-    walk(NEEDS, work, jobs)
-    sizes = [len(batch) for batch in work.together if batch[0].startswith("exhibit")]
-    assert max(sizes) == largest
-    assert len(sizes) <= 4
-    assert all(len(batch) == 1 for batch in work.together if not batch[0].startswith("exhibit"))
+    assert work.together[POOL] == work.together["fetch"] == 1
+    assert work.together["a"] == min(jobs, 2)
+    assert work.together["exhibit@0"] == jobs
 
 
 def test_a_failure_stops_what_follows():
@@ -84,12 +77,17 @@ def test_a_failure_stops_what_follows():
 
 def test_stages_that_wait_for_each_other_are_an_error():
     with pytest.raises(DataError, match="x, y"):
-        walk({"x": {"y"}, "y": {"x"}}, lambda batch: None, 2)
+        walk({"x": {"y"}, "y": {"x"}}, lambda stage: None, 2)
+
+
+def graph(clone: Path) -> dict[str, set[str]]:
+    with closing(Stages(clone)) as stages:
+        return stages.needs
 
 
 def test_dvc_iterates_the_keys_of_params(repo, params):
     """`matrix` and `foreach` over a mapping are what lets one line of params.yaml add a stage."""
-    stages = stage_graph(Paths(repo))
+    stages = graph(repo)
     assert {f"prepare@{s}" for s in params.sources} <= set(stages)
     assert {f"{stage}@{d}" for stage in ("train", "score") for d in params.detectors} <= set(stages)
     assert {f"variant_fit@{d}-{v}" for d in params.ablated for v in params.ablations} <= set(stages)
@@ -102,7 +100,125 @@ def test_dvc_iterates_the_keys_of_params(repo, params):
 def test_the_lock_file_knows_no_stage_that_is_gone(repo):
     """DVC never forgets one by itself, and writes the whole file anew after every stage."""
     held = yaml.safe_load((repo / "dvc.lock").read_text())["stages"]
-    assert set(held) <= set(stage_graph(Paths(repo))), "remove the others from dvc.lock"
+    assert set(held) <= set(graph(repo)), "remove the others from dvc.lock"
+
+
+# ---- what DVC finds afterwards -----------------------------------------------------------------------
+
+SETTINGS = """
+sizes: {small: 1, none: null, half: 0.5, list: [1, 2], text: "yes"}
+sha256: 8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4
+kinds: {first: {folder: Ä b, deep: {deeper: {deepest: {name: 'a text that is longer than a line of YAML may be'}}}}}
+"""
+PIPELINE = """
+stages:
+  plain:
+    cmd: cp params.yaml out.txt
+    params: [sizes, sha256]
+    outs: [out.txt]
+  folder:
+    desc: a folder, in two commands
+    cmd: [mkdir -p folder/deep, cp out.txt folder/deep/one]
+    deps: [out.txt]
+    outs: [folder: {persist: true}]
+  each:
+    foreach: ${kinds}
+    do:
+      cmd: cat folder/deep/one > ${key}.json
+      deps: [folder]
+      params: [kinds]
+      outs: [each.txt]
+      metrics: ["${key}.json": {cache: false}]
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """Makes clones with the same few stages."""
+
+    def clone(name: str) -> Path:
+        made = tmp_path / name
+        (made / ".dvc").mkdir(parents=True)
+        (made / ".dvc" / "config").write_text("[core]\n    no_scm = True\n    analytics = False\n")
+        (made / "params.yaml").write_text(SETTINGS)
+        (made / "dvc.yaml").write_text(PIPELINE.replace("      outs: [each.txt]\n", ""))
+        return made
+
+    return clone
+
+
+def bring_up_to_date(clone: Path) -> list[str]:
+    """The stages that had to run."""
+    ran = []
+    with chdir(clone), open(os.devnull) as lock, closing(Stages(clone)) as stages:
+        leashes = Leashes(clone, os.environ, lock.fileno())
+
+        def work(name: str) -> None:
+            if stages.changed(name):
+                ran.append(name)
+            repro(stages, leashes, name)
+
+        walk(stages.needs, work, 2)
+    return sorted(ran)
+
+
+def dvc(clone: Path, *words: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", "dvc", *words], cwd=clone, check=True, capture_output=True, text=True
+    ).stdout
+
+
+def test_what_we_record_is_what_dvc_repro_records(pipeline):
+    ours, theirs = pipeline("ours"), pipeline("theirs")
+    assert bring_up_to_date(ours) == ["each@first", "folder", "plain"]
+    dvc(theirs, "repro")
+    assert (ours / "dvc.lock").read_bytes() == (theirs / "dvc.lock").read_bytes()
+    assert "up to date" in dvc(ours, "status")
+    assert bring_up_to_date(ours) == bring_up_to_date(theirs) == []
+
+
+def test_only_what_changed_runs_again_and_removed_outputs_come_from_the_cache(pipeline):
+    clone = pipeline("clone")
+    bring_up_to_date(clone)
+    (clone / "out.txt").unlink()
+    assert bring_up_to_date(clone) == ["plain"]
+    assert (clone / "out.txt").read_text() == SETTINGS
+    text = SETTINGS.replace("small: 1", "small: 2")
+    (clone / "params.yaml").write_text(text)
+    assert bring_up_to_date(clone) == ["each@first", "folder", "plain"]
+    assert (clone / "first.json").read_text() == text
+    lock = (clone / "dvc.lock").read_text()
+    dvc(clone, "repro")
+    assert (clone / "dvc.lock").read_text() == lock
+
+
+def test_an_output_that_is_not_made_is_an_error_of_one_line(pipeline):
+    clone = pipeline("clone")
+    (clone / "dvc.yaml").write_text("stages:\n  lazy: {cmd: 'true', outs: [never]}\n")
+    with pytest.raises(DataError, match="^stage lazy failed: .*never.*does not exist"):
+        bring_up_to_date(clone)
+    assert not (clone / "dvc.lock").exists()
+
+
+def test_an_entry_of_the_lock_file_is_replaced_in_its_place(tmp_path):
+    lock = LockFile(tmp_path / "dvc.lock")
+    for name, command in (("b", "x"), ("a@1", "y"), ("b", "z")):
+        lock.put({name: {"cmd": command}})
+    assert lock.path.read_text() == "schema: '2.0'\nstages:\n  b:\n    cmd: z\n  a@1:\n    cmd: y\n"
+
+
+def test_a_command_of_ours_is_forked_from_what_is_loaded(small_clone):
+    """It needs no `thb` on the path, and fails as from a shell."""
+    with open(os.devnull) as lock:
+        leashes = Leashes(small_clone, {"PATH": "", "THB_ROOT": str(small_clone)}, lock.fileno())
+        assert leashes.run(["thb profile"])[0] == 0
+        assert leashes.run(["thb profile nowhere", "touch after"]) == (
+            2,
+            "thb: unknown profile 'nowhere'; known: smoke, mini, paper\n",
+        )
+        assert leashes.run(["kill -9 $$"])[0] == 137
+        assert leashes.run(["exit 3"])[0] == 3
+    assert not (small_clone / "after").exists()
 
 
 # ---- killed, refused, broken: with real processes ----------------------------------------------------
@@ -237,8 +353,8 @@ def test_a_second_run_says_which_one_is_active_and_what_a_killed_one_left_stops_
     ("name", "words", "said"),
     [
         ("fetch", "thb: no such clip", "no such clip$"),
-        ("fetch", "", "it ended with code 255 and said nothing$"),
-        ("train", "", "failed to run: "),
+        ("fetch", "", "it ended with code 3 and said nothing$"),
+        ("train", "", "it ended with code 3 and said nothing$"),
     ],
 )
 def test_a_stage_that_fails_is_named_with_its_last_words(small_clone, name, words, said, capsys):
@@ -246,8 +362,13 @@ def test_a_stage_that_fails_is_named_with_its_last_words(small_clone, name, word
         f"import sys; sys.stderr.write('work:  50%|#####     | 1/2\\r' + {words!r} + '\\n'); sys.exit(3)"
     )
     stages(small_clone, **{name: f"{PYTHON} fails.py"})
-    with open(os.devnull) as lock, pytest.raises(DataError, match=f"^stage {name} failed: .*{said}") as told:
-        repro(Leashes(small_clone, os.environ, lock.fileno()), (name,))
+    with (
+        chdir(small_clone),
+        open(os.devnull) as lock,
+        closing(Stages(small_clone)) as known,
+        pytest.raises(DataError, match=f"^stage {name} failed: .*{said}") as told,
+    ):
+        repro(known, Leashes(small_clone, os.environ, lock.fileno()), name)
     assert "above" not in str(told.value)
     assert ("50%" in capsys.readouterr().err) == (name == "fetch")  # its bar is shown: it has the machine to itself
 
@@ -269,9 +390,8 @@ def test_a_stage_that_fails_is_named_with_its_last_words(small_clone, name, word
         ("dvc.yaml", None, "dvc.yaml is missing"),
     ],
 )
-def test_what_dvc_cannot_read_is_one_line(small_clone, params, file, text, said, monkeypatch):
+def test_what_dvc_cannot_read_is_one_line(small_clone, params, file, text, said):
     stages(small_clone, quick=f"{PYTHON} quick.py")
-    monkeypatch.setattr("thb.cli.reproduce.clean", lambda leashes: False)
     (small_clone / file).unlink() if text is None else (small_clone / file).write_text(text)
     with pytest.raises(DataError, match=said) as told:
         run(Paths(small_clone), params, 1)

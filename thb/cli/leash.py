@@ -1,7 +1,7 @@
 """Commands that start at once, and that end with the process that started them, however that one ends.
 
-Most of a short stage's time is Python's: starting, and loading torch or the libraries that draw. So commands of ours are
-forked from a server (the standard library's) that has loaded them once and has never done anything else; any other
+Most of a short stage's time is Python's: starting, and loading torch or the libraries that draw. So commands of ours
+are forked from a server (the standard library's) that has loaded them once and has never done anything else; any other
 command gets a shell. A scheduler that is killed cannot stop its commands: each runs below a small process, the leash,
 which leads its process group and to which only the scheduler holds a pipe open. Once that closes, the whole group is
 stopped: the command and its workers.
@@ -21,20 +21,24 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from thb.core.errors import DataError
+
 ASKED, TOLD = 3.0, 1.0  # seconds that a group has after Ctrl-C, and then after SIGTERM
 TAIL = 1 << 16  # bytes of what a command says that are kept
 OURS = "thb"
-# what our commands import, slowest first; none of it starts a thread or looks for a GPU when it is imported
-LIBRARIES = (
-    *("torch", "timm", "pandas", "scipy.stats", "sklearn.linear_model", "sklearn.metrics", "cv2", "av", "seaborn"),
-    *("matplotlib.pyplot", "papermill", "ipykernel.kernelapp", "pyarrow.parquet", "safetensors.torch"),
-    *("thb.cli.main", "thb.book.exhibit", "thb.report", "thb.clips.prepare", "thb.fits.train", "thb.fits.score"),
-    *("thb.cams.explain", "thb.cells.evaluate"),
-)
-
 _forking = multiprocessing.get_context("fork")
 _server = multiprocessing.get_context("forkserver")
-_server.set_forkserver_preload(list(LIBRARIES))
+
+
+def load_ahead() -> None:
+    """Let commands of ours start from a process that has loaded what they import; said before the first command."""
+    _server.set_forkserver_preload(["thb.cli.preload"])
+
+
+def is_ours(command: str) -> bool:
+    """Whether a command line is `thb …` and nothing that only a shell understands."""
+    words = shlex.split(command)
+    return words[:1] == [OURS] and shlex.join(words) == command
 
 
 class Dropped(Exception):
@@ -83,7 +87,10 @@ class Leashes:
         lock = Connection(os.dup(self.lock))
         given = (list(commands), str(self.folder), dict(environment), shown, held, saying, ending, lock)
         with self._starting:  # for seconds at first, while the server loads: `drop` must not wait for that
-            _server.Process(target=_hold, args=given).start()
+            try:
+                _server.Process(target=_hold, args=given).start()
+            except (EOFError, OSError) as fault:
+                raise DataError(f"the process that starts commands has died ({fault!r}); run the same again") from None
         for end in (held, saying, ending, lock):
             end.close()
         with self._guard:
@@ -138,7 +145,6 @@ def _hold(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _go_on)
     os.chdir(folder)
-    os.environ.clear()
     os.environ.update(environment)
     os.dup2(saying.fileno(), 2)
     saying.close()
@@ -169,9 +175,8 @@ class _Running:
         if self.told:
             return 128 + signal.SIGINT
         self.over.clear()
-        words = shlex.split(command)
-        if words[0] == OURS and shlex.join(words) == command:
-            child = _forking.Process(target=_ours, args=(words,))
+        if is_ours(command):
+            child = _forking.Process(target=_ours, args=(shlex.split(command),))
             child.start()
             child.join()
             code = child.exitcode or 0

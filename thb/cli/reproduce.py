@@ -14,12 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager
 from pathlib import Path
 
 import yaml
 
-from thb.cli.leash import ASKED, TOLD, Leashes
+from thb.cli.leash import ASKED, TOLD, Leashes, is_ours, load_ahead
 from thb.cli.stages import Stages
 from thb.core.errors import DataError
 from thb.core.folders import alone
@@ -39,6 +39,7 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
         paths.reproducing.parent.mkdir(parents=True, exist_ok=True)
     # what a killed run had under way holds the lock for as long as its leashes take to stop it
     with (
+        chdir(paths.root),  # DVC reads paths from there
         alone(paths.reproducing, "everything in this clone, by `thb reproduce`", ASKED + TOLD) as lock,
         _stopped_by_signals(Leashes(paths.root, _environment(), lock)) as leashes,
         closing(Stages(paths.root)) as stages,
@@ -53,6 +54,8 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
 def _bring_up_to_date(stages: Stages, params: Params, jobs: int, leashes: Leashes) -> None:
     needs = stages.needs
     print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
+    if any(is_ours(command) for name in needs for command in stages.commands(name)):
+        load_ahead()
     start, done = time.monotonic(), 0
 
     def work(name: str) -> None:

@@ -29,7 +29,7 @@ ENTRY = re.compile(r"^  (?=\S)", re.MULTILINE)  # where a stage's entry begins i
 
 
 class Stages:
-    """Every stage by its name; may be asked from several threads, which take turns."""
+    """Every stage by its name; may be asked from several threads, which take turns, in the clone's own folder."""
 
     def __init__(self, root: Path) -> None:
         """Raises DataError where DVC cannot read dvc.yaml or dvc.lock."""
@@ -44,6 +44,11 @@ class Stages:
     def close(self) -> None:
         """Let go of DVC's database of hashes."""
         self._repo.close()
+
+    def commands(self, name: str) -> list[str]:
+        """A stage's command lines, in turn."""
+        command = self._stages[name].cmd
+        return command if isinstance(command, list) else command.splitlines()
 
     def changed(self, name: str) -> bool:
         """Whether DVC would run this stage, what it needs being as it is."""
@@ -63,7 +68,7 @@ class Stages:
                 self._repo.stage_cache.restore(stage)
             except RunCacheNotFoundError:
                 stage.save_deps()
-                return stage.cmd if isinstance(stage.cmd, list) else stage.cmd.splitlines()
+                return self.commands(name)
             self._record(stage)
             return []
 
