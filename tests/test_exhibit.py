@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 import results_made
 from nbformat.v4 import new_code_cell
 
-from thb.book import exhibit
+from thb.book import exhibit, kernel
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.paths import Paths
@@ -145,21 +144,26 @@ def test_a_failing_notebook_is_one_line_and_leaves_no_exhibit(made, params):
     assert not list(made.executed.glob("x.*"))
 
 
-def test_the_kernel_is_this_interpreter_and_loads_no_torch(made):
-    source = made.notebooks / "protocol_table.ipynb"
-    notebook = nbformat.read(source, as_version=4)
-    notebook.cells.append(
-        new_code_cell("import json, sys\nprint(json.dumps([sys.executable, 'torch' in sys.modules]))")
-    )
+def test_our_kernel_shows_what_jupyters_own_shows_which_loads_no_torch(made, tmp_path):
+    notebook = nbformat.read(made.notebooks / "protocol_table.ipynb", as_version=4)
+    notebook.cells.append(new_code_cell("import sys\nprint('torch' in sys.modules)"))
     probe = made.notebooks / "probe.ipynb"
     nbformat.write(notebook, probe)
     try:
-        ran = exhibit.execute(made, probe, {"protocol": "P3"}, "probe")
+        ours = exhibit.execute(made, probe, {"protocol": "P3"}, "probe")
+        done = papermill(made.root, "notebooks/probe.ipynb", str(tmp_path / "out.ipynb"), "-p", "protocol", "P3")
     finally:
         probe.unlink()
-    executable, torch = json.loads(ran.cells[-1].outputs[0].text)
-    assert executable == sys.executable
-    assert torch is False
+    assert done.returncode == 0, done.stderr
+    theirs = nbformat.read(tmp_path / "out.ipynb", as_version=4)
+    assert theirs.cells[-1].outputs[0].text == "False\n"
+    assert [shown(cell) for cell in ours.cells[:-1]] == [shown(cell) for cell in theirs.cells[:-1]]
+    assert sum("text/html" in bundle for cell in ours.cells for bundle in shown(cell)) > 1
+
+
+def shown(cell: nbformat.NotebookNode) -> list[dict]:
+    """What a cell showed, without the marks that tables get at random."""
+    return [output.get("data", {}) for output in cell.get("outputs", [])]
 
 
 # ---- papermill by hand --------------------------------------------------------------------------------
@@ -219,8 +223,8 @@ def test_a_kernels_sockets_fit_wherever_temporary_files_are(tmp_path, monkeypatc
     """A socket's whole path may have 103 bytes, and a kernel whose has more never answers."""
     (tmp_path / folder).mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / folder))
-    place = Path(exhibit.OwnKernelManager()._ip_default())
+    place = Path(kernel.KernelManager()._ip_default())
     assert place.parent.is_dir()
     shutil.rmtree(place.parent)
     assert len(f"{place}-5".encode()) <= 103
-    assert (place.parent.parent == tmp_path / folder) == (len(str(tmp_path / folder).encode()) <= exhibit.ROOM)
+    assert (place.parent.parent == tmp_path / folder) == (len(str(tmp_path / folder).encode()) <= kernel.ROOM)

@@ -24,9 +24,8 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
 ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
-BACKEND = (
-    "module://matplotlib_inline.backend_inline"  # a kernel's own choice, which it makes before matplotlib is loaded
-)
+# what these two libraries choose for themselves where they are loaded inside a kernel
+BACKEND, COLUMNS = "module://matplotlib_inline.backend_inline", 20
 
 _forking = multiprocessing.get_context("fork")
 
@@ -60,9 +59,11 @@ def _become_a_kernel(orders: Connection, orderer: Connection) -> None:
     os.environ.update(environment)
 
     import matplotlib
+    import pandas as pd
     from ipykernel.kernelapp import IPKernelApp
 
     matplotlib.rcParams["backend"] = BACKEND
+    pd.set_option("display.max_columns", COLUMNS)
     IPKernelApp.launch_instance(argv=arguments)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from contextlib import suppress
 
+from thb.core import code
 from thb.detectors.parts import torch_ready
 
 LIBRARIES = (
@@ -23,3 +24,5 @@ for name in LIBRARIES:
         importlib.import_module(name)
 with suppress(Exception):
     torch_ready.backbone("timm")
+for door in code.DOORS.values():  # each command asks for the digest of code that others, too, rest on
+    code.digest(door)
