@@ -12,6 +12,7 @@ from __future__ import annotations
 import codecs
 import multiprocessing
 import os
+import runpy
 import shlex
 import signal
 import subprocess
@@ -187,13 +188,11 @@ class _Running:
 
 
 def _ours(words: Sequence[str]) -> None:
-    """Our command line, in a process that has loaded what it needs already."""
+    """What `python -m thb` does, in a process that has loaded what it needs already."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    from thb.cli.main import main
-
     sys.argv = list(words)
-    main()
+    runpy.run_module(words[0], run_name="__main__")
 
 
 def _go_on(number: int, frame: object) -> None:
