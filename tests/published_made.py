@@ -4,7 +4,7 @@
     python tests/published_made.py --without-reals    # fakes alone: what can be run is run, and the rest says why
     python tests/published_made.py --in FOLDER        # keep everything there, and go on from it
 
-The clips are rendered and stand where the published ones would; the client library, the stages, `dvc repro` and
+The clips are rendered and stand where the published ones would; the client library, the stages, `thb reproduce` and
 the book are the real ones.
 """
 
@@ -135,7 +135,7 @@ def check(here: Path, with_reals: bool) -> None:
 
 
 def go(target: Path, with_reals: bool) -> None:
-    """Fetch to book by `dvc repro`; then DVC must find nothing to do."""
+    """Fetch to book by `thb reproduce`; then DVC must find nothing to do."""
     raw, here = render(target), target / ("with-reals" if with_reals else "without-reals")
     if not here.exists():
         clone(here)
@@ -143,7 +143,7 @@ def go(target: Path, with_reals: bool) -> None:
     with serving(released(raw), page=200) as hub:
         hub.faults += [Fault("drop", "Hallo", after=3000, times=3), Fault("status", "", status=503, times=2)]
         environment = {"HF_ENDPOINT": hub.url} | (own_reals(raw, target) if with_reals else {})
-        run(here, ["-m", "dvc", "repro"], environment)
+        run(here, ["-m", "thb", "reproduce"], environment)
         run(here, ["-m", "thb", "data", "status"], environment)
         run(here, ["-m", "dvc", "status", "--quiet"], environment)
     check(here, with_reals)
