@@ -505,6 +505,7 @@ class Small(torch.nn.Module):
             precision=precision,
             train_units=1,
             test_units=1,
+            score_batch=4,
             lr=1.0,
         )
 
@@ -592,7 +593,7 @@ def test_a_float16_fit_goes_on_with_its_scale(tmp_path):
 
 
 def test_the_loop_trains_in_training_mode_and_scores_in_the_other(tmp_path):
-    assert trained(tmp_path, Small()).modes == ([True] * 3 + [False] * 10) * 2
+    assert trained(tmp_path, Small()).modes == ([True] * 3 + [False] * 3) * 2
 
 
 def test_the_loop_keeps_the_first_of_equal_epochs(tmp_path):

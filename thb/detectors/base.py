@@ -60,6 +60,7 @@ class Training:
     batch: Count  # clips
     train_units: Count  # units sampled from a clip for one training step
     test_units: Count  # units of a clip that are scored
+    score_batch: Count  # clips scored at once
     pool: Literal["logit", "probability"]  # what is averaged over a clip's units
     optimiser: Literal["adamw", "sgd"]
     momentum: Part  # AdamW's first beta, or SGD's momentum

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,14 +146,34 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> Iterator[Tensor]:
 
 
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
-    """float64 [clips] in [0, 1]: clip by clip in full precision, so no score depends on its neighbours."""
+    """float64 [clips] in [0, 1]: in full precision and in batches of one size, so no score depends on its neighbours."""
     network.to(feed.device).eval()
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     scores = []
-    with torch.inference_mode():
-        for index in tqdm(torch.arange(len(feed)).split(1), desc=title, unit="clip", disable=title is None):
-            scores.append(network.score(feed.take(index, starts, network.length)))
+    with (
+        full_precision(),
+        torch.inference_mode(),
+        tqdm(total=len(feed), desc=title, unit="clip", disable=title is None) as bar,
+    ):
+        for index, meant in in_batches(torch.arange(len(feed)), network.config.score_batch):
+            clips = feed.take(index, starts.expand(len(index), -1), network.length)
+            scores.append(network.score(clips)[:meant])
+            bar.update(meant)
     return torch.cat(scores).cpu()
+
+
+def in_batches(places: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
+    """Places [n], `size` at a time, the last batch filled up with its last place; and how many of each are meant.
+
+    Fewer places than `size` are one batch of their own.
+    """
+    for index in places.split(min(size, len(places)) or 1):
+        yield torch.cat([index, index[-1:].expand(min(size, len(places)) - len(index))]), len(index)
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """Convolutions of a GPU in float32 and not in its rounder TF32; matrix products are in float32 anyway."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
 
 def validate(scores: Tensor, feed: Feed) -> tuple[float, float]:
