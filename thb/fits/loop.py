@@ -2,7 +2,8 @@
 
 The checkpoint kept is the epoch with the highest validation AUC; of equal ones, the one with the lower
 validation loss; of equal ones again, the earlier. All randomness of an epoch comes from (seed, epoch) alone,
-so an interrupted fit that resumes after its last whole epoch ends in the same weights.
+so an interrupted fit that resumes after its last whole epoch ends in the same weights. Only `max_hours` hangs on the
+clock: a fit that it stopped may stop elsewhere when it is made again.
 """
 
 from __future__ import annotations
@@ -42,6 +43,23 @@ class Fit:
         """The log entry of the epoch whose weights are kept."""
         return max(self.log, key=lambda entry: (entry["val_auc"], -entry["val_loss"], -entry["epoch"]))
 
+    @property
+    def stopped_by(self) -> str:
+        """The setting by which it goes no further: epochs, patience or max_hours; '' while it may."""
+        c, done = self.network.config, len(self.log)
+        if done >= c.epochs:
+            return "epochs"
+        if c.patience and done and done - _first_best(self.log) >= c.patience:
+            return "patience"
+        if c.max_hours and sum(entry["seconds"] for entry in self.log) >= 3600 * c.max_hours:
+            return "max_hours"
+        return ""
+
+
+def _first_best(log: list[dict[str, float]]) -> float:
+    """The first epoch with the highest validation AUC."""
+    return max(log, key=lambda entry: (entry["val_auc"], -entry["epoch"]))["epoch"]
+
 
 def prepare_torch(seed: int) -> torch.device:
     """The device: a GPU if there is one. One thread a process (stages run side by side), deterministic algorithms."""
@@ -61,8 +79,8 @@ def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, ti
     epochs = network.config.epochs
     steps = _steps(feeds[0], network)
     with tqdm(total=epochs * steps, initial=len(fit.log) * steps, desc=title, unit="step") as bar:
-        for epoch in range(len(fit.log), epochs):
-            entry, scores = _run_epoch(fit, feeds, seed, epoch, bar)
+        while not fit.stopped_by:
+            entry, scores = _run_epoch(fit, feeds, seed, len(fit.log), bar)
             bar.set_postfix(val_auc=f"{entry['val_auc']:.3f}", loss=f"{entry['loss']:.3f}")
             _keep(fit, entry, scores)
             _write_state(fit, state)
@@ -146,7 +164,7 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> Iterator[Tensor]:
 
 
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
-    """float64 [clips] in [0, 1]: in full precision and in batches of one size, so no score depends on its neighbours."""
+    """float64 [clips] in [0, 1]: in full precision and in batches of one size, so that no score hangs on another's."""
     network.to(feed.device).eval()
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     scores = []
