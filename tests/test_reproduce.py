@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import thb
+from thb.cli.cards import Cards
 from thb.cli.leash import Leashes
 from thb.cli.reproduce import repro, run, stage_graph, walk
 from thb.core.errors import DataError
@@ -274,5 +275,13 @@ def test_what_dvc_cannot_read_is_one_line(small_clone, params, file, text, said,
     monkeypatch.setattr("thb.cli.reproduce.clean", lambda leashes: False)
     (small_clone / file).unlink() if text is None else (small_clone / file).write_text(text)
     with pytest.raises(DataError, match=said) as told:
-        run(Paths(small_clone), params, 1)
+        run(Paths(small_clone), params, 1, Cards([]))
     assert "\n" not in str(told.value)
+
+
+def test_a_stage_sees_the_card_that_it_is_lent(small_clone):
+    (small_clone / "sees.py").write_text("import os; open('out-quick', 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])")
+    stages(small_clone, quick=f"{PYTHON} sees.py")
+    with open(small_clone / "lock", "w") as lock:
+        repro(Leashes(small_clone, os.environ, lock.fileno()), ("quick",), {"CUDA_VISIBLE_DEVICES": "GPU-x"})
+    assert (small_clone / "out-quick").read_text() == "GPU-x"

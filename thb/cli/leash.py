@@ -33,9 +33,12 @@ class Leashes:
         self._held: set[subprocess.Popen[bytes]] = set()
         self._dropped, self._guard = False, threading.RLock()
 
-    def run(self, command: Sequence[str], shown: bool = False) -> tuple[int, str]:
-        """A command's exit code and the end of its stderr, which is passed on as it comes if `shown`."""
-        process = self._start(command, None if shown else subprocess.DEVNULL)
+    def run(self, command: Sequence[str], shown: bool = False, more: Mapping[str, str] = {}) -> tuple[int, str]:
+        """A command's exit code and the end of its stderr, which is passed on as it comes if `shown`.
+
+        `more`: variables of this command's environment alone.
+        """
+        process = self._start(command, None if shown else subprocess.DEVNULL, more)
         try:
             said = _read(process, shown)
             code = process.wait()
@@ -46,14 +49,14 @@ class Leashes:
             raise Dropped
         return code, said
 
-    def _start(self, command: Sequence[str], stdout: int | None) -> subprocess.Popen[bytes]:
+    def _start(self, command: Sequence[str], stdout: int | None, more: Mapping[str, str]) -> subprocess.Popen[bytes]:
         with self._guard:
             if self._dropped:
                 raise Dropped
             process = subprocess.Popen(
                 [sys.executable, "-m", "thb.cli.leash", *command],
                 cwd=self.folder,
-                env=self.environment,
+                env={**self.environment, **more},
                 stdin=subprocess.PIPE,
                 stdout=stdout,
                 stderr=subprocess.PIPE,

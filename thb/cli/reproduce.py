@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from thb.cli.cards import Cards
 from thb.cli.leash import ASKED, TOLD, Leashes
 from thb.core.errors import DataError
 from thb.core.folders import alone
@@ -34,7 +35,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Batch = tuple[str, ...]  # stages that one process brings up to date, in turn
 
 
-def run(paths: Paths, params: Params, jobs: int) -> None:
+def run(paths: Paths, params: Params, jobs: int, cards: Cards) -> None:
     """Bring every stage up to date; the last line printed is the path of the book."""
     jobs = jobs or os.cpu_count() or 1
     _check_readable(paths)
@@ -48,18 +49,19 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
         if clean(leashes):
             print(f"profile {params.profile}: every stage is up to date")
         else:
-            _bring_up_to_date(paths, params, jobs, leashes)
+            _bring_up_to_date(paths, params, jobs, cards, leashes)
     print(paths.html / "index.html")
 
 
-def _bring_up_to_date(paths: Paths, params: Params, jobs: int, leashes: Leashes) -> None:
+def _bring_up_to_date(paths: Paths, params: Params, jobs: int, cards: Cards, leashes: Leashes) -> None:
     needs = stage_graph(paths)
     print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
     start, done = time.monotonic(), 0
 
     def work(batch: Batch) -> None:
         nonlocal done
-        seconds = repro(leashes, batch)
+        with cards.lent_to(batch) as card:
+            seconds = repro(leashes, batch, card)
         done += len(batch)
         print(f"  {done:>3}/{len(needs)}  {', '.join(batch):<40} {seconds:6.1f} s", flush=True)
 
@@ -180,12 +182,13 @@ def _batches(stages: list[str], lanes: int) -> list[Batch]:
 # ---- one process ------------------------------------------------------------------------------------
 
 
-def repro(leashes: Leashes, batch: Batch) -> float:
+def repro(leashes: Leashes, batch: Batch, more: Mapping[str, str] = {}) -> float:
     """The seconds that `dvc repro --single-item` of these stages took; it waits while another lane writes dvc.lock."""
     shown = _is(batch[0], POOLED)  # its own bar; lanes side by side would scramble theirs
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", *batch]
     start = time.monotonic()
-    code, said = leashes.run([*command, "--quiet"] if shown else command, shown)  # quiet, DVC names no failed stage
+    quiet = ["--quiet"] if shown else []  # under which DVC names no failed stage
+    code, said = leashes.run([*command, *quiet], shown, more)
     if code:
         named = re.search(r"failed to reproduce '([^']+)'", said)
         raise DataError(f"stage {named[1] if named else ', '.join(batch)} failed: {_last_words(said, code)}")
