@@ -155,11 +155,10 @@ def _clips(role: str) -> dict[str, int]:
 
 def _fits(paths: Paths, params: Params) -> None:
     """What stands beside each `all` fit's scores, and the scores of those that hear had the sound been another's."""
-    for name in params.detectors:
-        write_json(
-            {"detector": name, "fit": "all", "parameters": 1234, "trainable": 1000, "clips": {"train": 72, "val": 24}},
-            paths.scores(name, "all").with_suffix(".json"),
-        )
+    trained = {"parameters": 1234, "trainable": 1000, "clips": {"train": 72, "val": 24}}
+    for name, entry in params.detectors.items():
+        ended = {} if entry.control else {"epochs": 4, "best_epoch": 3, "stopped_by": "patience"}
+        write_json({"detector": name, "fit": "all", **trained, **ended}, paths.scores(name, "all").with_suffix(".json"))
     rng = np.random.default_rng(3)
     for name in params.sound_checks:
         write_csv(

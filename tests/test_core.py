@@ -499,12 +499,15 @@ class Small(torch.nn.Module):
         self.weight, self.rates, self.seen, self.modes = torch.nn.Parameter(torch.zeros(1)), [], [], []
         self.config = SimpleNamespace(
             epochs=2,
+            patience=0,
+            max_hours=0,
             repeats=repeats,
             batch=batch,
             clip_grad=clip_grad,
             precision=precision,
             train_units=1,
             test_units=1,
+            score_batch=4,
             lr=1.0,
         )
 
@@ -592,7 +595,7 @@ def test_a_float16_fit_goes_on_with_its_scale(tmp_path):
 
 
 def test_the_loop_trains_in_training_mode_and_scores_in_the_other(tmp_path):
-    assert trained(tmp_path, Small()).modes == ([True] * 3 + [False] * 10) * 2
+    assert trained(tmp_path, Small()).modes == ([True] * 3 + [False] * 3) * 2
 
 
 def test_the_loop_keeps_the_first_of_equal_epochs(tmp_path):
@@ -600,6 +603,35 @@ def test_the_loop_keeps_the_first_of_equal_epochs(tmp_path):
     assert fit.chosen["epoch"] == 1
     assert float(fit.best["weight"]) == -30
     assert float(fit.network.weight) == -60
+
+
+@pytest.mark.parametrize(
+    ("aucs", "rules", "why"),
+    [
+        ([0.6, 0.7], {}, ""),
+        ([0.6, 0.7, 0.7, 0.5], {}, "epochs"),
+        ([0.6, 0.7, 0.7], {"patience": 2}, ""),  # one check since the best; an equal one is no better
+        ([0.7, 0.7, 0.6], {"patience": 2}, "patience"),
+        ([0.5], {"patience": 1}, ""),
+        ([0.5, 0.6], {"max_hours": 1.0}, ""),
+        ([0.5, 0.6, 0.7], {"max_hours": 1.0}, "max_hours"),
+        ([], {"patience": 1, "max_hours": 1.0}, ""),
+    ],
+)
+def test_a_fit_stops_by_a_rule_and_says_which(aucs, rules, why):
+    config = SimpleNamespace(**{"epochs": 4, "patience": 0, "max_hours": 0.0, **rules})
+    log = [{"epoch": i + 1, "val_auc": auc, "val_loss": 1.0, "seconds": 1200.0} for i, auc in enumerate(aucs)]
+    assert loop.Fit(SimpleNamespace(config=config), None, None, log, {}, None).stopped_by == why
+
+
+def test_a_fit_without_patience_runs_on_and_one_with_it_does_not(tmp_path):
+    """Every epoch of this one scores alike, so that none is better than the first."""
+    network = Small()
+    network.config.epochs, network.config.patience = 9, 3
+    fit = loop.train(network, (Ten(), Ten()), 1, tmp_path / "x.pt", "small")
+    assert (len(fit.log), fit.stopped_by, fit.chosen["epoch"]) == (4, "patience", 1)
+    again = loop.train(network, (Ten(), Ten()), 1, tmp_path / "x.pt", "small")
+    assert len(again.log) == 4
 
 
 def test_the_loop_goes_on_where_it_stopped_with_what_the_optimiser_had_gathered(tmp_path, monkeypatch):

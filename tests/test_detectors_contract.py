@@ -245,6 +245,13 @@ class TestNetwork:
         assert torch.allclose(network.score(clips), alone, atol=1e-6, rtol=0)
         assert torch.allclose(network.score(_pick(clips, [3, 1])), alone[[3, 1]], atol=1e-6, rtol=0)
 
+    def test_nor_with_the_published_codes_habits(self, name, config):
+        torch.manual_seed(0)
+        network = detectors.load(name).Detector(replace(config, compat="official")).eval()
+        clips = clips_for(network, 4)
+        alone = torch.cat([network.score(_pick(clips, [i])) for i in range(4)])
+        assert torch.allclose(network.score(clips), alone, atol=1e-6, rtol=0)
+
     def test_weights_keep_their_settings_and_their_scores(self, name, config, network, tmp_path):
         path, again = tmp_path / "weights.safetensors", tmp_path / "again.safetensors"
         for file in (path, again):

@@ -523,3 +523,11 @@ def test_regions_are_nested_about_the_centre():
     sides = [look.shape[-1] for look in picture.regions(torch.zeros(1, 1, 224, 224))]
     assert sides == [224, 168, 102]
     assert [look.shape[-1] for look in picture.regions(torch.zeros(1, 1, 12, 12))] == [12, 8, 6]
+
+
+def test_a_spectrogram_does_not_know_how_long_its_neighbours_are():
+    clips = windows(3, units=2)
+    padding = torch.full((3, 37, clips.mel.shape[2]), torch.nan)
+    longer = replace(clips, mel=torch.cat([clips.mel, padding], dim=1))
+    for whole_columns in (False, True):
+        assert torch.equal(sound_of(longer, whole_columns), sound_of(clips, whole_columns))

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 import thb
+from thb.cli.cards import Cards
 from thb.cli.leash import Leashes
 from thb.cli.reproduce import repro, run, walk
 from thb.cli.stages import LockFile, Stages
@@ -156,7 +157,7 @@ def bring_up_to_date(clone: Path) -> list[str]:
         def work(name: str) -> None:
             if stages.changed(name):
                 ran.append(name)
-            repro(stages, leashes, name)
+            repro(stages, leashes, name, {})
 
         walk(stages.needs, work, 2)
     return sorted(ran)
@@ -368,7 +369,7 @@ def test_a_stage_that_fails_is_named_with_its_last_words(small_clone, name, word
         closing(Stages(small_clone)) as known,
         pytest.raises(DataError, match=f"^stage {name} failed: .*{said}") as told,
     ):
-        repro(known, Leashes(small_clone, os.environ, lock.fileno()), name)
+        repro(known, Leashes(small_clone, os.environ, lock.fileno()), name, {})
     assert "above" not in str(told.value)
     assert ("50%" in capsys.readouterr().err) == (name == "fetch")  # its bar is shown: it has the machine to itself
 
@@ -394,5 +395,13 @@ def test_what_dvc_cannot_read_is_one_line(small_clone, params, file, text, said)
     stages(small_clone, quick=f"{PYTHON} quick.py")
     (small_clone / file).unlink() if text is None else (small_clone / file).write_text(text)
     with pytest.raises(DataError, match=said) as told:
-        run(Paths(small_clone), params, 1)
+        run(Paths(small_clone), params, 1, Cards([]))
     assert "\n" not in str(told.value)
+
+
+def test_a_stage_sees_the_card_that_it_is_lent(small_clone):
+    (small_clone / "sees.py").write_text("import os; open('out-quick', 'w').write(os.environ['CUDA_VISIBLE_DEVICES'])")
+    stages(small_clone, quick=f"{PYTHON} sees.py")
+    with chdir(small_clone), open(small_clone / "lock", "w") as lock, closing(Stages(small_clone)) as known:
+        repro(known, Leashes(small_clone, os.environ, lock.fileno()), "quick", {"CUDA_VISIBLE_DEVICES": "GPU-x"})
+    assert (small_clone / "out-quick").read_text() == "GPU-x"

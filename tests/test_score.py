@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import vouching
 from stores import smoke, vouch_for_splits, write_store
 
 from thb import detectors
+from thb.clips.clip_store import open_clips
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
-from thb.fits import score, train
-from thb.splits.clips_of_fit import clips_of_fit
+from thb.fits import loop, score, train, weights
+from thb.fits.feed import Feed
+from thb.splits.clips_of_fit import clips_of_fit, usable
 
+NETWORKS = [name for name in detectors.names() if detectors.kind(name).reads == "frames"]
 TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
 
 
 @pytest.fixture(params=detectors.names())
@@ -80,7 +89,30 @@ def test_a_score_does_not_depend_on_the_other_clips(fitted, tiny, detector, monk
     monkeypatch.setattr(score, "clips_of_fit", lambda *asked: clips_of_fit(*asked).sample(frac=0.5, random_state=0))
     half = scored(fitted, tiny, detector).set_index("clip")["score"]
     assert 0 < len(half) < len(whole)
-    assert half.equals(whole[half.index])
+    assert np.allclose(half, whole[half.index], rtol=0, atol=1e-6, equal_nan=True)
+
+
+@pytest.mark.parametrize("detector", NETWORKS, indirect=True)
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_score_does_not_depend_on_its_batch(fitted, tiny, detector, monkeypatch, size):
+    """Ten clips in another order, and in batches of another size, the last of which is filled up."""
+    network = weights.of_fit(fitted, tiny, detector, "all").model
+    network.config = replace(network.config, score_batch=4)
+    rows = usable(clips_of_fit(fitted, tiny, "all", ("test",)), "test").head(10)
+    store = open_clips(fitted, tiny, sorted(set(rows["source"])))
+    for clip, length in enumerate(rng().integers(40, 99, len(rows))):  # no two are heard as long
+        rows.iloc[clip, list(rows.columns).index("mel_frames")] = length
+
+    def scores(order) -> np.ndarray:
+        return loop.score(network, Feed(store, rows.iloc[order], torch.device("cpu"), network)).numpy()
+
+    whole, order, sizes = scores(range(10)), rng().permutation(10), []
+    network.config = replace(network.config, score_batch=size)
+    score_of = network.score
+    monkeypatch.setattr(network, "score", lambda clips: (sizes.append(len(clips.labels)), score_of(clips))[1])
+    assert np.allclose(scores(order), whole[order], rtol=0, atol=1e-6)
+    assert len(np.unique(whole)) == 10
+    assert sizes == [size] * -(-10 // size)
 
 
 def test_a_score_that_is_no_number_is_refused(fitted, tiny, detector, monkeypatch):

@@ -36,6 +36,9 @@ def test_every_setting_stands_beside_the_published_one(made, params):
     assert rows.loc[("tall", "warmup_lr"), "published"] == "1.5e-08"
     assert rows.loc[("tall", "cutout"), "meaning"] == "pixels; in training only"
     assert f"TALL: {len(differing)} of {len(tall)} settings differ" in ran.html
+    networks = [name for name, entry in params.detectors.items() if not entry.control]
+    assert list(ran["stopped"]["detector"]) == networks
+    assert ran.html.count(">patience<") == len(networks)
 
 
 def test_one_detector_is_shown_unfolded_with_its_size(made):

@@ -238,7 +238,7 @@ def test_training_crops_lie_inside_with_neighbouring_scales():
 
 
 def test_one_square_is_cut_out_at_one_place_in_all_frames_of_a_clip():
-    holes = tall.cut_out(torch.ones(200, 8, 3, 32, 32), 8, rng()) == 0
+    holes = tall.cut_out(torch.ones(200, 8, 3, 32, 32), 8, torch.randint(32, (2, 200, 1), generator=rng())) == 0
     assert torch.equal(holes, holes[:, :1, :1].expand_as(holes))
     areas = holes[:, 0, 0].sum(dim=(1, 2))
     assert areas.max() == 64

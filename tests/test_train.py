@@ -251,7 +251,7 @@ def test_a_run_says_what_it_was(store, tiny):
     assert sorted(p.name for p in folder.iterdir()) == ["log.csv", "run.json", "weights.safetensors"]
     assert list(log.columns) == train.LOG_COLUMNS
     assert list(log["epoch"]) == [1, 2, 3]
-    assert about["settings"]["epochs"] == 3
+    assert (about["settings"]["epochs"], about["epochs"], about["stopped_by"]) == (3, 3, "epochs")
     assert about["clips"] == {"train": 24, "val": 12}
     assert about["val_auc"] == pytest.approx(log["val_auc"].max())
     assert about["parameters"] == about["trainable"] > 0

@@ -49,10 +49,11 @@ def _size(total: int | None, trained: int | None) -> str:
 
 
 def _learnt(about: dict[str, Any]) -> str:
-    """How many clips the fit on every generator saw; scores from elsewhere need not say."""
+    """How many clips the fit on every generator saw, and what ended it; scores from elsewhere need not say."""
     if "clips" not in about:
         return "not said by who scored the clips"
-    return f"{about['clips']['train']:,} clips; {about['clips']['val']:,} more chose the checkpoint"
+    ended = f"; {about['epochs']} epochs, stopped by {about['stopped_by']}" if "stopped_by" in about else ""
+    return f"{about['clips']['train']:,} clips; {about['clips']['val']:,} more chose the checkpoint{ended}"
 
 
 def _start(settings: dict[str, Any]) -> Markup:

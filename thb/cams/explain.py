@@ -41,7 +41,6 @@ from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
 from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
 
-BATCH = 8  # clips
 HALF = 0.5  # of a pixel: from there on it is a fault
 SPECTROGRAM = (100, 250)  # pixels of one that is shown
 
@@ -100,9 +99,9 @@ class Subject:
         return spans(1, self.feed.windows, self.feed.run, self.network.length, units, None)[0]
 
     def batches(self, places: np.ndarray, units: int) -> Iterator[tuple[pd.DataFrame, Clips]]:
-        """The rows at `places`, a few at a time, each clip with so many units."""
+        """The rows at `places`, in batches of one size, each clip with so many units; the last row more than once."""
         starts = self.starts(units)
-        for index in torch.from_numpy(places).split(BATCH):
+        for index, _ in loop.in_batches(torch.from_numpy(places), self.network.config.score_batch):
             clips = self.feed.take(index, starts.expand(len(index), -1), self.network.length)
             yield self.rows.iloc[index.numpy()], clips
 
@@ -131,7 +130,8 @@ def _measured(subject: Subject, params: Params, atlas: Atlas, scores: pd.DataFra
         large = enlarged(hot.maps, *hot.pictures.shape[2:4])
         for clip, own, layers in zip(listed, _by_clip(large, clips), _by_clip(seen, clips), strict=True):
             rows.append({"clip": clip["clip"], **_facts(own, layers, atlas.exact and clip["label"] == 1)})
-    return scores.assign(fit=subject.fit).merge(pd.DataFrame(rows), on="clip", validate="one_to_one")
+    facts = pd.DataFrame(rows).drop_duplicates("clip")
+    return scores.assign(fit=subject.fit).merge(facts, on="clip", validate="one_to_one")
 
 
 def _by_clip(units: np.ndarray, clips: Clips) -> np.ndarray:
@@ -254,7 +254,7 @@ def _sanity(subject: Subject, params: Params) -> pd.DataFrame:
         pairs = zip(*(_by_clip(heat(network, clips).maps, clips) for network in (subject.network, other)), strict=True)
         alike, empty = zip(*(shares.rank_correlation(*pair) for pair in pairs), strict=True)
         told.append(batch.assign(rank_correlation=alike, empty=empty))
-    return pd.concat(told).astype({"empty": int})
+    return pd.concat(told).drop_duplicates("clip").astype({"empty": int})
 
 
 def _pools(subject: Subject, scores: pd.DataFrame) -> pd.DataFrame:
@@ -263,7 +263,8 @@ def _pools(subject: Subject, scores: pd.DataFrame) -> pd.DataFrame:
     with torch.inference_mode():
         for batch, clips in subject.batches(np.arange(len(subject.rows)), network.config.test_units):
             told.append(batch[["clip"]].assign(**pooled(network.unit_logits(clips).double().cpu())))
-    return scores.merge(pd.concat(told), on="clip", how="left", validate="one_to_one")
+    found = pd.concat(told).drop_duplicates("clip")
+    return scores.merge(found, on="clip", how="left", validate="one_to_one")
 
 
 def pooled(logits: Tensor) -> dict[str, np.ndarray]:

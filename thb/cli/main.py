@@ -298,17 +298,22 @@ def book() -> None:
     book.run(*context.of_clone())
 
 
-@app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1")
+@app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1   ·   thb reproduce --gpus 0,1 --per-gpu 2")
 def reproduce(
     jobs: Annotated[int, typer.Option(min=0, max=1024, help="stages run side by side; 0 = one a core")] = 0,
+    gpus: Annotated[str, typer.Option(help="cards to use: all, a count, or a list (0,2)")] = "all",
+    per_gpu: Annotated[
+        int, typer.Option(min=1, max=64, help="stages that share a card, where one fills it in part")
+    ] = 1,
 ) -> None:
     """Bring every DVC stage up to date, several at a time.
 
-    The last line is the path of the book's first page.
+    Each stage of a network has one card, where there are any. The last line is the path of the book's first page.
     """
-    from thb.cli import reproduce
+    from thb.cli import cards, reproduce
 
-    reproduce.run(*context.of_clone(), jobs)
+    lent = cards.Cards(cards.chosen(gpus, cards.found()), per_gpu)
+    reproduce.run(*context.of_clone(), jobs, lent)
 
 
 @app.command(epilog="Examples:  thb profile   ·   thb profile smoke")

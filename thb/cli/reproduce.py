@@ -19,6 +19,7 @@ from pathlib import Path
 
 import yaml
 
+from thb.cli.cards import Cards
 from thb.cli.leash import ASKED, TOLD, Leashes, is_ours, load_ahead
 from thb.cli.stages import Stages
 from thb.core.errors import DataError
@@ -31,7 +32,7 @@ POOLED = ("fetch", "variant_clips", "identity")  # these keep a process on every
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(paths: Paths, params: Params, jobs: int) -> None:
+def run(paths: Paths, params: Params, jobs: int, cards: Cards) -> None:
     """Bring every stage up to date; the last line printed is the path of the book."""
     jobs = jobs or os.cpu_count() or 1
     _check_readable(paths)
@@ -45,13 +46,13 @@ def run(paths: Paths, params: Params, jobs: int) -> None:
         closing(Stages(paths.root)) as stages,
     ):
         if any(stages.changed(name) for name in stages.needs):
-            _bring_up_to_date(stages, params, jobs, leashes)
+            _bring_up_to_date(stages, params, jobs, cards, leashes)
         else:
             print(f"profile {params.profile}: every stage is up to date")
     print(paths.html / "index.html")
 
 
-def _bring_up_to_date(stages: Stages, params: Params, jobs: int, leashes: Leashes) -> None:
+def _bring_up_to_date(stages: Stages, params: Params, jobs: int, cards: Cards, leashes: Leashes) -> None:
     needs = stages.needs
     print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
     if any(is_ours(command) for name in needs for command in stages.commands(name)):
@@ -60,7 +61,8 @@ def _bring_up_to_date(stages: Stages, params: Params, jobs: int, leashes: Leashe
 
     def work(name: str) -> None:
         nonlocal done
-        seconds = repro(stages, leashes, name)
+        with cards.lent_to(name) as card:
+            seconds = repro(stages, leashes, name, card)
         done += 1
         print(f"  {done:>3}/{len(needs)}  {name:<40} {seconds:6.1f} s", flush=True)
 
@@ -153,13 +155,13 @@ def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[st
 # ---- one stage --------------------------------------------------------------------------------------
 
 
-def repro(stages: Stages, leashes: Leashes, name: str) -> float:
-    """The seconds that it took to bring a stage up to date."""
+def repro(stages: Stages, leashes: Leashes, name: str, card: Mapping[str, str]) -> float:
+    """The seconds that it took to bring a stage up to date; `card` names the GPU that it may use, if it has one."""
     start = time.monotonic()
     if commands := stages.begin(name):
         # its own bar is shown where nothing runs beside it: lanes side by side would scramble theirs
         with stages.running(name):
-            code, said = leashes.run(commands, _uses_every_core(name), {"DVC_STAGE": name})
+            code, said = leashes.run(commands, _uses_every_core(name), {"DVC_STAGE": name, **card})
         if code:
             raise DataError(f"stage {name} failed: {_last_words(said, code)}")
         stages.end(name)

@@ -55,11 +55,14 @@ class Training:
     init_weights: str  # none | a safetensors file | hub:<repository>@<revision>
     size: Side  # pixels of the side of a face's crop
     flip: Share  # chance of mirroring a clip in training
-    epochs: Count
+    epochs: Count  # at most
+    patience: Whole  # checks of the validation AUC without a better one, after which it stops; 0: no such rule
+    max_hours: Amount  # of its epochs, after which it stops; 0: no such rule
     repeats: Count  # times an epoch visits each clip
     batch: Count  # clips
     train_units: Count  # units sampled from a clip for one training step
     test_units: Count  # units of a clip that are scored
+    score_batch: Count  # clips scored at once
     pool: Literal["logit", "probability"]  # what is averaged over a clip's units
     optimiser: Literal["adamw", "sgd"]
     momentum: Part  # AdamW's first beta, or SGD's momentum

@@ -113,7 +113,7 @@ class Detector(Network[Config, Tensor]):
         cut = crop(clips.frames.flatten(1, 2), boxes, c.size, self.mirrored(clips, rng))
         frames = normalise(cut, IMAGENET_MEAN, IMAGENET_STD)
         if rng is not None or c.compat == "official":
-            frames = cut_out(frames, c.cutout, rng or _generator_of(clips))
+            frames = cut_out(frames, c.cutout, _centres(clips, c.size, rng))
         return frames.unflatten(1, (-1, FRAMES)).flatten(0, 1)
 
     def _boxes(self, clips: Clips) -> Tensor:
@@ -227,19 +227,22 @@ def multi_scale_crop(boxes: Tensor, scales: tuple[float, ...], rng: Generator) -
     return torch.cat([corner, corner + shares.to(boxes.device) * sides], dim=1)
 
 
-def cut_out(frames: Tensor, side: int, rng: Generator) -> Tensor:
-    """Zero one square a clip, at the same place in all frames [B, N, 3, s, s]; clipped at the borders."""
-    size = frames.shape[-1]
-    centre = torch.randint(size, (2, len(frames), 1), generator=rng)
-    at = torch.arange(size)
-    rows, columns = ((at >= c - side // 2) & (at < c - side // 2 + side) for c in centre)
-    hole = (rows[:, :, None] & columns[:, None, :]).to(frames.device)
-    return frames.masked_fill(hole[:, None, None], 0.0)
+def cut_out(frames: Tensor, side: int, centres: Tensor) -> Tensor:
+    """Zero a square about each clip's centre [2, B, 1], row and column, in all frames [B, N, 3, s, s]."""
+    at = torch.arange(frames.shape[-1], device=frames.device)
+    rows, columns = ((at >= c - side // 2) & (at < c - side // 2 + side) for c in centres)
+    return frames.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None, None], 0.0)
 
 
-def _generator_of(clips: Clips) -> Generator:
-    """Seeded by the first clip's pixels: a clip scored alone is always cut at the same place."""
-    return Generator().manual_seed(int(clips.frames[0].sum(dtype=torch.int64)))
+def _centres(clips: Clips, size: int, rng: Generator | None) -> Tensor:
+    """int64 [2, B, 1], on the clips' device: by `rng`, or in a test by each clip's own pixels."""
+    if rng is not None:
+        drawn = torch.randint(size, (2, len(clips.frames), 1), generator=rng)
+    else:
+        seeds = clips.frames.flatten(1).sum(dim=1, dtype=torch.int64).tolist()
+        own = [Generator().manual_seed(seed) for seed in seeds]
+        drawn = torch.cat([torch.randint(size, (2, 1, 1), generator=each) for each in own], dim=1)
+    return drawn.to(clips.frames.device)
 
 
 def stretched(table: Tensor, like: Tensor) -> Tensor:

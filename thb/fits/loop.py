@@ -2,7 +2,8 @@
 
 The checkpoint kept is the epoch with the highest validation AUC; of equal ones, the one with the lower
 validation loss; of equal ones again, the earlier. All randomness of an epoch comes from (seed, epoch) alone,
-so an interrupted fit that resumes after its last whole epoch ends in the same weights.
+so an interrupted fit that resumes after its last whole epoch ends in the same weights. Only `max_hours` hangs on the
+clock: a fit that it stopped may stop elsewhere when it is made again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +43,23 @@ class Fit:
         """The log entry of the epoch whose weights are kept."""
         return max(self.log, key=lambda entry: (entry["val_auc"], -entry["val_loss"], -entry["epoch"]))
 
+    @property
+    def stopped_by(self) -> str:
+        """The setting by which it goes no further: epochs, patience or max_hours; '' while it may."""
+        c, done = self.network.config, len(self.log)
+        if done >= c.epochs:
+            return "epochs"
+        if c.patience and done and done - _first_best(self.log) >= c.patience:
+            return "patience"
+        if c.max_hours and sum(entry["seconds"] for entry in self.log) >= 3600 * c.max_hours:
+            return "max_hours"
+        return ""
+
+
+def _first_best(log: list[dict[str, float]]) -> float:
+    """The first epoch with the highest validation AUC."""
+    return max(log, key=lambda entry: (entry["val_auc"], -entry["epoch"]))["epoch"]
+
 
 def prepare_torch(seed: int) -> torch.device:
     """The device: a GPU if there is one. One thread a process (stages run side by side), deterministic algorithms."""
@@ -60,8 +79,8 @@ def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, ti
     epochs = network.config.epochs
     steps = _steps(feeds[0], network)
     with tqdm(total=epochs * steps, initial=len(fit.log) * steps, desc=title, unit="step") as bar:
-        for epoch in range(len(fit.log), epochs):
-            entry, scores = _run_epoch(fit, feeds, seed, epoch, bar)
+        while not fit.stopped_by:
+            entry, scores = _run_epoch(fit, feeds, seed, len(fit.log), bar)
             bar.set_postfix(val_auc=f"{entry['val_auc']:.3f}", loss=f"{entry['loss']:.3f}")
             _keep(fit, entry, scores)
             _write_state(fit, state)
@@ -145,14 +164,34 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> Iterator[Tensor]:
 
 
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
-    """float64 [clips] in [0, 1]: clip by clip in full precision, so no score depends on its neighbours."""
+    """float64 [clips] in [0, 1]: in full precision and in batches of one size, so that no score hangs on another's."""
     network.to(feed.device).eval()
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
     scores = []
-    with torch.inference_mode():
-        for index in tqdm(torch.arange(len(feed)).split(1), desc=title, unit="clip", disable=title is None):
-            scores.append(network.score(feed.take(index, starts, network.length)))
+    with (
+        full_precision(),
+        torch.inference_mode(),
+        tqdm(total=len(feed), desc=title, unit="clip", disable=title is None) as bar,
+    ):
+        for index, meant in in_batches(torch.arange(len(feed)), network.config.score_batch):
+            clips = feed.take(index, starts.expand(len(index), -1), network.length)
+            scores.append(network.score(clips)[:meant])
+            bar.update(meant)
     return torch.cat(scores).cpu()
+
+
+def in_batches(places: Tensor, size: int) -> Iterator[tuple[Tensor, int]]:
+    """Places [n], `size` at a time, the last batch filled up with its last place; and how many of each are meant.
+
+    Fewer places than `size` are one batch of their own.
+    """
+    for index in places.split(min(size, len(places)) or 1):
+        yield torch.cat([index, index[-1:].expand(min(size, len(places)) - len(index))]), len(index)
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """Convolutions of a GPU in float32 and not in its rounder TF32; matrix products are in float32 anyway."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
 
 
 def validate(scores: Tensor, feed: Feed) -> tuple[float, float]:

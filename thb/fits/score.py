@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from thb.detectors.base import Network
 
 # Of a fit's run.json, what is the same on every machine: results/ is in git, and hardware and seconds are not there.
-SAID = ("settings", "clips", "parameters", "trainable", "best_epoch", "val_auc", "imported_from")
+SAID = (
+    "settings",
+    "clips",
+    "parameters",
+    "trainable",
+    "epochs",
+    "stopped_by",
+    "best_epoch",
+    "val_auc",
+    "imported_from",
+)
 
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:

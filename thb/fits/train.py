@@ -182,6 +182,7 @@ def _fit_network(job: Job, state: Path) -> Outcome:
         "hardware": _CPU if device.type == "cpu" else torch.cuda.get_device_name(device),
         "parameters": sum(p.numel() for p in network.parameters()),
         "trainable": sum(p.numel() for p in network.parameters() if p.requires_grad),
+        "stopped_by": done.stopped_by,
     }
     return Outcome(network, scores, done.log, done.chosen, about)
 
@@ -212,6 +213,7 @@ def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
         "key": key,
         "seconds": round(seconds, 1),
         "best_epoch": int(outcome.chosen["epoch"]),
+        "epochs": len(outcome.log),
         "val_auc": outcome.chosen["val_auc"],
         "draw": job.draw,
         "profile": job.params.profile,

@@ -11,7 +11,7 @@ Nothing below this package imports torch.
 from thb.core.decimals import decimal, signed
 from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
-from thb.report.conditions import leakage, look_alikes, settings, shared, sizes
+from thb.report.conditions import leakage, look_alikes, settings, shared, sizes, stops
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
     PALETTES,
@@ -134,6 +134,7 @@ __all__ = [
     "show",
     "signed",
     "sizes",
+    "stops",
     "table",
     "telling",
     "theme",

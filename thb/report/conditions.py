@@ -102,3 +102,14 @@ def sizes(detectors: Sequence[str] = ()) -> pd.DataFrame:
         if "absent" not in about:
             rows.append((name, published.total, published.trainable, about["parameters"], about["trainable"]))
     return pd.DataFrame(rows, columns=["detector", "published", "published_trainable", "here", "trainable"])
+
+
+def stops(detectors: Sequence[str] = ()) -> pd.DataFrame:
+    """Of each network's fits that were trained here: how many epochs it ran, which was kept, and what stopped it."""
+    results, rows = open_results(), []
+    for name in detectors or results.params.detectors:
+        for fit in results.params.fits:
+            about = vouched.fit(results.paths, results.params, name, fit)
+            if "stopped_by" in about:
+                rows.append((name, fit, about["epochs"], about["best_epoch"], about["stopped_by"]))
+    return pd.DataFrame(rows, columns=["detector", "fit", "epochs", "kept", "stopped_by"])

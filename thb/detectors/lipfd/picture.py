@@ -35,11 +35,17 @@ def spectrogram(mel: Tensor, hop: float, times: Tensor, whole_columns: bool) -> 
 
     mel [B, F, M] log10 power, a column every `hop` seconds, NaN where nothing is heard; times [B, U, 5] of the frames.
     """
-    coloured = viridis(mel.device)[shades(mel)].permute(0, 3, 2, 1).repeat_interleave(times.shape[1], dim=0)
-    x = (2 * window_columns(mel, hop, times, whole_columns).flatten(0, 1) + 1) / mel.shape[1] - 1
-    y = (2 * torch.arange(TILE, device=x.device) + 1) / TILE - 1
-    grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[None, :, None]), dim=-1)
-    return F.grid_sample(coloured, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    at = window_columns(mel, hop, times, whole_columns)
+    before = at.floor()
+    clip = torch.arange(len(mel), device=mel.device)[:, None, None]
+    left, right = (
+        viridis(mel.device)[shades(mel)[clip, column.long()]]
+        for column in (before, (before + 1).clamp(max=mel.shape[1] - 1))
+    )
+    strips = torch.lerp(
+        left, right, (at - before)[..., None, None]
+    )  # of columns and no grid: a batch's padding has no say
+    return resized_rows(strips.flatten(0, 1).permute(0, 3, 2, 1))
 
 
 def window_columns(mel: Tensor, hop: float, times: Tensor, whole: bool) -> Tensor:
@@ -93,6 +99,11 @@ def side_by_side(picture: Tensor) -> Tensor:
 def slid(picture: Tensor) -> Tensor:
     """[N, 3, 1000, 2500] -> [N, 5, 3, 500, 500], cut as published: the first frame five times, each a pixel on."""
     return picture[:, :, TILE:].unfold(3, TILE, 1)[:, :, :, :FRAMES].permute(0, 3, 1, 2, 4)
+
+
+def resized_rows(images: Tensor) -> Tensor:
+    """[M, 3, h, w] -> [M, 3, 500, w], bilinear, no antialias."""
+    return F.interpolate(images, size=(TILE, images.shape[-1]), mode="bilinear", align_corners=False)
 
 
 def resized(images: Tensor, side: int) -> Tensor:
