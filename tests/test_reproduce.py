@@ -212,13 +212,13 @@ def test_a_command_of_ours_is_forked_from_what_is_loaded(small_clone):
     """It needs no `thb` on the path, and fails as from a shell."""
     with open(os.devnull) as lock:
         leashes = Leashes(small_clone, {"PATH": "", "THB_ROOT": str(small_clone)}, lock.fileno())
-        assert leashes.run(["thb profile"])[0] == 0
-        assert leashes.run(["thb profile nowhere", "touch after"]) == (
+        assert leashes.run(["thb profile"], False, {})[0] == 0
+        assert leashes.run(["thb profile nowhere", "touch after"], False, {}) == (
             2,
             "thb: unknown profile 'nowhere'; known: smoke, mini, paper\n",
         )
-        assert leashes.run(["kill -9 $$"])[0] == 137
-        assert leashes.run(["exit 3"])[0] == 3
+        assert leashes.run(["kill -9 $$"], False, {})[0] == 137
+        assert leashes.run(["exit 3"], False, {})[0] == 3
     assert not (small_clone / "after").exists()
 
 

@@ -21,6 +21,11 @@ _LISTED = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[0-9A-Za-z-]+)\)$", re.M)  # a
 _SECONDS = 30  # that nvidia-smi may take
 
 
+def uses_a_card(stage: str) -> bool:
+    """Whether a stage runs a network."""
+    return stage.split("@")[0] in ON_A_CARD
+
+
 class Cards:
     """Lends cards to stages, each to `per_card` of them at once, the least lent first."""
 
@@ -45,7 +50,7 @@ class Cards:
     @contextmanager
     def lent_to(self, stage: str) -> Iterator[dict[str, str]]:
         """What to add to a stage's environment: a card of its own if networks run there, else nothing."""
-        if not self.cards or stage.split("@")[0] not in ON_A_CARD:
+        if not self.cards or not uses_a_card(stage):
             yield {}
             return
         card = self.acquire()

@@ -27,6 +27,7 @@ from thb.core.errors import DataError
 ASKED, TOLD = 3.0, 1.0  # seconds that a group has after Ctrl-C, and then after SIGTERM
 TAIL = 1 << 16  # bytes of what a command says that are kept
 OURS = "thb"
+STAGE = "DVC_STAGE"  # the variable in which DVC tells a command for which stage it runs
 _forking = multiprocessing.get_context("fork")
 _server = multiprocessing.get_context("forkserver")
 
@@ -55,14 +56,12 @@ class Leashes:
         self._held: set[Connection] = set()
         self._dropped, self._guard, self._starting = False, threading.RLock(), threading.Lock()
 
-    def run(
-        self, commands: Sequence[str], shown: bool = False, more: Mapping[str, str] | None = None
-    ) -> tuple[int, str]:
+    def run(self, commands: Sequence[str], shown: bool, more: Mapping[str, str]) -> tuple[int, str]:
         """The exit code of these command lines, run in turn until one fails, and the end of their stderr.
 
         What they say is passed on as it comes if `shown`; `more` is added to the environment.
         """
-        hold, said, ended = self._start(commands, shown, {**self.environment, **(more or {})})
+        hold, said, ended = self._start(commands, shown, {**self.environment, **more})
         try:
             tail = _read(said, shown)
             code = _received(ended)
@@ -100,6 +99,14 @@ class Leashes:
             else:
                 self._held.add(hold)
         return hold, said, ended
+
+    @property
+    def lanes(self) -> int:
+        """How many commands to run at once: one a core."""
+        return os.cpu_count() or 1
+
+    def close(self) -> None:
+        """Nothing to do: every command has ended, or `drop` was called."""
 
     def drop(self) -> None:
         """Stop every command, which takes ASKED + TOLD seconds at most, and start no more."""
@@ -141,10 +148,8 @@ def _hold(
     ending: Connection,
     lock: Connection,
 ) -> None:
-    """Run the commands and send the exit code; stop the group once nobody holds us any more."""
+    """Run the commands and send the exit code, in a group of our own and with what they say sent away."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _go_on)
     os.chdir(folder)
     os.environ.update(environment)
     os.dup2(saying.fileno(), 2)
@@ -152,16 +157,23 @@ def _hold(
     if not shown:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
+    ending.send(_run_held(commands, held.fileno()))
+    lock.close()
+
+
+def _run_held(commands: Sequence[str], held: int) -> int:
+    """The exit code of the commands; our whole group is stopped once nobody holds the other end of this pipe."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _go_on)
     running = _Running()
-    watch = threading.Thread(target=_watch, args=(held.fileno(), running), daemon=True)
+    watch = threading.Thread(target=_watch, args=(held, running), daemon=True)
     watch.start()
     code = 0
     for command in commands:
         code = code or running.finish(command)
     if running.told:
         watch.join()
-    ending.send(code)
-    lock.close()
+    return code
 
 
 class _Running:
@@ -208,3 +220,7 @@ def _watch(held: int, running: _Running) -> None:
         if running.over.wait(patience):
             break
     os.killpg(0, signal.SIGKILL)  # us too, and what outlived the command
+
+
+if __name__ == "__main__":  # `python -m thb.cli.leash COMMAND…`: where there is no server to fork from; stdin holds us
+    sys.exit(_run_held(sys.argv[1:], 0))

@@ -298,13 +298,24 @@ def book() -> None:
     book.run(*context.of_clone())
 
 
-@app.command(epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1   ·   thb reproduce --gpus 0,1 --per-gpu 2")
+@app.command(
+    epilog="Examples:  thb reproduce   ·   thb reproduce --jobs 1   ·   thb reproduce --gpus 0,1 --per-gpu 2   ·   "
+    "thb reproduce --scheduler tcp://head:8786"
+)
 def reproduce(
-    jobs: Annotated[int, typer.Option(min=0, max=1024, help="stages run side by side; 0 = one a core")] = 0,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=0, max=1024, help="stages run side by side; 0 = one a core (a thread of the cluster's workers)"
+        ),
+    ] = 0,
     gpus: Annotated[str, typer.Option(help="cards to use: all, a count, or a list (0,2)")] = "all",
     per_gpu: Annotated[
         int, typer.Option(min=1, max=64, help="stages that share a card, where one fills it in part")
     ] = 1,
+    scheduler: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="run the stages on this Dask cluster (tcp://host:8786)")
+    ] = "",
 ) -> None:
     """Bring every DVC stage up to date, several at a time.
 
@@ -312,8 +323,8 @@ def reproduce(
     """
     from thb.cli import cards, reproduce
 
-    lent = cards.Cards(cards.chosen(gpus, cards.found()), per_gpu)
-    reproduce.run(*context.of_clone(), jobs, lent)
+    lent = cards.Cards([] if scheduler else cards.chosen(gpus, cards.found()), per_gpu)
+    reproduce.run(*context.of_clone(), jobs, lent, scheduler)
 
 
 @app.command(epilog="Examples:  thb profile   ·   thb profile smoke")

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import chdir, closing, contextmanager
 from pathlib import Path
@@ -20,7 +20,8 @@ from pathlib import Path
 import yaml
 
 from thb.cli.cards import Cards
-from thb.cli.leash import ASKED, TOLD, Leashes, is_ours, load_ahead
+from thb.cli.cluster import Cluster
+from thb.cli.leash import ASKED, STAGE, TOLD, Leashes, is_ours, load_ahead
 from thb.cli.stages import Stages
 from thb.core.errors import DataError
 from thb.core.folders import alone
@@ -32,9 +33,11 @@ POOLED = ("fetch", "variant_clips", "identity")  # these keep a process on every
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(paths: Paths, params: Params, jobs: int, cards: Cards) -> None:
-    """Bring every stage up to date; the last line printed is the path of the book."""
-    jobs = jobs or os.cpu_count() or 1
+def run(paths: Paths, params: Params, jobs: int, cards: Cards, scheduler: str = "") -> None:
+    """Bring every stage up to date; the last line printed is the path of the book.
+
+    Commands run here, or on the workers of the Dask cluster whose scheduler has that address.
+    """
     _check_readable(paths)
     with disk_errors(paths.reproducing):
         paths.reproducing.parent.mkdir(parents=True, exist_ok=True)
@@ -42,45 +45,60 @@ def run(paths: Paths, params: Params, jobs: int, cards: Cards) -> None:
     with (
         chdir(paths.root),  # DVC reads paths from there
         alone(paths.reproducing, "everything in this clone, by `thb reproduce`", ASKED + TOLD) as lock,
-        _stopped_by_signals(Leashes(paths.root, _environment(), lock)) as leashes,
         closing(Stages(paths.root)) as stages,
     ):
         if any(stages.changed(name) for name in stages.needs):
-            _bring_up_to_date(stages, params, jobs, cards, leashes)
+            _bring_up_to_date(paths, stages, params, jobs, cards, scheduler, lock)
         else:
             print(f"profile {params.profile}: every stage is up to date")
     print(paths.html / "index.html")
 
 
-def _bring_up_to_date(stages: Stages, params: Params, jobs: int, cards: Cards, leashes: Leashes) -> None:
+def _bring_up_to_date(
+    paths: Paths, stages: Stages, params: Params, jobs: int, cards: Cards, scheduler: str, lock: int
+) -> None:
     needs = stages.needs
-    print(f"profile {params.profile}: {len(needs)} stages, {jobs} side by side", flush=True)
-    if any(is_ours(command) for name in needs for command in stages.commands(name)):
-        load_ahead()
-    start, done = time.monotonic(), 0
+    with closing(_runner(paths, stages, scheduler, lock)) as runner, _stopped_by_signals(runner):
+        lanes = jobs or runner.lanes
+        where = f" on {scheduler} ({runner.dashboard})" if isinstance(runner, Cluster) else ""
+        print(f"profile {params.profile}: {len(needs)} stages, {lanes} side by side{where}", flush=True)
+        start, done = time.monotonic(), 0
 
-    def work(name: str) -> None:
-        nonlocal done
-        with cards.lent_to(name) as card:
-            seconds = repro(stages, leashes, name, card)
-        done += 1
-        print(f"  {done:>3}/{len(needs)}  {name:<40} {seconds:6.1f} s", flush=True)
+        def work(name: str) -> None:
+            nonlocal done
+            try:
+                with cards.lent_to(name) as card:
+                    seconds = repro(stages, runner, name, card)
+            except DataError as fault:
+                print(f"  {fault}", file=sys.stderr, flush=True)
+                raise
+            done += 1
+            print(f"  {done:>3}/{len(needs)}  {name:<40} {seconds:6.1f} s", flush=True)
 
-    walk(needs, work, jobs)
+        walk(needs, work, lanes)
     print(f"every stage is up to date after {(time.monotonic() - start) / 60:.1f} min")
 
 
+def _runner(paths: Paths, stages: Stages, scheduler: str, lock: int) -> Leashes | Cluster:
+    """What runs commands: processes of this machine, or a cluster."""
+    if scheduler:
+        return Cluster(scheduler, paths.root)
+    if any(is_ours(command) for name in stages.needs for command in stages.commands(name)):
+        load_ahead()
+    return Leashes(paths.root, _environment(), lock)
+
+
 @contextmanager
-def _stopped_by_signals(leashes: Leashes) -> Iterator[Leashes]:
+def _stopped_by_signals(runner: Leashes | Cluster) -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal stop every command, then us; a signal that was ignored stays ignored."""
 
     def stop(number: int, frame: object) -> None:
-        leashes.drop()
+        runner.drop()
         raise SystemExit(128 + number)
 
     before = {number: signal.signal(number, stop) for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN}
     try:
-        yield leashes
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -121,9 +139,9 @@ def _place(file: Path, fault: Exception) -> str:
 def walk(needs: Mapping[str, set[str]], work: Callable[[str], None], jobs: int) -> None:
     """Call `work` with every stage once, after all it needs, at most `jobs` at once; POOLED ones run alone.
 
-    After a failure, what runs is finished, nothing more is started, and the failure is raised.
+    A stage that fails stops only what needs it; its DataError is raised in the end.
     """
-    waiting, done = dict(needs), set[str]()
+    waiting, done, failed = dict(needs), set[str](), list[DataError]()
     running: dict[Future[None], str] = {}
     with ThreadPoolExecutor(jobs) as pool:
         while waiting or running:
@@ -131,10 +149,25 @@ def walk(needs: Mapping[str, set[str]], work: Callable[[str], None], jobs: int) 
                 del waiting[stage]
                 running[pool.submit(work, stage)] = stage
             if not running:
-                raise DataError(f"stages that wait for each other: {', '.join(sorted(waiting))}")
+                break
             for future in wait(running, return_when=FIRST_COMPLETED)[0]:
-                future.result()
-                done.add(running.pop(future))
+                stage = running.pop(future)
+                try:
+                    future.result()
+                    done.add(stage)
+                except DataError as fault:
+                    failed.append(fault)
+    if failed:
+        raise DataError(_all_failures(failed, waiting))
+    if waiting:
+        raise DataError(f"stages that wait for each other: {', '.join(sorted(waiting))}")
+
+
+def _all_failures(failed: Sequence[DataError], waiting: Iterable[str]) -> str:
+    """The first failure, how many others there are, and which stages were not run for them."""
+    others = f" ({len(failed) - 1} more failed, named above)" if len(failed) > 1 else ""
+    left = f"; not run for it: {', '.join(waiting)}" if waiting else ""
+    return f"{failed[0]}{others}{left}"
 
 
 def _uses_every_core(stage: str) -> bool:
@@ -155,13 +188,13 @@ def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[st
 # ---- one stage --------------------------------------------------------------------------------------
 
 
-def repro(stages: Stages, leashes: Leashes, name: str, card: Mapping[str, str]) -> float:
+def repro(stages: Stages, runner: Leashes | Cluster, name: str, card: Mapping[str, str]) -> float:
     """The seconds that it took to bring a stage up to date; `card` names the GPU that it may use, if it has one."""
     start = time.monotonic()
     if commands := stages.begin(name):
         # its own bar is shown where nothing runs beside it: lanes side by side would scramble theirs
         with stages.running(name):
-            code, said = leashes.run(commands, _uses_every_core(name), {"DVC_STAGE": name, **card})
+            code, said = runner.run(commands, _uses_every_core(name), {STAGE: name, **card})
         if code:
             raise DataError(f"stage {name} failed: {_last_words(said, code)}")
         stages.end(name)
