@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import results_made
-import vouching
 
 from thb import detectors
 from thb.core.params import Params, load
@@ -17,6 +16,35 @@ from thb.core.paths import Paths
 from thb.report.load import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent
+LONGEST = ["test_hostile_values.py", "test_left_out.py", "test_book.py", "test_one_verdict.py"]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests run in one process, so that what they share is made once; if not told otherwise by --dist."""
+    if config.getvalue("dist") != "load":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # `pytest_collection_modifyitems` puts the longest first
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, or at the end one process would work alone."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_results(tmp_path_factory: pytest.TempPathFactory) -> None:
+    results_made.home = shared(tmp_path_factory) / "made"
+    results_made.home.mkdir(exist_ok=True)
+
+
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of a run have in common."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +90,6 @@ def results(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 
 
 @pytest.fixture
-def few_draws(made: Paths) -> Paths:
-    """The same with few resamples, for tests that draw much."""
-    made.params.write_text(made.params.read_text().replace("bootstrap: 1000", "bootstrap: 100"))
-    vouching.vouch(made)
-    return made
-
-
-@pytest.fixture
 def published(params: Params, request: pytest.FixtureRequest) -> Any:
     """The settings at the published size of the detector that the test's module names as DETECTOR."""
     name = request.module.DETECTOR
@@ -88,5 +108,4 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Paths:
     """A clone with made-up results, exhibits and the built book; made once, not once a process. Only read it."""
     import book_made  # only the tests of the book pay for its imports
 
-    folder = tmp_path_factory.getbasetemp()
-    return book_made.built(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+    return book_made.built(shared(tmp_path_factory))

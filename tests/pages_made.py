@@ -31,7 +31,7 @@ def clone(repo: Path, root: Path, draws: int, change: Callable[[Paths], object] 
     """Everything consistent, after `change` of the scores."""
     paths = results_made.clone(repo, root)
     results_made.fill(paths)
-    paths.params.write_text(paths.params.read_text().replace("bootstrap: 1000", f"bootstrap: {draws}"))
+    results_made.few_draws(paths, draws)
     change(paths)
     evaluated(paths, load(paths.params))
     return open_results(paths.root)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -12,6 +14,7 @@ from pathlib import Path
 import cams_made
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from vouching import vouch
 
 from thb.cells import comparisons
@@ -37,9 +40,11 @@ from thb.splits import assignment, leakage, protocols
 PROFILE = "mini"
 REALS, FAKES, DRAWS = 210, 28, 60
 BASE = {"P1": 0.92, "P2": 0.83, "P3": 0.78, "unseen_P1": 0.80, "unseen_P3": 0.75, "ffpp": 0.66}
-# What was once made of a params.yaml is copied from then on: to make it takes seconds.
+FEW = 100  # resamples that notebooks and `evaluate` draw here: a thousand take ten times as long and test no more
+# What was once made of a params.yaml is copied from then on: to make it takes seconds. Test processes that run side by
+# side share the folder (conftest.py says where).
 _HOME = tempfile.TemporaryDirectory(prefix="thb-made-")
-_KEPT: dict[tuple[str, float], Path] = {}
+home = Path(_HOME.name)
 
 
 def edit_cells(paths: Paths, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -66,8 +71,9 @@ def compare_cells(paths: Paths, params: Params) -> None:
 
 
 def clone(repo: Path, root: Path) -> Paths:
-    """Everything but results copied from the repository."""
+    """Everything but results copied from the repository; few resamples are drawn there."""
     shutil.copy(repo / "params.yaml", root)
+    few_draws(Paths(root))
     shutil.copy(repo / "CITATION.cff", root)
     (root / "benchmarks").mkdir()
     shutil.copy(repo / "benchmarks" / "faces.csv", root / "benchmarks")
@@ -82,9 +88,13 @@ def fill_cells(paths: Paths, p3: float = BASE["P3"]) -> Params:
     if load(paths.params).profile != PROFILE:
         switch_profile(paths.params, PROFILE)
     params = load(paths.params)
-    _cells(paths, params, {**BASE, "P3": p3}, params.fits)
-    compare_cells(paths, params)
-    vouch(paths, params)
+
+    def make() -> None:
+        _cells(paths, params, {**BASE, "P3": p3}, params.fits)
+        compare_cells(paths, params)
+        vouch(paths, params)
+
+    _once(paths, "cells", p3, make)
     return params
 
 
@@ -92,18 +102,31 @@ def fill(paths: Paths, p3: float = BASE["P3"]) -> Params:
     """Write results/ of the main corpus and its control corpora; `p3` is TALL's level there."""
     if load(paths.params).profile != PROFILE:
         switch_profile(paths.params, PROFILE)  # whichever profile the repository stands on
-    params, key = load(paths.params), (paths.params.read_text(), p3)
-    if key not in _KEPT:
-        _fill(paths, params, p3)
-        _KEPT[key] = Path(_HOME.name) / str(len(_KEPT))
-        _copy(paths.root, _KEPT[key])
-    else:
-        _copy(_KEPT[key], paths.root)
+    params = load(paths.params)
+    _once(paths, "all", p3, lambda: _fill(paths, params, p3))
     return params
 
 
+def few_draws(paths: Paths, n: int = FEW) -> None:
+    """Let the clone's params.yaml ask for `n` resamples; what lies in results/ is not vouched for anew."""
+    text, times = re.subn(r"bootstrap: \d+", f"bootstrap: {n}", paths.params.read_text(encoding="utf-8"))
+    assert times == 1
+    paths.params.write_text(text, encoding="utf-8")
+
+
+def _once(paths: Paths, what: str, p3: float, make: Callable[[], None]) -> None:
+    """Make results in a clone, or copy what was made of the same params.yaml before, by whichever process."""
+    kept = home / hashlib.sha256(f"{what} {p3} {paths.params.read_text(encoding='utf-8')}".encode()).hexdigest()[:16]
+    with FileLock(f"{kept}.lock"):
+        if kept.is_dir():
+            return _copy(kept, paths.root)
+        make()
+        _copy(paths.root, part := kept.with_suffix(".part"))
+        part.rename(kept)
+
+
 def _copy(source: Path, target: Path) -> None:
-    for folder in ("results", "data"):
+    for folder in (name for name in ("results", "data") if (source / name).is_dir()):
         shutil.copytree(source / folder, target / folder, dirs_exist_ok=True)
 
 

@@ -17,12 +17,6 @@ from thb.report.load import MEAN, open_results
 NETWORK = "tall"
 
 
-@pytest.fixture
-def made(few_draws):
-    """A copy to spoil."""
-    return few_draws
-
-
 def edit(paths, change, detector=NETWORK) -> None:
     path = paths.cams(detector) / "clips.csv"
     write_csv(change(read_csv(path, CAM_COLUMNS)), path, CAM_COLUMNS)

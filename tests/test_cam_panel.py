@@ -22,12 +22,6 @@ from thb.report.load import open_results
 NETWORK = "tall"
 
 
-@pytest.fixture
-def made(few_draws):
-    """A copy to spoil."""
-    return few_draws
-
-
 def edit(paths, change, detector=NETWORK) -> None:
     """Change the clips shown, as a table."""
     path = paths.cams(detector) / "panels.csv"

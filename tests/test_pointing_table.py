@@ -16,12 +16,6 @@ from thb.report.load import MEAN, open_results
 NETWORK = "tall"
 
 
-@pytest.fixture
-def made(few_draws):
-    """A copy to spoil."""
-    return few_draws
-
-
 def point(paths, **values) -> None:
     """Give every fake these values in clips.csv."""
     path = paths.cams(NETWORK) / "clips.csv"

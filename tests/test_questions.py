@@ -8,6 +8,7 @@ import re
 import pages_made
 import pandas as pd
 import pytest
+import results_made
 from results_made import edit_cells
 from sklearn.metrics import roc_auc_score
 
@@ -24,8 +25,7 @@ from thb.report.load import MEAN, Results, open_results
 @pytest.fixture
 def fewer(made):
     """A clone of one's own whose bootstrap is short."""
-    text = made.params.read_text().replace("bootstrap: 1000", "bootstrap: 60")
-    made.params.write_text(text)
+    results_made.few_draws(made, 60)
     return made
 
 

@@ -28,18 +28,12 @@ from thb.report.load import MEAN, open_results
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
 
 
-def few_draws(paths: Paths, n: int = 60) -> None:
-    """The same params with fewer resamples."""
-    text = paths.params.read_text(encoding="utf-8")
-    paths.params.write_text(re.sub(r"bootstrap: \d+", f"bootstrap: {n}", text, count=1), encoding="utf-8")
-
-
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, repo) -> Paths:
     """Made-up scores and pools, and the cells that `evaluate` makes of them."""
     paths = results_made.clone(repo, tmp_path_factory.mktemp("sensitivity"))
-    few_draws(paths)
     results_made.fill(paths)
+    results_made.few_draws(paths, 60)
     evaluate.run(paths, load(paths.params))
     return paths
 

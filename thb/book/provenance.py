@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from shlex import quote
@@ -106,8 +107,11 @@ def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
+            found[package] = _version(package)
     return found
+
+
+_version = cache(metadata.version)  # which is looked for through all that is installed
 
 
 def commit(root: Path) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations, pairwise, product
+from itertools import combinations, islice, pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -30,6 +30,7 @@ SHIFTS = ("P1", "P2", "P3")  # the paper's protocols, from the mildest shift to 
 PROTOCOL, DETECTOR, GENERATOR, CELL, METRIC = "protocol", "detector", "generator", "protocol and generator", "metric"
 LEVEL = "mean"  # a mean by itself, compared with nothing
 NAN = float("nan")
+BLOCK = 512  # questions whose intervals are taken at once
 Cell = tuple[str, str, str]  # protocol, detector, generator
 Replicates = Mapping[Cell, np.ndarray]  # float [1 + bootstrap] of one metric, where enough clips resolve it
 
@@ -67,9 +68,20 @@ UNKNOWN = Compared(NAN, NAN, NAN, NAN, NAN, INCONCLUSIVE)
 
 def compare(first: np.ndarray, second: np.ndarray, confidence: float) -> Compared:
     """Two sides resampled alike, float [1 + resamples], the values themselves first."""
-    apart = first - second
-    lo, hi = metrics.interval(apart[1:], confidence)
-    return Compared(float(first[0]), float(second[0]), float(apart[0]), lo, hi, judge(lo, hi))
+    return compare_all([(first, second)], confidence)[0]
+
+
+def compare_all(sides: Sequence[tuple[np.ndarray, np.ndarray]], confidence: float) -> list[Compared]:
+    """The same of many pairs of sides at once."""
+    if not sides:
+        return []
+    apart = np.stack([first - second for first, second in sides])
+    return [
+        Compared(float(first[0]), float(second[0]), float(difference), lo, hi, judge(lo, hi))
+        for (first, second), difference, (lo, hi) in zip(
+            sides, apart[:, 0], metrics.intervals(apart[:, 1:], confidence), strict=True
+        )
+    ]
 
 
 def judge(lo: float, hi: float) -> str:
@@ -229,24 +241,32 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
 
 def answer(params: Params, asked: Question, first: Replicates, second: Replicates) -> tuple[Compared, str]:
     """The answer, and what both sides leave out because one of them has no number there, by name."""
+    both, left_out = _both(params, asked, first, second)
+    return _told(asked, compare(*both, params.metrics.confidence) if both else UNKNOWN), left_out
+
+
+def _both(
+    params: Params, asked: Question, first: Replicates, second: Replicates
+) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
+    """Both sides, None where no part of them is known, and what they leave out; a level's other side is zero."""
     pairs = _pairs(params, asked)
-    if asked.kind == LEVEL:
-        second = {cell: np.zeros_like(values) for cell, values in first.items()}
     known: set[Pair] = set()
     by_detector: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for pair in pairs:
-        one, other = _known(first, pair.first), _known(second, pair.second)
+        one = _known(first, pair.first)
+        other = [np.zeros_like(values) for values in one] if asked.kind == LEVEL else _known(second, pair.second)
         if one and other:
             known.add(pair)
             by_detector.setdefault(pair.detector, []).append((_average(one), _average(other)))
-    if known:
-        a, b = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
-        found = compare(a, b, params.metrics.confidence)
-    else:
-        found = UNKNOWN
-    if asked.kind == LEVEL:
-        found = replace(found, second_value=NAN, verdict="")
-    return found, "; ".join(_left_out(pairs, known, set(by_detector))) if known else ""
+    if not known:
+        return None, ""
+    a, b = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
+    return (a, b), "; ".join(_left_out(pairs, known, set(by_detector)))
+
+
+def _told(asked: Question, found: Compared) -> Compared:
+    """What is written of it: a level has no other side, and no verdict."""
+    return replace(found, second_value=NAN, verdict="") if asked.kind == LEVEL else found
 
 
 def _known(replicates: Replicates, cells: Sequence[Cell]) -> list[np.ndarray]:
@@ -269,12 +289,16 @@ def _left_out(pairs: Sequence[Pair], known: set[Pair], detectors: set[str]) -> I
 
 def table(params: Params, evaluated: Iterable[Evaluated]) -> pd.DataFrame:
     """COMPARISON_COLUMNS, a row a question, of what `measure` found for every trial and detector."""
-    found, rows = list(evaluated), []
+    found, every = list(evaluated), questions(params)
     replicates = cache(lambda metric: _replicates(params, found, metric))
-    for asked in questions(params):
-        sides = (asked.first, asked.second) if asked.kind == METRIC else (asked.metric, asked.metric)
-        compared, left_out = answer(params, asked, *map(replicates, sides))
-        rows.append({"question": asked.kind, **vars(asked), **vars(compared), "left_out": left_out})
+    rows: list[dict[str, object]] = []
+    while block := list(islice(every, BLOCK)):
+        of = [(q.first, q.second) if q.kind == METRIC else (q.metric, q.metric) for q in block]
+        gathered = [_both(params, q, *map(replicates, sides)) for q, sides in zip(block, of, strict=True)]
+        compared = iter(compare_all([both for both, _ in gathered if both], params.metrics.confidence))
+        for asked, (both, left_out) in zip(block, gathered, strict=True):
+            told = _told(asked, next(compared) if both else UNKNOWN)
+            rows.append({"question": asked.kind, **vars(asked), **vars(told), "left_out": left_out})
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 

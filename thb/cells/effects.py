@@ -252,12 +252,29 @@ class Counted:
     n_fake: int
 
 
+Which = tuple[str, str, str]  # a detector, its fit, and how its units are pooled
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scored clips of one fit, and what is often looked at of them by itself; arrays [clips]."""
+
+    rows: pd.DataFrame
+    score: np.ndarray
+    source: np.ndarray
+    role: np.ndarray
+    split: np.ndarray
+    identity: np.ndarray
+
+
 class Bench:
     """Measures choices on one clone's scores, and remembers what several of them share."""
 
     def __init__(self, results: Results, shown: Sequence[str]) -> None:
         self.results, self.params, self.shown = results, results.params, shown
         self._table = lru_cache(maxsize=None)(self._read)
+        self._reals = lru_cache(maxsize=None)(self._mask_reals)
+        self._fakes = lru_cache(maxsize=None)(self._mask_fakes)
         self._counted = lru_cache(maxsize=None)(self._count)
         self._drawn = lru_cache(maxsize=64)(self._draw)
 
@@ -297,18 +314,18 @@ class Bench:
         table = self._table(detector, fit, choice.pool)
         if table is None:
             return None
-        usual, is_real = self.params.protocols[protocol], (table["role"] == "real").to_numpy()
-        real, fake = (mask.to_numpy() for mask in self._sides(table, protocol, generator, choice))
+        usual, is_real = self.params.protocols[protocol], table.role == "real"
+        real, fake = self._sides((detector, fit, choice.pool), protocol, generator, choice)
         if not (real.any() and fake.any()):
             return None
         weights = [
             self._draws(table, real, is_real, usual.reals, REAL_SEED),
             self._draws(table, fake, is_real, usual.reals, REAL_SEED)
             if choice.accused
-            else self._draws(table, fake, (table["source"] == generator).to_numpy(), usual.split, FAKE_SEED),
+            else self._draws(table, fake, table.source == generator, usual.split, FAKE_SEED),
         ]
-        scores, labels = table["score"].to_numpy(), np.repeat([0, 1], [real.sum(), fake.sum()])
-        counts = metrics.count(labels, np.concatenate([scores[real], scores[fake]]), np.hstack(weights))
+        labels = np.repeat([0, 1], [real.sum(), fake.sum()])
+        counts = metrics.count(labels, np.concatenate([table.score[real], table.score[fake]]), np.hstack(weights))
         area = metrics.auc_of(counts)
         rates = {(AUC, roc): area for roc in (STEP, LINEAR)} | {
             (name, roc): metrics.tpr_at_fpr_of(counts, self.params.metrics.fpr[name], roc)
@@ -318,41 +335,52 @@ class Bench:
         }
         return Counted(rates, counts.n_fake, int(real.sum()), int(fake.sum()))
 
-    def _sides(self, table: pd.DataFrame, protocol: str, generator: str, choice: Choice) -> tuple[pd.Series, pd.Series]:
+    def _sides(self, of: Which, protocol: str, generator: str, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
         """Masks of what sets the threshold, and of what is counted above it."""
-        usual = self.params.protocols[protocol]
-        asked = usual.model_copy(update={"reals": list(choice.reals), "split": list(choice.split)})
-        real = protocols.reals(table, asked)
-        real = real & (table["source"] == choice.source) if choice.source else real
-        return real, protocols.reals(table, usual) if choice.accused else protocols.fakes(table, asked, generator)
+        real = self._reals(of, protocol, choice.reals)
+        if choice.source:
+            real = real & (self._table(*of).source == choice.source)
+        if choice.accused:
+            return real, self._reals(of, protocol, tuple(self.params.protocols[protocol].reals))
+        return real, self._fakes(of, protocol, choice.split, generator)
+
+    def _mask_reals(self, of: Which, protocol: str, splits: tuple[str, ...]) -> np.ndarray:
+        """Of the reals that the protocol tests, were they of these splits."""
+        asked = self.params.protocols[protocol].model_copy(update={"reals": list(splits)})
+        return protocols.reals(self._table(*of).rows, asked).to_numpy()
+
+    def _mask_fakes(self, of: Which, protocol: str, splits: tuple[str, ...], generator: str) -> np.ndarray:
+        """Of one generator's fakes that the protocol tests, were they of these splits."""
+        asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
+        return protocols.fakes(self._table(*of).rows, asked, generator).to_numpy()
 
     def _draws(
-        self, table: pd.DataFrame, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int
+        self, table: Scored, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int
     ) -> np.ndarray:
         """int [1 + bootstrap, clips asked]: how often each clip is drawn, all of them of one kind.
 
         Clips of the splits that the protocol tests by default are drawn together, as `evaluate` draws them,
         those of every other split apart: so clips that two choices share are drawn alike in both.
         """
-        split, identity = table["split"].to_numpy(), table["identity"].to_numpy()
         drawn = np.zeros((1 + self.params.metrics.bootstrap, asked.sum()), dtype=int)
         apart = [[name] for name in get_args(Split) if name not in usual]
         for i, splits in enumerate([usual, *apart]):
-            part = kind & np.isin(split, splits)
+            part = kind & np.isin(table.split, splits)
             if (part & asked).any():
-                drawn[:, part[asked]] = self._drawn(tuple(identity[part]), seed + 2 * i)[:, asked[part]]
+                drawn[:, part[asked]] = self._drawn(tuple(table.identity[part]), seed + 2 * i)[:, asked[part]]
         return drawn
 
     def _draw(self, identities: tuple[str, ...], seed: int) -> np.ndarray:
         m = self.params.metrics
         return metrics.resamples(np.array(identities), m.bootstrap, m.seed + seed)
 
-    def _read(self, detector: str, fit: str, pool: str) -> pd.DataFrame | None:
+    def _read(self, detector: str, fit: str, pool: str) -> Scored | None:
         """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept."""
         table = self.results.pools(detector) if pool else self.results.scores(detector, fit)
         if table is None:
             return None
         table = table.rename(columns={pool: "score"}) if pool else table
         scored = table.loc[table["status"] == OK].reset_index(drop=True)
-        often_compared = dict.fromkeys(("source", "role", "split"), object)  # quicker so than as text columns
-        return scored.astype(often_compared).assign(identity=protocols.identity(scored).astype(object))
+        rows = scored.astype(dict.fromkeys(("source", "role", "split"), object))  # compared quicker than text columns
+        identity = protocols.identity(scored).to_numpy(object)
+        return Scored(rows, *(rows[name].to_numpy() for name in ("score", "source", "role", "split")), identity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypedDict
 
 import numpy as np
@@ -34,8 +35,9 @@ Evaluated = tuple[Trial, str, Measured]  # a trial, a detector, and its numbers 
 def measure(params: Params, trial: Trial, tables: Sequence[pd.DataFrame]) -> Measured:
     """Counts and replicates of one trial; several fits are averaged, and their range is kept."""
     protocol = params.protocols[trial.protocol]
-    per_fit = [replicates(params, *tested(table, protocol, trial.generator)) for table in tables]
-    n_real, n_fake = (len(part) for part in tested(tables[0], protocol, trial.generator))
+    sides = [tested(table, protocol, trial.generator) for table in tables]
+    per_fit = [replicates(params, reals, fakes) for reals, fakes in sides]
+    n_real, n_fake = map(len, sides[0])
     names = per_fit[0].keys()
     return {
         "n_real": n_real,
@@ -59,10 +61,16 @@ def resamples(m: Metrics, reals: pd.DataFrame, fakes: pd.DataFrame) -> np.ndarra
     """int [1 + bootstrap, reals + fakes]: how often each clip is resampled, the reals' columns first."""
     return np.hstack(
         [
-            metrics.resamples(protocols.identity(part).to_numpy(), m.bootstrap, m.seed + seed)
+            _resamples(tuple(protocols.identity(part)), m.bootstrap, m.seed + seed)
             for part, seed in ((reals, REAL_SEED), (fakes, FAKE_SEED))
         ]
     )
+
+
+@lru_cache(maxsize=16)
+def _resamples(identities: tuple[str, ...], n: int, seed: int) -> np.ndarray:
+    """Drawn once for all detectors and fits that are tested on the same clips."""
+    return metrics.resamples(np.array(identities), n, seed)
 
 
 def replicates(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> Replicates:

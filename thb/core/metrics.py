@@ -191,8 +191,13 @@ def resamples(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 def interval(replicates: np.ndarray, confidence: float) -> tuple[float, float]:
     """The percentile interval of a metric's replicates; (nan, nan) where there are none."""
-    if not len(replicates):
-        return float("nan"), float("nan")
+    return intervals(replicates[None], confidence)[0]
+
+
+def intervals(replicates: np.ndarray, confidence: float) -> list[tuple[float, float]]:
+    """The same of several at once [n, B]: most of the time would go into asking for each by itself."""
+    if not replicates.shape[1]:
+        return [(float("nan"), float("nan"))] * len(replicates)
     tail = (1 - confidence) / 2
-    lo, hi = np.quantile(replicates, [tail, 1 - tail])
-    return float(lo), float(hi)
+    los, his = np.quantile(replicates, [tail, 1 - tail], axis=1)
+    return list(zip(los.tolist(), his.tolist(), strict=True))

@@ -6,9 +6,11 @@ stand twice, of which one reader would take the last. Oversized and self-referri
 
 from __future__ import annotations
 
+import copy
 import math
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -60,7 +62,13 @@ def load(path: Path) -> Any:
 
 
 def parse(text: str, name: str) -> Any:
-    """The one document that the text holds; `name` is what errors call it."""
+    """The one document that the text holds, the caller's own; `name` is what errors call it."""
+    return copy.deepcopy(_parsed(text, name))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str, name: str) -> Any:
+    """The same text is read once a process: reading takes many times as long as copying what was read."""
     try:
         return _Reader(text).get_single_data()
     except _Refused as e:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -184,28 +184,28 @@ class Results:
         paths = self.paths if corpus == MAIN else self.variant(corpus)
         entrants = [e for e in self.entrants if corpus == MAIN or e.key in self.params.ablated]
         own = self.cells if corpus == MAIN else self.cells_of(paths)
-        rows = own[own["protocol"] == protocol].set_index(["detector", "generator", "metric"])
+        rows = own[own["protocol"] == protocol].set_index(["detector", "generator", "metric"])[list(NO_CELL)]
+        known = rows.to_dict("index")
         means = self.means if corpus == MAIN else self.means_of(paths)
         out = []
         for entrant in entrants:
             for metric in self.metric_names:
-                cells = [self._cell(rows, protocol, entrant, g, metric, corpus) for g in self.generators(protocol)]
+                cells = [self._cell(known, protocol, entrant, g, metric, corpus) for g in self.generators(protocol)]
                 out += [*cells, self._mean_cell(protocol, entrant, metric, cells, means)]
         return pd.DataFrame(out, columns=TABLE_COLUMNS)
 
     def _cell(
-        self, rows: pd.DataFrame, protocol: str, entrant: Entrant, generator: str, metric: str, corpus: str
+        self, rows: Mapping[Hashable, Any], protocol: str, entrant: Entrant, generator: str, metric: str, corpus: str
     ) -> dict:
         printed = self.printed_cell(protocol, entrant.printed, generator, metric)
         base = _blank(protocol, entrant, generator, metric, printed)
         if entrant.key is None:
             return base
         key = (entrant.key, generator, metric)
-        if key not in rows.index:
+        if key not in rows:
             name = "cells.csv" if corpus == MAIN else f"cells.csv of {corpus}"
             raise DataError(f"{name} lacks {protocol}, {', '.join(key)}; run `dvc repro`")
-        row = rows.loc[key]
-        return base | {column: row[column] for column in NO_CELL}
+        return base | rows[key]
 
     def _mean_cell(
         self, protocol: str, entrant: Entrant, metric: str, cells: list[dict], means: dict | None = None
