@@ -65,8 +65,8 @@ def paint_body(portrait, light, pixels_per_unit):
 
 def _lit(light, table, x, y, z, shape):
     scale = 1.0 / np.sqrt(x * x + y * y + z * z)
-    normal = tuple(np.broadcast_to(part * scale, shape).ravel() for part in (x, y, z))
-    return light.diffuse(normal, table).reshape(*shape, 3)
+    normal = tuple(np.broadcast_to(part * scale, shape) for part in (x, y, z))
+    return np.moveaxis(light.diffuse(normal, table), 0, -1)
 
 
 def _skin(p, light, canvas, shoulder):

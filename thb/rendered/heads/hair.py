@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from thb.rendered.heads.fields import F32, curve, fractal, noise, ramp
+from thb.rendered.heads.fields import F32, curve, fractal, look_up, noise, ramp
 from thb.rendered.heads.hair_styles import STYLES
+from thb.rendered.heads.patches import textures_of
 from thb.rendered.heads.shells import Shell, make_shell
 from thb.rendered.heads.skin import BUMP_X, BUMP_Y, CHANNELS, FACE_DEPTH, GLOSS, RED_GREEN_BLUE
 
@@ -14,6 +15,7 @@ TEXELS_PER_PIXEL = 1.25
 ANGLE_REACH = 2.4
 SHEET_TOP = -1.45
 ROUGH_TEXELS, ROUGH_PER_UNIT = 320, 80.0
+LOCKS_REACH, LOCKS_PER_UNIT = 3.0, 500.0
 CUT_TO = 0.05  # where a hair_cut of 1 truncates
 
 
@@ -29,7 +31,8 @@ class Hair:
         rng = np.random.default_rng((portrait.seed, 4))
         self.part = 0.45 * self.style.parted * portrait.hair_part
         gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if self.style.curl < 0.4 else 24, 2)
-        self.rough = F32(0.7) * np.maximum(1.0 - gaps, 0.0)
+        rough = F32(0.7 * self.style.frizz) * np.maximum(1.0 - gaps, 0.0)
+        self.rough = np.concatenate([rough, rough])  # the shell hangs lower than one tile
         self.colour = np.array(portrait.hair_colour, F32)
         self.cut = self.style.length - look.hair_cut * max(self.style.length - CUT_TO, 0.0)
         self._lay(rng, look)
@@ -40,14 +43,19 @@ class Hair:
 
     def roughness(self, x, y):
         """How far locks and gaps eat into the silhouette at local points, in half head heights."""
-        rows, cols = (((part + 2.0) * ROUGH_PER_UNIT).astype(np.intp) % ROUGH_TEXELS for part in (y, x))
-        return self.rough.ravel().take(rows * ROUGH_TEXELS + cols) * F32(self.style.frizz)
+        at = ((y + 2.0) * ROUGH_PER_UNIT).astype(np.intp)
+        at *= self.rough.shape[1]
+        at += ((x + 2.0) * ROUGH_PER_UNIT).astype(np.intp)
+        return self.rough.take(at, mode="clip")
 
     def ends(self, x, y):
         """0..1: how much of the curtain behind the neck is left at a height."""
-        uneven = self.style.ragged * np.interp(x, self.lock_at, self.lock)
-        left = ramp(0.010, -0.010, y - self.style.length - uneven)
+        left = ramp(0.010, -0.010, y - self.style.length - F32(self.style.ragged) * self.lock(x))
         return left * (y < self.cut) if self.cut < self.style.length else left
+
+    def lock(self, x):
+        """How far the lock at `x` hangs lower than others, -1..1."""
+        return look_up(self.locks, (x + LOCKS_REACH) * LOCKS_PER_UNIT)
 
     def _lay(self, rng, look):
         bottom = self.style.length + 3.0 * self.style.ragged + 0.1
@@ -57,18 +65,19 @@ class Hair:
             np.arange(cols, dtype=F32) / F32(self.per_angle) - F32(ANGLE_REACH),
             np.arange(rows, dtype=F32) / F32(self.per_height) + F32(SHEET_TOP),
         )
-        self.lock_at = np.linspace(-2.6, 2.6, 60)
-        self.lock = rng.uniform(-1.0, 1.0, 60)
+        at = np.arange(-LOCKS_REACH, LOCKS_REACH, 1.0 / LOCKS_PER_UNIT)
+        self.locks = np.interp(at, np.linspace(-2.6, 2.6, 60), rng.uniform(-1.0, 1.0, 60)).astype(F32)
         ends_rng, strands_rng = rng.spawn(2)  # the outline stays the same at every size
         strand, clump = self._strands(strands_rng, angle, y, look)
-        self.sheet = np.zeros((rows, cols, CHANNELS), F32)
-        self.sheet[..., RED_GREEN_BLUE] = self._colours(y, strand, clump)
+        sheet = np.zeros((rows, cols, CHANNELS), F32)
+        sheet[..., RED_GREEN_BLUE] = self._colours(y, strand, clump)
         curl, sheer = self.style.curl, self.style.sheer
-        self.sheet[..., BUMP_X] = (0.22 + 0.30 * curl) * clump + 0.16 * strand
-        self.sheet[..., BUMP_Y] = 0.45 * curl * np.roll(clump, 3, axis=1)
+        sheet[..., BUMP_X] = (0.22 + 0.30 * curl) * clump + 0.16 * strand
+        sheet[..., BUMP_Y] = 0.45 * curl * np.roll(clump, 3, axis=1)
         dull = (1.0 - 0.72 * curl) * (0.55 + 0.45 * sheer**4)  # coils and stubble scatter the light
-        self.sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
-        self.sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
+        sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
+        sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
+        self.textures = textures_of(sheet)
 
     def _strands(self, rng, angle, y, look):
         """Fine strands and broader clumps, each about -1..1, laid along the way the hair is combed."""
