@@ -2,10 +2,11 @@
 
 import math
 
+import cv2
 import numpy as np
 
-from thb.rendered.heads.fields import F32, ramp, sample, stroke
-from thb.rendered.heads.shells import to_local, window_of
+from thb.rendered.heads.fields import F32, planes, ramp, stroke
+from thb.rendered.heads.shells import ROLL_PIVOT_Y, window_of
 from thb.rendered.heads.skin import EAR_Y
 
 HALF_WIDTH, HALF_HEIGHT = 0.15, 0.225
@@ -37,11 +38,25 @@ class Ears:
         window = window_of(place, centre_x - wide, reach_x, centre_y - HALF_HEIGHT, reach_y, layers.size)
         if window is None:
             return
-        x, y = to_local(place, window, layers.size)
-        half = 0.5 * (SPRITE_TEXELS - 1)
-        u, v = (x - centre_x) * (side * half / wide) + half, (y - centre_y) * (half / HALF_HEIGHT) + half
-        texel = sample(self.sprites[side], u, v)
+        texel = planes(_warp(self.sprites[side], place, window, layers.size, (centre_x, centre_y), side * wide))
         layers.lay(window, texel[3] * F32(weight), texel[:3], code)
+
+
+def _warp(sprite, place, window, size, centre, wide):
+    """The sprite as a window of the frame shows it, so wide and HALF_HEIGHT high about a local centre [h, w, 4]."""
+    (rows, cols), half = window, 0.5 * (SPRITE_TEXELS - 1)
+    across, down = half / wide, half / HALF_HEIGHT  # texels a unit
+    cos, sin = math.cos(place.roll) / (place.unit * size), math.sin(place.roll) / (place.unit * size)
+    corner = (cols.start + 0.5 - place.x * size, rows.start + 0.5 - place.y * size - ROLL_PIVOT_Y * place.unit * size)
+    x, y = cos * corner[0] + sin * corner[1], cos * corner[1] - sin * corner[0] + ROLL_PIVOT_Y
+    to_texel = np.array(
+        (
+            (cos * across, sin * across, (x - centre[0]) * across + half),
+            (-sin * down, cos * down, (y - centre[1]) * down + half),
+        )
+    )
+    shape = cols.stop - cols.start, rows.stop - rows.start
+    return cv2.warpAffine(sprite, to_texel, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
 
 
 def _lit(sprite, light, side):

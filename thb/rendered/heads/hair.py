@@ -15,6 +15,7 @@ TEXELS_PER_PIXEL = 1.25
 ANGLE_REACH = 2.4
 SHEET_TOP = -1.45
 ROUGH_TEXELS, ROUGH_PER_UNIT = 320, 80.0
+MOST_ROUGH = 1.4  # of the frizz
 LOCKS_REACH, LOCKS_PER_UNIT = 3.0, 500.0
 CUT_TO = 0.05  # where a hair_cut of 1 truncates
 
@@ -31,8 +32,8 @@ class Hair:
         rng = np.random.default_rng((portrait.seed, 4))
         self.part = 0.45 * self.style.parted * portrait.hair_part
         gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if self.style.curl < 0.4 else 24, 2)
-        rough = F32(0.7 * self.style.frizz) * np.maximum(1.0 - gaps, 0.0)
-        self.rough = np.concatenate([rough, rough])  # the shell hangs lower than one tile
+        rough = np.clip((255.0 * 0.7 / MOST_ROUGH) * (1.0 - gaps), 0.0, 255.0).astype(np.uint8)  # small: read at random
+        self.rough = np.concatenate([rough, rough[: ROUGH_TEXELS // 2]])  # the shell hangs lower than one tile
         self.colour = np.array(portrait.hair_colour, F32)
         self.cut = self.style.length - look.hair_cut * max(self.style.length - CUT_TO, 0.0)
         self._lay(rng, look)
@@ -46,7 +47,7 @@ class Hair:
         at = ((y + 2.0) * ROUGH_PER_UNIT).astype(np.intp)
         at *= self.rough.shape[1]
         at += ((x + 2.0) * ROUGH_PER_UNIT).astype(np.intp)
-        return self.rough.take(at, mode="clip")
+        return self.rough.take(at, mode="clip") * F32(MOST_ROUGH * self.style.frizz / 255.0)
 
     def ends(self, x, y):
         """0..1: how much of the curtain behind the neck is left at a height."""
@@ -61,14 +62,12 @@ class Hair:
         bottom = self.style.length + 3.0 * self.style.ragged + 0.1
         rows = int((bottom - SHEET_TOP) * self.per_height)
         cols = int(2 * ANGLE_REACH * self.per_angle)
-        angle, y = np.meshgrid(
-            np.arange(cols, dtype=F32) / F32(self.per_angle) - F32(ANGLE_REACH),
-            np.arange(rows, dtype=F32) / F32(self.per_height) + F32(SHEET_TOP),
-        )
+        angle = np.arange(cols, dtype=F32)[None, :] / F32(self.per_angle) - F32(ANGLE_REACH)
+        y = np.arange(rows, dtype=F32)[:, None] / F32(self.per_height) + F32(SHEET_TOP)
         at = np.arange(-LOCKS_REACH, LOCKS_REACH, 1.0 / LOCKS_PER_UNIT)
         self.locks = np.interp(at, np.linspace(-2.6, 2.6, 60), rng.uniform(-1.0, 1.0, 60)).astype(F32)
         ends_rng, strands_rng = rng.spawn(2)  # the outline stays the same at every size
-        strand, clump = self._strands(strands_rng, angle, y, look)
+        strand, clump = self._strands(strands_rng, (rows, cols), angle, y, look)
         sheet = np.zeros((rows, cols, CHANNELS), F32)
         sheet[..., RED_GREEN_BLUE] = self._colours(y, strand, clump)
         curl, sheer = self.style.curl, self.style.sheer
@@ -79,17 +78,17 @@ class Hair:
         sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
         self.textures = textures_of(sheet)
 
-    def _strands(self, rng, angle, y, look):
+    def _strands(self, rng, shape, angle, y, look):
         """Fine strands and broader clumps, each about -1..1, laid along the way the hair is combed."""
         s = self.style
-        drift = noise(rng, angle.shape, 9, 14)
-        phase = 1.3 * np.sin(3.0 * angle) + 5.0 * s.curl * noise(rng, angle.shape, 5, 12)
+        drift = noise(rng, shape, 9, 14)
+        phase = 1.3 * np.sin(3.0 * angle) + 5.0 * s.curl * noise(rng, shape, 5, 12)
         waves = s.wave * np.sin(s.wave_rate * y + phase) * np.maximum(ramp(-0.7, 0.3, y), s.curl)
         near_crown = 1.0 - np.tanh(np.maximum(y + 1.08, 0.05) / 0.55)
         combed = (angle - self.part) / (1.0 - s.sweep * near_crown) + waves  # strands spread from the parting
         clumps = _strand_noise(rng, combed, 6.0) * 0.6 + _strand_noise(rng, combed, 13.0) * 0.5
         fine = _strand_noise(rng, combed, self.per_angle / 2.6)
-        coils = _coils(rng, angle.shape, self.per_height)
+        coils = _coils(rng, shape, self.per_height)
         keep = 1.0 - 0.6 * look.skin_smooth
         straight, coiled = 1.0 - s.curl, s.curl
         strand = keep * (straight * (0.75 * fine + 0.35 * drift) + coiled * coils)

@@ -109,6 +109,7 @@ class Figure:
         self.ears = Ears(portrait, self.shell, self.light)
         self.canvas, self.body = paint_body(portrait, self.light, pixels_per_unit)
         self.plate = finish(paint_background(portrait, size) * vignette(size)).astype(F32)
+        self.plate.flags.writeable = False  # every clip of this figure shows it
         self.plate_planes = planes(self.plate)
 
     def draw(self, motion: Motion) -> Rendered:

@@ -48,6 +48,7 @@ class Shell:
     axis: np.ndarray  # [rows]
     depth: float  # depth over width
     extent: tuple[float, float, float]  # top, bottom and largest half width
+    aside: float  # furthest that its axis lies in front
 
     def width_at(self, y):
         """Half width at a height."""
@@ -62,8 +63,9 @@ def make_shell(knots, depth, axis_knots, soften=0.05) -> Shell:
     square = curve(y, y, square, soften * (at[-1] - at[0]) / (y[-1] - y[0]))
     axis = curve(y, *np.array(axis_knots, float).T)
     inside = y[square > 0.0]
+    aside = float(np.abs(axis).max())
     extent = (float(inside[0]), float(inside[-1]), math.sqrt(square.max()))
-    return Shell(square, (-0.5 * np.gradient(square, TABLE_STEP)).astype(F32), axis, depth, extent)
+    return Shell(square, (-0.5 * np.gradient(square, TABLE_STEP)).astype(F32), axis, depth, extent, aside)
 
 
 def _extended(y, at, widths):
@@ -97,8 +99,10 @@ def _row(y):
 
 def to_local(place: Place, window: Window, size: int):
     """The part's own upright plane at each pixel of a window: x and y, float32 [h, w]."""
-    rows, cols = ((np.arange(part.start, part.stop, dtype=F32) + F32(0.5)) / F32(size) for part in window)
-    x, y = (cols - F32(place.x)) / F32(place.unit), (rows[:, None] - F32(place.y)) / F32(place.unit) - ROLL_PIVOT_Y
+    (down, across), step = window, 1.0 / (place.unit * size)
+    x = np.arange(across.start, across.stop, dtype=F32) * step + (0.5 / size - place.x) / place.unit
+    y = np.arange(down.start, down.stop, dtype=F32) * step + (0.5 / size - place.y) / place.unit - ROLL_PIVOT_Y
+    y = y[:, None]
     cos, sin = math.cos(place.roll), math.sin(place.roll)
     return cos * x + sin * y, cos * y - (sin * x - ROLL_PIVOT_Y)
 
@@ -112,15 +116,24 @@ def to_frame(place: Place, x, y):
 
 def window_of(place: Place, left, right, top, bottom, size: int) -> Window | None:
     """The pixels that may show what lies between these local coordinates; None where the frame holds none."""
-    x, y = to_frame(place, np.array((left, right, left, right)), np.array((top, top, bottom, bottom)))
-    rows, cols = (slice(max(int(f.min() * size) - 1, 0), min(int(f.max() * size) + 2, size)) for f in (y, x))
+    cos, sin = math.cos(place.roll) * place.unit, math.sin(place.roll) * place.unit
+    middle_x, middle_y = to_frame(place, 0.5 * (left + right), 0.5 * (top + bottom))
+    wide, high = 0.5 * (right - left), 0.5 * (bottom - top)
+    rows = _pixels(middle_y, abs(sin) * wide + abs(cos) * high, size)
+    cols = _pixels(middle_x, abs(cos) * wide + abs(sin) * high, size)
     return (rows, cols) if rows.start < rows.stop and cols.start < cols.stop else None
+
+
+def _pixels(middle, reach, size):
+    """Pixels of an axis within `reach` of its `middle`, both fractions of it."""
+    first, last = float(middle - reach) * size, float(middle + reach) * size
+    return slice(max(math.floor(first) - 1, 0), min(math.ceil(last) + 1, size))
 
 
 def shell_window(shell: Shell, place: Place, size: int, lower: float = 0.0) -> Window | None:
     """The pixels that may meet a shell whose lower end hangs `lower` further down; None where there is none."""
     top, bottom, half = shell.extent
-    half += abs(math.sin(place.yaw)) * float(np.abs(shell.axis).max())
+    half += abs(math.sin(place.yaw)) * shell.aside
     return window_of(place, -half, half, top, bottom + lower, size)
 
 
