@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from thb.rendered.heads.fields import thrice
+
 NOISE_TILE = 384  # px; frames take their noise from random places of one tile
 SMOOTHING_PX = 0.8
 cv2.setNumThreads(1)  # the corpus is made by processes, and must not depend on how many
@@ -45,7 +47,7 @@ def film(rgb: np.ndarray, camera: Camera, trace: Trace, strength: float, rng: np
     tile = rng.standard_normal((NOISE_TILE, NOISE_TILE), dtype=np.float32) * np.float32(camera.noise)
     places = rng.integers(NOISE_TILE - side, size=(len(rgb), 2))
     marks, share = np.float32(strength) * grid(trace, side), min(1.0, strength * trace.smoothing)
-    tile, marks = cv2.merge([tile] * 3), cv2.merge([marks] * 3)
+    tile, marks = thrice(tile), thrice(marks)
     out = np.empty(rgb.shape, np.uint8)
     for t, (y, x) in enumerate(places):
         frame = blurred(rgb[t], camera.blur * side / 128) + tile[y : y + side, x : x + side]

@@ -85,6 +85,11 @@ def sample(texture, u, v):
     return planes(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
+def thrice(field):
+    """A field [h, w] for each of three colours [h, w, 3]: arithmetic with a broadcast last axis is slow."""
+    return cv2.merge([field] * 3)
+
+
 def look_up(table, at):
     """table[..., at], in whole steps; positions past an end read that end."""
     return table.take(at.astype(np.intp), axis=-1, mode="clip")

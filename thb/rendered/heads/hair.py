@@ -15,9 +15,23 @@ TEXELS_PER_PIXEL = 1.25
 ANGLE_REACH = 2.4
 SHEET_TOP = -1.45
 ROUGH_TEXELS, ROUGH_PER_UNIT = 320, 80.0
-MOST_ROUGH = 1.4  # of the frizz
 LOCKS_REACH, LOCKS_PER_UNIT = 3.0, 500.0
 CUT_TO = 0.05  # where a hair_cut of 1 truncates
+
+
+class Locks:
+    """Locks and gaps that eat into the silhouette."""
+
+    def __init__(self, rng, style):
+        gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if style.curl < 0.4 else 24, 2)
+        rough = F32(0.7 * style.frizz) * np.maximum(1.0 - gaps, 0.0)
+        self.tile = np.concatenate([rough, rough[: ROUGH_TEXELS // 2]])  # the shell hangs lower than one tile
+        self.most = float(rough.max())
+
+    def at(self, x, y):
+        """How far, at local points [N], in half head heights."""
+        rows, cols = (((part + 2.0) * ROUGH_PER_UNIT).astype(np.intp) for part in (y, x))
+        return self.tile.take(rows * ROUGH_TEXELS + cols, mode="clip")
 
 
 class Hair:
@@ -31,9 +45,7 @@ class Hair:
         self.per_angle = self.per_height * 0.78
         rng = np.random.default_rng((portrait.seed, 4))
         self.part = 0.45 * self.style.parted * portrait.hair_part
-        gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if self.style.curl < 0.4 else 24, 2)
-        rough = np.clip((255.0 * 0.7 / MOST_ROUGH) * (1.0 - gaps), 0.0, 255.0).astype(np.uint8)  # small: read at random
-        self.rough = np.concatenate([rough, rough[: ROUGH_TEXELS // 2]])  # the shell hangs lower than one tile
+        self.rough = Locks(rng, self.style)
         self.colour = np.array(portrait.hair_colour, F32)
         self.cut = self.style.length - look.hair_cut * max(self.style.length - CUT_TO, 0.0)
         self._lay(rng, look)
@@ -41,13 +53,6 @@ class Hair:
     def texel(self, angle, height):
         """Sheet coordinates (u, v) of a point of the shell."""
         return (angle + ANGLE_REACH) * F32(self.per_angle), (height - SHEET_TOP) * F32(self.per_height)
-
-    def roughness(self, x, y):
-        """How far locks and gaps eat into the silhouette at local points, in half head heights."""
-        at = ((y + 2.0) * ROUGH_PER_UNIT).astype(np.intp)
-        at *= self.rough.shape[1]
-        at += ((x + 2.0) * ROUGH_PER_UNIT).astype(np.intp)
-        return self.rough.take(at, mode="clip") * F32(MOST_ROUGH * self.style.frizz / 255.0)
 
     def ends(self, x, y):
         """0..1: how much of the curtain behind the neck is left at a height."""
@@ -77,6 +82,9 @@ class Hair:
         sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
         sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
         self.textures = textures_of(sheet)
+        self.last = float(y[np.flatnonzero(sheet[..., COVER].any(axis=1))[-1], 0]) + 1.0 / self.per_height
+        if self.style.behind:
+            self.last = max(self.last, self.style.length + self.style.ragged + 0.01)
 
     def _strands(self, rng, shape, angle, y, look):
         """Fine strands and broader clumps, each about -1..1, laid along the way the hair is combed."""

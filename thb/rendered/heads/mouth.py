@@ -7,7 +7,7 @@ from thb.rendered.heads.patches import Patch, column, still_of
 from thb.rendered.heads.skin import BUMP_Y, INSIDE_MOUTH, MOUTH_Y, mouth_bend
 
 MOUTH_WINDOW = (0.92, 0.44, 0.92)  # angle, top, bottom
-WIDEST = 1.4  # of the mouth's width: past that nothing is ever painted
+WIDEST = 1.3  # of the mouth's width: past that nothing is ever painted
 TEETH, TONGUE, THROAT = (
     np.array(colour, F32) for colour in ((0.90, 0.87, 0.81), (0.62, 0.27, 0.27), (0.13, 0.04, 0.045))
 )

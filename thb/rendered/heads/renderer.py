@@ -151,10 +151,10 @@ class Figure:
     # --- hair ---
 
     def _meet_hair(self, hair: Hair, place: Place) -> Strands | None:
-        window = shell_window(hair.shell, place, self.size)
+        window = shell_window(hair.shell, place, self.size, last=hair.last)
         if window is None:
             return None
-        hit = trace(hair.shell, place, *to_local(place, window, self.size), self.size, rough=hair.roughness)
+        hit = trace(hair.shell, place, *to_local(place, window, self.size), self.size, rough=hair.rough)
         red, green, blue, over_x, over_y, gloss, cover, _ = _sampled(hair.textures, *hair.texel(hit.angle, hit.height))
         normal = bent(hit.normal, over_x, over_y)
         colour = self.light.diffuse(normal, self.light.plain)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -130,11 +130,15 @@ def _pixels(middle, reach, size):
     return slice(max(math.floor(first) - 1, 0), min(math.ceil(last) + 1, size))
 
 
-def shell_window(shell: Shell, place: Place, size: int, lower: float = 0.0) -> Window | None:
-    """The pixels that may meet a shell whose lower end hangs `lower` further down; None where there is none."""
+def shell_window(shell: Shell, place: Place, size: int, lower: float = 0.0, last: float = math.inf) -> Window | None:
+    """The pixels that may meet a shell; None where there is none.
+
+    Its lower end hangs `lower` further down, and what is below the height `last` of the part itself is not wanted.
+    """
     top, bottom, half = shell.extent
+    last += abs(math.sin(place.pitch)) * shell.depth * half
     half += abs(math.sin(place.yaw)) * shell.aside
-    return window_of(place, -half, half, top, bottom + lower, size)
+    return window_of(place, -half, half, top, min(bottom + lower, last), size)
 
 
 def jaw_drop(y, opened):
@@ -143,21 +147,31 @@ def jaw_drop(y, opened):
     return (0.085 * opened) * (t * t * (3.0 - 2.0 * t))
 
 
-def trace(shell: Shell, place: Place, x, y, size, rough=None) -> Hit:
-    """Where pixels at local x, y [h, w] meet the shell; `rough(x, y)` eats into its outline."""
+class Roughness(Protocol):
+    """What eats into an outline: how far at most, and how far at local points [N], in half head heights."""
+
+    most: float
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
+
+
+def trace(shell: Shell, place: Place, x, y, size, rough: Roughness | None = None) -> Hit:
+    """Where pixels at local x, y [h, w] meet the shell; `rough` eats into its outline."""
     row = _row(y).astype(np.intp)
     square, tilt, axis = (table.take(row, mode="clip") for table in (shell.square, shell.tilt, shell.axis))
     across = x - axis * F32(math.sin(place.yaw))
     squared, steep = across * across, tilt * tilt
     inside = square - squared
     distance = inside / np.sqrt(4.0 * (squared + steep) + F32(1e-4))
+    per_unit = place.unit * size  # pixels
     if rough is not None:
-        distance -= rough(x, y)
+        edge = np.flatnonzero((distance < rough.most + 1.0 / per_unit) & (distance > -1.0 / per_unit))
+        distance.ravel()[edge] -= rough.at(x.ravel()[edge], y.ravel()[edge])
     radius = np.sqrt(np.maximum(inside, F32(1e-5)))
     front = radius * F32(1.0 / shell.depth)
     scale = 1.0 / np.sqrt(squared + steep + front * front)
     return Hit(
-        cover=np.clip(distance * F32(place.unit * size) + 0.5, 0.0, 1.0),
+        cover=np.clip(distance * F32(per_unit) + 0.5, 0.0, 1.0),
         angle=arctan(across, radius) - F32(place.yaw),
         height=y - F32(math.sin(place.pitch) * shell.depth) * radius,
         normal=(across * scale, tilt * scale, front * scale),
