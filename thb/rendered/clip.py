@@ -2,21 +2,22 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from thb.rendered import encode, truth
 from thb.rendered.fakes.fingerprint import NO_TRACE, draw_camera, film
-from thb.rendered.fakes.generator import Faults, Generator, Scene
+from thb.rendered.fakes.generator import Generator, Scene, Shot
 from thb.rendered.fakes.strengths import TRACE_FACTOR, TRACES
 from thb.rendered.heads.renderer import Rendered
 from thb.rendered.plan import ClipPlan
-from thb.rendered.scene import FAITHFUL, casting, compare, set_scene, shoot
+from thb.rendered.scene import FAITHFUL, casting, faithful, set_scene, stage
 from thb.rendered.seeds import stream
 
 REAL_CRF = (13.0, 19.5)
@@ -40,10 +41,11 @@ def make(*plans: ClipPlan) -> list[Made]:
     Plans that differ in their fingerprint only share a picture, which costs ten times what filming it does.
     """
     scene, (generator, faults) = set_scene(plans[0]), casting(plans[0])
-    picture = shoot(scene, plans[0].size, generator, faults)
+    shot = stage(scene, plans[0].size, generator, faults)
+    picture = replace(shot.picture, rgb=generator.paint(shot))
     facts = truth.Truth(
         picture.regions[:, ::2, ::2],
-        _where_wrong(plans[0], scene, generator, faults),
+        _where_wrong(plans[0], shot, picture.rgb, generator),
         picture.box / plans[0].size,
         picture.landmarks / plans[0].size,
     )
@@ -93,11 +95,13 @@ def _code(source: str) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
-def _where_wrong(plan: ClipPlan, scene: Scene, generator: Generator, faults: Faults) -> np.ndarray:
-    """bool [T, H, H]: where a small faulty render differs from a small faithful one."""
-    count, side = len(scene.moments), plan.size // 2
+def _where_wrong(plan: ClipPlan, shot: Shot, shown: np.ndarray, generator: Generator) -> np.ndarray:
+    """bool [T, H, H]: where the frames shown differ from faithful ones, both at half their size."""
+    count, side = len(shown), plan.size // 2
     if generator is FAITHFUL or not plan.artefacts:
         return np.zeros((count, side, side), bool)
     frames = np.arange(0, count, HOLD)
-    wrong, right = compare(scene, side, generator, faults, frames)
-    return np.repeat(np.abs(wrong - right).max(axis=-1) > DIFFERS, HOLD, axis=0)[:count]
+    right = faithful(shot.scene, plan.size, generator, shot.faults, frames)
+    pairs = zip(shown[frames], shot.picture.rgb[frames] if right is None else right, strict=True)
+    off = [cv2.absdiff(*(cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA) for f in pair)) for pair in pairs]
+    return np.repeat(np.stack(off).max(axis=-1) > DIFFERS, HOLD, axis=0)[:count]

@@ -58,6 +58,7 @@ def write_corpus(
     )
     kept = [plan for tray in trays for plan in tray.kept]
     todo = [copies for plan in kept if (copies := _unwritten(paths, plan, twins))]
+    todo.sort(key=lambda copies: copies[0][1].portrait)  # one portrait's figure is set up once
     for done, _ in enumerate(in_order(_write_clips, todo, workers, _died), 1):
         report("rendering", done, len(todo))
     _write_drivers(paths, kept)

@@ -12,7 +12,7 @@ from thb.rendered.fakes.generators import load
 from thb.rendered.fakes.strengths import SEVERITY
 from thb.rendered.heads.motion import Motion, Pose, draw_motion
 from thb.rendered.heads.portraits import Portrait, draw_portrait
-from thb.rendered.heads.renderer import Figure, Look, Rendered, render
+from thb.rendered.heads.renderer import Figure, Look, Rendered
 from thb.rendered.heads.voice import Voice, draw_timbre, speak
 from thb.rendered.names import video_of
 from thb.rendered.plan import ClipPlan
@@ -45,32 +45,43 @@ def casting(plan: ClipPlan) -> tuple[Generator, Faults]:
     return generator, draw_faults(seed, generator.chances, SEVERITY[plan.source], plan.artefacts)
 
 
+def stage(
+    scene: Scene, size: int, generator: Generator, faults: Faults, frames: np.ndarray | slice = slice(None)
+) -> Shot:
+    """Some frames at some size, as they are before anything goes wrong in pixels."""
+    motion = pick(generator.act(scene, faults), frames)
+    drawn = _figure(scene.portrait, size, generator.look(scene, faults)).draw(motion)
+    return Shot(scene, motion, scene.moments[frames], drawn, faults)
+
+
 def shoot(scene: Scene, size: int, generator: Generator, faults: Faults) -> Rendered:
-    """The clip at some size."""
-    motion = generator.act(scene, faults)
-    picture = render(scene.portrait, motion, size, generator.look(scene, faults))
-    return replace(picture, rgb=generator.paint(Shot(scene, motion, scene.moments, picture, faults)))
+    """The clip at some size, as the generator shows it."""
+    shot = stage(scene, size, generator, faults)
+    return replace(shot.picture, rgb=generator.paint(shot))
+
+
+def faithful(scene: Scene, size: int, generator: Generator, faults: Faults, frames: np.ndarray) -> np.ndarray | None:
+    """Some frames as they should be, float32 [len(frames), S, S, 3]; None where they were drawn so to begin with."""
+    if generator.act(scene, faults) is scene.motion and generator.look(scene, faults) == Look():
+        return None  # only pixels go wrong
+    return _figure(scene.portrait, size, Look()).draw(pick(scene.motion, frames)).rgb
 
 
 def compare(
     scene: Scene, size: int, generator: Generator, faults: Faults, frames: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Some frames as the generator shows them, and as they should be; float32 [len(frames), S, S, 3] each."""
-    motion, look = generator.act(scene, faults), generator.look(scene, faults)
-    drawn = _figure(scene.portrait, size, look).draw(pick(motion, frames))
-    shown = generator.paint(Shot(scene, pick(motion, frames), scene.moments[frames], drawn, faults))
-    if motion is scene.motion and look == Look():  # only pixels went wrong: what was drawn was right
-        return shown, drawn.rgb
-    return shown, _figure(scene.portrait, size, Look()).draw(pick(scene.motion, frames)).rgb
+    shot, right = stage(scene, size, generator, faults, frames), faithful(scene, size, generator, faults, frames)
+    return generator.paint(shot), shot.picture.rgb if right is None else right
 
 
 @lru_cache(maxsize=4)
 def _figure(portrait: Portrait, size: int, look: Look) -> Figure:
-    """Previews of one portrait come in a row, and setting a figure up costs as much as drawing four frames."""
+    """What shows one portrait often comes in a row, and setting a figure up costs as much as drawing ten frames."""
     return Figure(portrait, size, look)
 
 
-def pick(motion: Motion, frames: np.ndarray) -> Motion:
+def pick(motion: Motion, frames: np.ndarray | slice) -> Motion:
     """Some frames of a motion."""
     picked: dict[str, Any] = {f.name: _pick(getattr(motion, f.name), frames) for f in fields(Motion)}
     return Motion(**picked)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from thb.rendered.heads.fields import thrice
+
 NOISE_TILE = 384  # px; frames take their noise from random places of one tile
 SMOOTHING_PX = 0.8
 cv2.setNumThreads(1)  # the corpus is made by processes, and must not depend on how many
@@ -42,15 +44,18 @@ def draw_camera(rng: np.random.Generator, crf: tuple[float, float]) -> Camera:
 def film(rgb: np.ndarray, camera: Camera, trace: Trace, strength: float, rng: np.random.Generator) -> np.ndarray:
     """float32 frames [T, S, S, 3] of 0..1 as uint8: blur and noise, then the trace, which noise would hide."""
     side = rgb.shape[1]
-    tile = rng.standard_normal((NOISE_TILE, NOISE_TILE, 1), dtype=np.float32) * np.float32(camera.noise)
+    tile = rng.standard_normal((NOISE_TILE, NOISE_TILE), dtype=np.float32) * np.float32(camera.noise)
     places = rng.integers(NOISE_TILE - side, size=(len(rgb), 2))
-    marks, share = np.float32(strength) * grid(trace, side)[..., None], min(1.0, strength * trace.smoothing)
+    marks, share = np.float32(strength) * grid(trace, side), min(1.0, strength * trace.smoothing)
+    tile, marks = thrice(tile), thrice(marks)
     out = np.empty(rgb.shape, np.uint8)
     for t, (y, x) in enumerate(places):
         frame = blurred(rgb[t], camera.blur * side / 128) + tile[y : y + side, x : x + side]
         if share:
             frame = cv2.addWeighted(frame, 1.0 - share, blurred(frame, SMOOTHING_PX), share, 0.0)
-        out[t] = np.clip((frame + marks) * 255.0 + 0.5, 0.0, 255.0)
+        frame += marks
+        np.maximum(frame, 0.0, out=frame)
+        cv2.convertScaleAbs(frame, out[t], 255.0)  # rounded, and 255 at most
     return out
 
 

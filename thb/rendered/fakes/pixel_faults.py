@@ -5,6 +5,7 @@ import numpy as np
 
 from thb.rendered.fakes.generator import Shot
 from thb.rendered.fakes.warps import axes, displace, face_oval, mix, near, ripples, round_spot, waves
+from thb.rendered.heads.fields import thrice
 from thb.rendered.truth import FACE, HAIR
 
 PULL = 1.6  # how far the background follows the head, at strength 1
@@ -58,10 +59,11 @@ def background_patterns(frames, shot: Shot, strength: float, rng):
     room = 0.35 + np.clip(detail / 0.06, 0.0, 1.5)
     shapes = [ripples(rng, shot.side, cells) * room for cells in (9.0, 14.0)]
     tracks = [0.055 * strength * waves(rng, shot.moments, 1.0, 4.0) for _ in shapes]
-    pattern = np.stack(
-        [sum(shape * track[t] for shape, track in zip(shapes, tracks, strict=True)) for t in range(len(frames))]
-    )
-    return frames + ((1.0 - shot.picture.alpha) * pattern)[..., None]
+    out = np.empty_like(frames)
+    for t, frame in enumerate(frames):
+        pattern = shapes[0] * tracks[0][t] + shapes[1] * tracks[1][t]
+        out[t] = frame + thrice((1.0 - shot.picture.alpha[t]) * pattern)
+    return out
 
 
 def _follow(shot, t, gain, reach):
@@ -74,7 +76,7 @@ def _rebuilt(frames, shot, field):
     """Each frame with its background displaced by field(t), seen round the figure."""
     plate, out = shot.picture.plate, np.empty_like(frames)
     for t, frame in enumerate(frames):
-        out[t] = frame + (1.0 - shot.picture.alpha[t])[..., None] * (displace(plate, *field(t)) - plate)
+        out[t] = frame + thrice(1.0 - shot.picture.alpha[t]) * (displace(plate, *field(t)) - plate)
     return out
 
 
@@ -95,7 +97,7 @@ def bent_face(frames, shot: Shot, strength: np.ndarray, rng, reach: float = 1.5,
     tracks = [1.0 + 0.6 * waves(rng, shot.moments, 0.8, 2.5) for _ in shapes]
     out = frames.copy()
     for t in np.flatnonzero(strength > 1e-3):
-        held = strength[t] * BEND * near(face_oval(shot.picture.box[t], shot.side), reach)
+        held = float(strength[t]) * BEND * near(face_oval(shot.picture.box[t], shot.side), reach)
         out[t] = displace(frames[t], *(held * shape * track[t] for shape, track in zip(shapes, tracks, strict=True)))
     return out
 
@@ -132,8 +134,10 @@ def bright_edge(frames, shot: Shot, strength: float):
     """A fringe where the figure was cut out."""
     if not strength:
         return frames
-    edge = 4.0 * shot.picture.alpha * (1.0 - shot.picture.alpha)
-    return frames + 0.35 * strength * edge[..., None] * (1.0 - frames)
+    gain = np.float32(4.0 * 0.35 * strength)
+    return np.stack(
+        [f + thrice(gain * a * (1.0 - a)) * (1.0 - f) for f, a in zip(frames, shot.picture.alpha, strict=True)]
+    )
 
 
 def static_noise(frames, shot: Shot, strength: float, rng):
@@ -144,7 +148,8 @@ def static_noise(frames, shot: Shot, strength: float, rng):
     for t, turned in enumerate(np.abs(shot.motion.head.yaw)):
         grains = rng.standard_normal((48, 48)).astype(np.float32)
         amount = strength * max(0.0, float(turned) - 0.10) * near(face_oval(shot.picture.box[t], shot.side), 1.3)
-        out[t] += (amount * cv2.resize(grains, (shot.side, shot.side), interpolation=cv2.INTER_NEAREST))[..., None]
+        grains = cv2.resize(grains, (shot.side, shot.side), interpolation=cv2.INTER_NEAREST)
+        out[t] += thrice((amount * grains).astype(np.float32))
     return out
 
 
@@ -167,8 +172,9 @@ def frozen_locks(frames, shot: Shot, strength: float):
         return frames
     regions, away = shot.picture.regions, face_oval(shot.picture.box[0], shot.side, grow=1.25)
     held = _blurred(((regions[0] == HAIR) & (away > 1.0)).astype(np.float32), 0.008)
-    clear = np.stack([_blurred((now != FACE).astype(np.float32), 0.008) for now in regions])
-    return mix(frames, frames[:1], min(1.0, strength) * held * clear)
+    held *= min(1.0, strength)
+    clear = (_blurred((now != FACE).astype(np.float32), 0.008) for now in regions)
+    return np.stack([mix(frame, frames[0], held * seen) for frame, seen in zip(frames, clear, strict=True)])
 
 
 def green_patches(frames, shot: Shot, strength: float, rng):

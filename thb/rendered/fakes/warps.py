@@ -5,7 +5,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-F32 = np.float32
+from thb.rendered.heads.fields import F32, thrice
+
 FADE = 0.35  # of the reach: how softly a ring round the head ends
 
 
@@ -60,5 +61,5 @@ def near(distance: np.ndarray, reach: float) -> np.ndarray:
 
 
 def mix(below: np.ndarray, above: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """`above` over `below` where `share` [..., S, S]."""
-    return below + (above - below) * share[..., None]
+    """`above` over `below` [S, S, 3] where `share` [S, S]."""
+    return below + (above - below) * thrice(np.asarray(share, F32))

@@ -37,8 +37,10 @@ def _studio(p, rng, x, y):
 
 def _box(image, x, y, left, right, top, bottom, colour, share=1.0):
     """Lay a rectangle on an image, in place."""
-    image[(x >= left) & (x < right) & (y >= top) & (y < bottom)] *= 1.0 - share
-    image[(x >= left) & (x < right) & (y >= top) & (y < bottom)] += share * np.asarray(colour, F32)
+    rows, cols = (np.searchsorted(a, (low, high)) for a, low, high in ((y[:, 0], top, bottom), (x[0], left, right)))
+    inside = image[slice(*rows), slice(*cols)]
+    inside *= 1.0 - share
+    inside += share * np.asarray(colour, F32)
 
 
 def _interior(p, rng, x, y):

@@ -26,13 +26,14 @@ NECKLINES = {  # (distance from the middle, height) of the upper edge of the clo
 
 
 class Canvas:
-    """Local coordinates of the body's canvas."""
+    """Local coordinates of the body's canvas: x [1, W], y [H, 1]."""
 
     def __init__(self, pixels_per_unit):
         self.per_unit = pixels_per_unit * TEXELS_PER_PIXEL
         rows, cols = int((BOTTOM - TOP) * self.per_unit), int((RIGHT - LEFT) * self.per_unit)
-        self.x = (np.arange(cols, dtype=F32) / F32(self.per_unit) + F32(LEFT))[None, :] + np.zeros((rows, 1), F32)
-        self.y = (np.arange(rows, dtype=F32) / F32(self.per_unit) + F32(TOP))[:, None] + 0 * self.x
+        self.shape = rows, cols
+        self.x = (np.arange(cols, dtype=F32) / F32(self.per_unit) + F32(LEFT))[None, :]
+        self.y = (np.arange(rows, dtype=F32) / F32(self.per_unit) + F32(TOP))[:, None]
 
     def texel(self, x, y):
         """Canvas coordinates (u, v) of local points."""
@@ -57,7 +58,7 @@ def paint_body(portrait, light, pixels_per_unit):
     skin = _skin(portrait, light, canvas, shoulder)
     cloth, cloth_cover = _cloth(portrait, light, canvas, shoulder, rng)
     neck = canvas.soft(neck_width(portrait, canvas.y) - np.abs(canvas.x))
-    texture = np.empty((*canvas.x.shape, 4), F32)
+    texture = np.empty((*canvas.shape, 4), F32)
     texture[..., :3] = lerp(skin, cloth, cloth_cover)
     texture[..., 3] = np.maximum.reduce([neck, canvas.soft(shoulder), cloth_cover])
     return canvas, texture
@@ -65,8 +66,8 @@ def paint_body(portrait, light, pixels_per_unit):
 
 def _lit(light, table, x, y, z, shape):
     scale = 1.0 / np.sqrt(x * x + y * y + z * z)
-    normal = tuple(np.broadcast_to(part * scale, shape).ravel() for part in (x, y, z))
-    return light.diffuse(normal, table).reshape(*shape, 3)
+    normal = tuple(np.broadcast_to(part * scale, shape) for part in (x, y, z))
+    return np.moveaxis(light.diffuse(normal, table), 0, -1)
 
 
 def _skin(p, light, canvas, shoulder):
@@ -82,7 +83,7 @@ def _skin(p, light, canvas, shoulder):
         across * (1 - 0.7 * flat),
         0.15 - 0.45 * flat,
         np.sqrt(1 - across**2) + 0.5 * flat,
-        x.shape,
+        canvas.shape,
     )
     pit = blob(x, y, 0, 1.36, 0.08, 0.07)
     tone = 0.90 + 0.05 * cords + 0.06 * bones - 0.10 * pit - 0.06 * stroke(y - 1.42 + 0.1 * np.abs(x), 0.04) * (1 - pit)
@@ -97,16 +98,16 @@ def _cloth(p, light, canvas, shoulder, rng):
     if p.clothes == "turtleneck":
         tube = neck_width(p, y) + 0.055 - side
         trunk = np.minimum(np.maximum(shoulder + puff, tube), edge)
-    folds = fractal(rng, x.shape, 5, 3, aspect=0.5)
+    folds = fractal(rng, canvas.shape, 5, 3, aspect=0.5)
     factor = _lit(
         light,
         light.plain,
         0.40 * x + 0.22 * folds,
         -0.10 - 0.75 * np.exp(-np.maximum(shoulder, 0) / 0.13) + 0.12 * folds,
         1.0,
-        x.shape,
+        canvas.shape,
     )
-    weave = _weave(p, x, y, side, edge, rng)
+    weave = _weave(p, canvas, edge, rng)
     colour = np.array(p.cloth_colour, F32) * factor * weave[..., None]
     cover = canvas.soft(trunk)
     if p.clothes in ("shirt", "jacket"):
@@ -114,9 +115,10 @@ def _cloth(p, light, canvas, shoulder, rng):
     return colour, cover
 
 
-def _weave(p, x, y, side, edge, rng):
+def _weave(p, canvas, edge, rng):
     """Brightness of the fabric: ribs of a knit, a hem, fine threads."""
-    threads = 1.0 + 0.03 * noise(rng, x.shape, x.shape[0] / 2, x.shape[1] / 2)
+    x, y, (rows, cols) = canvas.x, canvas.y, canvas.shape
+    threads = 1.0 + 0.03 * noise(rng, canvas.shape, rows / 2, cols / 2)
     hem = 1.0 - 0.16 * stroke(edge - 0.075, 0.014) - 0.20 * stroke(edge, 0.02)
     if p.clothes in ("sweater", "turtleneck"):
         ribs = np.sin(x * 52.0 + 1.5 * np.sin(y * 40.0) * (edge > 0.09))
@@ -147,10 +149,6 @@ def _collar(p, canvas, shoulder, factor, colour, cover):
     tip = 1.50 - 0.45 * (side - 0.12)
     leaf = canvas.soft(np.minimum.reduce([side - inner, outer - side, tip - y, y - 0.99 + 0.05 * side]))
     fold = 0.98 + 0.10 * ramp(0.0, 0.2, side - inner)
-    colour = (
-        colour
-        * (1.0 - 0.28 * canvas.soft(np.minimum.reduce([outer + 0.05 - side, tip + 0.05 - y, y - 1.0, side - inner])))[
-            ..., None
-        ]
-    )
+    below = np.minimum.reduce([outer + 0.05 - side, tip + 0.05 - y, y - 1.0 + 0.0 * side, side - inner])
+    colour = colour * (1.0 - 0.28 * canvas.soft(below))[..., None]
     return lerp(colour, shirt_lit * fold[..., None], leaf), np.maximum(cover, leaf)

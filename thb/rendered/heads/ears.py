@@ -1,62 +1,74 @@
 """Ears: a small painted sprite on each side of the head."""
 
+import math
+
+import cv2
 import numpy as np
 
-from thb.rendered.heads.fields import F32, ramp, sample, stroke
-from thb.rendered.heads.shells import to_frame, to_local
+from thb.rendered.heads.fields import F32, planes, ramp, stroke
+from thb.rendered.heads.shells import ROLL_PIVOT_Y, window_of
 from thb.rendered.heads.skin import EAR_Y
 
 HALF_WIDTH, HALF_HEIGHT = 0.15, 0.225
 SET_BACK = 1.66  # radians from the front
 SPRITE_TEXELS = 48
+SIDES = (-1, 1)
 
 
 class Ears:
     """Both ears of one portrait."""
 
-    def __init__(self, portrait, shell, light, pixels_per_unit):
-        self.shell, self.light = shell, light
+    def __init__(self, portrait, shell, light):
         self.radius = float(shell.width_at(EAR_Y)) + 0.012
-        self.sprite = _paint(portrait)
+        sprite = _paint(portrait)
+        self.sprites = {side: _lit(sprite, light, side) for side in SIDES}
 
-    def lay(self, layers, place, fx, fy, behind, code):
+    def lay(self, layers, place, behind, code):
         """Draw the ears that lie behind, or in front of, the head's outline."""
-        for side in (-1.0, 1.0):
+        for side in SIDES:
             angle = side * SET_BACK + place.yaw
-            front = float(np.cos(angle))
-            weight = 1.0 if behind else float(ramp(0.0, 0.22, np.float32(front)))
+            weight = 1.0 if behind else float(ramp(0.0, 0.22, np.float32(math.cos(angle))))
             if weight > 0.0:
-                self._lay_one(layers, place, fx, fy, side, angle, weight, code)
+                self._lay_one(layers, place, side, angle, weight, code)
 
-    def _lay_one(self, layers, place, fx, fy, side, angle, weight, code):
-        size = fx.shape[0]
-        centre_x, centre_y = self.radius * np.sin(angle), EAR_Y - 0.1 * np.sin(place.pitch)
-        rows, cols = _window(place, centre_x, centre_y, size)
-        x, y = to_local(place, fx[rows, cols], fy[rows, cols])
-        wide = HALF_WIDTH * (1.0 + 0.8 * max(float(np.cos(angle)), 0.0))
-        u, v = side * (x - centre_x) / wide, (y - centre_y) / HALF_HEIGHT
-        inside = np.flatnonzero((np.abs(u) < 1) & (np.abs(v) < 1))
-        if not len(inside):
+    def _lay_one(self, layers, place, side, angle, weight, code):
+        wide = HALF_WIDTH * (1.0 + 0.8 * max(math.cos(angle), 0.0))
+        centre_x, centre_y = self.radius * math.sin(angle), EAR_Y - 0.1 * math.sin(place.pitch)
+        reach_x, reach_y = centre_x + wide, centre_y + HALF_HEIGHT
+        window = window_of(place, centre_x - wide, reach_x, centre_y - HALF_HEIGHT, reach_y, layers.size)
+        if window is None:
             return
-        half = 0.5 * (SPRITE_TEXELS - 1)
-        texel = sample(self.sprite, (u.ravel()[inside] + 1) * half, (v.ravel()[inside] + 1) * half)
-        normal = tuple(np.full(1, part, F32) for part in (0.62 * side, 0.0, 0.78))
-        colour = texel[:, :3] * self.light.diffuse(normal, self.light.skin)
-        row, col = np.unravel_index(inside, x.shape)
-        layers.lay((row + rows.start) * size + col + cols.start, texel[:, 3] * F32(weight), colour, code)
+        texel = planes(_warp(self.sprites[side], place, window, layers.size, (centre_x, centre_y), side * wide))
+        layers.lay(window, texel[3] * F32(weight), texel[:3], code)
 
 
-def _window(place, x, y, size):
-    """Pixel slices that hold an ear at local (x, y)."""
-    fx, fy = to_frame(place, x, y)
-    reach = (HALF_HEIGHT + 0.12) * place.unit
-    return tuple(
-        slice(max(int((f - reach) * size), 0), max(min(int((f + reach) * size) + 2, size), 0)) for f in (fy, fx)
+def _warp(sprite, place, window, size, centre, wide):
+    """The sprite as a window of the frame shows it, so wide and HALF_HEIGHT high about a local centre [h, w, 4]."""
+    (rows, cols), half = window, 0.5 * (SPRITE_TEXELS - 1)
+    across, down = half / wide, half / HALF_HEIGHT  # texels a unit
+    cos, sin = math.cos(place.roll) / (place.unit * size), math.sin(place.roll) / (place.unit * size)
+    corner = (cols.start + 0.5 - place.x * size, rows.start + 0.5 - place.y * size - ROLL_PIVOT_Y * place.unit * size)
+    x, y = cos * corner[0] + sin * corner[1], cos * corner[1] - sin * corner[0] + ROLL_PIVOT_Y
+    to_texel = np.array(
+        (
+            (cos * across, sin * across, (x - centre[0]) * across + half),
+            (-sin * down, cos * down, (y - centre[1]) * down + half),
+        )
     )
+    shape = cols.stop - cols.start, rows.stop - rows.start
+    return cv2.warpAffine(sprite, to_texel, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def _lit(sprite, light, side):
+    """The sprite in the light that falls on that side of the head."""
+    normal = tuple(np.full(1, part, F32) for part in (0.62 * side, 0.0, 0.78))
+    lit = sprite.copy()
+    lit[..., :3] *= light.diffuse(normal, light.skin)[:, 0]
+    return lit
 
 
 def _paint(p):
-    """Sprite [H, W, 4]; u grows away from the head."""
+    """Sprite [H, W, 4], bare at its edges; u grows away from the head."""
     axis = np.linspace(-1.0, 1.0, SPRITE_TEXELS, dtype=F32)
     u, v = axis[None, :], axis[:, None]
     half = 0.62 - 0.26 * ramp(0.0, 1.0, v)  # narrower at the lobe

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from thb.rendered.heads.fields import F32, curve, fractal, noise, ramp
+from thb.rendered.heads.fields import F32, curve, fractal, look_up, noise, ramp
 from thb.rendered.heads.hair_styles import STYLES
+from thb.rendered.heads.patches import textures_of
 from thb.rendered.heads.shells import Shell, make_shell
 from thb.rendered.heads.skin import BUMP_X, BUMP_Y, CHANNELS, FACE_DEPTH, GLOSS, RED_GREEN_BLUE
 
@@ -14,7 +15,23 @@ TEXELS_PER_PIXEL = 1.25
 ANGLE_REACH = 2.4
 SHEET_TOP = -1.45
 ROUGH_TEXELS, ROUGH_PER_UNIT = 320, 80.0
+LOCKS_REACH, LOCKS_PER_UNIT = 3.0, 500.0
 CUT_TO = 0.05  # where a hair_cut of 1 truncates
+
+
+class Locks:
+    """Locks and gaps that eat into the silhouette."""
+
+    def __init__(self, rng, style):
+        gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if style.curl < 0.4 else 24, 2)
+        rough = F32(0.7 * style.frizz) * np.maximum(1.0 - gaps, 0.0)
+        self.tile = np.concatenate([rough, rough[: ROUGH_TEXELS // 2]])  # the shell hangs lower than one tile
+        self.most = float(rough.max())
+
+    def at(self, x, y):
+        """How far, at local points [N], in half head heights."""
+        rows, cols = (((part + 2.0) * ROUGH_PER_UNIT).astype(np.intp) for part in (y, x))
+        return self.tile.take(rows * ROUGH_TEXELS + cols, mode="clip")
 
 
 class Hair:
@@ -28,8 +45,7 @@ class Hair:
         self.per_angle = self.per_height * 0.78
         rng = np.random.default_rng((portrait.seed, 4))
         self.part = 0.45 * self.style.parted * portrait.hair_part
-        gaps = fractal(rng, (ROUGH_TEXELS, ROUGH_TEXELS), 9 if self.style.curl < 0.4 else 24, 2)
-        self.rough = F32(0.7) * np.maximum(1.0 - gaps, 0.0)
+        self.rough = Locks(rng, self.style)
         self.colour = np.array(portrait.hair_colour, F32)
         self.cut = self.style.length - look.hair_cut * max(self.style.length - CUT_TO, 0.0)
         self._lay(rng, look)
@@ -38,49 +54,49 @@ class Hair:
         """Sheet coordinates (u, v) of a point of the shell."""
         return (angle + ANGLE_REACH) * F32(self.per_angle), (height - SHEET_TOP) * F32(self.per_height)
 
-    def roughness(self, x, y):
-        """How far locks and gaps eat into the silhouette at local points, in half head heights."""
-        rows, cols = (((part + 2.0) * ROUGH_PER_UNIT).astype(np.intp) % ROUGH_TEXELS for part in (y, x))
-        return self.rough.ravel().take(rows * ROUGH_TEXELS + cols) * F32(self.style.frizz)
-
     def ends(self, x, y):
         """0..1: how much of the curtain behind the neck is left at a height."""
-        uneven = self.style.ragged * np.interp(x, self.lock_at, self.lock)
-        left = ramp(0.010, -0.010, y - self.style.length - uneven)
+        left = ramp(0.010, -0.010, y - self.style.length - F32(self.style.ragged) * self.lock(x))
         return left * (y < self.cut) if self.cut < self.style.length else left
+
+    def lock(self, x):
+        """How far the lock at `x` hangs lower than others, -1..1."""
+        return look_up(self.locks, (x + LOCKS_REACH) * LOCKS_PER_UNIT)
 
     def _lay(self, rng, look):
         bottom = self.style.length + 3.0 * self.style.ragged + 0.1
         rows = int((bottom - SHEET_TOP) * self.per_height)
         cols = int(2 * ANGLE_REACH * self.per_angle)
-        angle, y = np.meshgrid(
-            np.arange(cols, dtype=F32) / F32(self.per_angle) - F32(ANGLE_REACH),
-            np.arange(rows, dtype=F32) / F32(self.per_height) + F32(SHEET_TOP),
-        )
-        self.lock_at = np.linspace(-2.6, 2.6, 60)
-        self.lock = rng.uniform(-1.0, 1.0, 60)
+        angle = np.arange(cols, dtype=F32)[None, :] / F32(self.per_angle) - F32(ANGLE_REACH)
+        y = np.arange(rows, dtype=F32)[:, None] / F32(self.per_height) + F32(SHEET_TOP)
+        at = np.arange(-LOCKS_REACH, LOCKS_REACH, 1.0 / LOCKS_PER_UNIT)
+        self.locks = np.interp(at, np.linspace(-2.6, 2.6, 60), rng.uniform(-1.0, 1.0, 60)).astype(F32)
         ends_rng, strands_rng = rng.spawn(2)  # the outline stays the same at every size
-        strand, clump = self._strands(strands_rng, angle, y, look)
-        self.sheet = np.zeros((rows, cols, CHANNELS), F32)
-        self.sheet[..., RED_GREEN_BLUE] = self._colours(y, strand, clump)
+        strand, clump = self._strands(strands_rng, (rows, cols), angle, y, look)
+        sheet = np.zeros((rows, cols, CHANNELS), F32)
+        sheet[..., RED_GREEN_BLUE] = self._colours(y, strand, clump)
         curl, sheer = self.style.curl, self.style.sheer
-        self.sheet[..., BUMP_X] = (0.22 + 0.30 * curl) * clump + 0.16 * strand
-        self.sheet[..., BUMP_Y] = 0.45 * curl * np.roll(clump, 3, axis=1)
+        sheet[..., BUMP_X] = (0.22 + 0.30 * curl) * clump + 0.16 * strand
+        sheet[..., BUMP_Y] = 0.45 * curl * np.roll(clump, 3, axis=1)
         dull = (1.0 - 0.72 * curl) * (0.55 + 0.45 * sheer**4)  # coils and stubble scatter the light
-        self.sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
-        self.sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
+        sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
+        sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
+        self.textures = textures_of(sheet)
+        self.last = float(y[np.flatnonzero(sheet[..., COVER].any(axis=1))[-1], 0]) + 1.0 / self.per_height
+        if self.style.behind:
+            self.last = max(self.last, self.style.length + self.style.ragged + 0.01)
 
-    def _strands(self, rng, angle, y, look):
+    def _strands(self, rng, shape, angle, y, look):
         """Fine strands and broader clumps, each about -1..1, laid along the way the hair is combed."""
         s = self.style
-        drift = noise(rng, angle.shape, 9, 14)
-        phase = 1.3 * np.sin(3.0 * angle) + 5.0 * s.curl * noise(rng, angle.shape, 5, 12)
+        drift = noise(rng, shape, 9, 14)
+        phase = 1.3 * np.sin(3.0 * angle) + 5.0 * s.curl * noise(rng, shape, 5, 12)
         waves = s.wave * np.sin(s.wave_rate * y + phase) * np.maximum(ramp(-0.7, 0.3, y), s.curl)
         near_crown = 1.0 - np.tanh(np.maximum(y + 1.08, 0.05) / 0.55)
         combed = (angle - self.part) / (1.0 - s.sweep * near_crown) + waves  # strands spread from the parting
         clumps = _strand_noise(rng, combed, 6.0) * 0.6 + _strand_noise(rng, combed, 13.0) * 0.5
         fine = _strand_noise(rng, combed, self.per_angle / 2.6)
-        coils = _coils(rng, angle.shape, self.per_height)
+        coils = _coils(rng, shape, self.per_height)
         keep = 1.0 - 0.6 * look.skin_smooth
         straight, coiled = 1.0 - s.curl, s.curl
         strand = keep * (straight * (0.75 * fine + 0.35 * drift) + coiled * coils)

@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from thb.rendered.heads.fields import F32, noise, ramp, stroke
-from thb.rendered.heads.patches import Patch, column
+from thb.rendered.heads.fields import F32, noise, power, ramp, stroke
+from thb.rendered.heads.patches import Patch, column, still_of
 from thb.rendered.heads.skin import BUMP_Y, INSIDE_MOUTH, MOUTH_Y, mouth_bend
 
 MOUTH_WINDOW = (0.92, 0.44, 0.92)  # angle, top, bottom
+WIDEST = 1.3  # of the mouth's width: past that nothing is ever painted
 TEETH, TONGUE, THROAT = (
     np.array(colour, F32) for colour in ((0.90, 0.87, 0.81), (0.62, 0.27, 0.27), (0.13, 0.04, 0.045))
 )
@@ -18,20 +19,23 @@ class Mouth:
     def __init__(self, portrait, grid, sheet, look):
         self.portrait, self.look = portrait, look
         self.window = grid.window(*MOUTH_WINDOW)
-        self.still = sheet[self.window].copy()
+        self.still = still_of(sheet, self.window)
         self.texels = grid.per_height
-        self.x, self.y = grid.x[self.window], grid.y[self.window]
+        x, y = grid.x[self.window], grid.y[self.window]
         rng = np.random.default_rng((portrait.seed, 3))
-        self.creases = noise(rng, self.x.shape, 2, self.x.shape[1] / 2.2)
+        creases = noise(rng, x.shape, 2, x.shape[1] / 2.2)
+        reach = np.flatnonzero((np.abs(x) < WIDEST * portrait.mouth_width).any(axis=0))
+        self.lips = slice(reach[0], reach[-1] + 1)
+        self.x, self.y, self.creases = (part[:, self.lips] for part in (x, y, creases))
 
-    def paint(self, motion, frames):
-        """The window for a slice of frames: [T, h, w, 8]."""
+    def paint(self, motion, frames) -> Patch:
+        """The window for a slice of frames."""
         opened, wide = column(motion.mouth_open[frames]), column(motion.mouth_wide[frames])
-        patch = Patch(self.still, len(opened))
-        lines = self._contours(opened, wide)
-        self._interior(patch, lines, opened)
-        self._lips(patch, lines, opened)
-        return patch.sheet
+        patch = Patch.of(self.still, len(opened))
+        lips, lines = patch.part(slice(None), self.lips), self._contours(opened, wide)
+        self._interior(lips, lines, opened)
+        self._lips(lips, lines, opened)
+        return patch
 
     def _contours(self, opened, wide):
         """Across (-1..1), arch, then four curves: the upper lip's top and bottom, the lower lip's."""
@@ -42,11 +46,11 @@ class Mouth:
         spread = 1.0 - 0.14 * wide
         centre = MOUTH_Y - mouth_bend(p) * (along * along - 0.35) + 0.008 * p.asymmetry * along
         bow = 1.0 + 0.24 * stroke(np.abs(along) - 0.26, 0.20) - 0.16 * stroke(along, 0.13)
-        gap = opened * arch**0.75
+        gap = opened * power(arch, 0.75)
         inner_top = centre - 0.022 * gap + 0.004 * stroke(along, 0.2)
         inner_bottom = centre + 0.165 * gap + 0.002
-        outer_top = inner_top - p.lip_upper * spread * arch**0.85 * bow
-        outer_bottom = inner_bottom + p.lip_lower * spread * (1.0 - 0.18 * opened) * arch**0.70
+        outer_top = inner_top - p.lip_upper * spread * power(arch, 0.85) * bow
+        outer_bottom = inner_bottom + p.lip_lower * spread * (1.0 - 0.18 * opened) * power(arch, 0.70)
         return along, arch, outer_top, inner_top, inner_bottom, outer_bottom
 
     def _interior(self, patch, lines, opened):
@@ -65,7 +69,8 @@ class Mouth:
             strength = min(self.look.teeth_rows - 1.0, 1.0)
             self._teeth(patch, hole * strength, along * 1.13 + 0.05, y - inner_top - 0.070, 0.050, opened)
         self._teeth(patch, hole * 0.75, along, inner_bottom - y, 0.020, ramp(0.45, 0.9, opened))
-        patch.sheet[..., INSIDE_MOUTH] = np.maximum(patch.sheet[..., INSIDE_MOUTH], hole)
+        inside = patch.sheet[INSIDE_MOUTH]
+        np.maximum(inside, hole, out=inside)
 
     def _teeth(self, patch, hole, along, below, length, opened):
         """A row `length` long, hanging from where `below` is 0, shaded towards the corners."""
@@ -73,7 +78,7 @@ class Mouth:
         row = row * ramp(0.88, 0.62, np.abs(along)) * ramp(0.02, 0.14, opened)
         gaps = 0.16 * stroke((along * 4.2) % 1.0 - 0.5, 0.10)
         tone = (1.0 - 0.45 * along * along - gaps) * (0.74 + 0.26 * ramp(0.0, 0.03, below))
-        patch.paint(hole * row, TEETH * tone[..., None], gloss=0.6)
+        patch.paint(hole * row, TEETH[:, None, None, None] * tone, gloss=0.6)
 
     def _lips(self, patch, lines, opened):
         p = self.portrait
@@ -84,12 +89,12 @@ class Mouth:
         colour = np.array(p.lip_colour, F32)
         grain = 1.0 + 0.035 * self.creases
         deep = (0.80 + 0.10 * ramp(0.0, p.lip_upper, inner_top - y)) * grain
-        patch.paint(upper * 0.92, colour * deep[..., None], gloss=0.6, flat=0.8)
+        patch.paint(upper * 0.92, colour[:, None, None, None] * deep, gloss=0.6, flat=0.8)
         level = (y - inner_bottom) / p.lip_lower
         full = (0.88 + 0.16 * stroke(level - 0.45, 0.35)) * grain
-        patch.paint(lower * 0.92, colour * full[..., None], gloss=1.0 + 0.5 * p.lashes, flat=0.8)
-        patch.sheet[..., BUMP_Y] += 0.55 * lower * (level - 0.45) * -1.0 - 0.25 * upper
+        patch.paint(lower * 0.92, colour[:, None, None, None] * full, gloss=1.0 + 0.5 * p.lashes, flat=0.8)
+        patch.sheet[BUMP_Y] -= 0.55 * lower * (level - 0.45) + 0.25 * upper
         seam = stroke(y - inner_top - 0.003, 0.010) * ramp(1.06, 0.92, np.abs(along)) * ramp(0.10, 0.0, opened)
         patch.paint(0.75 * seam, colour * 0.38, flat=0.0)
-        inside = patch.sheet[..., INSIDE_MOUTH]
+        inside = patch.sheet[INSIDE_MOUTH]
         np.maximum(inside, np.maximum(upper, lower), out=inside)
