@@ -148,7 +148,7 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> list[Tensor]:
     c = network.config
     order = torch.cat([torch.randperm(len(feed), generator=rng) for _ in range(c.repeats)])
     if c.last_batch == "fill":
-        order = torch.cat([order, order[: -len(order) % c.batch]])
+        order = order[torch.arange(_steps(feed, network) * c.batch) % len(order)]
     return list(order.split(c.batch)[: _steps(feed, network)])
 
 

@@ -88,7 +88,7 @@ def face_masks(boxes: Tensor, landmarks: Tensor, side: int, warp: float, rng: Ge
     places = _places(boxes, side)
     bent = moved((torch.rand(len(boxes), generator=rng) < warp).nonzero()[:, 0], boxes.device)
     if len(bent):
-        places = places.index_copy(0, bent, places[bent] + _bend(len(bent), side, beside(rng, boxes.device)))
+        places = places.index_copy(0, bent, places[bent] + _bend(len(bent), side, rng, boxes.device))
     return _inside(places, boxes, landmarks)
 
 
@@ -108,11 +108,11 @@ def _inside(places: Tensor, boxes: Tensor, landmarks: Tensor) -> Tensor:
     return ((across / half[:, 0]) ** 2 + (along / half[:, 1]) ** 2 <= 1)[:, None].float()
 
 
-def _bend(count: int, side: int, rng: Generator) -> Tensor:
+def _bend(count: int, side: int, rng: Generator, device: torch.device) -> Tensor:
     """A smooth random shift of every place, fractions [count, 2, S, S]."""
-    strength = torch.randint(300, 501, (count, 1, 1, 1), generator=rng, device=rng.device)
-    sigma = 0.08 * side
-    rough = torch.rand(count, 2, side, side, generator=rng, device=rng.device) * 2 - 1
+    own, sigma = beside(rng, device), 0.08 * side
+    strength = torch.randint(300, 501, (count, 1, 1, 1), generator=own, device=device)
+    rough = torch.rand(count, 2, side, side, generator=own, device=device) * 2 - 1
     return strength * blurred(rough, 2 * math.ceil(3 * sigma) + 1, sigma) / side
 
 
