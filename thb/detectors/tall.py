@@ -98,6 +98,8 @@ class Detector(Network[Config, Tensor]):
             mlp_ratio=c.mlp,
             drop_path_rate=c.drop_path,
         )
+        for block in itertools.chain.from_iterable(stage.blocks for stage in self.swin.layers):
+            block.attn.fused_attn = True  # torch's own attention, which writes no table of all pairs of tokens
         self.frame_pos_embed = nn.Parameter(torch.zeros(1, FRAMES, c.dim))
         nn.init.trunc_normal_(self.frame_pos_embed, std=0.02)
         if c.stem == "highpass":
