@@ -85,6 +85,8 @@ TRAINING: dict[str, Rule] = {
     "max_hours": amount,
     "repeats": count,
     "batch": count,
+    "last_batch": one("keep", "drop", "fill"),
+    "record": one("auto", "off"),
     "train_units": count,
     "test_units": count,
     "score_batch": count,

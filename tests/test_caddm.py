@@ -14,7 +14,7 @@ from stores import random_clips, rng
 from torch import nn
 
 from thb.core.errors import ParamsError
-from thb.detectors.caddm import augment, placement, swap
+from thb.detectors.caddm import augment, jpeg, placement, poisson, swap
 from thb.detectors.caddm import boxes as caddm_boxes
 from thb.detectors.caddm import network as caddm
 from thb.detectors.caddm.names import published as published_name
@@ -520,29 +520,83 @@ def test_a_patch_is_sought_on_the_face_only_and_official_misplaces_it_by_the_mar
     assert torch.equal(wrong, mask.roll((4, 4), dims=(2, 3)))
 
 
-def test_official_centres_a_patch_where_it_lies_in_the_crop(monkeypatch):
+def test_official_centres_a_patch_where_it_lies_in_the_crop_and_a_face_as_y_x(monkeypatch):
     """The window's columns 18 to 34 and rows 18 to 26 of the crop: its centre is (26, 22) there, in this order."""
-    asked = []
-    monkeypatch.setattr(swap.cv2, "seamlessClone", lambda top, base, mask, centre, how: asked.append(centre) or base)
+    asked, blend = [], swap.blended
+    monkeypatch.setattr(
+        swap,
+        "blended",
+        lambda *given: (asked.append(given[3] if given[3] is None else given[3].tolist()), blend(*given))[1],
+    )
     monkeypatch.setattr(swap, "WINDOWS", swap.WINDOWS[:1])
     for official in (True, False):
         swap.swap(*patched_pair(), MIDDLE, FACE, torch.tensor([swap.PATCH]), 1.0, 0.0, official, rng())
-    assert asked == [(26, 22), (42, 38)]  # fixed: where it lies in the frame
+    wide = torch.tensor([[0.2, 0.1, 0.6, 0.9]])  # columns 16 to 47, rows 8 to 71: its centre is (32, 40)
+    swap.swap(
+        *patched_pair(), wide, torch.full((1, 5, 2), torch.nan), torch.tensor([swap.FAKE_FACE]), 1.0, 0.0, True, rng()
+    )
+    assert asked == [[[26, 22]], None, [[40, 32]]]  # fixed: where it lies
 
 
-def test_poisson_is_opencvs_about_the_masks_centre_and_official_swaps_its_axes():
-    generator = np.random.default_rng(0)
-    top, base = (cv2.GaussianBlur(generator.uniform(0, 255, (64, 96, 3)).astype(np.uint8), (9, 9), 3) for _ in "ab")
-    mask = np.zeros((64, 96), np.uint8)
-    mask[20:40, 60:84] = 255
-    expected = cv2.seamlessClone(top, base, mask.copy(), (72, 30), cv2.NORMAL_CLONE)
-    tensors = [torch.from_numpy(x).permute(2, 0, 1).float() for x in (top, base)]
-    blend = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), False, torch.full((2,), torch.nan))
-    assert np.array_equal(blend.permute(1, 2, 0).numpy(), expected)
-    # (30, 72) lies below the picture: OpenCV throws, and alpha stands in
-    official = swap.poisson_blend(*tensors, torch.from_numpy(mask / 255).float(), True, torch.full((2,), torch.nan))
-    assert torch.equal(official[:, 30, 72], tensors[0][:, 30, 72])
-    assert torch.equal(official[:, 5, 5], tensors[1][:, 5, 5])
+def smooth(seed: int, side: int = 96) -> np.ndarray:
+    noise = np.random.default_rng(seed).uniform(0, 255, (side, side, 3)).astype(np.uint8)
+    return cv2.GaussianBlur(noise, (9, 9), 3)
+
+
+def as_tensor(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(image).permute(2, 0, 1).float()[None]
+
+
+def masks_of_all_kinds(side: int = 96) -> list[np.ndarray]:
+    """An ellipse, a rectangle, a sliver of three rows, and a patch."""
+    at = np.arange(side)
+    ellipse = ((at[None] - 50) / 20) ** 2 + ((at[:, None] - 44) / 31) ** 2 <= 1
+    rectangles = [np.zeros((side, side), bool) for _ in range(3)]
+    for mask, (rows, columns) in zip(
+        rectangles, (((20, 40), (60, 84)), ((50, 53), (30, 47)), ((2, 90), (7, 12))), strict=True
+    ):
+        mask[slice(*rows), slice(*columns)] = True
+    return [ellipse, *rectangles]
+
+
+def test_poisson_is_opencvs_for_a_whole_batch_of_masks_to_one_level():
+    masks = masks_of_all_kinds()
+    tops, bases = ([smooth(10 * i + k) for i in range(len(masks))] for k in (0, 1))
+    mask = torch.from_numpy(np.stack(masks)).float()[:, None]
+    found, there = poisson.blended(torch.cat([*map(as_tensor, tops)]), torch.cat([*map(as_tensor, bases)]), mask)
+    assert there.all()
+    for i, (top, base, own) in enumerate(zip(tops, bases, masks, strict=True)):
+        columns, rows = (np.flatnonzero(own.any(axis=axis)) for axis in (0, 1))
+        centre = (int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2)
+        wanted = as_tensor(cv2.seamlessClone(top, base, own.astype(np.uint8) * 255, centre, cv2.NORMAL_CLONE))[0]
+        assert (found[i] - wanted).abs().max() < 1.01, i  # OpenCV leaves out what lies behind the point
+        assert ((found[i] - as_tensor(base)[0]).abs().max() > 5) == (i < 2), i  # the others are worn away
+
+
+@pytest.mark.parametrize("place", [(40, 60), (33, 31), (58, 52)])
+def test_poisson_elsewhere_is_opencvs_too(place):
+    top, base, (mask, *_) = smooth(3), smooth(4), masks_of_all_kinds()
+    wanted = as_tensor(cv2.seamlessClone(top, base, mask.astype(np.uint8) * 255, place, cv2.NORMAL_CLONE))
+    given = as_tensor(top), as_tensor(base), torch.from_numpy(mask).float()[None, None]
+    found, there = poisson.blended(*given, torch.tensor([place]))
+    assert there.all()
+    assert (found - wanted).abs().max() < 1.01
+
+
+def test_where_opencv_throws_there_is_no_poisson_blend_and_alpha_stands_in():
+    top, base, (mask, *_) = smooth(3), smooth(4), masks_of_all_kinds()
+    place = (44, 20)  # its upper rows would lie above the picture
+    with pytest.raises(cv2.error):
+        cv2.seamlessClone(top, base, mask.astype(np.uint8) * 255, place, cv2.NORMAL_CLONE)
+    given = as_tensor(top), as_tensor(base), torch.from_numpy(mask).float()[None, None]
+    assert not poisson.blended(*given, torch.tensor([place]))[1]
+    assert not poisson.blended(*given[:2], torch.zeros(1, 1, 96, 96))[1]
+    beside = torch.tensor([[0.6, 0.0, 1.0, 0.3]])  # its axes swapped, it lies partly outside
+    nothing = torch.full((1, 5, 2), torch.nan)
+    kind = torch.tensor([swap.FAKE_FACE])
+    official, _ = swap.swap(given[0], given[1], beside, nothing, kind, 1.0, 0.0, True, rng())
+    by_alpha, _ = swap.swap(given[0], given[1], beside, nothing, kind, 0.0, 0.0, True, rng())
+    assert torch.equal(official, by_alpha)
 
 
 def test_kinds_are_drawn_by_their_shares():
@@ -701,6 +755,39 @@ def test_colours_multiply_saturation_and_value_and_keep_the_hue():
     assert 105 < grey.max() <= 111
     red = augment.colours(torch.tensor([40.0, 40, 200]).view(1, 3, 1, 1).expand(20, 3, 4, 4), rng())
     assert torch.equal(red[:, 0], red[:, 1])
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (50, 70)])
+def test_jpeg_is_opencvs_at_every_quality(shape):
+    """A level on average at most, beside many that JPEG itself changes; of many pictures at once, each at its own."""
+    qualities = [15, 20, 33, 49, 50, 51, 66, 80]
+    pictures = [cv2.resize(smooth(q), shape[::-1], interpolation=cv2.INTER_CUBIC) for q in qualities]
+    given = torch.cat([*map(as_tensor, pictures)])
+    found = jpeg.squeezed(given, torch.tensor(qualities))
+    for quality, picture, ours in zip(qualities, pictures, found, strict=True):
+        coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        wanted = as_tensor(cv2.imdecode(coded, cv2.IMREAD_COLOR))[0]
+        assert (ours - wanted).abs().mean() < 0.6, quality
+        assert (wanted - as_tensor(picture)[0]).abs().mean() > 4 * (ours - wanted).abs().mean(), quality
+
+
+def test_jpeg_is_drawn_from_15_to_80():
+    drawn = []
+    images = torch.zeros(2000, 3, 16, 16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(augment, "squeezed", lambda images, qualities: drawn.append(qualities) or images)
+        augment.jpeg(images, rng())
+    assert (int(drawn[0].min()), int(drawn[0].max())) == (15, 80)
+
+
+@pytest.mark.parametrize(("saturation", "value"), [(0.9, 1.1), (1.1, 0.9), (1.0, 1.1), (1.1, 1.0)])
+def test_more_colour_is_opencvs_to_its_whole_levels(saturation, value):
+    picture = np.random.default_rng(1).integers(0, 256, (40, 40, 3)).astype(np.uint8)
+    hsv = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_BGR2HSV)
+    hsv[..., 1:] = (hsv[..., 1:] * (saturation, value)).clip(0, 1)
+    wanted = as_tensor(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR) * 255)
+    found = augment.more_colour(as_tensor(picture), *(torch.full((1, 1, 1, 1), x) for x in (saturation, value)))
+    assert (found - wanted).abs().max() < 0.01
 
 
 def test_blurs_reach_as_far_as_the_published_ones():

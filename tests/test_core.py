@@ -492,7 +492,7 @@ def test_validation_scores_travel_under_the_name_of_their_class():
 class Small(torch.nn.Module):
     """A network of one number, that notes at which rates and on which clips it was trained."""
 
-    length, momentum = 1, 0.0
+    length, momentum, convolves = 1, 0.0, False
 
     def __init__(self, repeats: int = 1, batch: int = 4, clip_grad: float = 0.0, precision: str = "float32"):
         super().__init__()
@@ -503,6 +503,8 @@ class Small(torch.nn.Module):
             max_hours=0,
             repeats=repeats,
             batch=batch,
+            last_batch="keep",
+            record="auto",
             clip_grad=clip_grad,
             precision=precision,
             train_units=1,
@@ -518,9 +520,12 @@ class Small(torch.nn.Module):
         self.rates.append(epoch)
         return 1.0
 
-    def loss(self, index: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    def training_batch(self, index: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, ...]:
         self.seen += index.tolist()
         self.modes.append(self.training)
+        return (index,)
+
+    def loss_of(self, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return 10 * self.weight.sum() - 100
 
     def score(self, index: torch.Tensor) -> torch.Tensor:
@@ -568,7 +573,10 @@ def test_the_loop_limits_a_gradient_where_it_is_told_to(tmp_path, limit, weight,
 class Faint(Small):
     """Its gradient, 2 to the power of -26, is none in float16 unless the loss is scaled."""
 
-    def loss(self, index: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    def training_batch(self, index: torch.Tensor, rng: torch.Generator) -> tuple[torch.Tensor, ...]:
+        return (index,)
+
+    def loss_of(self, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         product = torch.full((1, 1), 2.0**-12) @ self.weight[None]
         self.seen.append(product.dtype)
         return (product.float() * 2.0**-14).sum()
@@ -621,7 +629,7 @@ def test_the_loop_keeps_the_first_of_equal_epochs(tmp_path):
 def test_a_fit_stops_by_a_rule_and_says_which(aucs, rules, why):
     config = SimpleNamespace(**{"epochs": 4, "patience": 0, "max_hours": 0.0, **rules})
     log = [{"epoch": i + 1, "val_auc": auc, "val_loss": 1.0, "seconds": 1200.0} for i, auc in enumerate(aucs)]
-    assert loop.Fit(SimpleNamespace(config=config), None, None, log, {}, None).stopped_by == why
+    assert loop.Fit(SimpleNamespace(config=config), None, None, None, log, {}, None).stopped_by == why
 
 
 def test_a_fit_without_patience_runs_on_and_one_with_it_does_not(tmp_path):

@@ -19,6 +19,7 @@ from thb.core.errors import ParamsError
 from thb.detectors.base import Clips
 from thb.detectors.lipfd import network as lipfd
 from thb.detectors.lipfd import picture
+from thb.detectors.lipfd.small import others
 
 DETECTOR = "lipfd"  # whose settings the fixtures `published` and `small` give
 
@@ -479,7 +480,7 @@ def test_another_windows_sound_is_told_from_its_own(small):
     sound, lips = torch.randn(6, 5, 8, generator=rng()), torch.rand(6, 5, 3, 16, 16, generator=rng())
     heard_with = []
     encoder.register_forward_hook(lambda module, inputs, output: heard_with.append(inputs))
-    loss = encoder.loss(sound, lips, rng())
+    loss = encoder.loss(sound, lips, others(6, rng()))
     ((sounds, lips_twice),) = heard_with
     assert torch.equal(sounds[:6], sound)
     assert torch.equal(lips_twice, torch.cat([lips, lips]))
@@ -488,7 +489,7 @@ def test_another_windows_sound_is_told_from_its_own(small):
     )
     logits = encoder.foreign(encoder(sounds, lips_twice))[:, 0]
     assert loss.item() == pytest.approx(-torch.cat([-logits[:6], logits[6:]]).sigmoid().log().mean().item(), rel=1e-5)
-    assert encoder.loss(sound[:1], lips[:1], rng()) == 0
+    assert encoder.loss(sound[:1], lips[:1], others(1, rng())) == 0
 
 
 def test_the_small_ones_faces_show_detail_and_movement_but_no_colour(small):

@@ -397,3 +397,25 @@ def test_weights_that_are_not_there_are_named(small, swin, tmp_path, monkeypatch
     save_file({"norm.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(DataError, match=r"lacks layers\.0\.blocks\.0"):
         weight_parts.load_backbone(swin, str(tmp_path / "other.safetensors"), own=("head.",), fit=tall.stretched)
+
+
+def test_fused_attention_with_the_bias_of_positions_is_the_written_out_one(published):
+    """Shifted windows too, whose mask is added to that bias; in the scores and in every gradient."""
+    torch.manual_seed(0)
+    config = replace(published, init_weights="none", dim=16, depths=(2, 2), heads=(2, 4), window=7, drop_path=0.0)
+    network = tall.Detector(config).double()
+    view, found = torch.rand(2, 4, 3, 112, 112, generator=rng()).double(), []
+    blocks = [block for stage in network.swin.layers for block in stage.blocks]
+    assert all(block.attn.fused_attn for block in blocks)
+    assert any(block.attn_mask is not None for block in blocks)
+    for block in blocks:
+        torch.nn.init.normal_(block.attn.relative_position_bias_table)
+    for fused in (True, False):
+        for block in blocks:
+            block.attn.fused_attn = fused
+        network.zero_grad()
+        logits = network(view)
+        logits.logsumexp(dim=1).sum().backward()
+        found.append([logits, *(p.grad for p in network.parameters())])
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, atol=1e-9)

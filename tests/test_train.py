@@ -238,7 +238,7 @@ def test_equal_auc_is_decided_by_the_loss_then_by_the_earlier():
         return {"epoch": epoch, "val_auc": val_auc, "val_loss": val_loss}
 
     a, b, c, d = entry(1, 0.9, 0.5), entry(2, 1.0, 0.4), entry(3, 1.0, 0.2), entry(4, 1.0, 0.2)
-    assert loop.Fit(None, None, None, [a, b, c, d], {}, None).chosen is c
+    assert loop.Fit(None, None, None, None, [a, b, c, d], {}, None).chosen is c
 
 
 # ── What is written ──────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, Self
@@ -60,6 +60,7 @@ class Training:
     max_hours: Amount  # of its epochs, after which it stops; 0: no such rule
     repeats: Count  # times an epoch visits each clip
     batch: Count  # clips
+    last_batch: Literal["keep", "drop", "fill"]  # of an epoch, where it is small; fill: with the epoch's first clips
     train_units: Count  # units sampled from a clip for one training step
     test_units: Count  # units of a clip that are scored
     score_batch: Count  # clips scored at once
@@ -70,6 +71,7 @@ class Training:
     decay: Literal["all", "matrices"]  # matrices: biases, gains and norms are not decayed
     clip_grad: Amount  # no element of a gradient beyond this; 0: no limit
     precision: Literal["float32", "bfloat16", "float16"]  # of products in training; all else is float32
+    record: Literal["auto", "off"]  # auto: on a GPU a training step is recorded once and replayed
     lr: Annotated[Positive, Field(le=10)]  # at the end of the warm-up
     schedule: Literal["cosine", "cosine_after_warmup", "steps"]
     lr_steps: tuple[tuple[Amount, Strength], ...]  # steps: (epoch, the rate from there on)
@@ -138,11 +140,11 @@ class Clips:
     times: Tensor  # float [B, U, L]: seconds since the clip's first frame
     boxes: Tensor  # float [B, 4] x0 y0 x1 y1, fractions of the frame side
     landmarks: Tensor  # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
-    labels: Tensor  # int64 [B], 1 = fake
+    labels: Tensor  # int64 [B], 1 = fake; on the CPU, as what decides on shapes is
     mel: Tensor = _NONE  # float [B, F, M] log10 power; NaN where nothing is heard; only if it `hears`
     mel_hop: float = 0.0  # seconds between mel frames: frame k is centred at k hops
     originals: Tensor = _NONE  # uint8 like frames: the real frames a swap was laid over; only if it `compares`
-    paired: Tensor = _NONE  # bool [B]: whether the clip has an original (without one, its own frames)
+    paired: Tensor = _NONE  # bool [B]: whether the clip has an original (without one, its own frames); on the CPU
 
 
 Settings = TypeVar("Settings", bound=Training, default=Training, covariant=True)
@@ -156,6 +158,7 @@ class Network(nn.Module, Generic[Settings, View]):
     hears: ClassVar[bool] = False  # needs `Clips.mel`: a clip without sound has no score
     compares: ClassVar[bool] = False  # trains on `Clips.originals`
     length: ClassVar[int] = 1  # consecutive frames of one unit
+    convolves: ClassVar[bool] = False  # mostly: on a GPU its weights lie with channels last
     unused: ClassVar[tuple[str, ...]] = ()  # names in a published file that the network has no use for (globs)
     undecayed: ClassVar[tuple[str, ...]] = ()  # parameters that `weight_decay` spares, whatever `decay` says
 
@@ -169,7 +172,7 @@ class Network(nn.Module, Generic[Settings, View]):
         """bool [B], by `rng`: which clips are mirrored; None in a test."""
         if rng is None:
             return None
-        return (torch.rand(len(clips.labels), generator=rng) < self.config.flip).to(clips.frames.device)
+        return moved(torch.rand(len(clips.labels), generator=rng) < self.config.flip, clips.frames.device)
 
     def view(self, clips: Clips, rng: Generator | None) -> View:
         """The network's own input, [B * U, …]; augmented by draws from `rng`, as in a test if None."""
@@ -226,7 +229,18 @@ class Network(nn.Module, Generic[Settings, View]):
 
     def loss(self, clips: Clips, rng: Generator) -> Tensor:
         """The scalar to be minimised on a training batch."""
-        return self.label_loss(self.unit_logits(clips, rng), clips.labels)
+        return self.loss_of(self.training_batch(clips, rng))
+
+    def training_batch(self, clips: Clips, rng: Generator) -> tuple[Tensor, ...]:
+        """All that `loss_of` needs, on the device; here the view's tensors, then labels [B]."""
+        view = self.view(clips, rng)
+        return *(view if isinstance(view, tuple) else (view,)), moved(clips.labels, clips.frames.device)
+
+    def loss_of(self, batch: Sequence[Tensor]) -> Tensor:
+        """The loss of a `training_batch`: nothing in it asks the device for a number, so that it can be recorded."""
+        *view, labels = batch
+        logits = self(view[0] if len(view) == 1 else tuple(view)).float()
+        return self.label_loss(logits.unflatten(0, (len(labels), -1)), labels)
 
     def label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy of [B, U, 2]: of each clip's mean logits, or of each unit's, as they are pooled."""
@@ -248,9 +262,10 @@ class Network(nn.Module, Generic[Settings, View]):
         spares = {n for n, p in kept.items() if n in self.undecayed or (p.ndim <= 1 and c.decay == "matrices")}
         spared, decayed = ([p for n, p in kept.items() if (n in spares) is which] for which in (True, False))
         groups = [{"params": decayed, "weight_decay": c.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+        fused = any(p.is_cuda for p in kept.values()) or None  # none: as torch sees fit
         if c.optimiser == "sgd":
-            return torch.optim.SGD(groups, lr=c.lr, momentum=c.momentum)
-        return torch.optim.AdamW(groups, lr=c.lr, betas=(c.momentum, 0.999))
+            return torch.optim.SGD(groups, lr=c.lr, momentum=c.momentum, fused=fused)
+        return torch.optim.AdamW(groups, lr=c.lr, betas=(c.momentum, 0.999), fused=fused, capturable=bool(fused))
 
     def rate(self, epoch: float) -> float:
         """The learning rate after `epoch` epochs (a fraction while one runs)."""
@@ -283,6 +298,18 @@ class Network(nn.Module, Generic[Settings, View]):
                 f"{own.get(name, 'absent')} here ({len({k for k, _ in odd})} names differ)"
             )
         self.load_state_dict({**self.state_dict(), **weights})
+
+
+def moved(drawn: Tensor, device: torch.device) -> Tensor:
+    """A small tensor on the device; nobody waits until it is there."""
+    return drawn.to(device, non_blocking=True)
+
+
+def beside(rng: Generator, device: torch.device) -> Generator:
+    """A generator of the device's own, seeded by the next draw of `rng`, a CPU's; on the CPU `rng` itself."""
+    if device.type == "cpu":
+        return rng
+    return Generator(device).manual_seed(int(torch.randint(2**62, (), generator=rng)))
 
 
 def fake_probability(logits: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
 from thb.core.ranges import Count, Factor, Part, Share, Side, Whole, Width
-from thb.detectors.base import Clips, Network, Training
+from thb.detectors.base import Clips, Network, Training, moved
 from thb.detectors.parts.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -98,6 +98,8 @@ class Detector(Network[Config, Tensor]):
             mlp_ratio=c.mlp,
             drop_path_rate=c.drop_path,
         )
+        for block in itertools.chain.from_iterable(stage.blocks for stage in self.swin.layers):
+            block.attn.fused_attn = True  # torch's own attention, which writes no table of all pairs of tokens
         self.frame_pos_embed = nn.Parameter(torch.zeros(1, FRAMES, c.dim))
         nn.init.trunc_normal_(self.frame_pos_embed, std=0.02)
         if c.stem == "highpass":
@@ -223,8 +225,8 @@ def multi_scale_crop(boxes: Tensor, scales: tuple[float, ...], rng: Generator) -
     shares = torch.tensor(pairs)[torch.randint(len(pairs), (len(boxes),), generator=rng)]
     places = _PLACES[torch.randint(len(_PLACES), (len(boxes),), generator=rng)] / 4
     sides = boxes[:, 2:] - boxes[:, :2]
-    corner = boxes[:, :2] + ((1 - shares) * places).to(boxes.device) * sides
-    return torch.cat([corner, corner + shares.to(boxes.device) * sides], dim=1)
+    corner = boxes[:, :2] + moved((1 - shares) * places, boxes.device) * sides
+    return torch.cat([corner, corner + moved(shares, boxes.device) * sides], dim=1)
 
 
 def cut_out(frames: Tensor, side: int, centres: Tensor) -> Tensor:
@@ -242,7 +244,7 @@ def _centres(clips: Clips, size: int, rng: Generator | None) -> Tensor:
         seeds = clips.frames.flatten(1).sum(dim=1, dtype=torch.int64).tolist()
         own = [Generator().manual_seed(seed) for seed in seeds]
         drawn = torch.cat([torch.randint(size, (2, 1, 1), generator=each) for each in own], dim=1)
-    return drawn.to(clips.frames.device)
+    return moved(drawn, clips.frames.device)
 
 
 def stretched(table: Tensor, like: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from thb.clips.clip_store import ClipStore
 from thb.core.tables import BOX_COLUMNS, LANDMARK_COLUMNS
-from thb.detectors.base import Clips, Network
+from thb.detectors.base import Clips, Network, moved
 
 _DEVICE_SHARE = 0.5  # of the free device memory that clips may take; the network needs the rest
 
@@ -24,7 +24,7 @@ class Feed:
     ) -> None:
         """`rows`: CLIP_COLUMNS, every one with frames, and with sound if the network `hears`."""
         self.windows, self.run, self.device = store.windows, store.run, device
-        self.labels = torch.tensor(rows["label"].to_numpy(np.int64), device=device)
+        self.labels = torch.tensor(rows["label"].to_numpy(np.int64))
         self._boxes = _floats(rows, BOX_COLUMNS, device)
         self._landmarks = _floats(rows, LANDMARK_COLUMNS, device).view(len(rows), -1, 2)
         self._stored = [store.frames[source][row] for source, row in _places(rows)]
@@ -40,22 +40,22 @@ class Feed:
     def take(self, index: Tensor, starts: Tensor, length: int) -> Clips:
         """Clips `index` [B], from each the runs of `length` frames that begin at frames `starts` [B, U]."""
         frames = starts[:, :, None] + torch.arange(length)
-        on_device = index.to(self.device)
+        on_device = moved(index, self.device)
         clips = Clips(
             self._pixels(index, frames),
-            self._times[index[:, None, None], frames].to(self.device),
+            moved(self._times[index[:, None, None], frames], self.device),
             self._boxes[on_device],
             self._landmarks[on_device],
-            self.labels[on_device],
+            self.labels[index],
         )
         if self._mel:  # padded with NaN to the longest clip's
             mel = torch.nn.utils.rnn.pad_sequence([self._mel[i] for i in index.tolist()], True, torch.nan)
-            clips = replace(clips, mel=mel.float().to(self.device), mel_hop=self._mel_hop)
+            clips = replace(clips, mel=moved(mel.float(), self.device), mel_hop=self._mel_hop)
         if self._originals:
             found = [self._originals[i] for i in index.tolist()]
             frames_of = [self._stored[i] if o is None else o for i, o in zip(index.tolist(), found, strict=True)]
-            paired = torch.tensor([o is not None for o in found], device=self.device)
-            clips = replace(clips, originals=_picked(frames_of, frames).to(self.device), paired=paired)
+            paired = torch.tensor([o is not None for o in found])
+            clips = replace(clips, originals=moved(_picked(frames_of, frames), self.device), paired=paired)
         return clips
 
     def swap_sound(self, order: np.ndarray) -> None:
@@ -65,8 +65,8 @@ class Feed:
     def _pixels(self, index: Tensor, frames: Tensor) -> Tensor:
         """uint8 [B, U, L, S, S, 3] on the device."""
         if self._resident is not None:
-            return self._resident[index[:, None, None].to(self.device), frames.to(self.device)]
-        return _picked([self._stored[i] for i in index.tolist()], frames).to(self.device)
+            return self._resident[moved(index[:, None, None], self.device), moved(frames, self.device)]
+        return moved(_picked([self._stored[i] for i in index.tolist()], frames), self.device)
 
     def _fits(self) -> bool:
         if self.device.type != "cuda":

@@ -25,6 +25,7 @@ from thb.core.metrics import auc
 from thb.core.tables import write_atomic
 from thb.detectors.base import Network, spans
 from thb.fits.feed import Feed
+from thb.fits.step import Step, scaler
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Fit:
     network: Network
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler  # keeps small gradients of `precision: float16` from becoming zero
+    step: Step
     log: list[dict[str, float]]  # one entry an epoch: epoch, loss, val_auc, val_loss, lr, seconds
     best: dict[str, Tensor]  # the chosen epoch's weights, on the CPU
     validation: Tensor  # float64 [validation clips]: its scores
@@ -74,8 +76,7 @@ def prepare_torch(seed: int) -> torch.device:
 
 def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, title: str) -> Fit:
     """Train on the first feed, choose the epoch on the second; `state` is read first and written after each epoch."""
-    network.to(feeds[0].device)
-    fit = _resumed(Fit(network, network.optimiser(), scaler(network, feeds[0].device), [], {}, torch.empty(0)), state)
+    fit = _resumed(begun(network, feeds[0].device), state)
     epochs = network.config.epochs
     steps = _steps(feeds[0], network)
     with tqdm(total=epochs * steps, initial=len(fit.log) * steps, desc=title, unit="step") as bar:
@@ -85,6 +86,14 @@ def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, ti
             _keep(fit, entry, scores)
             _write_state(fit, state)
     return fit
+
+
+def begun(network: Network, device: torch.device) -> Fit:
+    """The fit before its first epoch, its network on the device."""
+    layout = torch.channels_last if network.convolves and device.type == "cuda" else torch.preserve_format
+    network.to(device, memory_format=layout)
+    optimiser, scale = network.optimiser(), scaler(network, device)
+    return Fit(network, optimiser, scale, Step(network, optimiser, scale, device), [], {}, torch.empty(0))
 
 
 def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int, bar: tqdm) -> tuple[dict[str, float], Tensor]:
@@ -101,7 +110,7 @@ def _run_epoch(fit: Fit, feeds: tuple[Feed, Feed], seed: int, epoch: int, bar: t
         "loss": loss,
         "val_auc": val_auc,
         "val_loss": val_loss,
-        "lr": fit.optimiser.param_groups[0]["lr"],
+        "lr": float(fit.optimiser.param_groups[0]["lr"]),
         "seconds": time.perf_counter() - begun,
     }, scores
 
@@ -112,7 +121,7 @@ def _train_epoch(fit: Fit, feed: Feed, epoch: int, rng: Generator, bar: tqdm) ->
     losses = []
     steps = _steps(feed, fit.network)
     for step, index in enumerate(_batches(feed, fit.network, rng)):
-        _set_rate(fit, epoch + step / steps)
+        fit.step.set_rate(fit.network.rate(epoch + step / steps))
         losses.append(train_step(fit, feed, index, rng))
         bar.update()
     mean = float(torch.stack(losses).mean())
@@ -125,42 +134,22 @@ def train_step(fit: Fit, feed: Feed, index: Tensor, rng: Generator) -> Tensor:
     """One step on the clips `index`; its loss, still on the device."""
     network = fit.network
     starts = spans(len(index), feed.windows, feed.run, network.length, network.config.train_units, rng)
-    with precision(network, feed.device):
-        loss = network.loss(feed.take(index, starts, network.length), rng)
-    fit.optimiser.zero_grad(set_to_none=True)
-    fit.scaler.scale(loss).backward()
-    if limit := network.config.clip_grad:
-        fit.scaler.unscale_(fit.optimiser)
-        torch.nn.utils.clip_grad_value_(network.parameters(), limit)
-    fit.scaler.step(fit.optimiser)
-    fit.scaler.update()
-    return loss.detach()
-
-
-def precision(network: Network, device: torch.device) -> torch.autocast:
-    """Products in the network's own precision; weights, losses and all scoring stay float32."""
-    asked = getattr(torch, network.config.precision)
-    return torch.autocast(device.type, asked, enabled=asked != torch.float32)
-
-
-def scaler(network: Network, device: torch.device) -> torch.amp.GradScaler:
-    """Scales a float16 fit's loss; a step whose gradients overflow is left out, and the scale halved."""
-    return torch.amp.GradScaler(device.type, enabled=network.config.precision == "float16")
-
-
-def _set_rate(fit: Fit, epoch: float) -> None:
-    for group in fit.optimiser.param_groups:
-        group["lr"] = fit.network.rate(epoch)
+    return fit.step(network.training_batch(feed.take(index, starts, network.length), rng))
 
 
 def _steps(feed: Feed, network: Network) -> int:
-    return -(-len(feed) * network.config.repeats // network.config.batch)
+    c = network.config
+    whole, rest = divmod(len(feed) * c.repeats, c.batch)
+    return whole if rest == 0 or (c.last_batch == "drop" and whole) else whole + 1
 
 
-def _batches(feed: Feed, network: Network, rng: Generator) -> Iterator[Tensor]:
-    """Every clip `repeats` times in random order; the last batch may be small."""
-    order = [torch.randperm(len(feed), generator=rng) for _ in range(network.config.repeats)]
-    return iter(torch.cat(order).split(network.config.batch))
+def _batches(feed: Feed, network: Network, rng: Generator) -> list[Tensor]:
+    """Every clip `repeats` times in random order; a small last batch as `last_batch` says, but never no batch."""
+    c = network.config
+    order = torch.cat([torch.randperm(len(feed), generator=rng) for _ in range(c.repeats)])
+    if c.last_batch == "fill":
+        order = order[torch.arange(_steps(feed, network) * c.batch) % len(order)]
+    return list(order.split(c.batch)[: _steps(feed, network)])
 
 
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
@@ -231,5 +220,6 @@ def _resumed(fit: Fit, path: Path) -> Fit:
     fit.network.load_state_dict(state["network"])
     fit.optimiser.load_state_dict(state["optimiser"])
     fit.scaler.load_state_dict(state["scaler"])
+    fit.step = Step(fit.network, fit.optimiser, fit.scaler, fit.step.device)
     fit.log, fit.best, fit.validation = state["log"], state["best"], state["validation"]
     return fit

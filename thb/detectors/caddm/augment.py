@@ -1,4 +1,4 @@
-"""Degradations as training augmentation, each at random; all randomness comes from one CPU generator.
+"""Degradations as training augmentation, each at random, batched on the images' device.
 
 Images are float [N, 3, h, w], 0..255, BGR, on any device. Probabilities and strengths are CADDM's; how far saturation
 and value are multiplied, and how coarse its coarse noise is, we did not know and chose.
@@ -9,30 +9,35 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from thb.detectors.base import beside, moved
+from thb.detectors.caddm.jpeg import squeezed
+
 
 def worsen(images: Tensor, share: float, rng: Generator) -> Tensor:
-    """Every step in turn, on each image with the step's probability times `share`."""
+    """Every step in turn, on each image with the step's probability times `share`.
+
+    A CPU generator chooses the images; what is drawn for them comes from one of their own device.
+    """
+    own = beside(rng, images.device)
     for chance, step in STEPS:
-        chosen = (torch.rand(len(images), generator=rng) < chance * share).nonzero()[:, 0].to(images.device)
+        chosen = (torch.rand(len(images), generator=rng) < chance * share).nonzero()[:, 0]
         if len(chosen):
-            images = images.index_copy(0, chosen, step(images[chosen], rng).clamp(0, 255))
+            at = moved(chosen, images.device)
+            images = images.index_copy(0, at, step(images[at], own).clamp(0, 255))
     return images
 
 
 def between(low: float, high: float, images: Tensor, rng: Generator, each: int = 1) -> Tensor:
     """[N, each, 1, 1], uniform, beside the images."""
-    drawn = torch.rand(len(images), each, 1, 1, generator=rng)
-    return (low + (high - low) * drawn).to(images.device)
+    return low + (high - low) * torch.rand(len(images), each, 1, 1, generator=rng, device=images.device)
 
 
 def normal(shape: tuple[int, ...], images: Tensor, rng: Generator) -> Tensor:
-    return torch.randn(shape, generator=rng).to(images.device)
+    return torch.randn(shape, generator=rng, device=images.device)
 
 
 # ── Steps ────────────────────────────────────────────────────────────────────────────────────────
@@ -43,15 +48,7 @@ def half_resolution(images: Tensor, rng: Generator) -> Tensor:
 
 
 def jpeg(images: Tensor, rng: Generator) -> Tensor:
-    qualities = iter(torch.randint(15, 81, (len(images),), generator=rng).tolist())
-
-    def squeeze(image: np.ndarray) -> np.ndarray:
-        coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, next(qualities)])[1]
-        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
-        assert decoded is not None  # it is None of bytes that are no picture
-        return decoded
-
-    return _each_by_opencv(images, squeeze)
+    return squeezed(images, torch.randint(15, 81, (len(images),), generator=rng, device=images.device))
 
 
 def stretch(images: Tensor, rng: Generator) -> Tensor:
@@ -68,15 +65,18 @@ def coarse_noise(images: Tensor, rng: Generator) -> Tensor:
 
 
 def colours(images: Tensor, rng: Generator) -> Tensor:
-    """More or less saturation and value, each by up to a tenth."""
-    factors = iter((0.9 + 0.2 * torch.rand(len(images), 2, generator=rng)).numpy())
+    """More or less saturation and value, each by up to a tenth; the hue stays."""
+    factors = 0.9 + 0.2 * torch.rand(len(images), 2, 1, 1, generator=rng, device=images.device)
+    return more_colour(images, factors[:, :1], factors[:, 1:])
 
-    def multiply(image: np.ndarray) -> np.ndarray:
-        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV).astype(np.float32)
-        hsv[..., 1:] = (hsv[..., 1:] * next(factors)).clip(0, 255)
-        return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR)
 
-    return _each_by_opencv(images, multiply)
+def more_colour(images: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
+    """Saturation and value times factors [N, 1, 1, 1]: how far each channel lies below the brightest is scaled."""
+    brightest = images.amax(dim=1, keepdim=True)
+    below = (brightest - images) / brightest.clamp(min=1e-6)  # of all three the largest is the saturation
+    most = below.amax(dim=1, keepdim=True)
+    scale = torch.minimum(saturation, 1 / most.clamp(min=1e-6))
+    return (brightest * value).clamp(max=255) * (1 - below * scale)
 
 
 def gamma(images: Tensor, rng: Generator) -> Tensor:
@@ -135,10 +135,3 @@ def _filtered(images: Tensor, kernels: Tensor) -> Tensor:
     weights = (kernels / kernels.sum(dim=(2, 3), keepdim=True)).repeat_interleave(3, dim=0)
     padded = F.pad(images, (kernels.shape[-1] // 2,) * 4, mode="replicate")
     return F.conv2d(padded.flatten(0, 1)[None], weights, groups=len(weights))[0].view_as(images)
-
-
-def _each_by_opencv(images: Tensor, change: Callable[[np.ndarray], np.ndarray]) -> Tensor:
-    """`change` takes and gives uint8 [h, w, 3], BGR."""
-    pixels = images.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
-    changed = np.stack([change(np.ascontiguousarray(image)) for image in pixels])
-    return torch.from_numpy(changed).permute(0, 3, 1, 2).to(images)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,13 +24,13 @@ from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
 from thb.core.ranges import Amount, Factor, Part, Share, Strength, Width
-from thb.detectors.base import Clips, Network, Training
+from thb.detectors.base import Clips, Network, Training, moved
 from thb.detectors.caddm import names
 from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
 from thb.detectors.caddm.boxes import SCALES, anchors, decoded, multibox_loss, transposed
 from thb.detectors.caddm.placement import aligned, cut_out, jittered, mirrored, stretched_over
-from thb.detectors.parts.images import convolutions, fine_detail, pixel_square, square_around
+from thb.detectors.parts.images import constant, convolutions, fine_detail, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -80,7 +80,7 @@ class Config(Training):
 
 
 class Detector(Network[Config, Tensor]):
-    compares = True
+    compares = convolves = True
     unused = ("base_model.fc.*", "base_model._fc.*")
     anchors: Tensor
     template: Tensor
@@ -137,15 +137,13 @@ class Detector(Network[Config, Tensor]):
         return found, changes.float().softmax(dim=2)[..., 1]
 
     # ---- training
-    def loss(self, clips: Clips, rng: Generator) -> Tensor:
-        """Cross-entropy of each frame, and `box_loss` times that of the boxes."""
-        with torch.autocast(clips.frames.device.type, enabled=False):
-            view, labels, truths, kept = self.training_batch(clips, rng)
+    def loss_of(self, batch: Sequence[Tensor]) -> Tensor:
+        """Cross-entropy of each frame that is learnt from, and `box_loss` times that of the boxes."""
+        view, labels, truths, kept = batch
         logits, offsets, changes = self.evidence(view)
-        if not kept.any():
-            return 0 * logits.sum()
-        logits, offsets, changes, labels, truths = (x[kept] for x in (logits, offsets, changes, labels, truths))
-        guess = F.cross_entropy(logits.float(), labels, label_smoothing=self.config.label_smoothing)
+        each = F.cross_entropy(logits.float(), labels, label_smoothing=self.config.label_smoothing, reduction="none")
+        guess = (each * kept).sum() / kept.sum().clamp(min=1)
+        truths = truths.where(kept[:, None, None], torch.nan)  # an image without a box has no say in theirs
         return guess + self.config.box_loss * multibox_loss(offsets.float(), changes.float(), truths, self.anchors)
 
     def training_batch(self, clips: Clips, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -154,24 +152,24 @@ class Detector(Network[Config, Tensor]):
         A fake has the whole image for a box; one with a pasted patch also the window that differs most from
         the original, and is left out if hardly anything does. NaN: no box. Official: rows stand where columns should.
         """
-        c = self.config
+        c, device = self.config, clips.frames.device
         frames, reals, labels, kinds, windows = self._swapped(clips, rng)
         placement = self._placement(clips, rng)
-        view = cut_out(frames, placement, c.size)
-        truths = torch.full((len(view), 2, 4), torch.nan, device=view.device)
-        truths[labels == 1, 0] = truths.new_tensor(WHOLE)
+        view, labels = cut_out(frames, placement, c.size), moved(labels, device)
+        truths = torch.full((len(view), 2, 4), torch.nan, device=device)
+        truths[:, 0] = torch.where(labels[:, None] == 1, constant(WHOLE, device), torch.nan)
         kept = torch.ones_like(labels, dtype=torch.bool)
-        if len(at := (kinds == facial.PATCH).nonzero()[:, 0]):
+        if len(at := moved((kinds == facial.PATCH).nonzero()[:, 0], device)):
             change = facial.dssim(view[at], cut_out(reals[at], placement[at], c.size))
             kept[at] = facial.changed_enough(change)
-            whole = change.new_tensor([0, 0, c.size, c.size]).expand(len(at), 4)
+            whole = c.size * constant(WHOLE, device).expand(len(at), 4)
             truths[at, 1] = facial.most_changed(change.mean(dim=1), whole, windows[at]) / c.size
         if c.compat == "official":
             truths = transposed(truths)
         return worsen(view, c.augment, rng), labels, truths, kept
 
     def _swapped(self, clips: Clips, rng: Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Frames, the reals beneath them, labels, kinds of swap and windows, of N = B * U frames.
+        """Frames, the reals beneath them, labels and kinds of swap (on the CPU), and windows, of N = B * U frames.
 
         A real that is blended with itself counts as a swap whose fake frame is its look-alike.
         """
@@ -180,18 +178,19 @@ class Detector(Network[Config, Tensor]):
         labels, boxes, landmarks, paired = (
             x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.boxes, clips.landmarks, clips.paired)
         )
-        own = (torch.rand(len(labels), generator=rng) < c.self_blend).to(device) & (labels == 0)
+        own = (torch.rand(len(labels), generator=rng) < c.self_blend) & (labels == 0)
         kinds = facial.sampled_kinds(own, c.swaps, rng)
         kinds = torch.where(own | (paired & (labels == 1)), kinds, facial.UNTOUCHED)
         windows = torch.zeros(len(labels), 2, device=device)
-        if len(at := (kinds != facial.UNTOUCHED).nonzero()[:, 0]):
-            tops = torch.where(own[at].view(-1, 1, 1, 1), facial.look_alike(reals[at], rng), frames[at])
+        if len(chosen := (kinds != facial.UNTOUCHED).nonzero()[:, 0]):
+            at, mine = moved(chosen, device), moved(own[chosen], device).view(-1, 1, 1, 1)
+            tops = torch.where(mine, facial.look_alike(reals[at], rng), frames[at])
             made, windows[at] = facial.swap(
                 tops,
                 reals[at],
                 boxes[at],
                 landmarks[at],
-                kinds[at],
+                kinds[chosen],
                 c.poisson,
                 c.mask_warp,
                 c.compat == "official",

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from thb.detectors.base import moved
+from thb.detectors.parts.images import constant
+
 SCALE = 11.6 / 72  # standard deviation of the distance between the eyes, in pixels, and its mean
 
 
@@ -42,12 +45,13 @@ def jittered(placed: Tensor, share: float, rng: Generator) -> Tensor:
     rows = torch.stack([turn.cos(), turn.sin(), -turn.sin(), turn.cos()], dim=1).view(-1, 2, 2)
     back = rows / (scale * stretch)[:, :, None]
     middle = 0.5 + share * 25 / 224 * draw(2)
-    return _within(placed, torch.cat([back, 0.5 - back @ middle[:, :, None]], dim=2).to(placed.device))
+    inner = torch.cat([back, 0.5 - back @ middle[:, :, None]], dim=2)
+    return _within(placed, moved(inner, placed.device))
 
 
 def mirrored(placed: Tensor, chance: float, rng: Generator) -> Tensor:
-    flips = (torch.rand(len(placed), generator=rng) < chance).to(placed.device)[:, None, None]
-    mirror = placed.new_tensor([[-1, 0, 1], [0, 1, 0]]).expand(len(placed), -1, -1)
+    flips = moved(torch.rand(len(placed), generator=rng) < chance, placed.device)[:, None, None]
+    mirror = constant(((-1, 0, 1), (0, 1, 0)), placed.device).expand(len(placed), -1, -1)
     return torch.where(flips, _within(placed, mirror), placed)
 
 

@@ -1,6 +1,7 @@
 """Multi-scale facial swap: fakes made from a fake frame and the real frame beneath it, with known places of change.
 
-Frames are float [N, 3, S, S], 0..255, on any device; all randomness comes from one CPU generator. The authors
+Frames are float [N, 3, S, S], 0..255, on any device. What decides on a shape, as which frames are swapped and how, is
+drawn and kept on the CPU, so that no device is ever asked. The authors
 have 81 landmarks and take their convex hull for the face; we have a box and five landmarks, and take the
 ellipse in the box, tilted as the eyes are.
 """
@@ -9,11 +10,13 @@ from __future__ import annotations
 
 import math
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+
+from thb.detectors.base import beside, moved
+from thb.detectors.caddm.poisson import blended, centres
+from thb.detectors.parts.images import constant
 
 REAL_FACE, FAKE_FACE, UNTOUCHED, PATCH = range(4)  # what is pasted into which: see `swap`
 
@@ -38,43 +41,34 @@ def swap(
 
     REAL_FACE: the real face in the fake frame; FAKE_FACE: the fake face in the real frame; PATCH: the window
     of the fake face that differs most, in the real frame. A share `poisson` is blended by Poisson's equation where
-    OpenCV can do it, the rest by alpha. boxes [N, 4] and landmarks [N, 5, 2]: fractions.
+    OpenCV can do it, the rest by alpha. boxes [N, 4] and landmarks [N, 5, 2]: fractions; kinds [N] on the CPU.
     """
-    windows = WINDOWS[torch.randint(len(WINDOWS), (len(fakes),), generator=rng)].to(fakes.device)
+    device = fakes.device
+    windows = moved(WINDOWS[torch.randint(len(WINDOWS), (len(fakes),), generator=rng)], device)
     masks = face_masks(boxes, landmarks, fakes.shape[-1], mask_warp, rng)
-    corners = torch.full((len(fakes), 2), torch.nan, device=fakes.device)
-    if len(at := (kinds == PATCH).nonzero()[:, 0]):
+    corners = torch.full((len(fakes), 2), torch.nan, device=device)
+    if len(at := moved((kinds == PATCH).nonzero()[:, 0], device)):
         patches, corners[at] = patch_masks(fakes[at], reals[at], boxes[at], landmarks[at], windows[at], official)
         masks = masks.index_copy(0, at, patches)
-    by_real = (kinds == REAL_FACE).view(-1, 1, 1, 1)
+    by_real = moved(kinds == REAL_FACE, device).view(-1, 1, 1, 1)
     top, base = torch.where(by_real, reals, fakes), torch.where(by_real, fakes, reals)
     frames = base + blurred(masks, 5, 3.0) * (top - base)
     untouched = kinds == UNTOUCHED
-    cloned = (torch.rand(len(fakes), generator=rng) < poisson).to(fakes.device) & ~untouched
-    for i in cloned.nonzero()[:, 0].tolist():
-        frames[i] = poisson_blend(top[i], base[i], masks[i, 0], official, corners[i])
-    return torch.where(untouched.view(-1, 1, 1, 1), fakes, frames), windows
+    cloned = (torch.rand(len(fakes), generator=rng) < poisson) & ~untouched
+    if len(at := moved(cloned.nonzero()[:, 0], device)):
+        places = published_places(masks[at], corners[at]) if official else None
+        mixed, there = blended(top[at], base[at], masks[at], places)
+        frames = frames.index_copy(0, at, torch.where(there.view(-1, 1, 1, 1), mixed, frames[at]))
+    return torch.where(moved(untouched, device).view(-1, 1, 1, 1), fakes, frames), windows
 
 
-def poisson_blend(top: Tensor, base: Tensor, mask: Tensor, official: bool, corner: Tensor) -> Tensor:
-    """[3, S, S] each, mask [S, S]; by alpha where OpenCV throws.
+def published_places(masks: Tensor, corners: Tensor) -> Tensor:
+    """int64 [N, 2] x y: where the published code puts the centres of masks [N, 1, S, S] for Poisson blending.
 
-    Official: a face's centre as (y, x); a patch's as it lies in the crop, whose `corner` (x, y) is forgotten.
+    A face's as (y, x); a patch's as it lies in the crop, whose corner [N, 2] is forgotten; NaN: no patch.
     """
-    rows, columns = (mask.amax(dim=d).nonzero()[:, 0] for d in (1, 0))
-    if not len(rows):
-        return base
-    x, y = int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2
-    if official:
-        x, y = (y, x) if bool(corner.isnan().any()) else (x - int(corner[0]), y - int(corner[1]))
-    above, below = (
-        np.ascontiguousarray(image.round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()) for image in (top, base)
-    )
-    try:
-        mixed = cv2.seamlessClone(above, below, (mask * 255).byte().cpu().numpy(), (x, y), cv2.NORMAL_CLONE)
-    except cv2.error:
-        return base + blurred(mask[None, None], 5, 3.0)[0] * (top - base)
-    return torch.from_numpy(mixed).permute(2, 0, 1).to(base)
+    centre = centres(masks)
+    return torch.where(corners.isnan(), centre.flip(1), centre - corners.nan_to_num().long())
 
 
 def sampled_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) -> Tensor:
@@ -82,8 +76,8 @@ def sampled_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) ->
     where `certain`.
     """
     weights = torch.tensor(shares, dtype=torch.float64).repeat(len(certain), 1)
-    weights[certain.cpu(), UNTOUCHED] = 0
-    return torch.multinomial(weights, 1, generator=rng)[:, 0].to(certain.device)
+    weights[certain, UNTOUCHED] = 0
+    return torch.multinomial(weights, 1, generator=rng)[:, 0]
 
 
 # ── Masks ────────────────────────────────────────────────────────────────────────────────────────
@@ -92,9 +86,9 @@ def sampled_kinds(certain: Tensor, shares: tuple[float, ...], rng: Generator) ->
 def face_masks(boxes: Tensor, landmarks: Tensor, side: int, warp: float, rng: Generator) -> Tensor:
     """float [N, 1, S, S], 0 or 1; a share `warp` of the outlines is bent."""
     places = _places(boxes, side)
-    bent = (torch.rand(len(boxes), generator=rng) < warp).nonzero()[:, 0].to(boxes.device)
+    bent = moved((torch.rand(len(boxes), generator=rng) < warp).nonzero()[:, 0], boxes.device)
     if len(bent):
-        places = places.index_copy(0, bent, places[bent] + _bend(len(bent), side, rng).to(boxes.device))
+        places = places.index_copy(0, bent, places[bent] + _bend(len(bent), side, rng, boxes.device))
     return _inside(places, boxes, landmarks)
 
 
@@ -114,11 +108,11 @@ def _inside(places: Tensor, boxes: Tensor, landmarks: Tensor) -> Tensor:
     return ((across / half[:, 0]) ** 2 + (along / half[:, 1]) ** 2 <= 1)[:, None].float()
 
 
-def _bend(count: int, side: int, rng: Generator) -> Tensor:
+def _bend(count: int, side: int, rng: Generator, device: torch.device) -> Tensor:
     """A smooth random shift of every place, fractions [count, 2, S, S]."""
-    strength = torch.randint(300, 501, (count, 1, 1, 1), generator=rng)
-    sigma = 0.08 * side
-    rough = torch.rand(count, 2, side, side, generator=rng) * 2 - 1
+    own, sigma = beside(rng, device), 0.08 * side
+    strength = torch.randint(300, 501, (count, 1, 1, 1), generator=own, device=device)
+    rough = torch.rand(count, 2, side, side, generator=own, device=device) * 2 - 1
     return strength * blurred(rough, 2 * math.ceil(3 * sigma) + 1, sigma) / side
 
 
@@ -211,11 +205,11 @@ def blurred(images: Tensor, size: int, sigma: float) -> Tensor:
 
 def look_alike(frames: Tensor, rng: Generator) -> Tensor:
     """The same frames a little moved, scaled, tinted, and half of them softened: to be blended with themselves."""
-    draw = torch.rand(len(frames), 7, generator=rng).to(frames.device) * 2 - 1
+    draw = moved(torch.rand(len(frames), 7, generator=rng), frames.device) * 2 - 1
     theta = torch.zeros(len(frames), 2, 3, device=frames.device)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 + 0.05 * draw[:, 0]
-    theta[:, :, 2] = draw[:, 1:3] * torch.tensor([0.06, 0.03], device=frames.device)
+    theta[:, :, 2] = draw[:, 1:3] * constant((0.06, 0.03), frames.device)
     grid = F.affine_grid(theta, list(frames.shape), align_corners=False)
-    moved = F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
-    moved = torch.where((draw[:, 3] > 0).view(-1, 1, 1, 1), blurred(moved, 5, 0.8), moved)
-    return (moved + 20 * draw[:, 4:, None, None]).clamp(0, 255)
+    near = F.grid_sample(frames, grid, padding_mode="border", align_corners=False)
+    near = torch.where((draw[:, 3] > 0).view(-1, 1, 1, 1), blurred(near, 5, 0.8), near)
+    return (near + 20 * draw[:, 4:, None, None]).clamp(0, 255)

@@ -29,10 +29,10 @@ from torch import Generator, Tensor, nn
 
 from thb.core.errors import ParamsError
 from thb.core.ranges import Amount, Count, Flag, Side, Whole, Width
-from thb.detectors.base import Clips, Network, Store, Training
+from thb.detectors.base import Clips, Network, Store, Training, moved
 from thb.detectors.lipfd import names
 from thb.detectors.lipfd import picture as pictures
-from thb.detectors.lipfd.small import DetailRegions, LipsAndVoice
+from thb.detectors.lipfd.small import DetailRegions, LipsAndVoice, others
 from thb.detectors.parts.images import native_fits, normalise
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone, weights_file
@@ -92,7 +92,7 @@ class Config(Training):
 
 
 class Detector(Network[Config, tuple[Tensor, ...]]):
-    hears = True
+    hears = convolves = True
     length = pictures.FRAMES
     unused = (
         "encoder.transformer.*",
@@ -168,15 +168,27 @@ class Detector(Network[Config, tuple[Tensor, ...]]):
         return self.fc((features * weights).sum(dim=2).mean(dim=1)), weights[..., 0]
 
     # ---- learning
-    def loss(self, clips: Clips, rng: Generator) -> Tensor:
-        view = self.view(clips, rng)
-        logits, weights = self.attend(view)
-        labels = clips.labels.repeat_interleave(clips.frames.shape[1])
-        loss = self._error(logits[:, 0].float(), labels) + self.config.ra_weight * region_awareness(weights.float())
-        if isinstance(self.encoder, LipsAndVoice) and self.config.sync_weight:
-            sound, lips = (part[labels == 0] for part in view[:-1])
-            loss = loss + self.config.sync_weight * self.encoder.loss(sound, lips, rng)
+    def training_batch(self, clips: Clips, rng: Generator) -> tuple[Tensor, ...]:
+        """The view, labels [N]; small: which windows are real [M], and which of these M each is to be told from."""
+        view, labels = self.view(clips, rng), clips.labels.repeat_interleave(clips.frames.shape[1])
+        real = (labels == 0).nonzero()[:, 0]
+        told = (labels, real, others(len(real), rng)) if self.config.encoder == "small" else (labels,)
+        return *view, *(moved(each, clips.frames.device) for each in told)
+
+    def loss_of(self, batch: Sequence[Tensor]) -> Tensor:
+        if isinstance(self.encoder, PictureEncoder):
+            *view, labels = batch
+            return self._told(tuple(view), labels)
+        *view, labels, real, other = batch
+        loss = self._told(tuple(view), labels)
+        if self.config.sync_weight:
+            sound, lips, _ = view
+            loss = loss + self.config.sync_weight * self.encoder.loss(sound[real], lips[real], other)
         return loss
+
+    def _told(self, view: tuple[Tensor, ...], labels: Tensor) -> Tensor:
+        logits, weights = self.attend(view)
+        return self._error(logits[:, 0].float(), labels) + self.config.ra_weight * region_awareness(weights.float())
 
     def _error(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Of logits [N]: each window's own, or (official) that of a softmax over the windows of the batch."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from thb.detectors.parts.images import crop, pixel_square
+from thb.detectors.parts.images import constant, crop, pixel_square
 
 FRAMES, TILE = 5, 500  # frames of a window, and the pixels of one's side
 QUIETEST = 80.0  # decibels under the clip's loudest: nothing is fainter
@@ -126,7 +126,7 @@ def native(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = Non
 def mouths(boxes: Tensor, landmarks: Tensor) -> Tensor:
     """[B, 2] x y: between the corners of the mouth, or where a face's box has it if none was found."""
     corner, side = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
-    usual = corner + side * side.new_tensor([0.5, 0.8])
+    usual = corner + side * constant((0.5, 0.8), side.device)
     found = landmarks[:, 3:].mean(dim=1)
     return torch.where(found.isnan(), usual, found)
 

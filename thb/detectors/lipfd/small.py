@@ -38,14 +38,19 @@ class LipsAndVoice(nn.Module):
         apart, (seen, said) = (seen - said).abs(), (v - v.mean(dim=1, keepdim=True) for v in (seen, said))
         return self.mix(torch.cat([m.mean(dim=1) for m in (apart, (seen - said) ** 2, seen * said)], dim=1))
 
-    def loss(self, sound: Tensor, lips: Tensor, rng: Generator) -> Tensor:
-        """Of telling, for each of N windows whose lips go with their sound, its own from another window's."""
+    def loss(self, sound: Tensor, lips: Tensor, other: Tensor) -> Tensor:
+        """Of telling, for each of N windows whose lips go with their sound, its own from that of window `other` [N]."""
         if (count := len(sound)) < 2:
             return torch.zeros((), device=sound.device)
-        other = (torch.arange(count) + torch.randint(1, count, (count,), generator=rng)) % count
-        sounds = torch.cat([sound, sound[other.to(sound.device)]])
+        sounds = torch.cat([sound, sound[other]])
         logits = self.foreign(self(sounds, torch.cat([lips, lips])))[:, 0].float()
         return F.binary_cross_entropy_with_logits(logits, (torch.arange(2 * count) >= count).to(logits))
+
+
+def others(count: int, rng: Generator) -> Tensor:
+    """int64 [count]: for each of so many windows another one; for a lone one itself."""
+    shifts = torch.randint(1, count, (count,), generator=rng) if count > 1 else torch.zeros(count, dtype=torch.int64)
+    return (torch.arange(count) + shifts) % max(count, 1)
 
 
 class DetailRegions(nn.Module):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,8 +68,15 @@ def _affine(boxes: Tensor, mirror: Tensor | None) -> Tensor:
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """[…, 3, h, w] minus `mean`, over `std`, per colour."""
-    shape = (-1, 1, 1)
-    return (images - images.new_tensor(mean).view(shape)) / images.new_tensor(std).view(shape)
+    middle, spread = (constant(tuple(values), images.device).view(-1, 1, 1) for values in (mean, std))
+    return (images - middle) / spread
+
+
+@cache
+def constant(values: tuple[Any, ...], device: torch.device) -> Tensor:
+    """float32: numbers that are copied to the device once, as a copy keeps it waiting."""
+    with torch.inference_mode(False):  # it may be used in training too
+        return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 # ── What a small network sees first ──────────────────────────────────────────────────────────────
