@@ -147,7 +147,7 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> Iterator[Tensor]:
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
     """float64 [clips] in [0, 1]: clip by clip in full precision, so no score depends on its neighbours."""
     network.to(feed.device).eval()
-    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
+    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None, feed.tested)
     scores = []
     with torch.inference_mode():
         for index in tqdm(torch.arange(len(feed)).split(1), desc=title, unit="clip", disable=title is None):

@@ -59,14 +59,16 @@ class HaarFinder:
     """
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(*self.seen(frames))
+        places = looked_at(len(frames))
+        track, others = self.seen(frames[places])
+        return as_face(track, kept[places], kept, others)
 
     def seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-        """The face in each of the frames looked at, float [n, SIGHT], and how many other faces stay.
+        """The face in each frame, float [n, SIGHT], NaN where not seen, and how many other faces stay.
 
         No row where no cascade finds a face that stays.
         """
-        pictures = [_grey(frame) for frame in looked_at(frames)]
+        pictures = [_grey(frame) for frame in frames]
         for cascade in CASCADES:
             track, others = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
             if stays(track):
