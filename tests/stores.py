@@ -72,7 +72,9 @@ def vouch(paths: Paths, params: Params) -> None:
 def _write_source(paths: Paths, params: Params, source: str, role: str, label: int, clips: int, broken: int) -> None:
     folder, store = paths.clips(source), params.active.store
     folder.mkdir(parents=True)
-    np.save(folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, store.frames, store.size, label))
+    np.save(
+        folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, store.frames, store.size, label)
+    )
     faces, places = _faces(np.random.default_rng(label), clips - broken, store, label)
     np.save(folder / "faces.npy", faces)
     np.save(folder / "places.npy", places)
@@ -87,8 +89,8 @@ def _faces(rng: np.random.Generator, clips: int, store: Store, label: int) -> tu
     corner = np.array([80, 64])
     places = clip_store.placed(
         (256, 256),
-        np.array([0, 0, 256]),
-        np.tile([*corner, store.face.size], (store.frames, 1)),
+        np.array([0, 0, 256, 256]),
+        np.tile([*corner, *(corner + store.face.size)], (store.frames, 1)),
         np.tile(np.array([corner, corner + store.face.size / 2]).ravel() / 256, (store.frames, 1)),
         np.tile(corner + store.face.size * (0.1 + 0.3 * FACE), (store.frames, 1, 1)) / 256,
     )

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from thb.clips import audio, clip_store, video
-from thb.clips.faces import FaceFinder, Faces, cut, face_squares, whole_square
+from thb.clips.faces import FaceFinder, Faces, cut, face_squares, scaled, whole_square
 from thb.clips.media import DAMAGE, plain
 from thb.clips.sampling import kept_frames
 from thb.core.errors import DataError, printable
@@ -41,9 +41,7 @@ class Prepared:
     found: Faces | None = None  # where the face is in the whole frame; the row says where in the square
 
 
-def prepare(
-    row: Row, path: Path, finder: str, find: FaceFinder, store: Store, beside: Path | None = None
-) -> Prepared:
+def prepare(row: Row, path: Path, finder: str, find: FaceFinder, store: Store, beside: Path | None = None) -> Prepared:
     """Decode, find the face, cut, listen; a clip that cannot be used comes back with its reason.
 
     `row` is what is known of the clip already; `finder` names `find`; `beside` is a sound file that may
@@ -69,18 +67,19 @@ def prepare(
 
 def _whole(frames: np.ndarray, found: Faces) -> np.ndarray:
     """uint8 [T, S, S, 3]: the whole frames, cut to squares at one place."""
-    x, y, side = whole_square(found, (frames.shape[2], frames.shape[1]))
-    return frames[:, y : y + side, x : x + side]
+    x0, y0, x1, y1 = whole_square(found, (frames.shape[2], frames.shape[1]))
+    return frames[:, y0:y1, x0:x1]
 
 
 def _close_ups(footage: video.Footage, found: Faces, store: Store) -> tuple[np.ndarray, np.ndarray]:
-    """The faces uint8 [T, F, F, 3], cut from full-size frames one at a time, and the places."""
-    size = (footage.facts.width, footage.facts.height)
-    squares = face_squares(found, size, store.face)
-    cuts = np.empty((store.frames, store.face.size, store.face.size, 3), np.uint8)
-    for place, (picture, square) in enumerate(zip(footage.pictures(), squares, strict=True)):
-        cuts[place] = cut(picture, square, store.face.size)
-    return cuts, clip_store.placed(size, whole_square(found, size), squares, found.boxes, found.landmarks)
+    """The faces uint8 [T, F, F, 3], cut from the source's frames one at a time, and the places."""
+    size, side = (footage.facts.width, footage.facts.height), store.face.size
+    squares = face_squares(found, smaller := scaled(found, size, store.face), side)
+    cuts = np.empty((len(squares), side, side, 3), np.uint8)
+    for place, (picture, square) in enumerate(zip(footage.pictures(smaller), squares, strict=True)):
+        cuts[place] = cut(picture, square)
+    in_source = squares * np.tile(np.divide(size, smaller), 2)
+    return cuts, clip_store.placed(size, whole_square(found, size), in_source, found.boxes, found.landmarks)
 
 
 def keep(done: Prepared, file: Path) -> Row:

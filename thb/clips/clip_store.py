@@ -71,14 +71,12 @@ def open_clips(paths: Paths, params: Params, sources: Sequence[str]) -> ClipStor
 def placed(
     size: Sequence[float], whole: np.ndarray, squares: np.ndarray, boxes: np.ndarray, points: np.ndarray
 ) -> np.ndarray:
-    """float32 [T, PLACES, 2] of a frame's size, squares x, y, side [3] and [T, 3], boxes [T, 4] and points [T, 5, 2].
+    """float32 [T, PLACES, 2] of a frame's size, squares [4] and [T, 4], boxes [T, 4] and points [T, 5, 2].
 
     Squares are in pixels, boxes and points fractions of the frame's sides.
     """
     places = np.empty((len(squares), PLACES, 2), np.float32)
-    places[:, SIZE] = size
-    for rows, square in ((WHOLE, np.broadcast_to(whole, squares.shape)), (SQUARE, squares)):
-        places[:, rows] = np.stack([square[:, :2], square[:, :2] + square[:, 2:]], axis=1)
+    places[:, SIZE], places[:, WHOLE], places[:, SQUARE] = size, whole.reshape(2, 2), squares.reshape(-1, 2, 2)
     places[:, BOX] = boxes.reshape(-1, 2, 2) * size
     places[:, POINTS] = points * size
     return places

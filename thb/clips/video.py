@@ -18,7 +18,9 @@ from thb.clips.media import open_media, packets
 from thb.core.errors import DataError
 
 EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT  # the same pixels on every machine
-HELD = 160 * 2**20  # bytes of a clip's kept frames, as they are coded; a clip with more is decoded twice, frame by frame
+HELD = (
+    160 * 2**20
+)  # bytes of a clip's kept frames, as they are coded; a clip with more is decoded twice, frame by frame
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Footage:
 
     facts: Facts
     frames: np.ndarray  # uint8 [T, h, w, 3] RGB, upright, square pixels, the shorter side as asked
-    pictures: Callable[[], Iterator[np.ndarray]]  # the same at full size, uint8 [height, width, 3], one after another
+    pictures: Callable[[tuple[int, int]], Iterator[np.ndarray]]  # the same, one after another, of this width and height
     kept: np.ndarray  # int64 [T] frame numbers
     times: np.ndarray  # float32 [T] seconds since the first frame
     start: float  # seconds: where the first frame lies on the file's own clock
@@ -162,21 +164,21 @@ class _Pass:
         width, height = (max(self.side, round(length * self.side / min(self.shown))) for length in self.shown)
         return width, height
 
-    def pictures(self, path: Path) -> Iterator[np.ndarray]:
-        """The kept frames, upright and at full size; of one that is kept twice, the same twice."""
+    def pictures(self, path: Path, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        """The kept frames, upright, of this width and height; of one that is kept twice, the same twice."""
         scaler = VideoReformatter()
         frames = enumerate(_each_frame(path)) if self.held is None else self.held.items()
         for place, frame in frames:
             if times := int((self.wanted == place).sum()):
-                whole = _upright(scaler, frame, self.shown)
+                whole = _upright(scaler, frame, size)
                 for _ in range(times):
                     yield whole
 
 
-def _upright(scaler: VideoReformatter, frame: av.VideoFrame, shown: tuple[int, int]) -> np.ndarray:
+def _upright(scaler: VideoReformatter, frame: av.VideoFrame, wanted: tuple[int, int]) -> np.ndarray:
     """uint8 [h, w, 3] RGB: turned as the container says, of the width and height that are asked for."""
     turns = _quarter_turns(frame)
-    size = shown[::-1] if turns % 2 else shown
+    size = wanted[::-1] if turns % 2 else wanted
     way = Interpolation.AREA if size[0] < frame.width else Interpolation.BILINEAR
     return np.rot90(scaler.reformat(frame, *size, "rgb24", interpolation=way | EXACT, threads=1).to_ndarray(), turns)
 

@@ -147,7 +147,9 @@ class Clips:
     labels: Tensor  # int64 [B], 1 = fake
     mel: Tensor = _NONE  # float [B, F, M] log10 power; NaN where nothing is heard; only if it `hears`
     mel_hop: float = 0.0  # seconds between mel frames: frame k is centred at k hops
-    originals: Tensor = _NONE  # uint8 like frames: the real ones a swap was laid over, same place; only if it `compares`
+    originals: Tensor = (
+        _NONE  # uint8 like frames: the real ones a swap was laid over, same place; only if it `compares`
+    )
     paired: Tensor = _NONE  # bool [B]: whether the clip has an original (without one, its own frames)
 
 

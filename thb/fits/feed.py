@@ -65,7 +65,9 @@ class Feed:
             pixels, places = zip(*(one for one in found if one), strict=True)
             chosen = _picked(list(pixels), frames[there]).to(self.device)
             theirs, ours = (
-                torch.stack([torch.from_numpy(np.array(p[:, self._view]))[f] for p, f in zip(of, frames[there], strict=True)])
+                torch.stack(
+                    [torch.from_numpy(np.array(p[:, self._view]))[f] for p, f in zip(of, frames[there], strict=True)]
+                )
                 for of in (places, self._places[index[there]])
             )
             originals[there] = reframed(chosen, theirs.to(self.device), ours.to(self.device), originals[there])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from thb.clips.faces.face import FaceFinder, Faces, followed, whole_frame
 from thb.clips.faces.haar import HaarFinder
-from thb.clips.faces.squares import cut, face_squares, whole_square
+from thb.clips.faces.squares import cut, face_squares, scaled, whole_square
 from thb.clips.faces.track import overlap
 from thb.clips.faces.truth import TruthFinder
 from thb.clips.faces.yunet import YuNetFinder
@@ -26,6 +26,7 @@ __all__ = [
     "finder",
     "followed",
     "overlap",
+    "scaled",
     "whole_frame",
     "whole_square",
 ]

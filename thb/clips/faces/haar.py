@@ -23,7 +23,10 @@ GLANCES = 2  # frames of those looked at: the first and the last
 GLANCE_STEP, GLANCE_NEIGHBOURS = STEP**3, 1
 NEAR = 1.3  # times what a glance saw: the sizes that are tried in every frame
 
+ENOUGH = 64  # pixels of the smallest face that a glance saw: larger pictures are shrunk to that, and looked at sooner
+
 Sizes = tuple[int, int]  # pixels: of the smallest and the largest face
+Search = tuple[float, Sizes]  # what the picture is shrunk by first, and the sizes tried in it
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def _grey(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.resize(frame, size, interpolation=way), cv2.COLOR_RGB2GRAY)
 
 
-def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Sizes]:
-    """The sizes to try, in this order until a face is seen: those near what a few glances show, then all."""
+def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Search]:
+    """The searches to try, in this order until a face is seen: those near what a few glances show, then all."""
     shorter = min(pictures[0].shape)
     smallest = round(SMALLEST * shorter)
     places = np.linspace(0, len(pictures) - 1, min(GLANCES, len(pictures))).round().astype(int)
@@ -112,15 +115,26 @@ def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Sizes
         ]
     )
     sides = seen[:, 2] - seen[:, 0]
-    near = [(max(smallest, round(sides.min() / NEAR)), round(sides.max() * NEAR))] if len(sides) else []
-    return [*near, (smallest, shorter)]
+    everything = (1.0, (smallest, shorter))
+    if not len(sides):
+        return [everything]
+    shrunk = min(1.0, ENOUGH / sides.min())
+    least, most = max(smallest, sides.min() / NEAR), sides.max() * NEAR
+    return [(shrunk, (round(least * shrunk), round(most * shrunk))), everything]
 
 
-def _look(name: str, mirrored: bool, convention: Convention, likely: list[Sizes], picture: np.ndarray) -> np.ndarray:
-    """One cascade's faces in a grey picture, float [n, SIGHT]: those of the first sizes at which there are any."""
-    looks = (_detected(name, _turned(picture, mirrored), sizes, STEP, NEIGHBOURS) for sizes in likely)
+def _look(name: str, mirrored: bool, convention: Convention, likely: list[Search], picture: np.ndarray) -> np.ndarray:
+    """One cascade's faces in a grey picture, float [n, SIGHT]: those of the first search that sees any."""
+    looks = (_searched(name, _turned(picture, mirrored), *search) for search in likely)
     boxes = next((seen for seen in looks if len(seen)), np.zeros((0, 4)))
-    return in_ours(boxes / np.tile(picture.shape[::-1], 2), convention, mirrored)
+    return in_ours(boxes, convention, mirrored)
+
+
+def _searched(name: str, picture: np.ndarray, shrunk: float, sizes: Sizes) -> np.ndarray:
+    """float [n, 4] boxes, fractions of the picture's sides."""
+    cv2 = _opencv()
+    small = picture if shrunk == 1 else cv2.resize(picture, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+    return _detected(name, small, sizes, STEP, NEIGHBOURS) / np.tile(small.shape[::-1], 2)
 
 
 def _turned(picture: np.ndarray, mirrored: bool) -> np.ndarray:

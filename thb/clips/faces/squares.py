@@ -12,49 +12,49 @@ Size = tuple[int, int]  # width, height
 
 
 def whole_square(face: Faces, size: Size) -> np.ndarray:
-    """int [3] x, y, side in pixels: the frame's shorter side, at one place for the whole clip, centred on the face.
+    """int [4] x0, y0, x1, y1 in pixels: the frame's shorter side, at one place for the whole clip, centred on the face.
 
     Cutting beats padding: bars would mark the one source whose videos are wide. Square frames stay whole.
     """
     side = min(size)
-    corner = [_offset(face.box[axis::2].mean() * length, length, side) for axis, length in enumerate(size)]
-    return np.array([*corner, side])
+    corner = [_offset(middle * length, length, side) for middle, length in zip(_middles(face.box), size, strict=True)]
+    return np.array([*corner, corner[0] + side, corner[1] + side])
 
 
-def face_squares(face: Faces, size: Size, asked: FaceStore) -> np.ndarray:
-    """int [T, 3] x, y, side in pixels of squares centred on each frame's box, inside the frame where they fit.
+def scaled(face: Faces, size: Size, asked: FaceStore) -> Size:
+    """The size of frames in which the face's square has `asked.size` pixels: that of the source, or smaller.
 
-    A side is `margin` times the clip's median box, so that a clip has one scale, and no less than a frame's own box;
-    where that is less than `size` pixels, `size` pixels are taken, so that nothing is ever enlarged; a square larger
-    than that ends at the frame's shorter side.
+    The square is `margin` times the clip's median box and no less than the largest, so that a clip has one scale. If
+    that is less than `asked.size` pixels of the source, these are taken, and nothing is enlarged; it is no more than the
+    frame's shorter side.
     """
-    boxes = face.boxes * np.tile(size, 2)
-    longest = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    sides = np.maximum(asked.margin * np.median(longest), longest)
-    sides = np.minimum(np.maximum(sides, asked.size), max(asked.size, min(size))).round().astype(int)
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    sides = ((face.boxes[:, 2:] - face.boxes[:, :2]) * size).max(axis=1)
+    side = min(max(asked.margin * np.median(sides), sides.max()), min(size))
+    return size if side <= asked.size else (round(size[0] * asked.size / side), round(size[1] * asked.size / side))
+
+
+def face_squares(face: Faces, size: Size, side: int) -> np.ndarray:
+    """int [T, 4] x0, y0, x1, y1 in pixels of frames of `size`: `side` about each one's box, inside where they fit."""
     corners = [
-        [_offset(centre, length, side) for centre, length in zip(centre_of, size, strict=True)]
-        for centre_of, side in zip(centres, sides, strict=True)
+        [_offset(middle * length, length, side) for middle, length in zip(_middles(box), size, strict=True)]
+        for box in face.boxes
     ]
-    return np.concatenate([np.array(corners), sides[:, None]], axis=1)
+    return np.concatenate([corners, np.add(corners, side)], axis=1)
 
 
-def _offset(centre: float, length: int, side: int) -> int:
-    """Where a window of `side` starts on a side of `length`: about the centre, within the frame, or holding all of it."""
-    return int(np.clip(round(centre - side / 2), min(0, length - side), max(0, length - side)))
+def _middles(box: np.ndarray) -> np.ndarray:
+    return (box[:2] + box[2:]) / 2
 
 
-def cut(picture: np.ndarray, square: np.ndarray, size: int) -> np.ndarray:
-    """uint8 [size, size, 3] of a square x, y, side of a picture [h, w, 3]: copied, or made smaller by areas' means.
+def _offset(middle: float, length: int, side: int) -> int:
+    """Where a window of `side` starts on a side of `length`: about the middle, within the frame, or holding all of it."""
+    return int(np.clip(round(middle - side / 2), min(0, length - side), max(0, length - side)))
 
-    What lies outside the picture repeats its edge.
-    """
-    x, y, side = (int(value) for value in square)
+
+def cut(picture: np.ndarray, square: np.ndarray) -> np.ndarray:
+    """The pixels [h', w', 3] of a square x0, y0, x1, y1 of a picture [h, w, 3]; outside of it its edge is repeated."""
+    x0, y0, x1, y1 = (int(value) for value in square)
     height, width = picture.shape[:2]
-    inside = picture[max(0, y) : y + side, max(0, x) : x + side]
-    left, top = max(0, -x), max(0, -y)
-    right, bottom = max(0, x + side - width), max(0, y + side - height)
-    if left or top or right or bottom:
-        inside = cv2.copyMakeBorder(inside, top, bottom, left, right, cv2.BORDER_REPLICATE)
-    return inside if side == size else cv2.resize(inside, (size, size), interpolation=cv2.INTER_AREA)
+    beyond = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)
+    inside = picture[max(0, y0) : y1, max(0, x0) : x1]
+    return cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE) if any(beyond) else inside
