@@ -65,7 +65,7 @@ def filmed(project: Paths, params: Params, face: Faces = own_face) -> None:
 
     write_corpus(project, params, change)
     for source, kept in frames.items():
-        write_arrays(project, params, source, kept)
+        write_arrays(project, params, source, kept, clips_of[source])
     split.run(project, params)
 
 

@@ -23,7 +23,8 @@ GLANCES = 2  # frames of those looked at: the first and the last
 GLANCE_STEP, GLANCE_NEIGHBOURS = STEP**3, 1
 NEAR = 1.3  # times what a glance saw: the sizes that are tried in every frame
 
-ENOUGH = 64  # pixels of the smallest face that a glance saw: larger pictures are shrunk to that, and looked at sooner
+ENOUGH = 64  # pixels of a face: a picture whose faces are larger is shrunk to that first
+GLANCE = 0.5  # of the picture's side, for a glance
 
 Sizes = tuple[int, int]  # pixels: of the smallest and the largest face
 Search = tuple[float, Sizes]  # what the picture is shrunk by first, and the sizes tried in it
@@ -104,23 +105,26 @@ def _grey(frame: np.ndarray) -> np.ndarray:
 
 
 def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Search]:
-    """The searches to try, in this order until a face is seen: those near what a few glances show, then all."""
+    """The searches to try, in this order until a face is seen: sizes near what a few glances show, then all.
+
+    A glance is at a picture of half the size; faces of less than half the largest one that it shows are passed over.
+    """
     shorter = min(pictures[0].shape)
-    smallest = round(SMALLEST * shorter)
+    smallest = SMALLEST * shorter
     places = np.linspace(0, len(pictures) - 1, min(GLANCES, len(pictures))).round().astype(int)
-    seen = np.concatenate(
-        [
-            _detected(name, _turned(pictures[place], mirrored), (smallest, shorter), GLANCE_STEP, GLANCE_NEIGHBOURS)
-            for place in places
-        ]
-    )
-    sides = seen[:, 2] - seen[:, 0]
-    everything = (1.0, (smallest, shorter))
+    sizes = round(smallest * GLANCE), round(shorter * GLANCE)
+    seen = [
+        _detected(name, _turned(_shrunk(pictures[place], GLANCE), mirrored), sizes, GLANCE_STEP, GLANCE_NEIGHBOURS)
+        for place in places
+    ]
+    sides = np.concatenate([boxes[:, 2] - boxes[:, 0] for boxes in seen]) / GLANCE
+    everything = (1.0, (round(smallest), shorter))
     if not len(sides):
         return [everything]
-    shrunk = min(1.0, ENOUGH / sides.min())
-    least, most = max(smallest, sides.min() / NEAR), sides.max() * NEAR
-    return [(shrunk, (round(least * shrunk), round(most * shrunk))), everything]
+    sides = sides[sides >= sides.max() / 2]
+    by = min(1.0, ENOUGH / sides.min())
+    near = max(smallest, sides.min() / NEAR), sides.max() * NEAR
+    return [(by, (round(near[0] * by), round(near[1] * by))), everything]
 
 
 def _look(name: str, mirrored: bool, convention: Convention, likely: list[Search], picture: np.ndarray) -> np.ndarray:
@@ -130,11 +134,15 @@ def _look(name: str, mirrored: bool, convention: Convention, likely: list[Search
     return in_ours(boxes, convention, mirrored)
 
 
-def _searched(name: str, picture: np.ndarray, shrunk: float, sizes: Sizes) -> np.ndarray:
+def _searched(name: str, picture: np.ndarray, by: float, sizes: Sizes) -> np.ndarray:
     """float [n, 4] boxes, fractions of the picture's sides."""
-    cv2 = _opencv()
-    small = picture if shrunk == 1 else cv2.resize(picture, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+    small = _shrunk(picture, by)
     return _detected(name, small, sizes, STEP, NEIGHBOURS) / np.tile(small.shape[::-1], 2)
+
+
+def _shrunk(picture: np.ndarray, by: float) -> np.ndarray:
+    cv2 = _opencv()
+    return picture if by == 1 else cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
 
 
 def _turned(picture: np.ndarray, mirrored: bool) -> np.ndarray:

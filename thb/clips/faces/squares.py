@@ -24,9 +24,9 @@ def whole_square(face: Faces, size: Size) -> np.ndarray:
 def scaled(face: Faces, size: Size, asked: FaceStore) -> Size:
     """The size of frames in which the face's square has `asked.size` pixels: that of the source, or smaller.
 
-    The square is `margin` times the clip's median box and no less than the largest, so that a clip has one scale. If
-    that is less than `asked.size` pixels of the source, these are taken, and nothing is enlarged; it is no more than the
-    frame's shorter side.
+    The square is `margin` times the clip's median box and no less than the largest, so that a clip has one scale, and
+    no more than the frame's shorter side. If that is less than `asked.size` pixels of the source, these are taken:
+    nothing is enlarged.
     """
     sides = ((face.boxes[:, 2:] - face.boxes[:, :2]) * size).max(axis=1)
     side = min(max(asked.margin * np.median(sides), sides.max()), min(size))
