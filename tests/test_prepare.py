@@ -29,8 +29,8 @@ from clips_made import (
     write_wav,
 )
 
-from thb.clips import audio, faces, prepare
-from thb.clips.clip_store import open_clips, read_clips
+from thb.clips import audio, clip_store, faces, prepare, video
+from thb.clips.clip_store import ARRAYS, open_clips, read_clips
 from thb.clips.sampling import kept_frames
 from thb.core import code
 from thb.core.errors import CoverageError, DataError, DiskError, ParamsError
@@ -40,6 +40,7 @@ from thb.core.paths import Paths
 from thb.core.processes import in_order
 from thb.core.tables import CLIP_COLUMNS, read_json
 from thb.corpus import layout
+from thb.rendered.truth import Truth, pack
 
 GENERATOR = "fake/Hallo"
 STEMS = [f"0000{i}--aaaaaaaaaa{i}_1--Hallo" for i in range(6)]

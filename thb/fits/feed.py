@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -62,15 +62,11 @@ class Feed:
         found = [self._originals[i] for i in index.tolist()]
         originals, there = clips.frames.clone(), [place for place, one in enumerate(found) if one]
         if there:
+            chosen = frames[there]
             pixels, places = zip(*(one for one in found if one), strict=True)
-            chosen = _picked(list(pixels), frames[there]).to(self.device)
-            theirs, ours = (
-                torch.stack(
-                    [torch.from_numpy(np.array(p[:, self._view]))[f] for p, f in zip(of, frames[there], strict=True)]
-                )
-                for of in (places, self._places[index[there]])
-            )
-            originals[there] = reframed(chosen, theirs.to(self.device), ours.to(self.device), originals[there])
+            own = [self._places[i] for i in index[there].tolist()]
+            cut = [_picked(each, chosen).to(self.device) for each in (pixels, places, own)]
+            originals[there] = reframed(cut[0], *(each[..., self._view, :] for each in cut[1:]), originals[there])
         paired = torch.tensor([one is not None for one in found], device=self.device)
         return replace(clips, originals=originals, paired=paired)
 
@@ -102,7 +98,7 @@ def _at(rows: pd.DataFrame) -> list[tuple[str, int]]:
     return list(zip(rows["source"], rows["row"].astype(int), strict=True))
 
 
-def _picked(clips: list[np.ndarray], frames: Tensor) -> Tensor:
+def _picked(clips: Sequence[np.ndarray], frames: Tensor) -> Tensor:
     return torch.from_numpy(np.stack([clip[f.numpy()] for clip, f in zip(clips, frames, strict=True)]))
 
 

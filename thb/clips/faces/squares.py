@@ -47,7 +47,7 @@ def _middles(box: np.ndarray) -> np.ndarray:
 
 
 def _offset(middle: float, length: int, side: int) -> int:
-    """Where a window of `side` starts on a side of `length`: about the middle, within the frame, or holding all of it."""
+    """Where a window of `side` starts on a side of `length`: about its middle, within the frame or around it."""
     return int(np.clip(round(middle - side / 2), min(0, length - side), max(0, length - side)))
 
 
