@@ -252,7 +252,10 @@ RULES: dict[str, Rule] = {
     "profiles.*.explain.units": count,
     "profiles.*.explain.reals": upto,
     "profiles.*.store.windows": whole(1, 1000),
+    "profiles.*.store.test_windows": whole(1, 1000),
     "profiles.*.store.run": whole(1, 1000),
+    "profiles.*.store.face.size": side,
+    "profiles.*.store.face.margin": real(1, 16),
     "profiles.*.store.size": side,
     "profiles.*.store.sound.rate": whole(1000, 192_000),
     "profiles.*.store.sound.fft": whole(16, 65_536),
@@ -514,6 +517,8 @@ def _lists(t: Tree) -> Iterator[str]:
 
 def _profile(t: Tree, p: Tree) -> Iterator[str]:
     sound = p["store"]["sound"]
+    if p["store"]["test_windows"] > p["store"]["windows"]:
+        yield "windows"
     if sound["hop"] > sound["fft"] or sound["mels"] > sound["fft"] // 2 + 1:
         yield "sound"
     if p["corpus"] == "hub" and (p["revision"] is None or p["finder"] == "truth"):
@@ -555,7 +560,7 @@ def _render(t: Tree, r: Tree) -> Iterator[str]:
 
 def _network(t: Tree, p: Tree, called: str, s: Tree) -> Iterator[str]:
     store, length = p["store"], LENGTHS[called]
-    kept = store["windows"] * (store["run"] // length)
+    kept = store["test_windows"] * (store["run"] // length)
     if s["test_units"] > kept or s["train_units"] > store["windows"] or store["run"] < length:
         yield f"{called}: units"
     if called in t["explained"] and p["explain"]["units"] > kept:
@@ -565,7 +570,7 @@ def _network(t: Tree, p: Tree, called: str, s: Tree) -> Iterator[str]:
     starts = [start for start, _ in s["lr_steps"]]
     if any(b <= a for a, b in pairwise(starts)):
         yield f"{called}: steps"
-    if s.get("crop") == "native" and s["size"] > store["size"]:
+    if s.get("crop") == "native" and s["size"] > store["face"]["size"]:
         yield f"{called}: crop"
     yield from {"caddm": _caddm, "tall": _tall, "lipfd": _lipfd, "df_adapter": _df_adapter}[called](s, store)
     if called == "lipfd" and s["sync_weight"] and called in t["label_checks"]:
@@ -587,6 +592,8 @@ def _caddm(s: Tree, store: Tree) -> Iterator[str]:
 def _tall(s: Tree, store: Tree) -> Iterator[str]:
     if len(s["depths"]) != len(s["heads"]) or any(s["dim"] * 2**i % h for i, h in enumerate(s["heads"])):
         yield "heads"
+    if s["crop"] == "native" and s["scales"] != [1]:
+        yield "native"
     if s["thumbnail"] % (2 * s["patch"]) or s["cutout"] > s["size"]:
         yield "thumbnail"
     if s["stem"] == "highpass" and (

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from thb.core.params import Params, Store
-from thb.core.params_schema import Sound
+from thb.core.params_schema import FaceStore, Sound
 from thb.rendered.truth import Truth, pack
 
 RATE = 16_000
 SOUND = Sound(rate=RATE, fft=400, hop=160, mels=80)
 BITS = 8  # a frame carries its own number as so many black or white bars, lowest bit first
 
-STORE = Store(windows=3, run=2, size=32, sound=SOUND)
+STORE = Store(windows=3, test_windows=3, run=2, size=32, face=FaceStore(size=24, margin=1.3), sound=SOUND)
 
 BESIDE = Path(__file__).resolve().parent.parent.parent  # the folder that holds the repository
 SAMPLES = Path(os.environ.get("THB_SAMPLES", BESIDE / "shared" / "samples" / "thb"))

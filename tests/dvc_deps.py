@@ -66,6 +66,7 @@ READS = {
         "paper",
         "results",
         "params.yaml",
+        "benchmarks/face_resolution.csv",
         "benchmarks/faces.csv",
     ],
 }

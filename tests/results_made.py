@@ -76,7 +76,8 @@ def clone(repo: Path, root: Path) -> Paths:
     few_draws(Paths(root))
     shutil.copy(repo / "CITATION.cff", root)
     (root / "benchmarks").mkdir()
-    shutil.copy(repo / "benchmarks" / "faces.csv", root / "benchmarks")
+    for name in ("faces.csv", "face_resolution.csv"):
+        shutil.copy(repo / "benchmarks" / name, root / "benchmarks")
     shutil.copytree(repo / "paper", root / "paper")
     shutil.copytree(repo / "notebooks", root / "notebooks")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))

@@ -21,6 +21,7 @@ from thb.detectors.base import Clips
 from thb.splits import assignment
 
 WINDOWS, RUN, SIDE = 2, 5, 64
+FACE = np.array([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])  # the points, fractions of a box
 SECONDS, MELS, HOP = 1.6, 80, 0.01
 SOURCES = {"hallo": ("generator", 1), "ffpp": ("real", 0)}
 SWAPS = {"faceswap": ("swap", 1)}  # what fit `ffpp` learns from
@@ -71,17 +72,34 @@ def vouch(paths: Paths, params: Params) -> None:
 def _write_source(paths: Paths, params: Params, source: str, role: str, label: int, clips: int, broken: int) -> None:
     folder, store = paths.clips(source), params.active.store
     folder.mkdir(parents=True)
-    np.save(folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, store, label))
+    np.save(
+        folder / "frames.npy", _frames(np.random.default_rng(label), clips - broken, store.frames, store.size, label)
+    )
+    faces, places = _faces(np.random.default_rng(label), clips - broken, store, label)
+    np.save(folder / "faces.npy", faces)
+    np.save(folder / "places.npy", places)
     np.save(folder / "times.npy", np.tile(frame_times(store.windows), (clips - broken, 1)))
     np.save(folder / "mel.npy", _mel(np.random.default_rng(label), clips - broken))
     _rows(source, role, label, clips, clips - broken).to_parquet(folder / clip_store.TABLE)
     vouching.for_store(paths, params, source)
 
 
-def _frames(rng: np.random.Generator, clips: int, store: Store, label: int) -> np.ndarray:
-    """uint8 [clips, T, side, side, 3]: smooth colours and camera noise, with the weave where label is 1."""
-    side = store.size
-    shape = (clips, store.frames, side, side, 3)
+def _faces(rng: np.random.Generator, clips: int, store: Store, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of frames of 256 x 256, the same in all: a face whose square is `face.size` pixels of them."""
+    corner = np.array([80, 64])
+    places = clip_store.placed(
+        (256, 256),
+        np.array([0, 0, 256, 256]),
+        np.tile([*corner, *(corner + store.face.size)], (store.frames, 1)),
+        np.tile(np.array([corner, corner + store.face.size / 2]).ravel() / 256, (store.frames, 1)),
+        np.tile(corner + store.face.size * (0.1 + 0.3 * FACE), (store.frames, 1, 1)) / 256,
+    )
+    return _frames(rng, clips, store.frames, store.face.size, label), np.tile(places, (clips, 1, 1, 1))
+
+
+def _frames(rng: np.random.Generator, clips: int, count: int, side: int, label: int) -> np.ndarray:
+    """uint8 [clips, count, side, side, 3]: smooth colours and camera noise, with the weave where label is 1."""
+    shape = (clips, count, side, side, 3)
     weave = 14 * label * np.cos(np.pi * np.add.outer(np.arange(side), np.arange(side)))
     base = rng.uniform(60, 190, (clips, 1, 1, 1, 3)) + weave[None, None, :, :, None]
     return np.clip(base + rng.normal(0, 6, shape), 0, 255).astype(np.uint8)
@@ -143,7 +161,9 @@ def smoke(params: Params, side: int = SIDE, **settings: dict[str, Any]) -> Param
     profile = params.profiles["smoke"]
     changed = {
         "detectors": {name: {**own, **settings.get(name, {})} for name, own in profile.detectors.items()},
-        "store": profile.store.model_copy(update={"size": side}),
+        "store": profile.store.model_copy(
+            update={"size": side, "face": profile.store.face.model_copy(update={"size": side})}
+        ),
     }
     profiles = {**params.profiles, "smoke": profile.model_copy(update=changed)}
     return params.model_copy(update={"profile": "smoke", "profiles": profiles})
@@ -157,15 +177,15 @@ def rng(seed: int = 0) -> torch.Generator:
 def random_clips(count: int = 3, units: int = 2, length: int = 4, side: int = SIDE, seed: int = 0) -> Clips:
     """A batch of noise for a network whose units have `length` frames."""
     chance = rng(seed)
-    corner = torch.rand(count, 2, generator=chance) * 0.2 + 0.1
+    corner = torch.rand(count, units, length, 2, generator=chance) * 0.2 + 0.1
     pixels = torch.randint(256, (2, count, units, length, side, side, 3), generator=chance, dtype=torch.uint8)
     times = torch.linspace(0, 1, units)[None, :, None] + torch.arange(length) / 25
-    face = torch.tensor([[0.3, 0.35], [0.7, 0.35], [0.5, 0.55], [0.35, 0.75], [0.65, 0.75]])
     return Clips(
         pixels[0],
         times.expand(count, -1, -1),
-        torch.cat([corner, corner + 0.5], dim=1),
-        corner[:, None] + 0.5 * face,
+        torch.cat([corner, corner + 0.5], dim=-1),
+        corner[..., None, :] + 0.5 * torch.tensor(FACE, dtype=torch.float32),
+        torch.tensor([0.0, 0, 1, 1]).expand(count, units, length, 4),
         torch.arange(count) % 2,
         mel=torch.randn(count, round(SECONDS / HOP), MELS, generator=chance) - 4,
         mel_hop=HOP,

@@ -381,7 +381,7 @@ def patched(count: int = 64, side: int = 56):
         clips,
         frames=frames,
         originals=original,
-        boxes=whole,
+        boxes=whole[:, None, None],
         labels=torch.ones(count).long(),
         paired=torch.ones(count).bool(),
     )
@@ -645,8 +645,8 @@ def test_views_are_bgr_as_they_are_stored(small):
     clips = one_frame(side=64)
     view = caddm.Detector(small).view(clips, None)
     assert view.shape == (4, 3, small.size, small.size)
-    x0 = int((clips.boxes[0, [0, 2]].mean() * 64 - 28).round().clamp(0, 8))
-    y0 = int((clips.boxes[0, [1, 3]].mean() * 64 - 28).round().clamp(0, 8))
+    x0 = int((clips.boxes[0, 0, 0, [0, 2]].mean() * 64 - 28).round().clamp(0, 8))
+    y0 = int((clips.boxes[0, 0, 0, [1, 3]].mean() * 64 - 28).round().clamp(0, 8))
     pixels = clips.frames[0, 0, 0, y0 : y0 + 56, x0 : x0 + 56].flip(-1).permute(2, 0, 1).float()
     assert torch.allclose(view[0], pixels, atol=0.02)
     assert torch.allclose(caddm.Detector(small).shown(clips)[0, 0], pixels.flip(0) / 255, atol=1e-4)
@@ -683,12 +683,14 @@ def test_a_face_without_landmarks_is_its_square(small):
     flat = replace(clips, landmarks=torch.full_like(clips.landmarks, 0.5))
     network = caddm.Detector(config)
     expected = F.affine_grid(torch.tensor([[[0.5, 0, 0], [0, 0.5, 0]]]), [1, 3, 56, 56], align_corners=False)
-    centre = clips.boxes[0, :2] + clips.boxes[0, 2:] - 1
+    centre = clips.boxes[0, 0, 0, :2] + clips.boxes[0, 0, 0, 2:] - 1
     pixels = clips.frames[0, 0].permute(0, 3, 1, 2).flip(1).float()
     assert torch.allclose(
         network.view(lost, None)[:1], F.grid_sample(pixels, expected + centre, align_corners=False), atol=0.02
     )
     assert torch.equal(network.view(lost, None), network.view(flat, None))
+    first = replace(clips, landmarks=clips.landmarks[:1].expand_as(clips.landmarks))  # each frame goes by its own
+    assert not torch.equal(network.view(first, None)[1], network.view(clips, None)[1])
     assert not torch.equal(network.view(lost, None), network.view(clips, None))
 
 

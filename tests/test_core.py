@@ -419,7 +419,8 @@ def test_cells_rest_on_every_setting_that_they_are_computed_with(project, params
 
 def test_a_clip_comes_as_its_windows_of_consecutive_frames():
     frames = np.arange(6)[None, :, None, None, None] * np.ones((1, 1, 2, 2, 3))
-    store = ClipStore(pd.DataFrame({"source": ["hallo"], "row": [0]}), {"hallo": frames}, {}, {}, 0.01, 2, 3)
+    rows = pd.DataFrame({"source": ["hallo"], "row": [0]})
+    store = ClipStore(rows, {"hallo": frames}, {}, {}, {}, {}, mel_hop=0.01, windows=2, run=3, test_windows=2)
     assert store.clip(0).shape == (2, 3, 2, 2, 3)
     assert store.clip(0)[:, :, 0, 0, 0].tolist() == [[0, 1, 2], [3, 4, 5]]
 

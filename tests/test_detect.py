@@ -586,8 +586,8 @@ class TestHeat:
     def test_what_is_shown_is_what_is_seen(self, network):
         """The frame's margin is in the pictures under the heat if, and only if, the network sees it."""
         clips = random_clips(2, units=2, length=network.length, side=128)
-        middle = torch.tensor([0.3, 0.3, 0.7, 0.7]).expand(2, 4)
-        points = 0.3 + 0.4 * (clips.landmarks - clips.boxes[:, None, :2]) / 0.5
+        middle = torch.tensor([0.3, 0.3, 0.7, 0.7]).expand_as(clips.boxes)
+        points = 0.3 + 0.4 * (clips.landmarks - clips.boxes[..., None, :2]) / 0.5
         clips = replace(clips, boxes=middle, landmarks=points)
         frames = clips.frames.clone()
         frames[..., :3, :, :] = 255 - frames[..., :3, :, :]

@@ -371,7 +371,7 @@ def test_a_heat_map_lies_over_the_crop_that_was_seen(small):
 @pytest.mark.parametrize("crop", ["scaled", "native"])
 def test_a_clips_frames_are_cropped_and_mirrored_alike(small, crop):
     clips = random_clips(40, units=1, length=1, side=96)
-    still = replace(clips, frames=clips.frames.expand(-1, 2, -1, -1, -1, -1))
+    still = replace(clips, frames=clips.frames.repeat(1, 2, 1, 1, 1, 1), boxes=clips.boxes.repeat(1, 2, 1, 1))
     network = adapter.Detector(replace(small, crop=crop))
     straight, drawn = (network.view(still, chance).unflatten(0, (40, 2)) for chance in (None, rng()))
     mirrored = [torch.allclose(d, s.flip(-1), atol=1e-5) for d, s in zip(drawn, straight, strict=True)]

@@ -311,6 +311,23 @@ def test_masks_lie_where_the_pictures_do(network):
         assert 0 < shown.mean() < 1
 
 
+def test_masks_lie_where_a_square_about_the_face_does(network):
+    """The square painted on whole frames is seen where those were cut, each frame at its own place."""
+    clips = random_clips(1, units=2, length=network.length, side=SIDE)
+    layers = np.zeros((*clips.frames.shape[:3], 5, HALF, HALF), bool)
+    layers[..., 0, 20:30, 18:40] = True
+    whole = layers[:, :, :, 0].repeat(4, axis=3).repeat(4, axis=4)[..., None].repeat(3, axis=5).astype(np.uint8) * 255
+    frames, squares = np.zeros(clips.frames.shape, np.uint8), np.zeros((*clips.frames.shape[:3], 4), np.float32)
+    for n, at in enumerate(np.ndindex(clips.frames.shape[:3])):
+        x, y, side = 2 * (n % 5), 6 * (n % 7), whole.shape[3]
+        frames[at] = whole[at][y : y + SIDE, x : x + SIDE]
+        squares[at] = np.array([x, y, x + SIDE, y + SIDE]) / side
+    told = replace(clips, frames=torch.from_numpy(frames), squares=torch.from_numpy(squares))
+    seen = masks(network, told, layers)[:, :, 0]
+    assert np.allclose(seen, heat(network, told).pictures[..., 1], atol=1e-5)
+    assert 0 < seen.mean() < 1
+
+
 def test_reading_a_map_leaves_trained_what_was_trained(network):
     before = [p.requires_grad for p in network.parameters()]
     heat(network, random_clips(1, length=network.length, side=SIDE))

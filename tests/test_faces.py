@@ -19,6 +19,7 @@ from thb.clips.faces.yunet import YuNetFinder
 from thb.clips.sampling import kept_frames
 from thb.core.errors import DataError
 from thb.core.params import Net
+from thb.core.params_schema import FaceStore
 from thb.core.paths import Paths
 from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
@@ -43,7 +44,8 @@ def heads() -> list[tuple[np.ndarray, faces.Faces]]:
     for _ in range(HEADS):
         opened = 0.5 + 0.5 * np.sin(np.arange(FRAMES))
         drawn = render(draw_portrait(rng), draw_motion(rng, FRAMES, 4.0, opened, 0 * opened), 128)
-        truth = faces.median_face(drawn.box / 128, drawn.landmarks / 128)
+        every = np.arange(FRAMES)
+        truth = faces.followed(drawn.box / 128, drawn.landmarks / 128, every, every)
         made.append(((drawn.rgb * 255).astype(np.uint8), truth))
     return made
 
@@ -69,20 +71,20 @@ def test_its_boxes_are_neither_larger_nor_higher_than_the_true_ones(found, heads
 
 def test_its_points_lie_near_the_true_ones_and_in_their_order(found, heads):
     for face, (_, truth) in zip(found, heads, strict=True):
-        points, width = face.landmarks, truth.box[2] - truth.box[0]
-        assert np.median(np.linalg.norm(points - truth.landmarks, axis=1)) < 0.25 * width
+        points, width = face.landmarks[0], truth.box[2] - truth.box[0]
+        assert np.median(np.linalg.norm(face.landmarks - truth.landmarks, axis=2)) < 0.25 * width
         left_eye, right_eye, nose, left_mouth, right_mouth = points
         assert left_eye[0] < nose[0] < right_eye[0]
         assert left_mouth[0] < right_mouth[0]
         assert left_eye[1] < nose[1] < left_mouth[1]
 
 
-def looks_at(haar, frames: np.ndarray, monkeypatch) -> list[tuple[int, float]]:
-    """The smallest size in pixels and the step of every search of the cascades."""
+def looks_at(haar, frames: np.ndarray, monkeypatch) -> list[tuple[int, int, float]]:
+    """The smallest size and the side of the picture in pixels, and the step, of every search of the cascades."""
     honest, made = haar_finder._detected, []
 
     def detected(name, picture, sizes, step, neighbours):
-        made.append((sizes[0], step))
+        made.append((sizes[0], picture.shape[0], step))
         return honest(name, picture, sizes, step, neighbours)
 
     monkeypatch.setattr(haar_finder, "_detected", detected)
@@ -93,16 +95,18 @@ def looks_at(haar, frames: np.ndarray, monkeypatch) -> list[tuple[int, float]]:
 def test_all_sizes_are_tried_in_few_frames_only(haar, heads, monkeypatch):
     """A face that stays is glanced for twice, and then looked for at sizes near what the glances saw."""
     made = looks_at(haar, np.concatenate([heads[0][0]] * 2), monkeypatch)
-    least = round(haar_finder.SMALLEST * haar_finder.SIDE)
-    assert [look for look in made if look[0] == least] == [(least, haar_finder.GLANCE_STEP)] * haar_finder.GLANCES
+    side = haar_finder.GLANCE * haar_finder.SIDE
+    glances = [look for look in made if look[2] == haar_finder.GLANCE_STEP]
+    assert glances == [(round(haar_finder.SMALLEST * side), side, haar_finder.GLANCE_STEP)] * haar_finder.GLANCES
+    assert max(look[1] for look in made) < haar_finder.SIDE  # of the face, so that it is as large as it has to be
     assert len(made) == haar_finder.GLANCES + 2 * FRAMES
 
 
 def test_near_sizes_find_the_faces_that_all_sizes_find(haar, heads, found, monkeypatch):
-    everything = round(haar_finder.SMALLEST * haar_finder.SIDE), haar_finder.SIDE
+    everything = 1.0, (round(haar_finder.SMALLEST * haar_finder.SIDE), haar_finder.SIDE)
     monkeypatch.setattr(haar_finder, "_likely", lambda *_: [everything])
     whole = [find(haar, frames) for frames, _ in heads]
-    assert [face.share for face in found] == [face.share for face in whole]
+    assert all(near.share >= every.share for near, every in zip(found, whole, strict=True))
     assert min(faces.overlap(a.box, b.box[None])[0] for a, b in zip(found, whole, strict=True)) > 0.8
 
 
@@ -141,6 +145,11 @@ def sights(*boxes: list[float]) -> np.ndarray:
     return np.array([[*box, *box, *box, *box[:2]] for box in boxes]).reshape(-1, track.SIGHT)
 
 
+def in_every_frame(chosen: np.ndarray, others: int = 0) -> faces.Faces:
+    """The face of a track through all frames of a clip."""
+    return track.as_face(chosen, np.arange(len(chosen)), np.arange(len(chosen)), others)
+
+
 def test_the_face_that_stays_wins_over_one_that_is_seen_once():
     steady, once = [0.3, 0.3, 0.6, 0.6], [0.0, 0.0, 0.9, 0.9]
     seen = [sights(steady, once)] + [sights(steady)] * 3
@@ -161,22 +170,27 @@ def test_a_head_that_walks_through_the_picture_is_followed():
     other = [0.4, 0.6, 0.6, 0.8]
     chosen = track.one_face([sights(other, box) for box in walk])
     assert np.allclose(chosen[:, :4], walk)
-    assert track.as_face(chosen).share == 1
+    kept = np.arange(15)
+    face = track.as_face(chosen, kept[::2], kept)
+    assert face.share == 1
+    assert np.allclose(face.boxes[::2], walk)
+    assert np.allclose(face.boxes[5], np.mean(walk[2:4], axis=0))  # half-way where nobody looked
 
 
 def test_a_face_in_too_few_frames_is_none():
     box = [0.1, 0.1, 0.6, 0.6]
-    assert track.as_face(track.one_face([sights(box)] + [sights()] * 3)).share == 0.25
-    assert track.as_face(track.one_face([sights(box)] + [sights()] * 4)).box.tolist() == [0, 0, 1, 1]
+    assert in_every_frame(track.one_face([sights(box)] + [sights()] * 3)).share == 0.25
+    assert in_every_frame(track.one_face([sights(box)] + [sights()] * 4)).boxes.tolist() == [[0, 0, 1, 1]] * 5
 
 
 def test_a_mirrored_cascade_gives_the_mirrored_face():
     boxes = np.array([[0.2, 0.3, 0.6, 0.7]])
-    plain = track.as_face(in_ours(boxes, PROFILE, mirrored=False))
-    turned = track.as_face(in_ours(boxes, PROFILE, mirrored=True))
+    plain = in_every_frame(in_ours(boxes, PROFILE, mirrored=False))
+    turned = in_every_frame(in_ours(boxes, PROFILE, mirrored=True))
     assert turned.box == pytest.approx([1 - plain.box[2], plain.box[1], 1 - plain.box[0], plain.box[3]])
-    assert turned.landmarks[0] == pytest.approx([1 - plain.landmarks[1, 0], plain.landmarks[1, 1]])
-    assert (turned.landmarks[[1, 4], 0] > turned.landmarks[[0, 3], 0]).all()
+    mirrored, points = turned.landmarks[0], plain.landmarks[0]
+    assert mirrored[0] == pytest.approx([1 - points[1, 0], points[1, 1]])
+    assert (mirrored[[1, 4], 0] > mirrored[[0, 3], 0]).all()
 
 
 def test_others_that_stay_are_counted_and_what_lies_in_the_head_is_not_one():
@@ -189,7 +203,7 @@ def test_others_that_stay_are_counted_and_what_lies_in_the_head_is_not_one():
     assert others == 1
     assert track.tracked(lambda frame: frame, [sights(own, mouth, brow)] * 8)[1] == 0
     assert track.tracked(lambda frame: frame, [sights()] * 8)[1] == 0
-    assert track.as_face(chosen, others).others == 1
+    assert in_every_frame(chosen, others).others == 1
 
 
 def test_haar_counts_the_second_of_two_heads(haar, heads):
@@ -201,6 +215,50 @@ def test_haar_counts_the_second_of_two_heads(haar, heads):
 def test_overlap_is_shared_area_over_joint_area():
     others = np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6]], float)
     assert faces.overlap(np.array([0.0, 0, 2, 2]), others) == pytest.approx([1, 1 / 3, 0])
+
+
+# ---- the squares ------------------------------------------------------------------------------------
+
+
+def a_face(*boxes: tuple[float, float, float, float]) -> faces.Faces:
+    return faces.Faces(np.array(boxes), np.zeros((len(boxes), 5, 2)), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("size", "box", "expected"),
+    [
+        ((1280, 720), (0.4, 0.3, 0.55, 0.57), (1280, 720)),  # 194 px and its margin are 350: nothing is enlarged
+        ((1280, 720), (0.4, 0.2, 0.6, 0.6), (1280 * 384 / 518.4, 720 * 384 / 518.4)),  # 288 px: 518 become 384
+        ((512, 512), (0.2, 0.2, 0.8, 0.8), (384, 384)),  # with its margin larger than the frame: all of that
+        ((256, 256), (0.2, 0.2, 0.8, 0.8), (256, 256)),  # smaller than the square: as it is
+    ],
+)
+def test_frames_are_made_smaller_until_a_face_s_square_fits_and_never_larger(size, box, expected):
+    assert faces.scaled(a_face(box), size, FaceStore(size=384, margin=1.8)) == tuple(round(n) for n in expected)
+
+
+def test_a_clip_has_one_scale_and_room_for_its_largest_face():
+    near, far = (0.1, 0.1, 0.9, 0.9), (0.4, 0.4, 0.6, 0.6)
+    asked = FaceStore(size=100, margin=1.5)
+    assert faces.scaled(a_face(far, far, far), (1000, 1000), asked) == (333, 333)
+    assert faces.scaled(a_face(far, far, near), (1000, 1000), asked) == (125, 125)
+
+
+def test_squares_follow_the_face_and_stay_inside():
+    walk = a_face((0.0, 0.4, 0.1, 0.6), (0.45, 0.4, 0.55, 0.6), (0.9, 0.4, 1.0, 0.6))
+    squares = faces.face_squares(walk, (200, 100), 40)
+    assert squares.tolist() == [[0, 30, 40, 70], [80, 30, 120, 70], [160, 30, 200, 70]]
+    small = faces.face_squares(walk, (30, 20), 40)  # each holds the whole frame
+    assert small.tolist() == [[-10, -10, 30, 30], [-5, -10, 35, 30], [0, -10, 40, 30]]
+
+
+def test_a_square_is_copied_and_repeats_the_frame_s_edge_outside():
+    picture = np.random.default_rng(0).integers(256, size=(20, 30, 3), dtype=np.uint8)
+    assert np.array_equal(faces.cut(picture, np.array([4, 3, 14, 13])), picture[3:13, 4:14])
+    larger = faces.cut(picture, np.array([-5, -10, 35, 30]))
+    assert np.array_equal(larger[10:30, 5:35], picture)
+    assert (larger[:10, 5:35] == picture[0]).all()
+    assert (larger[10:30, 35:] == picture[:, -1:]).all()
 
 
 # ---- YuNet: a stand-in made here, and the network itself where it is at hand ------------------------
@@ -229,8 +287,8 @@ def test_yunet_s_boxes_and_points_are_fractions_of_the_frame(stand_in, tmp_path)
     face = find(yunet, np.stack([lit((2, 3))] * 3 + [lit()]))
     assert face.box == pytest.approx([64 / 256, 32 / 192, 128 / 256, 96 / 192])
     assert face.share == 0.75
-    assert face.landmarks[:, 0] == pytest.approx((96 + 32 * np.arange(5) / 5) / 256)
-    assert face.landmarks[:, 1] == pytest.approx(64 / 192)
+    assert face.landmarks[0, :, 0] == pytest.approx((96 + 32 * np.arange(5) / 5) / 256)
+    assert face.landmarks[0, :, 1] == pytest.approx(64 / 192)
     assert find(yunet, lit((2, 3))[None, ..., ::-1]).share == 0
 
 
@@ -267,4 +325,4 @@ def test_yunet_itself_finds_one_face_in_every_frame_and_where_haar_finds_it(haar
     face = yunet.find({}, footage.frames, footage.kept)
     assert (face.share, face.others) == (1, 0)
     assert faces.overlap(face.box, haar.find({}, footage.frames, footage.kept).box[None])[0] > 0.4
-    assert ((face.landmarks > face.box[:2]) & (face.landmarks < face.box[2:])).all()
+    assert ((face.landmarks > face.boxes[:, None, :2]) & (face.landmarks < face.boxes[:, None, 2:])).all()

@@ -21,7 +21,7 @@ from clips_made import with_profile
 from test_split import write_corpus
 
 from notebooks import run
-from thb.clips.clip_store import read_clips
+from thb.clips.clip_store import placed, read_clips
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params, load, parse
 from thb.core.paths import Paths
@@ -72,7 +72,11 @@ def filmed(project: Paths, params: Params, face: Faces = own_face) -> None:
 def write_arrays(project: Paths, params: Params, source: str, kept: np.ndarray) -> None:
     """The arrays of a store that has a table already."""
     store = params.active.store
-    np.save(project.clips(source) / "frames.npy", kept)
+    square, points = np.array([0, 0, SIDE, SIDE]), np.tile(TEMPLATE / SIDE, (KEPT, 1, 1))
+    places = placed((SIDE, SIDE), square, np.tile(square, (KEPT, 1)), np.tile([0, 0, 1, 1], (KEPT, 1)), points)
+    np.save(project.clips(source) / "frames.npy", 0 * kept)  # the face is looked at, not the whole frame
+    np.save(project.clips(source) / "faces.npy", kept)
+    np.save(project.clips(source) / "places.npy", np.tile(places, (len(kept), 1, 1, 1)))
     np.save(project.clips(source) / "times.npy", np.zeros((len(kept), store.frames), np.float32))
     np.save(project.clips(source) / "mel.npy", np.zeros((len(kept), 1, store.sound.mels), np.float16))
     vouching.for_store(project, params, source)
@@ -91,7 +95,9 @@ def turned_on(project: Paths, same: float = 0.9, mean: float = 127.5, checks: Se
 
 def sized(params: Params, workers: int = 1) -> Params:
     """With a store of the frames that are made here."""
-    store = params.active.store.model_copy(update={"windows": KEPT // RUN, "run": RUN, "size": SIDE})
+    face = params.active.store.face.model_copy(update={"size": SIDE})
+    counts = {"windows": KEPT // RUN, "test_windows": 1, "run": RUN}
+    store = params.active.store.model_copy(update={**counts, "size": SIDE, "face": face})
     return with_profile(params, workers=workers, store=store)
 
 
@@ -166,12 +172,21 @@ def test_the_network_is_fed_what_params_say(tmp_path):
 
 def test_a_clip_s_direction_is_the_mean_of_its_frames(tmp_path):
     network = Embedder(onnx_made.write_means(tmp_path / "means.onnx"), 127.5, 127.5)
-    points = TEMPLATE / SIDE
-    one, other = colours("one"), colours("other")
-    both = network.clip([one, other], points)
+    points = np.tile(TEMPLATE / SIDE, (2, 1, 1))
+    frames = np.stack([colours("one"), colours("other")])
+    both = network.clip(frames, points)
     assert np.linalg.norm(both) == pytest.approx(1)
-    assert both @ network.clip([one], points) == pytest.approx(both @ network.clip([other], points), abs=1e-4)
-    assert np.isnan(Embedder(network.file, 0, 1).clip([0 * one], points)).all()
+    one, other = (network.clip(frames[i : i + 1], points[:1]) for i in (0, 1))
+    assert both @ one == pytest.approx(both @ other, abs=1e-4)
+    moved = np.stack([frames[0], np.roll(frames[1], 7, axis=1)])  # each frame by its own points
+    assert both @ network.clip(moved, np.stack([points[0], points[1] + (7 / SIDE, 0)])) > 0.99
+    assert np.isnan(Embedder(network.file, 0, 1).clip(0 * frames[:1], points[:1])).all()
+
+
+def test_a_large_face_is_made_smaller_without_skipping_pixels():
+    """Stripes of one pixel, five times as fine as those of the face that is fed, become grey."""
+    large = (np.indices((5 * SIDE, 5 * SIDE))[1] % 2 * 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+    assert np.abs(aligned(large, TEMPLATE / SIDE).astype(int) - 127).max() < 60
 
 
 @pytest.mark.parametrize(
@@ -278,7 +293,7 @@ def test_clips_without_a_face_are_counted_with_the_reason(checked):
 def test_a_face_that_the_network_says_nothing_of_is_counted_too(project):
     params = turned_on(project, mean=0)
     filmed(project, params)
-    frames = np.load(project.clips("hallo") / "frames.npy")
+    frames = np.load(project.clips("hallo") / "faces.npy")
     frames[0] = 0
     write_arrays(project, params, "hallo", frames)
     identity.run(project, params, [])

@@ -448,20 +448,24 @@ def test_a_clips_score_is_the_mean_probability_of_its_windows(small):
 
 def test_close_ups_are_pixels_as_they_are(small):
     clips = windows(1, units=1, side=64)
-    clips = replace(clips, landmarks=torch.full((1, 5, 2), 0.5), boxes=torch.tensor([[0.1, 0.2, 0.7, 0.8]]))
+    marks, boxes = torch.full((1, 1, 5, 5, 2), 0.5), torch.tensor([0.1, 0.2, 0.7, 0.8]).repeat(1, 1, 5, 1)
+    marks[:, :, 4], boxes[:, :, 4, ::2] = 0.25, boxes[:, :, 4, ::2] + 0.125  # the last frame's are elsewhere
+    clips = replace(clips, landmarks=marks, boxes=boxes)
     _, lips, faces = lipfd.Detector(replace(small, size=32, lips=16)).view(clips, None)
     pixels = clips.frames[0, 0].permute(0, 3, 1, 2) / 255
-    assert torch.allclose(faces[0], pixels[:, :, 16:48, 10:42], atol=1e-5)
-    assert torch.allclose(lips[0], F.avg_pool2d(pixels[:, :, 24:40, 24:40], 2), atol=1e-5)
+    assert torch.allclose(faces[0, :4], pixels[:4, :, 16:48, 10:42], atol=1e-5)
+    assert torch.allclose(faces[0, 4], pixels[4, :, 16:48, 18:50], atol=1e-5)
+    assert torch.allclose(lips[0, :4], F.avg_pool2d(pixels[:4, :, 24:40, 24:40], 2), atol=1e-5)
+    assert torch.allclose(lips[0, 4], F.avg_pool2d(pixels[4, :, 8:24, 8:24], 2), atol=1e-5)
 
 
 def test_where_no_face_was_found_the_mouth_is_where_boxes_have_it():
     clips = windows(2)
-    landmarks = torch.stack([torch.full((5, 2), torch.nan), clips.landmarks[1]])
+    landmarks = torch.stack([torch.full((5, 2), torch.nan), clips.landmarks[1, 0, 0]])
     boxes = torch.tensor([[0.2, 0.2, 0.6, 0.7]]).expand(2, 4)
     found = picture.mouths(boxes, landmarks)
     assert torch.allclose(found[0], torch.tensor([0.4, 0.6]))
-    assert torch.allclose(found[1], clips.landmarks[1, 3:].mean(dim=0))
+    assert torch.allclose(found[1], clips.landmarks[1, 0, 0, 3:].mean(dim=0))
 
 
 def test_sound_is_heard_at_each_frames_time_against_the_clips_loudness():

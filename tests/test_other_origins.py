@@ -159,7 +159,7 @@ def flip(file):
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("name", ["frames.npy", "times.npy", "mel.npy", "clips.parquet"])
+@pytest.mark.parametrize("name", ["frames.npy", "faces.npy", "places.npy", "times.npy", "mel.npy", "clips.parquet"])
 @pytest.mark.parametrize(
     "harm",
     [cut, flip, lambda f: f.write_bytes(b""), lambda f: f.write_bytes(b"\x00" * 4096), lambda f: f.unlink()],

@@ -29,8 +29,8 @@ from clips_made import (
     write_wav,
 )
 
-from thb.clips import audio, faces, prepare
-from thb.clips.clip_store import open_clips, read_clips
+from thb.clips import audio, clip_store, faces, prepare, video
+from thb.clips.clip_store import ARRAYS, open_clips, read_clips
 from thb.clips.sampling import kept_frames
 from thb.core import code
 from thb.core.errors import CoverageError, DataError, DiskError, ParamsError
@@ -40,6 +40,7 @@ from thb.core.paths import Paths
 from thb.core.processes import in_order
 from thb.core.tables import CLIP_COLUMNS, read_json
 from thb.corpus import layout
+from thb.rendered.truth import Truth, pack
 
 GENERATOR = "fake/Hallo"
 STEMS = [f"0000{i}--aaaaaaaaaa{i}_1--Hallo" for i in range(6)]
@@ -138,7 +139,15 @@ def test_two_runs_write_the_same_bytes_whatever_the_processes(project, small):
     first = contents(project.clips("hallo"))
     prepare.run(project, with_profile(small, workers=3), "hallo")
     assert contents(project.clips("hallo")) == first
-    assert set(first) == {"clips.parquet", "frames.npy", "mel.npy", "meta.json", "times.npy"}
+    assert set(first) == {
+        "clips.parquet",
+        "faces.npy",
+        "frames.npy",
+        "mel.npy",
+        "meta.json",
+        "places.npy",
+        "times.npy",
+    }
 
 
 def test_meta_says_how_to_read_the_arrays(project, small):
@@ -298,11 +307,66 @@ def test_a_clip_without_a_face_keeps_its_whole_frame_and_says_so(project, small,
     assert np.isnan(row["nose_x"])
 
 
-def test_a_face_is_the_median_over_the_frames_that_have_one():
+def test_a_face_moves_evenly_between_the_frames_in_which_it_is_seen():
     boxes = np.array([[0, 0, 1, 1], [0.1, 0.1, 0.5, 0.5], [0.2, 0.2, 0.6, 0.6], [np.nan] * 4])
-    face = faces.median_face(boxes, np.zeros((4, 5, 2)))
-    assert face.box.tolist() == [0.1, 0.1, 0.6, 0.6]
+    at = np.array([0, 10, 20, 29])
+    face = faces.followed(boxes, np.zeros((4, 5, 2)), at, np.array([0, 5, 20, 24, 29]))
+    assert np.allclose(face.boxes[1:], [[0.05, 0.05, 0.75, 0.75]] + [[0.2, 0.2, 0.6, 0.6]] * 3)
+    assert face.boxes[0].tolist() == [0, 0, 1, 1]
     assert face.share == 0.75
+    assert face.box.tolist() == [0.2, 0.2, 0.6, 0.6]
+
+
+def walking(project, frames: int = 30, size: tuple[int, int] = (160, 96)) -> list[int]:
+    """A clip of fine noise in which a face of 20 x 16 px goes 3 px to the right with every frame; where it begins."""
+    noise = np.random.default_rng(1).integers(60, 190, (size[1], size[0], 1), dtype=np.uint8).repeat(3, axis=2)
+    hallo(project, STEMS[0], frames, size=size, picture=noise)
+    starts = [10 + 3 * i for i in range(frames)]
+    boxes = np.array([[x, 40, x + 20, 56] for x in starts], np.float32) / np.tile(size, 2)
+    points = np.array([[[x + 5, 45]] * 5 for x in starts], np.float32) / size
+    file = project.truth / "hallo" / f"{STEMS[0]}.npz"
+    blank = np.zeros((frames, 8, 8), np.uint8)
+    file.write_bytes(pack(Truth(blank, blank.astype(bool), boxes, points)))
+    return starts
+
+
+@pytest.mark.parametrize("held", [None, 0], ids=["held", "decoded again"])
+def test_the_face_s_square_follows_it_at_the_source_s_resolution(project, small, monkeypatch, held):
+    """Whether its frames are held or, for want of memory, decoded once more."""
+    if held is not None:
+        monkeypatch.setattr(video, "HELD", held)
+    starts = walking(project)
+    prepare.run(project, small, "hallo")
+    store, kept = open_clips(project, small, ["hallo"]), kept_frames(30, 3, 2)
+    places = store.places["hallo"][0]
+    assert places.shape == (6, clip_store.PLACES, 2)
+    assert (places[:, clip_store.SIZE] == (160, 96)).all()
+    assert (places[:, clip_store.WHOLE] == places[0, clip_store.WHOLE]).all()
+    assert np.ptp(places[0, clip_store.WHOLE], axis=0).tolist() == [96, 96]
+    whole = next(video.read(project.raw / store.rows["path"][0], kept_numbers, 96).pictures((160, 96)))
+    for i, frame in enumerate(kept):
+        x = int(np.clip(starts[frame] + 10 - 12, 0, 160 - 24))
+        assert places[i, clip_store.SQUARE].tolist() == [[x, 36], [x + 24, 60]]
+        assert places[i, clip_store.BOX] == pytest.approx(np.array([[starts[frame], 40], [starts[frame] + 20, 56]]))
+        assert places[i, clip_store.POINTS] == pytest.approx(np.array([[starts[frame] + 5, 45]] * 5))
+        pixels = store.faces["hallo"][0, i].astype(int)
+        assert np.abs(pixels - whole[36:60, x : x + 24]).mean() < 12  # each frame is coded a little otherwise
+
+
+def kept_numbers(frames: int) -> np.ndarray:
+    return np.array([0])
+
+
+def test_places_are_read_as_fractions_of_either_square(project, small):
+    walking(project)
+    prepare.run(project, small, "hallo")
+    places = open_clips(project, small, ["hallo"]).places["hallo"][0]
+    boxes, points = clip_store.inside(places, clip_store.SQUARE)
+    assert boxes[0] == pytest.approx([2 / 24, 4 / 24, 22 / 24, 20 / 24])
+    assert points[0, 0] == pytest.approx([7 / 24, 9 / 24])
+    left = places[0, clip_store.WHOLE][0, 0]
+    boxes, _ = clip_store.inside(places, clip_store.WHOLE)
+    assert boxes[2] == pytest.approx((places[2, clip_store.BOX] - (left, 0)).ravel() / 96)
 
 
 def test_an_unknown_finder_is_refused_before_anything_is_written(project, small):
@@ -563,7 +627,7 @@ def test_the_arrays_are_files_as_numpy_writes_them(project, small, tmp_path):
     for stem in STEMS[:2]:
         hallo(project, stem, sound=tone(0.8))
     prepare.run(project, small, "hallo")
-    for name in ("frames", "mel", "times"):
+    for name in ARRAYS:
         file = project.clips("hallo") / f"{name}.npy"
         np.save(tmp_path / file.name, np.load(file))
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -191,12 +192,14 @@ def test_it_computes_what_the_published_module_does(published):
 def test_a_native_crop_copies_pixels():
     clips = random_clips(side=32)
     box = torch.tensor([[0.1, 0.3, 0.5, 0.9]]).expand(3, 4)
-    cut = image_parts.crop(clips.frames.flatten(1, 2), image_parts.pixel_square(box, 16, 32), 16)
-    pixels = clips.frames.flatten(1, 2)[:, :, 11:27, 2:18].permute(0, 1, 4, 2, 3) / 255
-    assert torch.allclose(cut, pixels, atol=1e-5)
-    square = image_parts.pixel_square(box, 16, 32)
-    mirrored = image_parts.crop(clips.frames.flatten(1, 2), square, 16, torch.ones(3).bool())
-    assert torch.allclose(mirrored, pixels.flip(-1), atol=1e-5)
+    frames = clips.frames.flatten(1, 2)
+    boxes = torch.cat([box[:, None].expand(3, 7, 4), torch.tensor([[[0.1, 0.4, 0.5, 1.0]]]).expand(3, 1, 4)], dim=1)
+    cut = image_parts.copied(frames, boxes, 16)
+    pixels = torch.cat([frames[:, :7, 11:27, 2:18], frames[:, 7:, 14:30, 2:18]], dim=1).permute(0, 1, 4, 2, 3) / 255
+    assert torch.equal(cut, pixels)
+    mirrored = image_parts.copied(frames, boxes, 16, torch.tensor([True, False, True]))
+    assert torch.equal(mirrored[[0, 2]], pixels[[0, 2]].flip(-1))
+    assert torch.equal(mirrored[1], pixels[1])
 
 
 def test_a_native_crop_stays_inside_and_must_fit():
@@ -211,18 +214,46 @@ def test_a_scaled_crop_is_a_square_about_the_face():
     assert torch.allclose(square, torch.tensor([[0.4 - 0.26, 0.4 - 0.26, 0.4 + 0.26, 0.4 + 0.26]]))
 
 
-def test_a_scaled_crop_is_opencvs_bilinear_resize():
-    import cv2
+@pytest.mark.parametrize("size", [9, 20, 32, 48])  # smaller, as it is, larger
+def test_a_scaled_crop_is_pils_bilinear_resize(size):
+    """Of noise, where what is not antialiased is far off; PIL rounds to whole levels twice."""
+    from PIL import Image
 
     frames = random_clips(1, side=64).frames.flatten(1, 2)
-    cut = image_parts.crop(frames, torch.tensor([[0.25, 0.25, 0.75, 0.75]]), 48)[0, 0].permute(1, 2, 0)
-    expected = cv2.resize(frames[0, 0, 16:48, 16:48].numpy().astype("float32"), (48, 48)) / 255
-    assert torch.allclose(cut[1:-1, 1:-1], torch.from_numpy(expected)[1:-1, 1:-1], atol=1e-4)
+    boxes = torch.tensor([[[16, 12, 48, 44], [0, 0, 32, 32]]]).repeat(1, 4, 1) / 64
+    cut = image_parts.crop(frames, boxes, size, 1.0)[0].permute(0, 2, 3, 1) * 255
+    for place, (x0, y0, x1, y1) in ((0, (16, 12, 48, 44)), (1, (0, 0, 32, 32))):
+        picture = Image.fromarray(frames[0, place].numpy()).crop((x0, y0, x1, y1))
+        expected = torch.from_numpy(np.array(picture.resize((size, size), Image.Resampling.BILINEAR))).float()
+        assert (cut[place] - expected).abs().max() < 1.2
+    mirrored = image_parts.crop(frames, boxes, size, 1.0, torch.ones(1).bool())[0].permute(0, 2, 3, 1) * 255
+    assert torch.allclose(mirrored, cut.flip(2), atol=1e-3)
+
+
+def test_a_crop_beyond_the_frame_repeats_its_edge():
+    frames = random_clips(1, units=1, length=1, side=32).frames.flatten(1, 2)
+    box = torch.tensor([[[0.0, 0.5, 0.5, 1.0]]])  # with its margin: 8 px to the left and below
+    padded = F.pad(frames[0].permute(0, 3, 1, 2).float(), (8, 0, 0, 8), mode="replicate")
+    cut = image_parts.crop(frames, box, 32, 2.0)[0] * 255
+    assert torch.allclose(cut, padded[:, :, 8:, :32], atol=0.01)
+
+
+def test_frames_are_cropped_by_their_own_boxes():
+    """A face that walks through the frames stands still in its crops, and as large as it is in each."""
+    pattern = torch.randint(256, (24, 24, 3), generator=rng(), dtype=torch.uint8)
+    frames, boxes = torch.zeros(1, 1, 4, 64, 64, 3, dtype=torch.uint8), torch.zeros(1, 1, 4, 4)
+    for i, (x, y) in enumerate([(3, 8), (10, 9), (17, 12), (30, 30)]):
+        frames[0, 0, i, y : y + 24, x : x + 24] = pattern
+        boxes[0, 0, i] = torch.tensor([x, y, x + 24, y + 24]) / 64
+    cut = image_parts.crop(frames.flatten(1, 2), boxes.flatten(1, 2), 24, 1.0)[0] * 255
+    assert torch.allclose(cut, pattern.permute(2, 0, 1).float().expand(4, -1, -1, -1), atol=0.05)
 
 
 def test_training_crops_lie_inside_with_neighbouring_scales():
-    box = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(3000, 4)
-    crops = tall.multi_scale_crop(box, (1, 0.875, 0.75, 0.66), rng())
+    box = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(3000, 2, 4)
+    both = tall.multi_scale_crop(box, (1, 0.875, 0.75, 0.66), rng())
+    assert torch.equal(both[:, 0], both[:, 1])  # a clip's frames alike
+    crops = both[:, 0]
     sides = crops[:, 2:] - crops[:, :2]
     assert crops.min() >= 0
     assert crops.max() <= 1
@@ -343,10 +374,23 @@ def test_tests_see_units_spread_evenly_over_the_clip(length, units, starts):
 
 
 def test_more_units_than_the_store_keeps_are_refused():
-    with pytest.raises(ParamsError, match="test_units 5: the store keeps 4 units of 4 frames"):
+    with pytest.raises(ParamsError, match="test_units 5: a test sees 4 units of 4 frames"):
         base.spans(1, 4, 5, 4, 5, None)
     with pytest.raises(ParamsError, match="train_units 5: the store keeps 4 windows"):
         base.spans(1, 4, 5, 4, 5, rng())
+
+
+def test_tests_see_some_of_the_windows_and_training_all():
+    assert base.spans(1, 19, 5, 5, 10, None, 10).tolist() == [list(range(0, 95, 10))]
+    assert base.spans(1, 4, 5, 5, 2, None, 2).tolist() == [[0, 15]]
+    assert set((base.spans(200, 4, 5, 5, 1, rng(), 2) // 5).flatten().tolist()) == {0, 1, 2, 3}
+    with pytest.raises(ParamsError, match="test_units 3: a test sees 2 units of 4 frames"):
+        base.spans(1, 4, 5, 4, 3, None, 2)
+
+
+def test_native_crops_are_not_scaled(small):
+    with pytest.raises(ParamsError, match=r"scales \[1, 0.5\] must be \[1\]"):
+        tall.Detector(replace(small, crop="native", scales=(1, 0.5)))
 
 
 def test_a_unit_longer_than_a_window_is_refused():

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import torch
 import vouching
-from stores import smoke, vouch, write_split_of_swaps, write_store
+from stores import FACE, rng, smoke, vouch, write_split_of_swaps, write_store
 
 from thb import detectors
 from thb.clips.clip_store import open_clips
@@ -25,7 +25,7 @@ from thb.core.tables import read_json
 from thb.detectors import base
 from thb.detectors.base import Network
 from thb.fits import loop, train
-from thb.fits.feed import Feed
+from thb.fits.feed import Feed, reframed
 from thb.splits.clips_of_fit import clips_of_fit, usable
 
 TINY = {"epochs": 3, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
@@ -331,6 +331,10 @@ def test_a_loss_that_is_no_number_stops_the_fit(store, tiny, monkeypatch):
 # ── The feed, and what a GPU adds ────────────────────────────────────────────────────────────────
 
 
+class Whole(Network):
+    sees = "whole"
+
+
 def _feeds(store, params):
     rows = usable(clips_of_fit(store, params, "all", ("train",)), "train")
     clips = open_clips(store, params, sorted(set(rows["source"])))
@@ -341,12 +345,41 @@ def test_a_feed_gives_the_frames_that_were_asked_for(store, tiny):
     feed, clips, rows = _feeds(store, tiny)
     taken = feed.take(torch.tensor([3, 20]), torch.tensor([[0, 6], [1, 5]]), 4)
     for b, i in enumerate((3, 20)):
-        whole = clips.frames[rows["source"][i]][rows["row"][i]]
+        whole = clips.faces[rows["source"][i]][rows["row"][i]]
         for u, start in enumerate([[0, 6], [1, 5]][b]):
             assert np.array_equal(taken.frames[b, u].numpy(), whole[start : start + 4])
     assert taken.labels.tolist() == [rows["label"][3], rows["label"][20]]
-    assert taken.boxes[0].tolist() == pytest.approx([0.3, 0.25, 0.7, 0.75])
-    assert taken.landmarks.shape == (2, 5, 2)
+    assert taken.boxes[1, 1, 3].tolist() == pytest.approx([0, 0, 0.5, 0.5])
+    assert taken.landmarks[0, 0, 0].numpy() == pytest.approx(0.1 + 0.3 * FACE, abs=1e-5)
+    assert taken.squares[0, 1, 2].tolist() == pytest.approx([80 / 256, 64 / 256, (80 + 64) / 256, (64 + 64) / 256])
+
+
+def test_a_network_that_sees_whole_frames_has_places_in_those(store, tiny):
+    rows = usable(clips_of_fit(store, tiny, "all", ("train",)), "train")
+    clips = open_clips(store, tiny, sorted(set(rows["source"])))
+    taken = Feed(clips, rows, torch.device("cpu"), Whole).take(torch.tensor([3]), torch.tensor([[6]]), 4)
+    assert np.array_equal(taken.frames[0, 0].numpy(), clips.frames[rows["source"][3]][rows["row"][3]][6:10])
+    assert taken.boxes[0, 0, 0].tolist() == pytest.approx([80 / 256, 64 / 256, (80 + 32) / 256, (64 + 32) / 256])
+    assert taken.squares[0, 0, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_an_original_is_cut_where_its_swap_is():
+    """A swap's square lies 3 px to the right of and 5 below its original's; what that lacks is the swap's own."""
+    frame = torch.randint(256, (40, 40, 3), generator=rng(), dtype=torch.uint8)
+    own = torch.full((1, 16, 16, 3), 7, dtype=torch.uint8)
+    squares = [torch.tensor([[[x, y], [x + 16, y + 16]]], dtype=torch.float32) for x, y in ((8, 10), (11, 15))]
+    cut = reframed(frame[None, 10:26, 8:24], *squares, own)
+    assert torch.equal(cut[0, :11, :13], frame[15:26, 11:24])
+    assert (cut[0, 11:] == 7).all()
+    assert (cut[0, :, 13:] == 7).all()
+
+
+def test_an_original_of_another_scale_is_brought_to_its_swap_s():
+    ramp = torch.arange(32, dtype=torch.float32)[None, None, :, None].expand(1, 32, 32, 3) * 4
+    theirs, ours = torch.tensor([[[0.0, 0], [64, 64]]]), torch.tensor([[[16.0, 16], [48, 48]]])
+    cut = reframed(ramp.byte(), theirs, ours, torch.zeros(1, 32, 32, 3, dtype=torch.uint8))
+    expected = ((16 + torch.arange(32) + 0.5) / 2 - 0.5) * 4
+    assert (cut[0, 5, :, 0].float() - expected).abs().max() <= 0.5
 
 
 def test_frames_kept_on_the_device_are_the_same(store, tiny, monkeypatch):

@@ -80,6 +80,9 @@ def _settings(params: Params) -> dict[str, Number]:
         "windows": active.store.windows,
         "run": active.store.run,
         "frame_size": active.store.size,
+        "test_windows": active.store.test_windows,
+        "face_size": active.store.face.size,
+        "face_margin": f"{active.store.face.margin:g}",
         "bootstrap": f"{params.metrics.bootstrap:,}",
         "confidence": f"{params.metrics.confidence:.0%}",
         "n_fits": len(params.fits),
@@ -87,6 +90,7 @@ def _settings(params: Params) -> dict[str, Number]:
         "n_unseen": len(params.of_role("unseen")),
         "finder": active.finder,
         "failed_share": f"{active.max_failed_share:.0%}",
+        "clip_megabytes": round(3 * paper.store.frames * (paper.store.size**2 + paper.store.face.size**2) / 1e6),
         "data_revision": paper.revision or "",
         "failed_share_paper": f"{paper.max_failed_share:.0%}",
     }

@@ -96,7 +96,7 @@ class Subject:
 
     def starts(self, units: int) -> Tensor:
         """int64 [units]: the first frames of units of a clip, as in a test."""
-        return spans(1, self.feed.windows, self.feed.run, self.network.length, units, None)[0]
+        return spans(1, self.feed.windows, self.feed.run, self.network.length, units, None, self.feed.tested)[0]
 
     def batches(self, places: np.ndarray, units: int) -> Iterator[tuple[pd.DataFrame, Clips]]:
         """The rows at `places`, in batches of one size, each clip with so many units; the last row more than once."""

@@ -42,15 +42,18 @@ def heat(network: Network, clips: Clips) -> Heat:
 
 def masks(network: Network, clips: Clips, layers: np.ndarray) -> np.ndarray:
     """Layers bool [B, U, L, R, H, H] of whole frames -> float32 [B * U, L, R, h, w], as `shown` crops those frames."""
-    side, count = clips.frames.shape[-2], layers.shape[3]
-    at = np.arange(side) * layers.shape[-1] // side
+    side, count, grid = clips.frames.shape[-2], layers.shape[3], layers.shape[-1]
+    start, end = np.split(clips.squares.cpu().numpy(), 2, axis=-1)
+    at = start[..., None] + (np.arange(side) + 0.5) / side * (end - start)[..., None]  # [B, U, L, 2, side], x then y
+    x, y = np.moveaxis(np.clip((at * grid).astype(int), 0, grid - 1), 3, 0)
+    frame = (one[..., None, None] for one in np.ogrid[tuple(slice(n) for n in layers.shape[:3])])
+    cut = np.moveaxis(layers, 3, 5)[*frame, y[..., None], x[..., None, :]]  # [B, U, L, side, side, R]
     shown = []
     for first in range(0, count, COLOURS):  # a picture has room for three of them
-        few = layers[:, :, :, first : first + COLOURS]
-        small = np.zeros((*few.shape[:3], *few.shape[4:], COLOURS), np.uint8)
-        small[..., : few.shape[3]] = np.moveaxis(few, 3, 5) * np.uint8(255)
-        frames = torch.from_numpy(small.take(at, axis=3).take(at, axis=4)).to(clips.frames.device)
-        shown.append(network.shown(replace(clips, frames=frames)))
+        few = cut[..., first : first + COLOURS]
+        frames = np.zeros((*few.shape[:-1], COLOURS), np.uint8)
+        frames[..., : few.shape[-1]] = few * np.uint8(255)
+        shown.append(network.shown(replace(clips, frames=torch.from_numpy(frames).to(clips.frames.device))))
     return torch.cat(shown, dim=2)[:, :, :count].clamp(0, 1).cpu().numpy()
 
 

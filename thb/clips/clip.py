@@ -1,4 +1,4 @@
-"""One clip, from its file to what the neutral store keeps of it: frames around the face, sound, a row of facts."""
+"""One clip, from its file to what the neutral store keeps of it: frames, the face in each, sound, a row of facts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from thb.clips import audio, faces, video
+from thb.clips import audio, clip_store, video
+from thb.clips.faces import FaceFinder, Faces, cut, face_squares, scaled, whole_square
 from thb.clips.media import DAMAGE, plain
 from thb.clips.sampling import kept_frames
 from thb.core.errors import DataError, printable
@@ -32,15 +33,15 @@ class Prepared:
     """One clip's row, and, if its status is ok, its pixels and sound."""
 
     row: Row
-    frames: np.ndarray | None = None  # uint8 [T, S, S, 3] RGB
+    frames: np.ndarray | None = None  # uint8 [T, S, S, 3] RGB, whole
+    faces: np.ndarray | None = None  # uint8 [T, F, F, 3] RGB, the face
+    places: np.ndarray | None = None  # float32 [T, clip_store.PLACES, 2]: where both lie in the source's frame
     times: np.ndarray | None = None  # float32 [T] seconds since the first frame
     mel: np.ndarray | None = None  # float16 [mel_frames, mels]
-    face: faces.Faces | None = None  # where it is in the whole frame; the row says where in the square
+    found: Faces | None = None  # where the face is in the whole frame; the row says where in the square
 
 
-def prepare(
-    row: Row, path: Path, finder: str, find: faces.FaceFinder, store: Store, beside: Path | None = None
-) -> Prepared:
+def prepare(row: Row, path: Path, finder: str, find: FaceFinder, store: Store, beside: Path | None = None) -> Prepared:
     """Decode, find the face, cut, listen; a clip that cannot be used comes back with its reason.
 
     `row` is what is known of the clip already; `finder` names `find`; `beside` is a sound file that may
@@ -49,24 +50,41 @@ def prepare(
     try:
         footage = video.read(path, partial(kept_frames, windows=store.windows, run=store.run), store.size)
         found = find.find(row, footage.frames, footage.kept)
-        frames, face = faces.square(footage.frames, found)
+        close_ups, places = _close_ups(footage, found, store)
         mel, silent = _sound(path, beside, footage, store)
     except (DataError, *DAMAGE) as e:
         return Prepared({**row, "status": ERROR, "reason": _said(e)})
     row = {
         **row,
         **asdict(footage.facts),
-        **_face_columns(face),
+        **_face_columns(places, found),
         "finder": finder,
         "mel_frames": len(mel),
-        "reason": _notes(face, mel, silent),
+        "reason": _notes(found, mel, silent),
     }
-    return Prepared(row, frames, footage.times, mel, found)
+    return Prepared(row, _whole(footage.frames, found), close_ups, places, footage.times, mel, found)
+
+
+def _whole(frames: np.ndarray, found: Faces) -> np.ndarray:
+    """uint8 [T, S, S, 3]: the whole frames, cut to squares at one place."""
+    x0, y0, x1, y1 = whole_square(found, (frames.shape[2], frames.shape[1]))
+    return frames[:, y0:y1, x0:x1]
+
+
+def _close_ups(footage: video.Footage, found: Faces, store: Store) -> tuple[np.ndarray, np.ndarray]:
+    """The faces uint8 [T, F, F, 3], cut from the source's frames one at a time, and the places."""
+    size, side = (footage.facts.width, footage.facts.height), store.face.size
+    squares = face_squares(found, smaller := scaled(found, size, store.face), side)
+    cuts = np.empty((len(squares), side, side, 3), np.uint8)
+    for place, (picture, square) in enumerate(zip(footage.pictures(smaller), squares, strict=True)):
+        cuts[place] = cut(picture, square)
+    in_source = squares * np.tile(np.divide(size, smaller), 2)
+    return cuts, clip_store.placed(size, whole_square(found, size), in_source, found.boxes, found.landmarks)
 
 
 def keep(done: Prepared, file: Path) -> Row:
     """Write a prepared clip whole or not at all; it is on the disk when this returns its row."""
-    arrays = {name: getattr(done, name) for name in ("frames", "times", "mel")} if done.frames is not None else {}
+    arrays = {name: getattr(done, name) for name in clip_store.ARRAYS} if done.frames is not None else {}
     row = np.array(json.dumps(done.row, default=np.generic.item))
 
     def write(part: Path) -> None:
@@ -104,12 +122,14 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame([blank | row for row in rows], columns=CLIP_COLUMNS).astype(kinds)
 
 
-def _face_columns(face: faces.Faces) -> Row:
-    values = [*face.box, *face.landmarks.ravel(), face.share]
+def _face_columns(places: np.ndarray, found: Faces) -> Row:
+    """The medians, as fractions of the whole frames' square."""
+    boxes, points = clip_store.inside(places, clip_store.WHOLE)
+    values = [*np.median(boxes, axis=0), *np.median(points, axis=0).ravel(), found.share]
     return dict(zip([*BOX_COLUMNS, *LANDMARK_COLUMNS, "face_share"], map(float, values), strict=True))
 
 
-def _notes(face: faces.Faces, mel: np.ndarray, silent: str) -> str:
+def _notes(face: Faces, mel: np.ndarray, silent: str) -> str:
     """What is wrong with a clip that is used all the same; a clip that merely has no sound is none of these."""
     if face.share:
         return silent

@@ -16,8 +16,13 @@ from thb.core.paths import Paths, variant_option
 from thb.core.tables import BOX_COLUMNS, CLIP_COLUMNS, MANIFEST_COLUMNS, OK, STATUSES, read_rows, require
 
 META, TABLE = "meta.json", "clips.parquet"
-ARRAYS = ("frames", "times", "mel")
+ARRAYS = ("frames", "faces", "places", "times", "mel")
+PIXELS = ("frames", "faces")
 SPLITS = ("train", "val", "test", "")  # '' is a clip that no list puts into one
+# The rows of a place, x and y each, in pixels of the source's own upright frame: its width and height; the squares that
+# `frames` and `faces` are cut from; the face's box and five points.
+SIZE, WHOLE, SQUARE, BOX, POINTS = slice(0, 1), slice(1, 3), slice(3, 5), slice(5, 7), slice(7, 12)
+PLACES = POINTS.stop
 FILES = (TABLE, *(f"{name}.npy" for name in ARRAYS))  # whose hashes meta.json keeps
 
 
@@ -26,12 +31,15 @@ class ClipStore:
     """Several sources' clips as one table and one way to their pixels; only `ok` clips are in it."""
 
     rows: pd.DataFrame  # CLIP_COLUMNS, index 0..n-1
-    frames: Mapping[str, np.ndarray]  # source -> uint8 memory map [clip, T, S, S, 3], RGB
+    frames: Mapping[str, np.ndarray]  # source -> uint8 memory map [clip, T, S, S, 3], RGB: whole frames
+    faces: Mapping[str, np.ndarray]  # source -> uint8 memory map [clip, T, F, F, 3], RGB: the face in each
+    places: Mapping[str, np.ndarray]  # source -> float32 memory map [clip, T, PLACES, 2]
     times: Mapping[str, np.ndarray]  # source -> float32 [clip, T], seconds since the clip's first frame
     mel: Mapping[str, np.ndarray]  # source -> float16 memory map [clip, F, mels], log10 power, NaN: nothing
     mel_hop: float  # seconds between mel frames; frame k is centred at k hops
     windows: int  # T = windows * run: `windows` evenly spaced starts,
     run: int  # each followed by `run` consecutive frames
+    test_windows: int  # of the windows, evenly spaced: those that a test sees
 
     def clip(self, index: int) -> np.ndarray:
         """uint8 [windows, run, S, S, 3] RGB of the table's row `index`."""
@@ -56,7 +64,30 @@ def open_clips(paths: Paths, params: Params, sources: Sequence[str]) -> ClipStor
         mel_hop=store.sound.hop_seconds,
         windows=store.windows,
         run=store.run,
+        test_windows=store.test_windows,
     )
+
+
+def placed(
+    size: Sequence[float], whole: np.ndarray, squares: np.ndarray, boxes: np.ndarray, points: np.ndarray
+) -> np.ndarray:
+    """float32 [T, PLACES, 2] of a frame's size, squares [4] and [T, 4], boxes [T, 4] and points [T, 5, 2].
+
+    Squares are in pixels, boxes and points fractions of the frame's sides.
+    """
+    places = np.empty((len(squares), PLACES, 2), np.float32)
+    places[:, SIZE], places[:, WHOLE], places[:, SQUARE] = size, whole.reshape(2, 2), squares.reshape(-1, 2, 2)
+    places[:, BOX] = boxes.reshape(-1, 2, 2) * size
+    places[:, POINTS] = points * size
+    return places
+
+
+def inside(places: np.ndarray, square: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes [..., 4] and points [..., 5, 2] of places as fractions of their WHOLE or SQUARE; a box ends at its edge."""
+    corner = places[..., square.start : square.start + 1, :]
+    side = places[..., square.start + 1 : square.stop, :] - corner
+    boxes = np.clip((places[..., BOX, :] - corner) / side, 0, 1)
+    return boxes.reshape(*boxes.shape[:-2], 4), (places[..., POINTS, :] - corner) / side
 
 
 def read_clips(paths: Paths, params: Params, source: str) -> pd.DataFrame:
@@ -128,11 +159,13 @@ def _array(paths: Paths, params: Params, source: str, record: Mapping[str, Any],
         raise DataError(
             f"{paths.relative(file)} is no array: {' '.join(str(e).split())}; run `{mend(paths, source)}`"
         ) from e
-    if array.dtype.kind != ("u" if name == "frames" else "f"):
+    if array.dtype.kind != ("u" if name in PIXELS else "f"):
         raise DataError(f"{paths.relative(file)} holds {array.dtype}; run `{mend(paths, source)}`")
     store = params.active.store
     wanted = {
         "frames": (clips, store.frames, store.size, store.size, 3),
+        "faces": (clips, store.frames, store.face.size, store.face.size, 3),
+        "places": (clips, store.frames, PLACES, 2),
         "times": (clips, store.frames),
         "mel": (clips, *array.shape[1:2], store.sound.mels),
     }[name]

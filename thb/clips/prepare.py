@@ -159,12 +159,14 @@ def _each_clip(jobs: list[Job], files: list[Path], pace: Pace, source: str) -> l
 
 
 def _write_arrays(part: Path, files: list[Path], table: pd.DataFrame, store: Store) -> None:
-    """frames.npy, times.npy and mel.npy, a row a clip that is ok; no more than one clip is in memory."""
+    """The store's arrays, a row a clip that is ok; no more than one clip is in memory."""
     ok = table["status"] == OK
     usable = [file for file, good in zip(files, ok, strict=True) if good]
     longest = max(1, int(table.loc[ok, "mel_frames"].max())) if usable else 1
     shapes = {
         "frames": (np.uint8, (store.frames, store.size, store.size, 3)),
+        "faces": (np.uint8, (store.frames, store.face.size, store.face.size, 3)),
+        "places": (np.float32, (store.frames, clip_store.PLACES, 2)),
         "times": (np.float32, (store.frames,)),
         "mel": (np.float16, (longest, store.sound.mels)),
     }

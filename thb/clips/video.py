@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -17,6 +18,9 @@ from thb.clips.media import open_media, packets
 from thb.core.errors import DataError
 
 EXACT = Interpolation.ACCURATE_RND | Interpolation.BITEXACT  # the same pixels on every machine
+HELD = (
+    160 * 2**20
+)  # bytes of a clip's kept frames, as they are coded; a clip with more is decoded twice, frame by frame
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Footage:
 
     facts: Facts
     frames: np.ndarray  # uint8 [T, h, w, 3] RGB, upright, square pixels, the shorter side as asked
+    pictures: Callable[[tuple[int, int]], Iterator[np.ndarray]]  # the same, one after another, of this width and height
     kept: np.ndarray  # int64 [T] frame numbers
     times: np.ndarray  # float32 [T] seconds since the first frame
     start: float  # seconds: where the first frame lies on the file's own clock
@@ -56,7 +61,7 @@ def read(path: Path, choose: Callable[[int], np.ndarray], side: int) -> Footage:
     if taken.seen > max(survey.promised, 1):  # the container promised too little: now the number is known
         taken = _decode(path, choose(taken.seen), side)
     _refuse_damage(taken, survey.promised)
-    return _footage(survey, taken)
+    return _footage(path, survey, taken)
 
 
 # ---- what demuxing alone tells ----------------------------------------------------------------------
@@ -129,6 +134,7 @@ class _Pass:
         self.wanted, self.side = wanted, side
         self.seen = self.damaged = 0
         self.kept: dict[int, np.ndarray] = {}
+        self.held: dict[int, av.VideoFrame] | None = {}  # the kept frames as they are coded; None if that is too much
         self.times: dict[int, float] = {}
         self.start = 0.0
         self.shown = (0, 0)
@@ -140,31 +146,58 @@ class _Pass:
         if self.seen == 0:
             self.start, self.shown = frame.time or 0.0, _shown_size(frame, pixel)
         if self.seen in self._chosen:
-            self.kept[self.seen] = self._upright(frame)
+            self.kept[self.seen] = _upright(self._scaler, frame, self._size)
+            self._hold(frame)
             self.times[self.seen] = np.nan if frame.time is None else frame.time - self.start
         self.damaged += frame.is_corrupt
         self.seen += 1
 
-    def _upright(self, frame: av.VideoFrame) -> np.ndarray:
-        """uint8 [h, w, 3] RGB: turned as the container says, pixels square, the shorter side `side`."""
+    def _hold(self, frame: av.VideoFrame) -> None:
+        if self.held is not None:
+            self.held[self.seen] = frame
+            if len(self.held) * sum(plane.buffer_size for plane in frame.planes) > HELD:
+                self.held = None
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """As displayed, the shorter side `side`."""
         width, height = (max(self.side, round(length * self.side / min(self.shown))) for length in self.shown)
-        turns = _quarter_turns(frame)
-        size = (height, width) if turns % 2 else (width, height)
-        way = Interpolation.AREA if size[0] < frame.width else Interpolation.BILINEAR
-        small = self._scaler.reformat(frame, *size, "rgb24", interpolation=way | EXACT, threads=1)
-        return np.rot90(small.to_ndarray(), turns)
+        return width, height
+
+    def pictures(self, path: Path, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        """The kept frames, upright, of this width and height; of one that is kept twice, the same twice."""
+        scaler = VideoReformatter()
+        frames = enumerate(_each_frame(path)) if self.held is None else self.held.items()
+        for place, frame in frames:
+            if times := int((self.wanted == place).sum()):
+                whole = _upright(scaler, frame, size)
+                for _ in range(times):
+                    yield whole
+
+
+def _upright(scaler: VideoReformatter, frame: av.VideoFrame, wanted: tuple[int, int]) -> np.ndarray:
+    """uint8 [h, w, 3] RGB: turned as the container says, of the width and height that are asked for."""
+    turns = _quarter_turns(frame)
+    size = wanted[::-1] if turns % 2 else wanted
+    way = Interpolation.AREA if size[0] < frame.width else Interpolation.BILINEAR
+    return np.rot90(scaler.reformat(frame, *size, "rgb24", interpolation=way | EXACT, threads=1).to_ndarray(), turns)
 
 
 def _decode(path: Path, wanted: np.ndarray, side: int) -> _Pass:
     """What can be decoded of a clip; frames that cannot be are missing from the count, which is checked."""
     taken = _Pass(wanted, side)
     with open_media(path) as container:
-        stream = _video_stream(container)
-        pixel = float(stream.sample_aspect_ratio or 1)
-        for packet in packets(container, stream):
-            for frame in _frames(packet):
-                taken.take(frame, pixel)
+        pixel = float(_video_stream(container).sample_aspect_ratio or 1)
+    for frame in _each_frame(path):
+        taken.take(frame, pixel)
     return taken
+
+
+def _each_frame(path: Path) -> Iterator[av.VideoFrame]:
+    with open_media(path) as container:
+        stream = _video_stream(container)
+        for packet in packets(container, stream):
+            yield from _frames(packet)
 
 
 def _frames(packet: av.Packet) -> list[av.VideoFrame]:
@@ -194,7 +227,7 @@ def _refuse_damage(taken: _Pass, promised: int) -> None:
         raise DataError(f"damaged: {taken.damaged} of {taken.seen} frames do not decode cleanly")
 
 
-def _footage(survey: _Survey, taken: _Pass) -> Footage:
+def _footage(path: Path, survey: _Survey, taken: _Pass) -> Footage:
     seconds = survey.seconds or (taken.seen / survey.fps if survey.fps else 0.0)
     if seconds <= 0:
         raise DataError("neither its frame rate nor its length can be read")
@@ -204,4 +237,5 @@ def _footage(survey: _Survey, taken: _Pass) -> Footage:
     )
     times = np.array([taken.times[i] for i in taken.wanted], np.float32)
     times = np.where(np.isnan(times), taken.wanted / fps, times).astype(np.float32)
-    return Footage(facts, np.stack([taken.kept[i] for i in taken.wanted]), taken.wanted, times, taken.start)
+    frames = np.stack([taken.kept[i] for i in taken.wanted])
+    return Footage(facts, frames, partial(taken.pictures, path), taken.wanted, times, taken.start)

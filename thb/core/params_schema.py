@@ -223,13 +223,28 @@ class Sound(Strict):
         return self
 
 
+class FaceStore(Strict):
+    """The square that is kept about the face of every kept frame."""
+
+    size: Side  # pixels of its side
+    margin: Annotated[Factor, Field(ge=1)]  # of the square, times the box
+
+
 class Store(Strict):
-    """Frames kept a clip: `windows` evenly spaced starts x `run` consecutive frames, `size` px square."""
+    """Frames kept a clip: `windows` evenly spaced starts x `run` consecutive frames, whole (`size` px) and the face."""
 
     windows: Annotated[Count, Field(le=1000)]
+    test_windows: Annotated[Count, Field(le=1000)]  # of them, evenly spaced: those that a test sees; training sees all
     run: Annotated[Count, Field(le=1000)]
     size: Side
+    face: FaceStore
     sound: Sound
+
+    @model_validator(mode="after")
+    def _tests_have_their_windows(self) -> Self:
+        if self.test_windows > self.windows:
+            raise broken(f".test_windows {self.test_windows} is more than windows: {self.windows}")
+        return self
 
     @property
     def frames(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from thb.clips import clip, faces
-from thb.clips.clip_store import ClipStore
+from thb.clips.clip_store import ARRAYS, ClipStore
 from thb.core.errors import DataError, ThbError, printable
 from thb.core.params import Params, Store
 from thb.core.paths import Paths
@@ -120,7 +120,7 @@ def _examine(
             continue
         for judge in panel:
             try:
-                _score(judge, held, file, fit, strips.get(judge.name), _which(done.face), found)
+                _score(judge, held, file, fit, strips.get(judge.name), _which(done.found), found)
             except ThbError as e:
                 found.skip(file, str(e), judge.name)
 
@@ -160,17 +160,18 @@ def _score(
 
 def _store(done: clip.Prepared, store: Store) -> ClipStore:
     """This clip in memory, as `prepare` would have put it on disk; DataError says why it cannot be used."""
-    if done.frames is None or done.times is None or done.mel is None:
+    arrays = {name: array for name in ARRAYS if (array := getattr(done, name)) is not None}
+    if len(arrays) < len(ARRAYS):
         raise DataError(str(done.row["reason"]))
-    mel = done.mel if len(done.mel) else np.full((1, store.sound.mels), np.nan, np.float16)
+    if not len(arrays["mel"]):
+        arrays["mel"] = np.full((1, store.sound.mels), np.nan, np.float16)
     return ClipStore(
         clip.table([{**done.row, "row": 0}]),
-        {SOURCE: done.frames[None]},
-        {SOURCE: done.times[None]},
-        {SOURCE: mel[None]},
-        store.sound.hop_seconds,
-        store.windows,
-        store.run,
+        **{name: {SOURCE: array[None]} for name, array in arrays.items()},
+        mel_hop=store.sound.hop_seconds,
+        windows=store.windows,
+        run=store.run,
+        test_windows=store.test_windows,
     )
 
 
@@ -218,7 +219,7 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
     from thb.report import cams, figure
 
     network = judge.model
-    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
+    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None, feed.tested)
     clips = feed.take(torch.tensor([0]), starts[:, : max(1, STRIP_FRAMES // network.length)], network.length)
     hot = heat(network, clips)
     pictures, maps = np.concatenate(hot.pictures), np.concatenate(hot.maps)

@@ -137,7 +137,7 @@ def _check_fits(model: Any, store: Store, where: str) -> None:
     from thb.detectors.base import spans
 
     try:
-        spans(1, store.windows, store.run, model.length, model.config.test_units, None)
+        spans(1, store.windows, store.run, model.length, model.config.test_units, None, store.test_windows)
     except ParamsError as e:
         raise DataError(f"{where} contradict themselves: {e}") from e
 

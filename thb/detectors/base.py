@@ -35,12 +35,20 @@ class Sound(Protocol):
     mels: int
 
 
+class FaceStore(Protocol):
+    size: int
+
+
 class Store(Protocol):
     """What a network has to know of a clip store (params.yaml's `store`)."""
 
     windows: int
+    test_windows: int
     run: int
     size: int
+
+    @property
+    def face(self) -> FaceStore: ...
 
     @property
     def sound(self) -> Sound: ...
@@ -107,17 +115,17 @@ class Training:
     def check_store(self, store: Store, length: int, explained: int = 0) -> None:
         """Refuse a clip store that lacks the units of `length` frames that are wanted."""
         for key, units in (("test_units", self.test_units), ("explain.units", explained)):
-            if units > (kept := store.windows * (store.run // length)):
+            if units > (kept := store.test_windows * (store.run // length)):
                 raise ParamsError(
-                    f"{key} {units}: the store keeps {kept} units of {length} frames a clip; "
-                    "raise store.windows or store.run"
+                    f"{key} {units}: a test sees {kept} units of {length} frames a clip; "
+                    "raise store.test_windows or store.run"
                 )
         if self.train_units > store.windows:
             raise ParamsError(
                 f"train_units {self.train_units}: the store keeps {store.windows} windows a clip; raise store.windows"
             )
         if getattr(self, "crop", None) == "native":
-            native_fits(self.size, store.size)
+            native_fits(self.size, store.face.size)
 
     def _divides(self, key: str, of: int, by: str, what: int) -> None:
         if of % what:
@@ -136,14 +144,17 @@ class Training:
 class Clips:
     """A batch of B clips, U units of L consecutive frames each, on the network's device."""
 
-    frames: Tensor  # uint8 [B, U, L, S, S, 3] RGB
+    frames: Tensor  # uint8 [B, U, L, S, S, 3] RGB: squares about the face, or whole frames, as the network `sees`
     times: Tensor  # float [B, U, L]: seconds since the clip's first frame
-    boxes: Tensor  # float [B, 4] x0 y0 x1 y1, fractions of the frame side
-    landmarks: Tensor  # float [B, 5, 2] x y, fractions of the frame side; NaN where no face was found
+    boxes: Tensor  # float [B, U, L, 4] x0 y0 x1 y1, fractions of the frames' side
+    landmarks: Tensor  # float [B, U, L, 5, 2] x y, fractions of the frames' side; NaN where no face was found
+    squares: Tensor  # float [B, U, L, 4] x0 y0 x1 y1: where `frames` lie, fractions of the whole frames' side
     labels: Tensor  # int64 [B], 1 = fake; on the CPU, as what decides on shapes is
     mel: Tensor = _NONE  # float [B, F, M] log10 power; NaN where nothing is heard; only if it `hears`
     mel_hop: float = 0.0  # seconds between mel frames: frame k is centred at k hops
-    originals: Tensor = _NONE  # uint8 like frames: the real frames a swap was laid over; only if it `compares`
+    originals: Tensor = (
+        _NONE  # uint8 like frames: the real ones a swap was laid over, same place; only if it `compares`
+    )
     paired: Tensor = _NONE  # bool [B]: whether the clip has an original (without one, its own frames); on the CPU
 
 
@@ -155,6 +166,7 @@ class Network(nn.Module, Generic[Settings, View]):
     """A detector that sees frames; subclasses write `view`, `forward`, `cam_layer` and `published_names`."""
 
     reads: ClassVar[Literal["frames"]] = "frames"
+    sees: ClassVar[Literal["face", "whole"]] = "face"  # which of the stored pictures are its `Clips.frames`
     hears: ClassVar[bool] = False  # needs `Clips.mel`: a clip without sound has no score
     compares: ClassVar[bool] = False  # trains on `Clips.originals`
     length: ClassVar[int] = 1  # consecutive frames of one unit
@@ -329,11 +341,14 @@ def warm_cosine(c: Training, epoch: float) -> float:
 # ── Which frames are seen ────────────────────────────────────────────────────────────────────────
 
 
-def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Generator | None) -> Tensor:
+def spans(
+    clips: int, windows: int, run: int, length: int, units: int, rng: Generator | None, tested: int | None = None
+) -> Tensor:
     """int64 [clips, units]: the first frames of units of `length` frames, never across two windows.
 
-    In a test (`rng` None) of a clip's non-overlapping ones the first, the last, and those evenly between; in
-    training one in each of `units` different windows, in order, begun at a random frame that leaves room.
+    In a test (`rng` None) of the non-overlapping ones in `tested` of the windows, evenly spread (None: in all), the
+    first, the last, and those evenly between; in training one in each of `units` different windows, in order, begun
+    at a random frame that leaves room.
     """
     if length > run:
         raise ParamsError(
@@ -341,11 +356,12 @@ def spans(clips: int, windows: int, run: int, length: int, units: int, rng: Gene
             f"the store keeps; set store.run to at least {length}"
         )
     if rng is None:
-        starts = (torch.arange(windows)[:, None] * run + torch.arange(run // length) * length).flatten()
+        seen = torch.linspace(0, windows - 1, windows if tested is None else tested).round().long()
+        starts = (seen[:, None] * run + torch.arange(run // length) * length).flatten()
         if units > len(starts):
             raise ParamsError(
-                f"test_units {units}: the store keeps {len(starts)} units of {length} frames a clip; "
-                "raise store.windows or store.run"
+                f"test_units {units}: a test sees {len(starts)} units of {length} frames a clip; "
+                "raise store.test_windows or store.run"
             )
         return starts[torch.linspace(0, len(starts) - 1, units).round().long()].expand(clips, units)
     if units > windows:

@@ -28,7 +28,7 @@ from torch import Generator, Tensor, nn
 from thb.core.errors import ParamsError
 from thb.core.ranges import Count, Factor, Flag, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Training
-from thb.detectors.parts.images import convolutions, crop, fine_detail, normalise, pixel_square, square_around
+from thb.detectors.parts.images import convolutions, copied, crop, fine_detail, normalise
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -120,11 +120,13 @@ class Detector(Network[Config, Tensor]):
 
     # ---- frames -> view
     def view(self, clips: Clips, rng: Generator | None) -> Tensor:
-        """float [B * U, 3, size, size], about -1..1; a clip's frames are mirrored alike."""
-        c, side = self.config, clips.frames.shape[-2]
-        native = c.crop == "native"
-        boxes = pixel_square(clips.boxes, c.size, side) if native else square_around(clips.boxes, c.margin)
-        cut = crop(clips.frames.flatten(1, 2), boxes, c.size, self.mirrored(clips, rng))
+        """float [B * U, 3, size, size], about -1..1: each frame by its own box; a clip's are mirrored alike."""
+        c, mirror = self.config, self.mirrored(clips, rng)
+        frames, boxes = clips.frames.flatten(1, 2), clips.boxes.flatten(1, 2)
+        if c.crop == "native":
+            cut = copied(frames, boxes, c.size, mirror)
+        else:
+            cut = crop(frames, boxes, c.size, c.margin, mirror)
         return normalise(cut, MEAN, STD).flatten(0, 1)
 
     def shown(self, clips: Clips) -> Tensor:

@@ -1,6 +1,6 @@
 """TALL-Swin: four consecutive frames laid out as one thumbnail, so that an image Swin sees motion.
 
-in    4 face crops, RGB, ImageNet-normalised, float [N, 4, 3, size, size]; box 1.3 times the face's
+in    4 face crops, RGB, ImageNet-normalised, float [N, 4, 3, size, size]; each 1.3 times its own frame's box
 out   logits [N, 2] (real, fake); a clip's score is softmax[1] of its windows' mean logits
 
 At the published size this is Swin-B on 2 x 2 frames of 112 px: 86,920,506 parameters. The small one
@@ -28,10 +28,10 @@ from thb.detectors.parts.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     convolutions,
-    crop,
+    copied,
     fine_detail,
     normalise,
-    pixel_square,
+    resampled,
     square_around,
 )
 from thb.detectors.parts.torch_ready import backbone
@@ -63,6 +63,8 @@ class Config(Training):
         super().__post_init__()
         if not self.scales:
             raise ParamsError("scales is empty; [1] leaves the box as it is")
+        if self.crop == "native" and self.scales != (1,):
+            raise ParamsError(f"crop: native takes pixels as they are: scales {list(self.scales)} must be [1]")
         if not 0 < len(self.depths) == len(self.heads):
             raise ParamsError(f"depths {list(self.depths)} and heads {list(self.heads)} must be lists of one length")
         for stage, heads in enumerate(self.heads):
@@ -107,21 +109,22 @@ class Detector(Network[Config, Tensor]):
 
     # ---- frames -> view
     def view(self, clips: Clips, rng: Generator | None) -> Tensor:
-        """float [B * U, 4, 3, size, size]; a clip's frames are cropped, mirrored and cut out alike."""
+        """float [B * U, 4, 3, size, size]: each frame by its own box; a clip's are mirrored and cut out alike."""
         c = self.config
-        boxes = self._boxes(clips)
-        if rng is not None:
-            boxes = multi_scale_crop(boxes, c.scales, rng)
-        cut = crop(clips.frames.flatten(1, 2), boxes, c.size, self.mirrored(clips, rng))
-        frames = normalise(cut, IMAGENET_MEAN, IMAGENET_STD)
+        frames = normalise(self._crops(clips, rng), IMAGENET_MEAN, IMAGENET_STD)
         if rng is not None or c.compat == "official":
             frames = cut_out(frames, c.cutout, _centres(clips, c.size, rng))
         return frames.unflatten(1, (-1, FRAMES)).flatten(0, 1)
 
-    def _boxes(self, clips: Clips) -> Tensor:
-        if self.config.crop == "native":
-            return pixel_square(clips.boxes, self.config.size, clips.frames.shape[-2])
-        return square_around(clips.boxes, self.config.margin)
+    def _crops(self, clips: Clips, rng: Generator | None) -> Tensor:
+        """float [B, U * 4, 3, size, size] RGB in 0..1."""
+        c, frames, boxes = self.config, clips.frames.flatten(1, 2), clips.boxes.flatten(1, 2)
+        if c.crop == "native":
+            return copied(frames, boxes, c.size, self.mirrored(clips, rng))
+        squares = square_around(boxes, c.margin)
+        if rng is not None:
+            squares = multi_scale_crop(squares, c.scales, rng)
+        return resampled(frames, squares, c.size, c.margin / 2, self.mirrored(clips, rng))
 
     # ---- view -> logits
     def forward(self, view: Tensor) -> Tensor:
@@ -148,8 +151,7 @@ class Detector(Network[Config, Tensor]):
         return stages[-1].blocks[-1], lambda tokens: tokens.permute(0, 3, 1, 2)
 
     def shown(self, clips: Clips) -> Tensor:
-        cut = crop(clips.frames.flatten(1, 2), self._boxes(clips), self.config.size)
-        return cut.unflatten(1, (-1, FRAMES)).flatten(0, 1)
+        return self._crops(clips, None).unflatten(1, (-1, FRAMES)).flatten(0, 1)
 
     def frames_of_map(self, maps: Tensor, units: int) -> Tensor:
         """[units, 2h, 2w] -> [units, 4, h, w]: a thumbnail's map is its frames' maps, tiled."""
@@ -220,13 +222,13 @@ _PLACES = torch.tensor(
 
 
 def multi_scale_crop(boxes: Tensor, scales: tuple[float, ...], rng: Generator) -> Tensor:
-    """Boxes [B, 4] -> boxes inside them: sides at neighbouring scales, at one of thirteen places."""
+    """Boxes [B, N, 4] -> boxes inside them: sides at neighbouring scales, at one of thirteen places, alike in a clip."""
     pairs = [(w, h) for (i, w), (j, h) in itertools.product(enumerate(scales), repeat=2) if abs(i - j) <= 1]
     shares = torch.tensor(pairs)[torch.randint(len(pairs), (len(boxes),), generator=rng)]
     places = _PLACES[torch.randint(len(_PLACES), (len(boxes),), generator=rng)] / 4
-    sides = boxes[:, 2:] - boxes[:, :2]
-    corner = boxes[:, :2] + moved((1 - shares) * places, boxes.device) * sides
-    return torch.cat([corner, corner + moved(shares, boxes.device) * sides], dim=1)
+    sides = boxes[..., 2:] - boxes[..., :2]
+    corner = boxes[..., :2] + moved((1 - shares) * places, boxes.device)[:, None] * sides
+    return torch.cat([corner, corner + moved(shares, boxes.device)[:, None] * sides], dim=-1)
 
 
 def cut_out(frames: Tensor, side: int, centres: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ def _batches(feed: Feed, network: Network, rng: Generator) -> list[Tensor]:
 def score(network: Network, feed: Feed, title: str | None = None) -> Tensor:
     """float64 [clips] in [0, 1]: in full precision and in batches of one size, so that no score hangs on another's."""
     network.to(feed.device).eval()
-    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None)
+    starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None, feed.tested)
     scores = []
     with (
         full_precision(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from thb.clips.faces.face import FaceFinder, Faces, median_face, square, whole_frame
+from thb.clips.faces.face import FaceFinder, Faces, followed, whole_frame
 from thb.clips.faces.haar import HaarFinder
+from thb.clips.faces.squares import cut, face_squares, scaled, whole_square
 from thb.clips.faces.track import overlap
 from thb.clips.faces.truth import TruthFinder
 from thb.clips.faces.yunet import YuNetFinder
@@ -15,7 +16,20 @@ from thb.core.errors import DataError, ParamsError, unknown
 from thb.core.params import Net
 from thb.core.paths import Paths
 
-__all__ = ["FINDERS", "ON_PIXELS", "FaceFinder", "Faces", "finder", "median_face", "overlap", "square", "whole_frame"]
+__all__ = [
+    "FINDERS",
+    "ON_PIXELS",
+    "FaceFinder",
+    "Faces",
+    "cut",
+    "face_squares",
+    "finder",
+    "followed",
+    "overlap",
+    "scaled",
+    "whole_frame",
+    "whole_square",
+]
 
 FINDERS: dict[str, Callable[[Paths, Mapping[str, Net]], FaceFinder]] = {
     "truth": lambda paths, _: TruthFinder(paths),

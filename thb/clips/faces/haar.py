@@ -23,7 +23,11 @@ GLANCES = 2  # frames of those looked at: the first and the last
 GLANCE_STEP, GLANCE_NEIGHBOURS = STEP**3, 1
 NEAR = 1.3  # times what a glance saw: the sizes that are tried in every frame
 
+ENOUGH = 64  # pixels of a face: a picture whose faces are larger is shrunk to that first
+GLANCE = 0.5  # of the picture's side, for a glance
+
 Sizes = tuple[int, int]  # pixels: of the smallest and the largest face
+Search = tuple[float, Sizes]  # what the picture is shrunk by first, and the sizes tried in it
 
 
 @dataclass(frozen=True)
@@ -59,14 +63,16 @@ class HaarFinder:
     """
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(*self.seen(frames))
+        places = looked_at(len(frames))
+        track, others = self.seen(frames[places])
+        return as_face(track, kept[places], kept, others)
 
     def seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-        """The face in each of the frames looked at, float [n, SIGHT], and how many other faces stay.
+        """The face in each frame, float [n, SIGHT], NaN where not seen, and how many other faces stay.
 
         No row where no cascade finds a face that stays.
         """
-        pictures = [_grey(frame) for frame in looked_at(frames)]
+        pictures = [_grey(frame) for frame in frames]
         for cascade in CASCADES:
             track, others = tracked(partial(_look, *cascade, _likely(*cascade[:2], pictures)), pictures)
             if stays(track):
@@ -98,27 +104,45 @@ def _grey(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.resize(frame, size, interpolation=way), cv2.COLOR_RGB2GRAY)
 
 
-def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Sizes]:
-    """The sizes to try, in this order until a face is seen: those near what a few glances show, then all."""
+def _likely(name: str, mirrored: bool, pictures: list[np.ndarray]) -> list[Search]:
+    """The searches to try, in this order until a face is seen: sizes near what a few glances show, then all.
+
+    A glance is at a picture of half the size; faces of less than half the largest one that it shows are passed over.
+    """
     shorter = min(pictures[0].shape)
-    smallest = round(SMALLEST * shorter)
+    smallest = SMALLEST * shorter
     places = np.linspace(0, len(pictures) - 1, min(GLANCES, len(pictures))).round().astype(int)
-    seen = np.concatenate(
-        [
-            _detected(name, _turned(pictures[place], mirrored), (smallest, shorter), GLANCE_STEP, GLANCE_NEIGHBOURS)
-            for place in places
-        ]
-    )
-    sides = seen[:, 2] - seen[:, 0]
-    near = [(max(smallest, round(sides.min() / NEAR)), round(sides.max() * NEAR))] if len(sides) else []
-    return [*near, (smallest, shorter)]
+    sizes = round(smallest * GLANCE), round(shorter * GLANCE)
+    seen = [
+        _detected(name, _turned(_shrunk(pictures[place], GLANCE), mirrored), sizes, GLANCE_STEP, GLANCE_NEIGHBOURS)
+        for place in places
+    ]
+    sides = np.concatenate([boxes[:, 2] - boxes[:, 0] for boxes in seen]) / GLANCE
+    everything = (1.0, (round(smallest), shorter))
+    if not len(sides):
+        return [everything]
+    sides = sides[sides >= sides.max() / 2]
+    by = min(1.0, ENOUGH / sides.min())
+    near = max(smallest, sides.min() / NEAR), sides.max() * NEAR
+    return [(by, (round(near[0] * by), round(near[1] * by))), everything]
 
 
-def _look(name: str, mirrored: bool, convention: Convention, likely: list[Sizes], picture: np.ndarray) -> np.ndarray:
-    """One cascade's faces in a grey picture, float [n, SIGHT]: those of the first sizes at which there are any."""
-    looks = (_detected(name, _turned(picture, mirrored), sizes, STEP, NEIGHBOURS) for sizes in likely)
+def _look(name: str, mirrored: bool, convention: Convention, likely: list[Search], picture: np.ndarray) -> np.ndarray:
+    """One cascade's faces in a grey picture, float [n, SIGHT]: those of the first search that sees any."""
+    looks = (_searched(name, _turned(picture, mirrored), *search) for search in likely)
     boxes = next((seen for seen in looks if len(seen)), np.zeros((0, 4)))
-    return in_ours(boxes / np.tile(picture.shape[::-1], 2), convention, mirrored)
+    return in_ours(boxes, convention, mirrored)
+
+
+def _searched(name: str, picture: np.ndarray, by: float, sizes: Sizes) -> np.ndarray:
+    """float [n, 4] boxes, fractions of the picture's sides."""
+    small = _shrunk(picture, by)
+    return _detected(name, small, sizes, STEP, NEIGHBOURS) / np.tile(small.shape[::-1], 2)
+
+
+def _shrunk(picture: np.ndarray, by: float) -> np.ndarray:
+    cv2 = _opencv()
+    return picture if by == 1 else cv2.resize(picture, None, fx=by, fy=by, interpolation=cv2.INTER_AREA)
 
 
 def _turned(picture: np.ndarray, mirrored: bool) -> np.ndarray:

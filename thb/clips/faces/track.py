@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import numpy as np
 
-from thb.clips.faces.face import N_LANDMARKS, Faces, median_face, whole_frame
+from thb.clips.faces.face import N_LANDMARKS, Faces, followed, whole_frame
 
 LOOKED_AT = 8  # of a clip's kept frames, evenly spread
 SAME = 0.3  # overlap (IoU) from which boxes of two frames looked at are one face
@@ -18,10 +17,9 @@ SIGHT = 4 + 2 * N_LANDMARKS  # numbers of one face in one frame: its box, then i
 Look = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] RGB -> float [faces, SIGHT], fractions of the sides
 
 
-def looked_at(frames: np.ndarray) -> np.ndarray:
-    """The frames that a finder looks at, uint8 [at most LOOKED_AT, H, W, 3]: looking costs more than heads move."""
-    places = np.linspace(0, len(frames) - 1, min(LOOKED_AT, len(frames)))
-    return frames[np.unique(places.round().astype(int))]
+def looked_at(count: int) -> np.ndarray:
+    """int [at most LOOKED_AT]: the frames of `count` that a finder looks at where looking costs more than heads move."""
+    return np.unique(np.linspace(0, count - 1, min(LOOKED_AT, count)).round().astype(int))
 
 
 def tracked(look: Look, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, int]:
@@ -36,11 +34,11 @@ def stays(track: np.ndarray) -> bool:
     return len(track) > 0 and bool(np.isfinite(track[:, 0]).mean() >= FEWEST)
 
 
-def as_face(track: np.ndarray, others: int = 0) -> Faces:
-    """One box and five points for the whole clip: the medians, so a frame that was misread moves nothing."""
+def as_face(track: np.ndarray, seen_at: np.ndarray, kept: np.ndarray, others: int = 0) -> Faces:
+    """The face of a track through the frames `seen_at` (int [n]), in all `kept` ones (int [T]) of the clip."""
     if not stays(track):
-        return whole_frame()
-    return replace(median_face(track[:, :4], track[:, 4:].reshape(-1, N_LANDMARKS, 2)), others=others)
+        return whole_frame(len(kept))
+    return followed(track[:, :4], track[:, 4:].reshape(-1, N_LANDMARKS, 2), seen_at, kept, others)
 
 
 def one_face(seen: list[np.ndarray]) -> np.ndarray:
@@ -48,7 +46,11 @@ def one_face(seen: list[np.ndarray]) -> np.ndarray:
 
     It is the track with the largest product of its median width and the number of frames that it is seen in.
     """
-    tracks = [_followed(frame, face, seen) for frame, faces in enumerate(seen) for face in faces]
+    tracks: list[np.ndarray] = []
+    for frame, faces in enumerate(seen):
+        for face in faces:
+            if not any(np.array_equal(track[frame], face) for track in tracks):  # it is in none yet
+                tracks.append(_followed(frame, face, seen))
     weight = [np.isfinite(track[:, 0]).sum() * np.nanmedian(track[:, 2] - track[:, 0]) for track in tracks]
     return tracks[int(np.argmax(weight))] if tracks else np.full((len(seen), SIGHT), np.nan)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thb.clips.faces.face import Faces, median_face
+from thb.clips.faces.face import Faces, followed
 from thb.core.errors import DataError
 from thb.core.paths import Paths
 
@@ -27,4 +27,4 @@ class TruthFinder:
         known = truth.read(self.paths.truth / name)
         if len(known.box) <= kept.max():
             raise DataError(f"truth/{name} knows {len(known.box)} frames, and the clip has more")
-        return median_face(known.box[kept], known.landmarks[kept])
+        return followed(known.box[kept], known.landmarks[kept], kept, kept)

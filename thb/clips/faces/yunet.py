@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from thb.clips.faces.face import Faces
-from thb.clips.faces.track import SIGHT, as_face, looked_at, tracked
+from thb.clips.faces.track import SIGHT, as_face, tracked
 from thb.core.errors import DataError
 
 SURE = 0.7  # the network's own confidence, from which a face counts
@@ -29,11 +29,12 @@ class YuNetFinder:
     file: Path
 
     def find(self, clip: Mapping[str, object], frames: np.ndarray, kept: np.ndarray) -> Faces:
-        return as_face(*self.seen(frames))
+        track, others = self.seen(frames)
+        return as_face(track, kept, kept, others)
 
     def seen(self, frames: np.ndarray) -> tuple[np.ndarray, int]:
-        """The face in each of the frames looked at, float [n, SIGHT], NaN where not seen; and how many others stay."""
-        return tracked(partial(_look, self.file), looked_at(frames))
+        """The face in each frame, float [n, SIGHT], NaN where not seen; and how many others stay."""
+        return tracked(partial(_look, self.file), frames)
 
 
 @cache

@@ -102,15 +102,15 @@ class Detector(Network[Config, Tensor]):
 
     def _placement(self, clips: Clips, rng: Generator | None) -> Tensor:
         """[B * U, 2, 3]: from fractions of the crop to fractions of the frame."""
-        c, side, units = self.config, clips.frames.shape[-2], clips.frames.shape[1]
+        c, side, boxes = self.config, clips.frames.shape[-2], clips.boxes.flatten(0, 2)
         if c.crop == "native":
-            placed = stretched_over(pixel_square(clips.boxes, c.size, side))
+            placed = stretched_over(pixel_square(boxes, c.size, side))
         else:
-            marks = clips.landmarks.clone()
+            marks = clips.landmarks.flatten(0, 2)
             if c.compat == "official":
-                marks[:, :2] = ((marks[:, :2] * side - 0.5).trunc() + 0.5) / side  # eyes in whole pixels
-            placed = aligned(marks, self.template, stretched_over(square_around(clips.boxes, c.margin)))
-        placed = placed.repeat_interleave(units, dim=0)
+                eyes = ((marks[:, :2] * side - 0.5).trunc() + 0.5) / side  # in whole pixels
+                marks = torch.cat([eyes, marks[:, 2:]], dim=1)
+            placed = aligned(marks, self.template, stretched_over(square_around(boxes, c.margin)))
         if rng is None:
             return placed
         if c.crop == "aligned":
@@ -175,9 +175,8 @@ class Detector(Network[Config, Tensor]):
         """
         c, units, device = self.config, clips.frames.shape[1], clips.frames.device
         frames, reals = _bgr(clips.frames), _bgr(clips.originals)
-        labels, boxes, landmarks, paired = (
-            x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.boxes, clips.landmarks, clips.paired)
-        )
+        boxes, landmarks = clips.boxes.flatten(0, 2), clips.landmarks.flatten(0, 2)
+        labels, paired = (x.repeat_interleave(units, dim=0) for x in (clips.labels, clips.paired))
         own = (torch.rand(len(labels), generator=rng) < c.self_blend) & (labels == 0)
         kinds = facial.sampled_kinds(own, c.swaps, rng)
         kinds = torch.where(own | (paired & (labels == 1)), kinds, facial.UNTOUCHED)

@@ -92,6 +92,7 @@ class Config(Training):
 
 
 class Detector(Network[Config, tuple[Tensor, ...]]):
+    sees = "whole"
     hears = convolves = True
     length = pictures.FRAMES
     unused = (
@@ -143,7 +144,7 @@ class Detector(Network[Config, tuple[Tensor, ...]]):
     def _close_ups(self, clips: Clips, mirror: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Sound [N, 5, bands], lips [N, 5, 3, lips/2, lips/2], faces [N, 5, 3, size, size]; pixels as they are."""
         mouths = pictures.mouths(clips.boxes, clips.landmarks)
-        lips = pictures.native(clips.frames, mouths.repeat(1, 2), self.config.lips, mirror)
+        lips = pictures.native(clips.frames, torch.cat([mouths, mouths], dim=-1), self.config.lips, mirror)
         halved = F.avg_pool2d(lips.flatten(0, 1), 2).unflatten(0, lips.shape[:2])
         sound = pictures.heard(clips.mel, clips.mel_hop, clips.times).flatten(0, 1)
         return sound, halved, pictures.native(clips.frames, clips.boxes, self.config.size, mirror)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from thb.detectors.parts.images import constant, crop, pixel_square
+from thb.detectors.parts.images import constant, copied
 
 FRAMES, TILE = 5, 500  # frames of a window, and the pixels of one's side
 QUIETEST = 80.0  # decibels under the clip's loudest: nothing is fainter
@@ -118,16 +118,17 @@ def regions(images: Tensor) -> list[Tensor]:
 
 
 def native(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:
-    """[B * U, 5, 3, size, size], 0..1: pixels of frames [B, U, 5, S, S, 3] as they are, about the boxes' centres."""
-    square = pixel_square(boxes, size, frames.shape[-2])
-    return crop(frames.flatten(1, 2), square, size, mirror).unflatten(1, (-1, FRAMES)).flatten(0, 1)
+    """[B * U, 5, 3, size, size], 0..1: pixels of frames [B, U, 5, S, S, 3] as they are, about the centres of each one's
+    box [B, U, 5, 4].
+    """
+    return copied(frames.flatten(1, 2), boxes.flatten(1, 2), size, mirror).unflatten(1, (-1, FRAMES)).flatten(0, 1)
 
 
 def mouths(boxes: Tensor, landmarks: Tensor) -> Tensor:
-    """[B, 2] x y: between the corners of the mouth, or where a face's box has it if none was found."""
-    corner, side = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
+    """[..., 2] x y: between the corners of the mouth, or where a face's box [..., 4] has it if none was found."""
+    corner, side = boxes[..., :2], boxes[..., 2:] - boxes[..., :2]
     usual = corner + side * constant((0.5, 0.8), side.device)
-    found = landmarks[:, 3:].mean(dim=1)
+    found = landmarks[..., 3:, :].mean(dim=-2)
     return torch.where(found.isnan(), usual, found)
 
 

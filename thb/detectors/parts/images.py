@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -13,14 +14,15 @@ from torch import Tensor, nn
 
 from thb.core.errors import ParamsError
 
+HAIR = 1e-3  # of a pixel: what a whole number may be off after its way through fractions
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def square_around(boxes: Tensor, margin: float) -> Tensor:
-    """Boxes [B, 4] -> [B, 4]: squares about their centres, `margin` times the longer side."""
-    side = (boxes[:, 2:] - boxes[:, :2]).amax(dim=1, keepdim=True) * margin
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    return torch.cat([centre - side / 2, centre + side / 2], dim=1)
+    """Boxes [..., 4] -> [..., 4]: squares about their centres, `margin` times the longer side."""
+    side = (boxes[..., 2:] - boxes[..., :2]).amax(dim=-1, keepdim=True) * margin
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    return torch.cat([centre - side / 2, centre + side / 2], dim=-1)
 
 
 def native_fits(size: int, frame: int) -> None:
@@ -32,38 +34,60 @@ def native_fits(size: int, frame: int) -> None:
 
 
 def pixel_square(boxes: Tensor, size: int, frame: int) -> Tensor:
-    """Boxes [B, 4] -> [B, 4]: `size` whole pixels of a `frame`-pixel side about their centres, kept inside.
-
-    A crop of such a square to `size` pixels copies pixels and resamples nothing, so that the finest
-    texture reaches the network.
-    """
+    """Boxes [..., 4] -> [..., 4]: `size` whole pixels of a `frame`-pixel side about their centres, kept inside."""
     native_fits(size, frame)
-    corner = ((boxes[:, :2] + boxes[:, 2:]) / 2 * frame - size / 2).round().clamp(0, frame - size)
-    return torch.cat([corner, corner + size], dim=1) / frame
+    corner = ((boxes[..., :2] + boxes[..., 2:]) / 2 * frame - size / 2).round().clamp(0, frame - size)
+    return torch.cat([corner, corner + size], dim=-1) / frame
 
 
-def crop(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:
-    """Cut one box from all frames of a clip: bilinear, no antialias, edge pixels repeated outside.
+def copied(frames: Tensor, boxes: Tensor, size: int, mirror: Tensor | None = None) -> Tensor:
+    """As `crop`, of the `pixel_square` about each box: pixels are copied, so that the finest texture is kept."""
+    side = frames.shape[2]
+    corners = (pixel_square(boxes, size, side)[..., :2] * side).round().long()
+    x, y = (corners[..., i, None] + torch.arange(size, device=frames.device) for i in (0, 1))  # [B, N, size]
+    if mirror is not None:
+        x = torch.where(mirror[:, None, None], x.flip(-1), x)
+    clip, frame = (torch.arange(n, device=frames.device) for n in frames.shape[:2])
+    pixels = frames[clip[:, None, None, None], frame[:, None, None], y[..., None], x[..., None, :]]
+    return pixels.permute(0, 1, 4, 2, 3).float() / 255
 
-    frames uint8 [B, N, S, S, 3], boxes [B, 4] fractions, mirror bool [B] -> float [B, N, 3, size, size]
-    in 0..1, colours in the order in which they came.
+
+def crop(frames: Tensor, boxes: Tensor, size: int, margin: float, mirror: Tensor | None = None) -> Tensor:
+    """Cut each frame's square, `margin` times its box, resampled as PIL's bilinear filter does, antialiased.
+
+    frames uint8 [B, N, S, S, 3], boxes [B, N, 4] fractions within 0..1, mirror bool [B] -> float [B, N, 3, size, size]
+    in 0..1, colours in the order in which they came; edge pixels are repeated outside.
     """
-    clips, count, side = frames.shape[:3]
-    pixels = frames.permute(0, 1, 4, 2, 3).reshape(clips, count * 3, side, side).float() / 255
-    grid = F.affine_grid(_affine(boxes, mirror), [clips, 1, size, size], align_corners=False)
-    cut = F.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return cut.view(clips, count, 3, size, size)
+    return resampled(frames, square_around(boxes, margin), size, margin / 2, mirror)
 
 
-def _affine(boxes: Tensor, mirror: Tensor | None) -> Tensor:
-    """[B, 2, 3]: from the crop's -1..1 to the frame's."""
-    half = boxes[:, 2:] - boxes[:, :2]
-    centre = boxes[:, :2] + boxes[:, 2:] - 1
-    theta = torch.zeros(len(boxes), 2, 3, device=boxes.device)
-    theta[:, 0, 0] = half[:, 0] if mirror is None else torch.where(mirror, -half[:, 0], half[:, 0])
-    theta[:, 1, 1] = half[:, 1]
-    theta[:, :, 2] = centre
-    return theta
+def resampled(frames: Tensor, squares: Tensor, size: int, beyond: float, mirror: Tensor | None = None) -> Tensor:
+    """As `crop`, of any boxes [B, N, 4] that reach no further than `beyond` sides out of the frame."""
+    count, side = frames.shape[1:3]
+    across, down = (_filter(squares.flatten(0, 1)[:, i::2] * side, size, side, beyond) for i in (0, 1))
+    if mirror is not None:
+        across = torch.where(mirror.repeat_interleave(count)[:, None, None], across.flip(1), across)
+    pixels = frames.flatten(0, 1).permute(0, 3, 1, 2).float() / 255
+    return (down[:, None] @ pixels @ across[:, None].mT).unflatten(0, (-1, count))
+
+
+def _filter(edges: Tensor, size: int, side: int, beyond: float) -> Tensor:
+    """Edges [M, 2], in pixels, of strips of a side -> [M, size, side]: of each new pixel the shares of the old ones.
+
+    A triangle as wide as two new pixels, or two old ones if those are wider; nothing from outside the strip.
+    """
+    outside, (low, high) = math.ceil(beyond * side), edges[:, :, None].unbind(dim=1)
+    scale = (high - low) / size
+    centres = low + (torch.arange(size, device=edges.device) + 0.5) * scale
+    at = torch.arange(-outside, side + outside, device=edges.device) + 0.5
+    shares = (1 - ((at - centres[..., None]) / scale.clamp(min=1)[..., None]).abs()).clamp(min=0)
+    within = (at > (low + HAIR).floor()) & (at < (high - HAIR).ceil())
+    shares = shares * within[:, None]
+    shares = shares / shares.sum(dim=2, keepdim=True)
+    inside = shares[:, :, outside : outside + side].clone()
+    inside[:, :, 0] += shares[:, :, :outside].sum(dim=2)
+    inside[:, :, -1] += shares[:, :, outside + side :].sum(dim=2)
+    return inside
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -24,5 +24,12 @@ def placement(points: np.ndarray) -> np.ndarray:
 
 
 def aligned(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """uint8 [SIDE, SIDE, 3] of a frame [S, S, 3] whose points [5, 2] are fractions of its side."""
+    """uint8 [SIDE, SIDE, 3] of a frame [S, S, 3] whose points [5, 2] are fractions of its side.
+
+    A frame in which the face is larger is made smaller first, by areas' means, so that nothing is skipped.
+    """
+    scale = np.linalg.norm(placement(points * frame.shape[0])[:, 0])
+    if scale < 1:
+        side = max(1, round(frame.shape[0] * scale))
+        frame = cv2.resize(frame, (side, side), interpolation=cv2.INTER_AREA)
     return cv2.warpAffine(frame, placement(points * frame.shape[0]), (SIDE, SIDE), flags=cv2.INTER_LINEAR)

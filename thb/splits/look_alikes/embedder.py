@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,9 +22,13 @@ class Embedder:
     mean: float
     scale: float
 
-    def clip(self, frames: Sequence[np.ndarray], points: np.ndarray) -> np.ndarray:
-        """float32 [d] of length 1: the mean direction of the face in frames [S, S, 3]; NaN where it says nothing."""
-        return _unit(np.mean([_unit(self.face(aligned(frame, points))) for frame in frames], axis=0))
+    def clip(self, frames: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """float32 [d] of length 1: the mean direction of the face in frames [n, S, S, 3] at points [n, 5, 2], fractions.
+
+        NaN where it says nothing.
+        """
+        looks = [_unit(self.face(aligned(frame, at))) for frame, at in zip(frames, points, strict=True)]
+        return _unit(np.mean(looks, axis=0))
 
     def face(self, picture: np.ndarray) -> np.ndarray:
         """float32 [d] of one aligned face."""

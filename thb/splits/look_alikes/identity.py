@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from thb.clips.clip_store import open_clips
+from thb.clips.clip_store import SQUARE, inside, open_clips
 from thb.core import model_files, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
@@ -79,12 +79,11 @@ class Compared:
 
 @dataclass(frozen=True)
 class Job:
-    """Some clips of one source: where their frames lie, and their five points as fractions of the frame's side."""
+    """Some clips of one source, and the folder of its store."""
 
     network: Embedder
-    frames: Path
-    places: np.ndarray  # int [n]
-    points: np.ndarray  # float [n, 5, 2]
+    store: Path
+    rows: np.ndarray  # int [n]
     looked_at: int
 
 
@@ -109,18 +108,15 @@ def _with_directions(
 def _jobs(rows: pd.DataFrame, paths: Paths, params: Params, network: Embedder) -> Iterator[Job]:
     """In the order of the rows, which come source by source."""
     for source, own in rows.groupby("source", sort=False):
-        places, points = own["row"].to_numpy(), own[LANDMARK_COLUMNS].to_numpy(float).reshape(len(own), -1, 2)
         for start in range(0, len(own), CHUNK):
-            part = slice(start, start + CHUNK)
-            yield Job(
-                network, paths.clips(str(source)) / "frames.npy", places[part], points[part], params.identity.frames
-            )
+            part = own["row"].to_numpy()[start : start + CHUNK]
+            yield Job(network, paths.clips(str(source)), part, params.identity.frames)
 
 
 def _directions(jobs: list[Job], workers: int, name: str) -> np.ndarray:
     """float32 [n, d], clip by clip."""
     found = []
-    with tqdm(total=sum(len(job.places) for job in jobs), desc=f"identity {name}", unit="clip") as bar:
+    with tqdm(total=sum(len(job.rows) for job in jobs), desc=f"identity {name}", unit="clip") as bar:
         for directions in in_order(look, jobs, workers, _died):
             found.append(directions)
             bar.update(len(directions))
@@ -129,14 +125,9 @@ def _directions(jobs: list[Job], workers: int, name: str) -> np.ndarray:
 
 def look(job: Job) -> np.ndarray:
     """float32 [n, d]: a direction for each clip, in a process of its own."""
-    kept = np.load(job.frames, mmap_mode="r")
+    kept, places = (np.load(job.store / f"{name}.npy", mmap_mode="r") for name in ("faces", "places"))
     chosen = spread(kept.shape[1], job.looked_at)
-    return np.stack(
-        [
-            job.network.clip([kept[place, frame] for frame in chosen], points)
-            for place, points in zip(job.places, job.points, strict=True)
-        ]
-    )
+    return np.stack([job.network.clip(kept[row, chosen], inside(places[row, chosen], SQUARE)[1]) for row in job.rows])
 
 
 def spread(kept: int, wanted: int) -> np.ndarray:
@@ -145,7 +136,7 @@ def spread(kept: int, wanted: int) -> np.ndarray:
 
 
 def _died(job: Job) -> np.ndarray:
-    raise DataError(f"the process that runs {job.network.file.name} on {job.frames.parent.name} dies")
+    raise DataError(f"the process that runs {job.network.file.name} on {job.store.name} dies")
 
 
 # ---- what the pairs say -----------------------------------------------------------------------------
