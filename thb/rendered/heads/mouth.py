@@ -7,7 +7,6 @@ from thb.rendered.heads.patches import Patch, column, still_of
 from thb.rendered.heads.skin import BUMP_Y, INSIDE_MOUTH, MOUTH_Y, mouth_bend
 
 MOUTH_WINDOW = (0.92, 0.44, 0.92)  # angle, top, bottom
-WIDEST = 1.3  # of the mouth's width: past that nothing is ever painted
 TEETH, TONGUE, THROAT = (
     np.array(colour, F32) for colour in ((0.90, 0.87, 0.81), (0.62, 0.27, 0.27), (0.13, 0.04, 0.045))
 )
@@ -21,20 +20,17 @@ class Mouth:
         self.window = grid.window(*MOUTH_WINDOW)
         self.still = still_of(sheet, self.window)
         self.texels = grid.per_height
-        x, y = grid.x[self.window], grid.y[self.window]
+        self.x, self.y = grid.x[self.window], grid.y[self.window]
         rng = np.random.default_rng((portrait.seed, 3))
-        creases = noise(rng, x.shape, 2, x.shape[1] / 2.2)
-        reach = np.flatnonzero((np.abs(x) < WIDEST * portrait.mouth_width).any(axis=0))
-        self.lips = slice(reach[0], reach[-1] + 1)
-        self.x, self.y, self.creases = (part[:, self.lips] for part in (x, y, creases))
+        self.creases = noise(rng, self.x.shape, 2, self.x.shape[1] / 2.2)
 
     def paint(self, motion, frames) -> Patch:
         """The window for a slice of frames."""
         opened, wide = column(motion.mouth_open[frames]), column(motion.mouth_wide[frames])
         patch = Patch.of(self.still, len(opened))
-        lips, lines = patch.part(slice(None), self.lips), self._contours(opened, wide)
-        self._interior(lips, lines, opened)
-        self._lips(lips, lines, opened)
+        lines = self._contours(opened, wide)
+        self._interior(patch, lines, opened)
+        self._lips(patch, lines, opened)
         return patch
 
     def _contours(self, opened, wide):
