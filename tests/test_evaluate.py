@@ -130,7 +130,9 @@ def test_the_unseen_generators_mean_and_range_are_over_the_six_fits(evaluated):
 
 
 def test_printed_numbers_stand_beside(evaluated):
-    cells = read_csv(evaluated.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])["printed"]
+    cells = read_csv(evaluated.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])[
+        "printed"
+    ]
     assert cells["P3", "tall", "emoportraits", "T1"] == 0.48
     assert cells["unseen_P3", "tall", "magi1", "AUC"] == 1.00
     assert np.isnan(cells["P1", "container", "hallo", "AUC"])

@@ -354,9 +354,7 @@ class Bench:
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
         return protocols.fakes(self._table(*of).rows, asked, generator).to_numpy()
 
-    def _draws(
-        self, table: Scored, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int
-    ) -> np.ndarray:
+    def _draws(self, table: Scored, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int) -> np.ndarray:
         """int [1 + bootstrap, clips asked]: how often each clip is drawn, all of them of one kind.
 
         Clips of the splits that the protocol tests by default are drawn together, as `evaluate` draws them,

@@ -80,7 +80,9 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
 def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[Evaluated]:
     """Each trial whose fits are at hand, or known to be absent, with each detector."""
     # values of text are compared more quickly one by one than as pandas' columns of text
-    scores = {key: table.astype(dict.fromkeys(table.columns.intersection(COMPARED), object)) for key, table in scores.items()}
+    scores = {
+        key: table.astype(dict.fromkeys(table.columns.intersection(COMPARED), object)) for key, table in scores.items()
+    }
     for trial in protocols.trials(params):
         for detector in params.detectors:
             keys = [(detector, fit) for fit in trial.fits]
