@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -17,6 +18,7 @@ from papermill.parameterize import parameterize_notebook
 from notebooks import run_cell
 from thb.book import book, exhibit
 from thb.core.paths import Paths
+from thb.report import figure
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,7 +46,8 @@ def run_here(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
     """Execute a notebook in this process: a kernel for each (as tests/test_exhibit.py has) would take minutes."""
     notebook = parameterize_notebook(papermill.iorw.load_notebook_node(str(source)), parameters)
     names: dict = {}
-    with contextlib.chdir(paths.root), mock.patch.dict(os.environ, THB_ROOT=str(paths.root)):
+    drawn = mock.patch.object(figure, "as_bytes", cache(figure.as_bytes))  # what is shown and saved is drawn once
+    with contextlib.chdir(paths.root), mock.patch.dict(os.environ, THB_ROOT=str(paths.root)), drawn:
         for cell in (c for c in notebook.cells if c.cell_type == "code"):
             shown = run_cell(cell.source, names)
             if shown is not None:

@@ -79,7 +79,7 @@ def scored(project, once):
     return project
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def quick(params):
     return params.model_copy(update={"metrics": params.metrics.model_copy(update={"bootstrap": 50})})
 
@@ -91,9 +91,18 @@ def change(paths, params, detector: str, fit: str, edit) -> None:
     vouching.for_score_file(file)
 
 
-def test_every_trial_has_every_metric(scored, quick):
-    evaluate.run(scored, quick)
-    cells = read_csv(scored.cells, CELL_COLUMNS)
+@pytest.fixture(scope="module")
+def evaluated(once, repo, quick, tmp_path_factory) -> Paths:
+    """A clone in which `evaluate` has run; only read it."""
+    paths = Paths(tmp_path_factory.mktemp("evaluated"))
+    shutil.copytree(repo / "paper", paths.root / "paper")
+    shutil.copytree(once / "results", paths.results)
+    evaluate.run(paths, quick)
+    return paths
+
+
+def test_every_trial_has_every_metric(evaluated, quick):
+    cells = read_csv(evaluated.cells, CELL_COLUMNS)
     assert list(cells.columns) == CELL_COLUMNS
     trials = list(protocols.trials(quick))
     assert len(cells) == len(trials) * len(quick.detectors) * 5
@@ -102,10 +111,9 @@ def test_every_trial_has_every_metric(scored, quick):
     assert ((inside["lo"] <= inside["value"]) & (inside["value"] <= inside["hi"])).all()
 
 
-def test_a_cell_is_the_metric_of_the_protocols_clips(scored, quick):
-    evaluate.run(scored, quick)
-    cells = read_csv(scored.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])["value"]
-    table = read_csv(scored.scores("tall", "no-hallo"), SCORE_COLUMNS)
+def test_a_cell_is_the_metric_of_the_protocols_clips(evaluated):
+    cells = read_csv(evaluated.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])["value"]
+    table = read_csv(evaluated.scores("tall", "no-hallo"), SCORE_COLUMNS)
     reals = table[(table["role"] == "real") & (table["split"] == "test")]
     for protocol, split in (("P2", "train"), ("P3", "test")):
         fakes = table[(table["source"] == "hallo") & (table["split"] == split)]
@@ -114,28 +122,28 @@ def test_a_cell_is_the_metric_of_the_protocols_clips(scored, quick):
         assert cells[protocol, "tall", "hallo", "AUC"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_the_unseen_generators_mean_and_range_are_over_the_six_fits(scored, quick):
-    evaluate.run(scored, quick)
-    found = read_json(scored.metrics)
+def test_the_unseen_generators_mean_and_range_are_over_the_six_fits(evaluated):
+    found = read_json(evaluated.metrics)
     lo, hi = found["range_over_fits"]["unseen_P3/tall/magi1/AUC"]
-    cells = read_csv(scored.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])["value"]
+    cells = read_csv(evaluated.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])["value"]
     assert lo < cells["unseen_P3", "tall", "magi1", "AUC"] < hi
 
 
-def test_printed_numbers_stand_beside(scored, quick):
-    evaluate.run(scored, quick)
-    cells = read_csv(scored.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])["printed"]
+def test_printed_numbers_stand_beside(evaluated):
+    cells = read_csv(evaluated.cells, CELL_COLUMNS).set_index(["protocol", "detector", "generator", "metric"])[
+        "printed"
+    ]
     assert cells["P3", "tall", "emoportraits", "T1"] == 0.48
     assert cells["unseen_P3", "tall", "magi1", "AUC"] == 1.00
     assert np.isnan(cells["P1", "container", "hallo", "AUC"])
     assert np.isnan(cells["P1", "tall", "hallo", "Brier"])
 
 
-def test_same_scores_same_bytes(scored, quick):
+def test_same_scores_same_bytes(evaluated, scored, quick):
     evaluate.run(scored, quick)
-    first = scored.cells.read_bytes(), scored.metrics.read_bytes()
-    evaluate.run(scored, quick)
-    assert (scored.cells.read_bytes(), scored.metrics.read_bytes()) == first
+    written = scored.cells, scored.comparisons, scored.metrics
+    first = evaluated.cells, evaluated.comparisons, evaluated.metrics
+    assert [file.read_bytes() for file in written] == [file.read_bytes() for file in first]
 
 
 def test_a_missing_score_file_is_named(scored, quick):

@@ -21,6 +21,7 @@ from thb import detectors
 from thb.clips.clip_store import open_clips
 from thb.core import code
 from thb.core.errors import DataError, ParamsError
+from thb.core.paths import Paths
 from thb.core.tables import read_json
 from thb.detectors import base
 from thb.detectors.base import Network
@@ -32,14 +33,21 @@ TINY = {"epochs": 3, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 LONGER = {**TINY, "repeats": 10}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny(params):
     return smoke(params, tall=TINY)
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, tiny) -> Paths:
+    """A store and its split; `store` hands out copies."""
+    return write_store(tmp_path_factory.mktemp("written"), tiny)
+
+
 @pytest.fixture
-def store(tmp_path, tiny):
-    return write_store(tmp_path, tiny)
+def store(tmp_path, written) -> Paths:
+    shutil.copytree(written.root, tmp_path, dirs_exist_ok=True)
+    return Paths(tmp_path)
 
 
 def weights(paths, fit="all", detector="tall") -> bytes:

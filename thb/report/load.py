@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -238,8 +239,19 @@ def _blank(protocol: str, entrant: Entrant, generator: str, metric: str, printed
 def open_results(root: Path | None = None) -> Results:
     """The results of the clone we stand in; opened once for as long as its files stay what they are."""
     paths = Paths(root or find_root())
-    files = [paths.params, *sorted(file for file in paths.results.glob("*") if file.is_file())]
-    return _opened(paths.root, tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+    return _opened(paths.root, (_state(paths.params.stat()), *_states(paths.results)))
+
+
+def _states(folder: Path) -> list[tuple[str, int, int]]:
+    """Name, time and size of every file in a folder, by what is quick: it is asked for with every label."""
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        return sorted((entry.name, *_state(entry.stat())) for entry in entries if entry.is_file())
+
+
+def _state(about: os.stat_result) -> tuple[int, int]:
+    return about.st_mtime_ns, about.st_size
 
 
 @lru_cache(maxsize=2)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -153,19 +154,25 @@ def _calibrated(compared: Compared, same: float) -> dict[str, dict]:
 
 def _protocols(compared: Compared, paths: Paths, params: Params, same: float) -> Iterator[tuple[str, dict]]:
     """Each protocol that has clips to test and clips that were seen."""
+
+    @cache
+    def use_of(fit: str) -> pd.Series:
+        """What a fit uses each compared clip for; its split is read once for all trials."""
+        split = read_split(paths, params, fit)
+        return compared.rows.loc[:, "clip"].map(dict(zip(split["clip"], split["use"], strict=True)))
+
     for name, protocol in params.protocols.items():
-        if sides := list(_sides(compared, paths, params, name).values()):
+        if sides := list(_sides(compared, params, name, use_of).values()):
             yield name, {"promised": "identity" in protocol.disjoint, **_protocol(compared, sides, same)}
 
 
-def _sides(compared: Compared, paths: Paths, params: Params, name: str) -> dict[str, Sides]:
+def _sides(compared: Compared, params: Params, name: str, use_of: Callable[[str], pd.Series]) -> dict[str, Sides]:
     """Fit -> its clips of a protocol; no fit that lacks one of the two."""
     rows, protocol, found = compared.rows, params.protocols[name], {}
     for trial in protocols.trials(params, [name]):
         fakes, reals = protocols.fakes(rows, protocol, trial.generator), protocols.reals(rows, protocol)
         for fit in trial.fits if fakes.any() and reals.any() else ():
-            split = read_split(paths, params, fit)
-            use = rows.loc[:, "clip"].map(dict(zip(split["clip"], split["use"], strict=True)))
+            use = use_of(fit)
             tested = ((fakes | reals) & (use == assignment.TEST)).to_numpy()
             before = found[fit][0] if fit in found else False
             found[fit] = tested | before, use.isin(assignment.SEEN).to_numpy()
