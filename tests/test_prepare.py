@@ -318,11 +318,11 @@ def test_a_face_moves_evenly_between_the_frames_in_which_it_is_seen():
 
 
 def walking(project, frames: int = 30, size: tuple[int, int] = (160, 96)) -> list[int]:
-    """A clip of fine noise in which a face of 20 x 16 px goes 3 px to the right with every frame; where it begins."""
+    """A clip of fine noise in which a face of 18 x 16 px goes 3 px to the right with every frame; where it begins."""
     noise = np.random.default_rng(1).integers(60, 190, (size[1], size[0], 1), dtype=np.uint8).repeat(3, axis=2)
     hallo(project, STEMS[0], frames, size=size, picture=noise)
     starts = [10 + 3 * i for i in range(frames)]
-    boxes = np.array([[x, 40, x + 20, 56] for x in starts], np.float32) / np.tile(size, 2)
+    boxes = np.array([[x, 40, x + 18, 56] for x in starts], np.float32) / np.tile(size, 2)
     points = np.array([[[x + 5, 45]] * 5 for x in starts], np.float32) / size
     file = project.truth / "hallo" / f"{STEMS[0]}.npz"
     blank = np.zeros((frames, 8, 8), np.uint8)
@@ -345,9 +345,9 @@ def test_the_face_s_square_follows_it_at_the_source_s_resolution(project, small,
     assert np.ptp(places[0, clip_store.WHOLE], axis=0).tolist() == [96, 96]
     whole = next(video.read(project.raw / store.rows["path"][0], kept_numbers, 96).pictures((160, 96)))
     for i, frame in enumerate(kept):
-        x = int(np.clip(starts[frame] + 10 - 12, 0, 160 - 24))
+        x = int(np.clip(starts[frame] + 9 - 12, 0, 160 - 24))
         assert places[i, clip_store.SQUARE].tolist() == [[x, 36], [x + 24, 60]]
-        assert places[i, clip_store.BOX] == pytest.approx(np.array([[starts[frame], 40], [starts[frame] + 20, 56]]))
+        assert places[i, clip_store.BOX] == pytest.approx(np.array([[starts[frame], 40], [starts[frame] + 18, 56]]))
         assert places[i, clip_store.POINTS] == pytest.approx(np.array([[starts[frame] + 5, 45]] * 5))
         pixels = store.faces["hallo"][0, i].astype(int)
         assert np.abs(pixels - whole[36:60, x : x + 24]).mean() < 12  # each frame is coded a little otherwise
@@ -362,8 +362,8 @@ def test_places_are_read_as_fractions_of_either_square(project, small):
     prepare.run(project, small, "hallo")
     places = open_clips(project, small, ["hallo"]).places["hallo"][0]
     boxes, points = clip_store.inside(places, clip_store.SQUARE)
-    assert boxes[0] == pytest.approx([2 / 24, 4 / 24, 22 / 24, 20 / 24])
-    assert points[0, 0] == pytest.approx([7 / 24, 9 / 24])
+    assert boxes[0] == pytest.approx([3 / 24, 4 / 24, 21 / 24, 20 / 24])
+    assert points[0, 0] == pytest.approx([8 / 24, 9 / 24])
     left = places[0, clip_store.WHOLE][0, 0]
     boxes, _ = clip_store.inside(places, clip_store.WHOLE)
     assert boxes[2] == pytest.approx((places[2, clip_store.BOX] - (left, 0)).ravel() / 96)

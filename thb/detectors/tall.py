@@ -222,7 +222,7 @@ _PLACES = torch.tensor(
 
 
 def multi_scale_crop(boxes: Tensor, scales: tuple[float, ...], rng: Generator) -> Tensor:
-    """Boxes [B, N, 4] -> boxes inside them: sides at neighbouring scales, at one of thirteen places, alike in a clip."""
+    """Boxes [B, N, 4] -> boxes inside them: alike in a clip, sides at neighbouring scales, at one of 13 places."""
     pairs = [(w, h) for (i, w), (j, h) in itertools.product(enumerate(scales), repeat=2) if abs(i - j) <= 1]
     shares = torch.tensor(pairs)[torch.randint(len(pairs), (len(boxes),), generator=rng)]
     places = _PLACES[torch.randint(len(_PLACES), (len(boxes),), generator=rng)] / 4

@@ -134,7 +134,7 @@ def _squares(places: np.ndarray, view: slice) -> np.ndarray:
 
 
 def reframed(pixels: Tensor, theirs: Tensor, ours: Tensor, otherwise: Tensor) -> Tensor:
-    """Pixels uint8 [..., S, S, 3] of the squares `theirs`, cut anew at `ours` ([..., 2, 2] corners in one frame's pixels).
+    """Pixels uint8 [..., S, S, 3] of the squares `theirs`, cut anew at `ours` ([..., 2, 2]: corners, in one unit).
 
     Of squares of one side pixels are copied, else bilinear; what `theirs` do not hold is taken from `otherwise`.
     """

@@ -18,7 +18,7 @@ Look = Callable[[np.ndarray], np.ndarray]  # uint8 [H, W, 3] RGB -> float [faces
 
 
 def looked_at(count: int) -> np.ndarray:
-    """int [at most LOOKED_AT]: the frames of `count` that a finder looks at where looking costs more than heads move."""
+    """int [at most LOOKED_AT]: which of `count` frames a finder looks at for which looking costs much."""
     return np.unique(np.linspace(0, count - 1, min(LOOKED_AT, count)).round().astype(int))
 
 

@@ -23,9 +23,9 @@ class Embedder:
     scale: float
 
     def clip(self, frames: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """float32 [d] of length 1: the mean direction of the face in frames [n, S, S, 3] at points [n, 5, 2], fractions.
+        """float32 [d] of length 1: the mean direction of a face in frames [n, S, S, 3]; NaN where it says nothing.
 
-        NaN where it says nothing.
+        Its five points [n, 5, 2] are fractions of the frames' side.
         """
         looks = [_unit(self.face(aligned(frame, at))) for frame, at in zip(frames, points, strict=True)]
         return _unit(np.mean(looks, axis=0))
