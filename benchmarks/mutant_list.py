@@ -450,8 +450,8 @@ MUTANTS = [
     ),
     (
         "thb/cells/comparisons.py",
-        "metrics.interval(apart[1:], confidence)",
-        "metrics.interval(apart, confidence)",
+        "metrics.intervals(apart[:, 1:], confidence)",
+        "metrics.intervals(apart, confidence)",
         "test_core.py -k 'interval or side or sides or detectors'",
     ),
     (

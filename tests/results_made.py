@@ -95,7 +95,10 @@ def fill_cells(paths: Paths, p3: float = BASE["P3"]) -> Params:
         compare_cells(paths, params)
         vouch(paths, params)
 
-    _once(paths, "cells", p3, make)
+    if paths.results.is_dir():  # whose other files metrics.json has to name
+        make()
+    else:
+        _once(paths, "cells", p3, make)
     return params
 
 

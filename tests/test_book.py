@@ -371,7 +371,7 @@ def test_a_failed_build_leaves_the_last_book_alone_and_a_sound_one_replaces_it(s
 
 
 def test_an_exhibit_made_from_other_results_is_refused(copy):
-    results_made.fill(copy, p3=0.6)
+    results_made.fill_cells(copy, p3=0.6)
     with pytest.raises(
         DataError,
         match=r"^book/_executed/clips.ipynb was made from another results/cells.csv; run `dvc repro`",

@@ -69,7 +69,7 @@ def test_comparisons_are_told_in_the_words_of_the_page(tmp_path, repo):
     for p3, word in ((0.6, "falls"), (0.92, "cannot be told"), (0.99, "rises")):
         (tmp_path / str(p3)).mkdir()
         paths = results_made.clone(repo, tmp_path / str(p3))
-        results_made.fill(paths, p3=p3)
+        results_made.fill_cells(paths, p3)
         columns = {"detector": "Detector", "verdict": "from P1 to P3"}
         html = rows.render(open_results(paths.root), "results/comparisons.csv", columns, where=FALLS, words=WORDS)
         assert html.count('data-told="') == html.count("<tr>") - 1 - html.count("no number on one side")
