@@ -45,11 +45,9 @@ class Feed:
         """Clips `index` [B], from each the runs of `length` frames that begin at frames `starts` [B, U]."""
         frames = starts[:, :, None] + torch.arange(length)
         told = (self._times, self._boxes, self._landmarks, self._squares)
-        clips = Clips(
-            self._pixels(index, frames),
-            *(values[index[:, None, None], frames].to(self.device) for values in told),
-            self.labels[index.to(self.device)],
-        )
+        times, boxes, landmarks, squares = (values[index[:, None, None], frames].to(self.device) for values in told)
+        labels = self.labels[index.to(self.device)]
+        clips = Clips(self._pixels(index, frames), times, boxes, landmarks, squares, labels)
         if self._mel:  # padded with NaN to the longest clip's
             mel = torch.nn.utils.rnn.pad_sequence([self._mel[i] for i in index.tolist()], True, torch.nan)
             clips = replace(clips, mel=mel.float().to(self.device), mel_hop=self._mel_hop)
@@ -65,8 +63,9 @@ class Feed:
             chosen = frames[there]
             pixels, places = zip(*(one for one in found if one), strict=True)
             own = [self._places[i] for i in index[there].tolist()]
-            cut = [_picked(each, chosen).to(self.device) for each in (pixels, places, own)]
-            originals[there] = reframed(cut[0], *(each[..., self._view, :] for each in cut[1:]), originals[there])
+            seen, theirs, ours = (_picked(each, chosen).to(self.device) for each in (pixels, places, own))
+            view = self._view
+            originals[there] = reframed(seen, theirs[..., view, :], ours[..., view, :], originals[there])
         paired = torch.tensor([one is not None for one in found], device=self.device)
         return replace(clips, originals=originals, paired=paired)
 
