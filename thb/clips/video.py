@@ -178,9 +178,10 @@ class _Pass:
 def _upright(scaler: VideoReformatter, frame: av.VideoFrame, wanted: tuple[int, int]) -> np.ndarray:
     """uint8 [h, w, 3] RGB: turned as the container says, of the width and height that are asked for."""
     turns = _quarter_turns(frame)
-    size = wanted[::-1] if turns % 2 else wanted
-    way = Interpolation.AREA if size[0] < frame.width else Interpolation.BILINEAR
-    return np.rot90(scaler.reformat(frame, *size, "rgb24", interpolation=way | EXACT, threads=1).to_ndarray(), turns)
+    width, height = wanted[::-1] if turns % 2 else wanted
+    way = Interpolation.AREA if width < frame.width else Interpolation.BILINEAR
+    picture = scaler.reformat(frame, width, height, "rgb24", interpolation=way | EXACT, threads=1)
+    return np.rot90(picture.to_ndarray(), turns)
 
 
 def _decode(path: Path, wanted: np.ndarray, side: int) -> _Pass:

@@ -45,11 +45,8 @@ class Feed:
         """Clips `index` [B], from each the runs of `length` frames that begin at frames `starts` [B, U]."""
         frames = starts[:, :, None] + torch.arange(length)
         told = (self._times, self._boxes, self._landmarks, self._squares)
-        clips = Clips(
-            self._pixels(index, frames),
-            *(moved(values[index[:, None, None], frames], self.device) for values in told),
-            self.labels[index],
-        )
+        times, boxes, landmarks, squares = (moved(each[index[:, None, None], frames], self.device) for each in told)
+        clips = Clips(self._pixels(index, frames), times, boxes, landmarks, squares, self.labels[index])
         if self._mel:  # padded with NaN to the longest clip's
             mel = torch.nn.utils.rnn.pad_sequence([self._mel[i] for i in index.tolist()], True, torch.nan)
             clips = replace(clips, mel=moved(mel.float(), self.device), mel_hop=self._mel_hop)
@@ -65,8 +62,9 @@ class Feed:
             chosen = frames[there]
             pixels, places = zip(*(one for one in found if one), strict=True)
             own = [self._places[i] for i in index[there].tolist()]
-            cut = [moved(_picked(each, chosen), self.device) for each in (pixels, places, own)]
-            originals[there] = reframed(cut[0], *(each[..., self._view, :] for each in cut[1:]), originals[there])
+            seen, theirs, ours = (moved(_picked(each, chosen), self.device) for each in (pixels, places, own))
+            view = self._view
+            originals[there] = reframed(seen, theirs[..., view, :], ours[..., view, :], originals[there])
         paired = torch.tensor([one is not None for one in found])
         return replace(clips, originals=originals, paired=paired)
 
