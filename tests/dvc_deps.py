@@ -67,6 +67,7 @@ READS = {
         "results",
         "params.yaml",
         "benchmarks/faces.csv",
+        "benchmarks/results",
     ],
 }
 WHOLE = ("exhibit", "book")  # which depend on params.yaml itself
