@@ -44,8 +44,8 @@ reproduce: install  ## everything, from nothing to the book  (PROFILE=smoke for 
 	@$(if $(PROFILE),thb profile "$(PROFILE)")
 	@thb reproduce --jobs "$(JOBS)"
 
-rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1)
-	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals)
+rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1; FULL=1: at full size, on a GPU)
+	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals) $(if $(FULL),--full)
 
 test: install  ## the test suite  (COVER=1: counting the lines of thb/ that it visits, which takes half as long again)
 	@rm -f .coverage .coverage.*

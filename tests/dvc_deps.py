@@ -68,6 +68,7 @@ READS = {
         "params.yaml",
         "benchmarks/face_resolution.csv",
         "benchmarks/faces.csv",
+        "benchmarks/results",
     ],
 }
 WHOLE = ("exhibit", "book")  # which depend on params.yaml itself

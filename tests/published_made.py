@@ -3,6 +3,7 @@
     python tests/published_made.py                    # with the real videos
     python tests/published_made.py --without-reals    # fakes alone: what can be run is run, and the rest says why
     python tests/published_made.py --in FOLDER        # keep everything there, and go on from it
+    python tests/published_made.py --full             # profile paper's own settings but epochs, on 512 px; needs a GPU
 
 The clips are rendered and stand where the published ones would; the client library, the stages, `thb reproduce` and
 the book are the real ones.
@@ -18,10 +19,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from hub_server import PINNED, Fault, serving
 
+from thb.cli import cards
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import CELL_COLUMNS, CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
@@ -46,12 +49,12 @@ def clone(target: Path) -> None:
     subprocess.run(["git", "init", "--quiet"], cwd=target, check=True)
 
 
-def use_fixture_profile(params: Path) -> None:
-    """Profile paper's sources and finder of the kind that needs no download, at the smallest size."""
+def use_fixture_profile(params: Path, full: bool) -> None:
+    """Profile paper's sources and finder of the kind that needs no download, at the smallest size or at its own."""
     settings = yaml.safe_load(params.read_text(encoding="utf-8"))
     small, published = (settings["profiles"][name] for name in (RENDERED_BY, "paper"))
     settings["profiles"][PROFILE] = {
-        **small,
+        **(at_full_size(settings) if full else small),
         "corpus": "hub",
         "revision": PINNED,
         "raw_dir": None,
@@ -63,13 +66,28 @@ def use_fixture_profile(params: Path) -> None:
     params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 
-def render(target: Path) -> Path:
+def at_full_size(settings: dict[str, Any]) -> dict[str, Any]:
+    """Profile paper for benchmarks/on_gpu.py's release: few epochs, from random weights, as there is no network."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    import on_gpu
+
+    made = on_gpu.profile(settings, on_gpu.SIZES[-1], small=False, precision=None)
+    own = {name: {k: v for k, v in keys.items() if k != "start_from"} for name, keys in made["detectors"].items()}
+    return {**made, "detectors": own}
+
+
+def render(target: Path, full: bool) -> Path:
     """The folder of a rendered corpus, laid out as the release; made by another clone, in another profile."""
     maker = target / "maker"
     if not (maker / "rendered").is_file():
         shutil.rmtree(maker, ignore_errors=True)
         clone(maker)
-        for command in (["profile", RENDERED_BY], ["fetch"]):
+        if full:
+            params = maker / "params.yaml"
+            settings = yaml.safe_load(params.read_text(encoding="utf-8"))
+            settings["profiles"][PROFILE] = at_full_size(settings)
+            params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        for command in (["profile", PROFILE if full else RENDERED_BY], ["fetch"]):
             run(maker, ["-m", "thb", *command])
         (maker / "rendered").touch()
     return maker / "data" / "raw"
@@ -134,12 +152,12 @@ def check(here: Path, with_reals: bool) -> None:
     assert (results.html / "index.html").is_file()
 
 
-def go(target: Path, with_reals: bool) -> None:
+def go(target: Path, with_reals: bool, full: bool) -> None:
     """Fetch to book by `thb reproduce`; then DVC must find nothing to do."""
-    raw, here = render(target), target / ("with-reals" if with_reals else "without-reals")
+    raw, here = render(target, full), target / ("with-reals" if with_reals else "without-reals")
     if not here.exists():
         clone(here)
-        use_fixture_profile(here / "params.yaml")
+        use_fixture_profile(here / "params.yaml", full)
     with serving(released(raw), page=200) as hub:
         hub.faults += [Fault("drop", "Hallo", after=3000, times=3), Fault("status", "", status=503, times=2)]
         environment = {"HF_ENDPOINT": hub.url} | (own_reals(raw, target) if with_reals else {})
@@ -157,13 +175,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--without-reals", action="store_true", help="as somebody who has the release alone")
     parser.add_argument("--in", dest="folder", type=Path, help="keep everything in this folder, and go on from it")
+    parser.add_argument("--full", action="store_true", help="at profile paper's own sizes; refused without a GPU")
     asked = parser.parse_args()
+    if asked.full and not cards.found():
+        raise SystemExit("a rehearsal at full size needs a GPU, and nvidia-smi lists none; leave FULL (--full) out")
     if asked.folder:
         asked.folder.mkdir(parents=True, exist_ok=True)
-        go(asked.folder.resolve(), not asked.without_reals)
+        go(asked.folder.resolve(), not asked.without_reals, asked.full)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            go(Path(folder), not asked.without_reals)
+            go(Path(folder), not asked.without_reals, asked.full)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from thb.core.words import text
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.report.load import Entrant, Results
+from thb.status.full_size import RATES, measured
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
 FIT = "all"  # the fit that a card tells of
@@ -71,7 +72,17 @@ def release_counts(results: Results) -> tuple[pd.DataFrame, str]:
     return rows.astype({"train": "Int64", "test": "Int64"}), f"{COUNTS}, {TABLE4}"
 
 
+def full_size(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a machine and network, as benchmarks/on_gpu.py measured them: words, and numbers as that prints them."""
+    rows = measured(results.paths.root)
+    whole = ("batch", "step", "alone", "plain", "free", "published", "memory", "scored")
+    shown = {name: rows[name].map("{:,.0f}".format, na_action="ignore") for name in whole}
+    shares = {name: rows[name].map("{:.0%}".format, na_action="ignore") for name in ("share", "idle")}
+    return rows.assign(**shown, **shares), RATES
+
+
 TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "model_cards": model_cards,
     "release_counts": release_counts,
+    "full_size": full_size,
 }

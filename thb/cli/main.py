@@ -327,6 +327,23 @@ def reproduce(
     reproduce.run(*context.of_clone(), jobs, lent, scheduler)
 
 
+@app.command(epilog="Examples:  thb bench --full-size   ·   thb bench --full-size --clips 1500 --val-clips 200")
+def bench(
+    full_size: Annotated[bool, typer.Option("--full-size", help="of all fits of profile paper")] = False,
+    clips: Annotated[int, typer.Option(min=1, help="training clips of a fit that is not split here")] = 4000,
+    val_clips: Annotated[int, typer.Option(min=1, help="its validation clips")] = 400,
+) -> None:
+    """Say how long training takes at full size.
+
+    By the rates in benchmarks/results that benchmarks/on_gpu.py measured, and as long as the fits that are here took.
+    """
+    from thb.status import full_size as at_full_size
+
+    if not full_size:
+        raise ParamsError("thb bench answers one question: --full-size")
+    at_full_size.run(*context.of_clone(), clips, val_clips)
+
+
 @app.command(epilog="Examples:  thb profile   ·   thb profile smoke")
 def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: say which is active")] = "") -> None:
     """Show the active profile, or switch to another.
