@@ -21,7 +21,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 ROOM = 78  # bytes that a temporary folder's name may have: with a socket's in it at most the 103 that all systems take
 # what these two libraries choose for themselves where they are loaded inside a kernel
@@ -93,7 +93,8 @@ class KernelManager(AsyncKernelManager):
         module = kernel_cmd.index("ipykernel_launcher")
         folder = str(kw.get("cwd") or Path.cwd())
         self.orderer.send((list(kernel_cmd[module + 1 :]), folder, dict(kw["env"])))
-        provisioner.process, provisioner.pid, provisioner.cwd = _Started(self.process), self.process.pid, folder
+        started: Any = _Started(self.process)
+        provisioner.process, provisioner.pid, provisioner.cwd = started, self.process.pid, folder
         self._reconcile_connection_info(provisioner.connection_info)
 
 

@@ -339,20 +339,26 @@ class Bench:
         """Masks of what sets the threshold, and of what is counted above it."""
         real = self._reals(of, protocol, choice.reals)
         if choice.source:
-            real = real & (self._table(*of).source == choice.source)
+            real = real & (self._scored(of).source == choice.source)
         if choice.accused:
             return real, self._reals(of, protocol, tuple(self.params.protocols[protocol].reals))
         return real, self._fakes(of, protocol, choice.split, generator)
 
+    def _scored(self, of: Which) -> Scored:
+        """The clips of a fit that is known to have scores."""
+        table = self._table(*of)
+        assert table is not None
+        return table
+
     def _mask_reals(self, of: Which, protocol: str, splits: tuple[str, ...]) -> np.ndarray:
         """Of the reals that the protocol tests, were they of these splits."""
         asked = self.params.protocols[protocol].model_copy(update={"reals": list(splits)})
-        return protocols.reals(self._table(*of).rows, asked).to_numpy()
+        return protocols.reals(self._scored(of).rows, asked).to_numpy()
 
     def _mask_fakes(self, of: Which, protocol: str, splits: tuple[str, ...], generator: str) -> np.ndarray:
         """Of one generator's fakes that the protocol tests, were they of these splits."""
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
-        return protocols.fakes(self._table(*of).rows, asked, generator).to_numpy()
+        return protocols.fakes(self._scored(of).rows, asked, generator).to_numpy()
 
     def _draws(self, table: Scored, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int) -> np.ndarray:
         """int [1 + bootstrap, clips asked]: how often each clip is drawn, all of them of one kind.
@@ -381,4 +387,5 @@ class Bench:
         scored = table.loc[table["status"] == OK].reset_index(drop=True)
         rows = scored.astype(dict.fromkeys(("source", "role", "split"), object))  # compared quicker than text columns
         identity = protocols.identity(scored).to_numpy(object)
-        return Scored(rows, *(rows[name].to_numpy() for name in ("score", "source", "role", "split")), identity)
+        score, source, role, split = (rows[name].to_numpy() for name in ("score", "source", "role", "split"))
+        return Scored(rows, score, source, role, split, identity)

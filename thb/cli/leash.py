@@ -21,6 +21,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 from thb.core.errors import DataError
 
@@ -81,9 +82,9 @@ class Leashes:
         """The pipe that holds the leash, what is said, and the exit code to come."""
         if self._dropped:
             raise Dropped
-        held, hold = _server.Pipe(duplex=False)
-        said, saying = _server.Pipe(duplex=False)
-        ended, ending = _server.Pipe(duplex=False)
+        held, hold = _pipe()
+        said, saying = _pipe()
+        ended, ending = _pipe()
         lock = Connection(os.dup(self.lock))
         given = (list(commands), str(self.folder), dict(environment), shown, held, saying, ending, lock)
         with self._starting:  # for seconds at first, while the server loads: `drop` must not wait for that
@@ -115,6 +116,11 @@ class Leashes:
             for hold in self._held:
                 if not hold.closed:
                     hold.close()
+
+
+def _pipe() -> tuple[Connection, Connection]:
+    """Where to read, and where to write."""
+    return cast("tuple[Connection, Connection]", _server.Pipe(duplex=False))
 
 
 def _read(said: Connection, shown: bool) -> str:

@@ -47,7 +47,7 @@ class Stages:
 
     def commands(self, name: str) -> list[str]:
         """A stage's command lines, in turn."""
-        command = self._stages[name].cmd
+        command: Any = self._stages[name].cmd
         return command if isinstance(command, list) else command.splitlines()
 
     def changed(self, name: str) -> bool:

@@ -119,7 +119,7 @@ def _clips(paths: Paths, params: Params, fit: str, otherwise: tuple[int, int]) -
     if params.profile != PROFILE or not paths.split(fit).is_file():
         return otherwise
     uses = read_csv(paths.split(fit), SPLIT_COLUMNS)["use"]
-    return int((uses == "train").sum()), int((uses == "val").sum())
+    return sum(uses == "train"), sum(uses == "val")
 
 
 def _made(paths: Paths, detector: str, fit: str) -> Mapping[str, Any]:
