@@ -33,6 +33,7 @@ TORCH_ALLOWED = {
     "detectors",
     "fits.feed",
     "fits.loop",
+    "fits.step",
     "fits.train",
     "fits.import_weights",
     "cams.grad_cam",
