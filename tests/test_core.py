@@ -529,7 +529,7 @@ class Small(torch.nn.Module):
 class Ten:
     """Ten clips, of which a network is given the numbers."""
 
-    device, windows, run = torch.device("cpu"), 1, 1
+    device, windows, run, tested = torch.device("cpu"), 1, 1, 1
     labels = torch.tensor([0, 1] * 5)
 
     def __len__(self) -> int:
