@@ -408,9 +408,9 @@ def test_a_command_refuses_what_is_not_printed_and_a_detector_that_is_not_there(
     ("path", "value", "says"),
     [
         ("profiles/smoke/store/run", 3, "profiles.smoke.detectors.tall: .*4 frames"),
-        ("profiles/mini/store/windows", 1, "profiles.mini.detectors.tall: test_units 2: the store keeps 1 units"),
-        ("profiles/paper/detectors/tall/train_units", 11, "train_units 11: the store keeps 10 windows"),
-        ("profiles/mini/store/size", 96, "native crop of 112 px does not fit into the store's 96 px"),
+        ("profiles/mini/store/test_windows", 1, "profiles.mini.detectors.tall: test_units 2: a test sees 1 units"),
+        ("profiles/paper/detectors/tall/train_units", 20, "train_units 20: the store keeps 19 windows"),
+        ("profiles/mini/store/face/size", 96, "native crop of 112 px does not fit into the store's 96 px"),
         ("profiles/mini/explain/units", 5, "explain.units 5"),
         ("sound_checks", ["lipfd", "tall"], "'tall', which hears nothing"),
     ],
