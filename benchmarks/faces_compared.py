@@ -77,14 +77,14 @@ def real(
     """Rows of the table: what is found as the clips are, and when they are made harder; agreement; pace."""
     store = params.profiles["paper"].store
     choose = partial(kept_frames, windows=store.windows, run=store.run)
-    shown = [video.read(file, choose, store.size).frames for file in files]
+    shown = [_looked_at(video.read(file, choose, store.size).frames) for file in files]
     changes = {
         "": lambda frames: frames,
         f", turned by {TURN}°": turned,
         f", {SHRINK} times smaller in a grey frame": shrunk,
         f", {DARKEN} times darker": darkened,
     }
-    looks = {words: look(finders, [change(looked_at(frames)) for frames in shown]) for words, change in changes.items()}
+    looks = {words: look(finders, [change(frames) for frames in shown]) for words, change in changes.items()}
     plain = looks[""]
     overlaps = [
         faces.overlap(a.face.box, b.face.box[None])[0]
@@ -103,8 +103,13 @@ def real(
             *(str(sum(one.face.others > 0 for one in plain[n])) for n in NAMES),
         ],
         ["overlap (IoU) of its box with the other finder's, median; least", agreed, agreed],
-        *pace(params, finders, files, [looked_at(frames) for frames in shown], rounds),
+        *pace(params, finders, files, shown, rounds),
     ]
+
+
+def _looked_at(frames: np.ndarray) -> np.ndarray:
+    """As many frames of a clip as Haar's finder looks at, for both."""
+    return frames[looked_at(len(frames))]
 
 
 def look(finders: Mapping[str, faces.FaceFinder], shown: Sequence[np.ndarray]) -> Found:
@@ -193,7 +198,7 @@ def rendered(finders: Mapping[str, faces.FaceFinder]) -> list[list[str]]:
     }
     off = {
         name: [
-            np.linalg.norm(face.landmarks - truth.landmarks, axis=1).mean() / (truth.box[2] - truth.box[0])
+            np.linalg.norm(face.landmarks - truth.landmarks, axis=-1).mean() / (truth.box[2] - truth.box[0])
             for face, truth in pairs
         ]
         for name, pairs in both.items()
@@ -212,7 +217,7 @@ def _head(rng: np.random.Generator) -> tuple[np.ndarray, faces.Faces]:
     """uint8 [FRAMES, SIDE, SIDE, 3] of one head that talks, and where its face is."""
     opened = 0.5 + 0.5 * np.sin(np.arange(FRAMES))
     drawn = render(draw_portrait(rng), draw_motion(rng, FRAMES, 4.0, opened, 0 * opened), SIDE)
-    return (drawn.rgb * 255).astype(np.uint8), faces.median_face(drawn.box / SIDE, drawn.landmarks / SIDE)
+    return (drawn.rgb * 255).astype(np.uint8), faces.Faces(drawn.box / SIDE, drawn.landmarks / SIDE, 1.0)
 
 
 # ---- on paper ---------------------------------------------------------------------------------------

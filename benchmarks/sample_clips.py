@@ -24,6 +24,7 @@ import pandas as pd
 
 from thb.clips import audio, faces, prepare, video
 from thb.clips.clip_store import open_clips, read_clips
+from thb.clips.faces.track import looked_at
 from thb.clips.sampling import kept_frames
 from thb.core import origin
 from thb.core.errors import ThbError
@@ -153,7 +154,7 @@ def _faces(paths: Paths, params: Params, row: dict, name: str, finder: faces.Fac
     store = params.active.store
     choose = partial(kept_frames, windows=store.windows, run=store.run)
     footage = video.read(paths.raw / row["path"], choose, store.size)
-    track = finder.seen(footage.frames)[0]
+    track = finder.seen(footage.frames[looked_at(len(footage.frames))])[0]
     seen = track[np.isfinite(track[:, 0])]
     kept = finder.find(row, footage.frames, footage.kept).box
     least = faces.overlap(kept, seen[:, :4]).min() if len(seen) else np.nan
