@@ -233,8 +233,9 @@ class Network(nn.Module, Generic[Settings, View]):
 
     def training_batch(self, clips: Clips, rng: Generator) -> tuple[Tensor, ...]:
         """All that `loss_of` needs, on the device; here the view's tensors, then labels [B]."""
-        view = self.view(clips, rng)
-        return *(view if isinstance(view, tuple) else (view,)), moved(clips.labels, clips.frames.device)
+        view: Any = self.view(clips, rng)
+        parts: tuple[Tensor, ...] = view if isinstance(view, tuple) else (view,)
+        return *parts, moved(clips.labels, clips.frames.device)
 
     def loss_of(self, batch: Sequence[Tensor]) -> Tensor:
         """The loss of a `training_batch`: nothing in it asks the device for a number, so that it can be recorded."""

@@ -90,8 +90,9 @@ def train(network: Network, feeds: tuple[Feed, Feed], seed: int, state: Path, ti
 
 def begun(network: Network, device: torch.device) -> Fit:
     """The fit before its first epoch, its network on the device."""
-    layout = torch.channels_last if network.convolves and device.type == "cuda" else torch.preserve_format
-    network.to(device, memory_format=layout)
+    network.to(device)
+    if network.convolves and device.type == "cuda":
+        network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimiser, scale = network.optimiser(), scaler(network, device)
     return Fit(network, optimiser, scale, Step(network, optimiser, scale, device), [], {}, torch.empty(0))
 

@@ -118,8 +118,8 @@ def _clips(paths: Paths, params: Params, fit: str, otherwise: tuple[int, int]) -
     """Training and validation clips of a fit, as it was split if that was for this profile."""
     if params.profile != PROFILE or not paths.split(fit).is_file():
         return otherwise
-    uses = read_csv(paths.split(fit), SPLIT_COLUMNS)["use"]
-    return int((uses == "train").sum()), int((uses == "val").sum())
+    uses = read_csv(paths.split(fit), SPLIT_COLUMNS)["use"].tolist()
+    return uses.count("train"), uses.count("val")
 
 
 def _made(paths: Paths, detector: str, fit: str) -> Mapping[str, Any]:
