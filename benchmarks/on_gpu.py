@@ -213,7 +213,8 @@ def go_through(paths: Paths, params: Params, name: str) -> None:
     scores = score_files.read(ScoreFile(paths, params, name, "all"))
     measured = explain._measured(subject, params, atlas, scores)
     covered = measured.filter(regex="^area_").sum(axis=1)  # of heat itself there may be none after two epochs
-    assert len(measured) and ((covered - 1).abs() < 1e-3).all(), f"{name}: its heat maps lie on no picture"
+    assert len(measured), f"{name}: no heat map was measured"
+    assert ((covered - 1).abs() < 1e-3).all(), f"{name}: its heat maps lie on no picture"
     shutil.rmtree(paths.run(name, "all"))  # of large networks many would not fit
 
 
