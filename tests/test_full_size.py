@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from thb.book import rows
+from thb.cli import context
 from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
@@ -129,3 +130,22 @@ def test_the_page_shows_what_was_measured_or_says_that_nothing_was(made):
     put(made.root)
     plain = re.sub(r"<[^>]+>", " ", unescape(rows.render(open_results(), "full_size", columns)))
     assert plain.split() == ["Machine", "Network", "Whole", "step", "Share", "NVIDIA", "H200", "TALL", "640", "8%"]
+
+
+@pytest.mark.parametrize(
+    ("size", "small", "precision"), [(256, False, "bfloat16"), (512, False, None), (128, True, "float32")]
+)
+def test_the_benchmarks_release_has_lawful_settings(repo, tmp_path, monkeypatch, size, small, precision):
+    monkeypatch.syspath_prepend(str(repo / "benchmarks"))
+    import on_gpu
+
+    settings = yaml.safe_load((repo / "params.yaml").read_text())
+    settings["profiles"]["made"] = on_gpu.profile(settings, size, small, precision)
+    settings["profile"] = "made"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    params = load(tmp_path / "params.yaml")
+    for name in params.detectors:
+        context.check_detector(params, name)
+    tall = params.detector("tall")
+    assert (tall["epochs"], tall["init_weights"], tall["precision"]) == (2, "none", precision or "float32")
+    assert (tall["dim"] == params.detectors["tall"].defaults["dim"]) != small

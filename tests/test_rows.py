@@ -113,7 +113,9 @@ def test_every_detector_has_a_card_and_only_networks_start_from_weights(results)
     detectors = results.params.detectors.values()
     assert len(cards) == len(detectors)
     assert (cards["started"] != "").sum() == sum(entry.parameters is not None for entry in detectors)
-    assert set(cards["learnt"]) == {"72 clips; 24 more chose the checkpoint"}
+    learnt = "72 clips; 24 more chose the checkpoint"
+    assert set(cards["learnt"][cards["control"]]) == {learnt}
+    assert set(cards["learnt"][~cards["control"]]) == {f"{learnt}; 4 epochs, stopped by patience"}
 
 
 def test_a_card_says_so_when_scores_from_elsewhere_name_no_clips(made):
