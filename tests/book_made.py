@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -36,10 +37,17 @@ def built(folder: Path) -> Paths:
 
 def _build(paths: Paths) -> None:
     params = results_made.fill(paths)
-    with mock.patch.object(exhibit, "_run_once", run_here):
+    with standing_in(paths), mock.patch.object(exhibit, "_run_once", run_here):
         for name in params.exhibits:
             exhibit.run(paths, params, name)
-    book.run(paths, params)
+        book.run(paths, params)
+
+
+@contextlib.contextmanager
+def standing_in(paths: Paths) -> Iterator[None]:
+    """As if the command were given in the clone: nothing is read of the repository's own results."""
+    with contextlib.chdir(paths.root), mock.patch.dict(os.environ, THB_ROOT=str(paths.root)):
+        yield
 
 
 def run_here(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
@@ -47,7 +55,7 @@ def run_here(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
     notebook = parameterize_notebook(papermill.iorw.load_notebook_node(str(source)), parameters)
     names: dict = {}
     drawn = mock.patch.object(figure, "as_bytes", cache(figure.as_bytes))  # what is shown and saved is drawn once
-    with contextlib.chdir(paths.root), mock.patch.dict(os.environ, THB_ROOT=str(paths.root)), drawn:
+    with standing_in(paths), drawn:
         for cell in (c for c in notebook.cells if c.cell_type == "code"):
             shown = run_cell(cell.source, names)
             if shown is not None:

@@ -50,6 +50,11 @@ def evaluated(paths: Paths, params: Params) -> None:
 
 def pages(results: Results) -> dict[str, str]:
     """place -> what is printed there: the numbers and small tables of each page, every exhibit, its rows' answers."""
+    with book_made.standing_in(results.paths):
+        return _pages(results)
+
+
+def _pages(results: Results) -> dict[str, str]:
     made(results)
     found = {f"page {page.stem}": on_page(results, page) for page in sorted(results.paths.book.glob("*/*.md"))}
     found["page index"] = on_page(results, results.paths.book / "index.md")
