@@ -252,10 +252,7 @@ class Counted:
     n_fake: int
 
 
-Which = tuple[str, str, str]  # a detector, its fit, and how its units are pooled
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scored:
     """The scored clips of one fit, and what is often looked at of them by itself; arrays [clips]."""
 
@@ -315,7 +312,7 @@ class Bench:
         if table is None:
             return None
         usual, is_real = self.params.protocols[protocol], table.role == "real"
-        real, fake = self._sides((detector, fit, choice.pool), protocol, generator, choice)
+        real, fake = self._sides(table, protocol, generator, choice)
         if not (real.any() and fake.any()):
             return None
         weights = [
@@ -335,24 +332,24 @@ class Bench:
         }
         return Counted(rates, counts.n_fake, int(real.sum()), int(fake.sum()))
 
-    def _sides(self, of: Which, protocol: str, generator: str, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
+    def _sides(self, of: Scored, protocol: str, generator: str, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
         """Masks of what sets the threshold, and of what is counted above it."""
         real = self._reals(of, protocol, choice.reals)
         if choice.source:
-            real = real & (self._table(*of).source == choice.source)
+            real = real & (of.source == choice.source)
         if choice.accused:
             return real, self._reals(of, protocol, tuple(self.params.protocols[protocol].reals))
         return real, self._fakes(of, protocol, choice.split, generator)
 
-    def _mask_reals(self, of: Which, protocol: str, splits: tuple[str, ...]) -> np.ndarray:
+    def _mask_reals(self, of: Scored, protocol: str, splits: tuple[str, ...]) -> np.ndarray:
         """Of the reals that the protocol tests, were they of these splits."""
         asked = self.params.protocols[protocol].model_copy(update={"reals": list(splits)})
-        return protocols.reals(self._table(*of).rows, asked).to_numpy()
+        return protocols.reals(of.rows, asked).to_numpy()
 
-    def _mask_fakes(self, of: Which, protocol: str, splits: tuple[str, ...], generator: str) -> np.ndarray:
+    def _mask_fakes(self, of: Scored, protocol: str, splits: tuple[str, ...], generator: str) -> np.ndarray:
         """Of one generator's fakes that the protocol tests, were they of these splits."""
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
-        return protocols.fakes(self._table(*of).rows, asked, generator).to_numpy()
+        return protocols.fakes(of.rows, asked, generator).to_numpy()
 
     def _draws(self, table: Scored, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int) -> np.ndarray:
         """int [1 + bootstrap, clips asked]: how often each clip is drawn, all of them of one kind.
@@ -381,4 +378,5 @@ class Bench:
         scored = table.loc[table["status"] == OK].reset_index(drop=True)
         rows = scored.astype(dict.fromkeys(("source", "role", "split"), object))  # compared quicker than text columns
         identity = protocols.identity(scored).to_numpy(object)
-        return Scored(rows, *(rows[name].to_numpy() for name in ("score", "source", "role", "split")), identity)
+        score, source, role, split = (rows[name].to_numpy() for name in ("score", "source", "role", "split"))
+        return Scored(rows, score, source, role, split, identity)

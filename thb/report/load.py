@@ -185,8 +185,8 @@ class Results:
         paths = self.paths if corpus == MAIN else self.variant(corpus)
         entrants = [e for e in self.entrants if corpus == MAIN or e.key in self.params.ablated]
         own = self.cells if corpus == MAIN else self.cells_of(paths)
-        rows = own[own["protocol"] == protocol].set_index(["detector", "generator", "metric"])[list(NO_CELL)]
-        known = rows.to_dict("index")
+        rows = own.loc[own["protocol"] == protocol].set_index(["detector", "generator", "metric"])
+        known = rows.loc[:, list(NO_CELL)].to_dict("index")
         means = self.means if corpus == MAIN else self.means_of(paths)
         out = []
         for entrant in entrants:
