@@ -256,6 +256,7 @@ def test_a_mean_counts_each_detector_once_however_many_generators_it_has(params)
     cells |= {("P1", "caddm", "hallo"): np.array([0.0, 0.0])}
     found, left_out = comparisons.answer(params, Question(LEVEL, "AUC", "", "", "P1", MEAN, MEAN), cells, cells)
     assert found.difference == 0.5
+    assert (found.verdict, np.isnan(found.second_value)) == ("", True)  # a level is compared with nothing
     assert left_out.startswith("lipfd; df_adapter; caddm hallo2")
 
 
