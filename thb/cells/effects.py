@@ -252,7 +252,10 @@ class Counted:
     n_fake: int
 
 
-@dataclass(frozen=True, eq=False)
+Which = tuple[str, str, str]  # a detector, its fit, and how its units are pooled
+
+
+@dataclass(frozen=True)
 class Scored:
     """The scored clips of one fit, and what is often looked at of them by itself; arrays [clips]."""
 
@@ -312,7 +315,7 @@ class Bench:
         if table is None:
             return None
         usual, is_real = self.params.protocols[protocol], table.role == "real"
-        real, fake = self._sides(table, protocol, generator, choice)
+        real, fake = self._sides((detector, fit, choice.pool), protocol, generator, choice)
         if not (real.any() and fake.any()):
             return None
         weights = [
@@ -332,7 +335,7 @@ class Bench:
         }
         return Counted(rates, counts.n_fake, int(real.sum()), int(fake.sum()))
 
-    def _sides(self, of: Scored, protocol: str, generator: str, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
+    def _sides(self, of: Which, protocol: str, generator: str, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
         """Masks of what sets the threshold, and of what is counted above it."""
         real = self._reals(of, protocol, choice.reals)
         if choice.source:
@@ -352,7 +355,7 @@ class Bench:
         asked = self.params.protocols[protocol].model_copy(update={"reals": list(splits)})
         return protocols.reals(self._scored(of).rows, asked).to_numpy()
 
-    def _mask_fakes(self, of: Scored, protocol: str, splits: tuple[str, ...], generator: str) -> np.ndarray:
+    def _mask_fakes(self, of: Which, protocol: str, splits: tuple[str, ...], generator: str) -> np.ndarray:
         """Of one generator's fakes that the protocol tests, were they of these splits."""
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
         return protocols.fakes(self._scored(of).rows, asked, generator).to_numpy()
