@@ -220,15 +220,15 @@ def test_each_network_gets_the_store_that_it_learnt_from(project, params, small,
     }
     together = scores(project, params, good)
     assert together == [score for name in ("caddm", "tall") for score in scores(project, params, good, names=[name])]
-    for name, profile in {"caddm": "mini", "tall": "smoke"}.items():
+    for name, kept in {"caddm": params.profiles["mini"].store, "tall": small.active.store}.items():
         done = clip.prepare(
             {"clip": "a", "source": detect.SOURCE, "status": "ok", "reason": ""},
             good,
             "haar",
             faces.finder("haar", project, {}),
-            params.profiles[profile].store,
+            kept,
         )
-        store = detect._store(done, params.profiles[profile].store)
+        store = detect._store(done, kept)
         expected = loop.score(networks[name], Feed(store, store.rows, torch.device("cpu"), networks[name]))
         assert scores(project, params, good, names=[name]) == [float(expected[0])]
 

@@ -22,6 +22,7 @@ from stores import (
 from thb import detectors
 from thb.cams import choice, explain, grad_cam
 from thb.cams.grad_cam import Heat, heat, masks, sound_heat
+from thb.clips import clip_store
 from thb.clips.clip_store import read_clips
 from thb.core.errors import ParamsError
 from thb.core.params import Explained
@@ -77,8 +78,16 @@ def write_truth(paths, clips):
 
 
 def build(root, params, name):
-    """A store, its truth, two fits of random weights and their scores; the reference has the same scores."""
+    """A store, its truth, two fits of random weights and their scores; the reference has the same scores.
+
+    The squares about the face are the whole frames.
+    """
     paths = write_store(root, params, clips=16)
+    for source in params.sources:
+        places = np.load(paths.clips(source) / "places.npy")
+        places[..., clip_store.SQUARE, :] = places[..., clip_store.WHOLE, :]
+        np.save(paths.clips(source) / "places.npy", places)
+        vouching.for_store(paths, params, source)
     clips = pd.concat([read_clips(paths, params, source) for source in params.sources])
     write_truth(paths, clips)
     for fit in ("all", "no-hallo"):
@@ -224,12 +233,14 @@ def white(network, clips):
 
 
 def repainted(paths, name, params, where):
-    """Frames black but for one place, and `explain` again with heat where it is white."""
+    """Pictures black but for one place, and `explain` again with heat where it is white."""
     for source in params.sources:
-        frames = np.load(paths.clips(source) / "frames.npy")
-        frames[:] = 0
-        frames[:, :, *(slice(2 * s.start, 2 * s.stop) for s in where)] = 255
-        np.save(paths.clips(source) / "frames.npy", frames)
+        for kind in ("frames", "faces"):
+            pictures = np.load(paths.clips(source) / f"{kind}.npy")
+            side = pictures.shape[2]
+            pictures[:] = 0
+            pictures[:, :, *(slice(side * s.start // HALF, side * s.stop // HALF) for s in where)] = 255
+            np.save(paths.clips(source) / f"{kind}.npy", pictures)
         vouching.for_store(paths, params, source)
     for fit in ("all", "no-hallo"):
         vouching.for_run(paths, params, name, fit)
