@@ -78,6 +78,7 @@ def clone(repo: Path, root: Path) -> Paths:
     (root / "benchmarks").mkdir()
     for name in ("faces.csv", "face_resolution.csv"):
         shutil.copy(repo / "benchmarks" / name, root / "benchmarks")
+    shutil.copytree(repo / "benchmarks" / "results", root / "benchmarks" / "results")
     shutil.copytree(repo / "paper", root / "paper")
     shutil.copytree(repo / "notebooks", root / "notebooks")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))

@@ -344,8 +344,8 @@ def test_a_twin_is_filmed_from_the_same_picture_and_is_what_it_would_be_alone(
     both = {name: source for name, source in sources.items() if name in ("hallo", "celebvhq")}
     fakes = {"hallo": sources["hallo"]}
     main, twin, rendered = Paths(tmp_path / "main"), Paths(tmp_path / "twin"), []
-    real = clip.shoot
-    monkeypatch.setattr(clip, "shoot", lambda scene, *rest: rendered.append(scene) or real(scene, *rest))
+    real = clip.stage
+    monkeypatch.setattr(clip, "stage", lambda scene, *rest: rendered.append(scene) or real(scene, *rest))
     corpus.write_corpus(main, RENDER, 3, both, 1, lambda *_: None, [(twin, 0.0)])
     assert len(rendered) == len(list(main.raw.rglob("*.mp4")))
     write(twin.root, fakes, fingerprint=0.0)
