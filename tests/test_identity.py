@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import chdir, closing
 
 import numpy as np
 import onnx_made
@@ -356,13 +357,17 @@ def test_it_is_off_unless_asked_for(project, params, capsys):
 def test_dvc_makes_a_stage_a_network_and_none_where_it_is_off(project, repo):
     from dvc.repo import Repo
 
-    from thb.cli.reproduce import stage_graph
+    from thb.cli.stages import Stages
+
+    def graph() -> dict[str, set[str]]:
+        with chdir(project.root), closing(Stages(project.root)) as stages:
+            return stages.needs
 
     with Repo.init(str(project.root), no_scm=True):
         shutil.copy(repo / "dvc.yaml", project.root)
-    assert not [stage for stage in stage_graph(project) if stage.startswith("identity")]
+    assert not [stage for stage in graph() if stage.startswith("identity")]
     turned_on(project)
-    stages = stage_graph(project)
+    stages = graph()
     assert {"split", "prepare@hallo"} <= stages["identity@sface"]
     assert "identity@sface" in stages["exhibit@leakage"]
     assert not any("identity" in need for need in stages["train@tall"])
