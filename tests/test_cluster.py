@@ -182,6 +182,19 @@ def test_workers_share_the_graph_and_whatever_is_killed_the_next_run_completes(d
     assert "every stage is up to date" in last.stdout
 
 
+def test_a_scheduler_without_workers_is_one_line(clone, tmp_path, monkeypatch):
+    monkeypatch.setattr("thb.cli.cluster.PATIENCE", 3)
+    from thb.cli.cluster import Cluster
+    from thb.core.errors import DataError
+
+    alone = Dask(tmp_path)
+    try:
+        with pytest.raises(DataError, match=f"^the Dask scheduler at {alone.address} has no worker; start one: dask "):
+            Cluster(alone.address, clone)
+    finally:
+        alone.stop()
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nowhere", "tcp://"])
 def test_an_address_where_nobody_answers_is_one_line(clone, address, monkeypatch):
     monkeypatch.setattr("thb.cli.cluster.PATIENCE", 0.5)

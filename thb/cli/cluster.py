@@ -42,7 +42,13 @@ class Cluster:
             self._client = Client(address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as fault:
             raise ParamsError(f"--scheduler {address!r}: no Dask scheduler answers there ({fault})") from None
-        self._client.wait_for_workers(1, timeout=PATIENCE)
+        try:
+            self._client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            self._client.close()
+            raise DataError(
+                f"the Dask scheduler at {address} has no worker; start one: dask worker {address}"
+            ) from None
         workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
         self.lanes = sum(worker["nthreads"] for worker in workers)
         self.cards = sum(int(worker["resources"].get(GPU, 0)) for worker in workers)
