@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from thb.rendered import clip
-from thb.rendered.heads import ears, eyes, hair, shells
+from thb.rendered.heads import ears, eyes, hair, layers, mouth, renderer, shells
 from thb.rendered.heads.fields import arctan, look_up, power, sample
 from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
@@ -90,6 +90,41 @@ def test_crops_of_eyes_and_brows_leave_nothing_out(glasses, monkeypatch: pytest.
     monkeypatch.setattr(eyes, "_crop", lambda wanted, half: (slice(None), half))
     plain = render(person, talking(), 128)
     assert np.abs(quick.rgb - plain.rgb).max() < 0.2 * STEP
+
+
+def test_frames_drawn_together_are_the_same_drawn_alone(monkeypatch: pytest.MonkeyPatch):
+    """But for a texel read 1/32 further: sheets of later frames lie further down."""
+    together = render(portrait("curly"), talking(5), SIZE)
+    monkeypatch.setattr(renderer, "CHUNK", 1)
+    alone = render(portrait("curly"), talking(5), SIZE)
+    assert np.abs(together.rgb - alone.rgb).max() < 2 * STEP
+    assert np.array_equal(together.alpha, alone.alpha)
+    assert (together.regions != alone.regions).mean() < 1e-3
+
+
+@pytest.mark.parametrize("style", ["long_wavy", "bob", "bun", "bald"])
+def test_what_lies_behind_something_opaque_need_not_be_drawn(style, monkeypatch: pytest.MonkeyPatch):
+    quick = render(portrait(style), talking(), SIZE)
+    monkeypatch.setattr(layers.Layers, "shut", lambda *_: None)
+    plain = render(portrait(style), talking(), SIZE)
+    assert np.abs(quick.rgb - plain.rgb).max() < 0.01 * STEP
+    assert np.array_equal(quick.regions, plain.regions)
+
+
+def test_hair_is_looked_for_wherever_there_is_some():
+    quick, plain = (Figure(portrait("long_wavy"), SIZE, Look()) for _ in range(2))
+    assert plain.hair is not None
+    assert 0 < plain.hair.near.mean() < 0.9
+    plain.hair.near[:] = 1
+    assert np.abs(quick.draw(talking()).rgb - plain.draw(talking()).rgb).max() < 0.01 * STEP
+
+
+def test_a_mouth_is_painted_as_far_as_it_reaches(monkeypatch: pytest.MonkeyPatch):
+    motion = talking(4)
+    motion.mouth_wide[:] = (1.0, -1.0, 1.0, 0.0)
+    quick = render(portrait(smile=1.0), motion, 128)
+    monkeypatch.setattr(mouth, "_reach", lambda _: 9.0)
+    assert np.abs(quick.rgb - render(portrait(smile=1.0), motion, 128).rgb).max() < 0.01 * STEP
 
 
 def test_an_outline_is_eaten_into_wherever_that_shows():
