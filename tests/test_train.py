@@ -263,7 +263,7 @@ def test_a_run_says_what_it_was(store, tiny):
     assert about["clips"] == {"train": 24, "val": 12}
     assert about["val_auc"] == pytest.approx(log["val_auc"].max())
     assert about["parameters"] == about["trainable"] > 0
-    assert {"seed", "made_by", "files", "split_sha256", "stores", "versions", "hardware", "seconds"} <= about.keys()
+    assert {"seed", "made_by", "files", "seen", "stores", "versions", "hardware", "seconds"} <= about.keys()
 
 
 def test_the_synthetic_weave_is_learnt(store, params):
