@@ -1,8 +1,8 @@
 """What each stage of dvc.yaml should depend on, found by reading the code, and what it lacks or has too much.
 
-Settings: every key of params.yaml that code reads which a command can reach, followed from function to function by name,
-against those of the stage's list, which `thb code` writes. Code: test_dvc_deps.py holds the lists' modules against those
-that answer a stage's commands, from thb.cli.main's own imports on. Data: declared once, in READS.
+Settings: every key of params.yaml that code reads which a command can reach, followed from function to function by
+name, against those of the stage's list, which `thb code` writes. Code: the modules that answer a stage's commands, from
+thb.cli.main's own imports on, against the list's. Data: declared once, in READS.
 """
 
 from __future__ import annotations

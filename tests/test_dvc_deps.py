@@ -156,17 +156,15 @@ def test_every_notebook_and_detector_of_params_has_its_list(listed, params):
     assert {f"{command}-{name}" for command in ("train", "score") for name in params.detectors} <= set(listed)
 
 
-def test_a_setting_changes_the_lists_that_hold_it_and_no_others(project, params):
-    """Each list's own keys in turn; a list of what shows everything changes with the file."""
+def test_a_setting_changes_the_lists_that_hold_it_and_no_others(project, params, monkeypatch):
+    """Each list's own keys in turn; a list of what shows all settings changes with the file."""
     (project.root / "notebooks").mkdir()
-    before = dict(lists._texts(project, params))
-    for key in {key for _, settings in lists.bases(params).values() for key in settings} - {"profile"}:
-        after = dict(lists._texts(project, changed(params, key)))
-        told = {
-            name
-            for name, (_, settings) in lists.bases(params).items()
-            if any(f"{key}.".startswith(f"{held}.") for held in settings)
-        }
+    before, held = dict(lists._texts(project, params)), {name: of[1] for name, of in lists.bases(params).items()}
+    for key in {key for keys in held.values() for key in keys} - {"profile"}:
+        with monkeypatch.context() as patch:
+            patch.setattr(type(params), "model_dump", changed(params, key))
+            after = dict(lists._texts(project, params))
+        told = {name for name, keys in held.items() if any(f"{key}.".startswith(f"{own}.") for own in keys)}
         assert {name for name in before if after[name] != before[name]} == told, key
     project.params.write_text(project.params.read_text() + "# a remark\n")
     after = dict(lists._texts(project, params))
@@ -174,21 +172,15 @@ def test_a_setting_changes_the_lists_that_hold_it_and_no_others(project, params)
 
 
 def changed(params, key):
-    """The same settings, what stands under one key put aside."""
-
-    class Changed:
-        profile = params.profile
-
-        def model_dump(self, mode):
-            values = params.model_dump(mode=mode)
-            *above, last = key.split(".")
-            holder = values
-            for part in above:
-                holder = holder[part]
-            holder[last] = dict(holder[last], more=1) if isinstance(holder[last], dict) else [holder[last]]
-            return values
-
-    return Changed()
+    """What gives all settings, with another value under one key."""
+    values = params.model_dump(mode="json")
+    *above, last = key.split(".")
+    holder = values
+    for part in above:
+        holder = holder[part]
+    was = holder[last]
+    holder[last] = {**was, "more": 1} if isinstance(was, dict) else [was]
+    return lambda *_, **__: values
 
 
 def test_settings_are_followed_to_where_they_are_read():

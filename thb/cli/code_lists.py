@@ -10,6 +10,7 @@ import ast
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def _texts(paths: Paths, params: Params) -> Iterator[tuple[str, str]]:
     """Name of a list -> a line for each file of code, with a hash, and for each setting, with its value."""
     values = params.model_dump(mode="json")
     for name, (modules, settings) in bases(params).items():
-        told = "".join(f"{key}: {json.dumps(_value(values, key))}\n" for key in settings)
+        told = "".join(f"{key}: {json.dumps(_under(values, key))}\n" for key in settings)
         yield name, code.listing(*modules) + told
     printed = sorted(file for file in paths.published.parent.rglob("*") if file.is_file())
     for name, (modules, own) in documents(paths).items():
@@ -113,9 +114,9 @@ def _texts(paths: Paths, params: Params) -> Iterator[tuple[str, str]]:
 
 def bases(params: Params) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
     """Name of a list, but for those of `documents` -> the modules and the keys of params.yaml that it is of."""
-    values, found = params.model_dump(mode="json"), {}
+    found = {}
     for kind, basis in BASES.items():
-        for of in _value(values, basis.of) if basis.of else [""]:
+        for of in attrgetter(basis.of)(params) if basis.of else [""]:
             keys = (key.format(profile=params.profile, of=of) for key in (*EVERYWHERE, *basis.settings))
             modules = tuple(module.format(of=of) for module in (*ALWAYS, *basis.modules))
             found["-".join(filter(None, (kind, of)))] = modules, tuple(keys)
@@ -123,7 +124,7 @@ def bases(params: Params) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 
 
 def documents(paths: Paths) -> dict[str, tuple[tuple[str, ...], tuple[Path, ...]]]:
-    """Name of a list -> the modules and the notebook of what shows all: params.yaml and what was printed count whole."""
+    """Name of a list -> the modules and the notebook of what shows all settings and all that was printed."""
     found: dict[str, tuple[tuple[str, ...], tuple[Path, ...]]] = {"book": ((*ALWAYS, *_doors("book"), PLUGIN), ())}
     for notebook in sorted(paths.notebooks.glob("*.ipynb")):
         modules = (*ALWAYS, *_doors("exhibit"), *sorted(_imported(notebook)))
@@ -131,8 +132,8 @@ def documents(paths: Paths) -> dict[str, tuple[tuple[str, ...], tuple[Path, ...]
     return found
 
 
-def _value(values: Any, key: str) -> Any:
-    """What params.yaml holds under a dotted key."""
+def _under(values: Any, key: str) -> Any:
+    """What settings hold under a dotted key."""
     for part in key.split("."):
         values = values[part]
     return values

@@ -155,7 +155,7 @@ class Paths:
         return self.root / "runs" / "variants" / self.variant if self.variant else self.root / "runs"
 
     def run(self, detector: str, fit: str) -> Path:
-        """One fit: weights.safetensors, run.json, log.csv."""
+        """One fit: weights.safetensors, run.json, log.csv, took.json."""
         return self._runs / detector / fit
 
     def start(self, detector: str) -> Path:

@@ -22,12 +22,12 @@ from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import OK, write_csv
+from thb.core.tables import OK, write_csv, write_json
 from thb.fits import weights
 from thb.fits.picture_measures import seen
 from thb.splits.clips_of_fit import clips_of_fit, seen_digest, soundless_marked, usable, with_shuffled_labels
 
-LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
+LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr"]
 _CPU = f"{platform.machine()} CPU, 1 thread"
 _VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
 
@@ -93,6 +93,7 @@ class Outcome:
     log: list[dict[str, float]]
     chosen: dict[str, float]
     about: dict[str, Any]
+    hardware: str
 
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
@@ -108,11 +109,9 @@ def run_shuffled_labels(paths: Paths, params: Params, detector: str, fit: str) -
 
     A run that was broken off goes on in the fit where it stopped: what those before it left is there until all end.
     """
+    draws = range(1, params.label_check(detector) + 1)
     job, seed = _job(paths, params, detector, fit), params.active.seed
-    jobs = [
-        replace(job, draw=draw, rows=with_shuffled_labels(job.rows, seed, draw))
-        for draw in range(1, params.label_check(detector) + 1)
-    ]
+    jobs = [replace(job, draw=draw, rows=with_shuffled_labels(job.rows, seed, draw)) for draw in draws]
     for each in jobs:
         _run(each)
     _forget(jobs)
@@ -148,12 +147,9 @@ def _fit_control(job: Job) -> Outcome:
     train, val = (seen(job.paths, job.params, usable(job.rows, use), model) for use in ("train", "val"))
     model.fit(train)
     scores, labels = model.score(val), val["label"].to_numpy()
-    entry = dict.fromkeys(LOG_COLUMNS, float("nan")) | {
-        "epoch": 1,
-        "val_auc": auc(labels, scores),
-        "seconds": time.perf_counter() - begun,
-    }
-    return Outcome(model, weights.validation(job.made_by.corpus, labels, scores), [entry], entry, {"hardware": _CPU})
+    entry = {**dict.fromkeys(LOG_COLUMNS, float("nan")), "epoch": 1, "val_auc": auc(labels, scores)}
+    entry["seconds"] = time.perf_counter() - begun
+    return Outcome(model, weights.validation(job.made_by.corpus, labels, scores), [entry], entry, {}, _CPU)
 
 
 def _fit_network(job: Job, state: Path) -> Outcome:
@@ -179,12 +175,12 @@ def _fit_network(job: Job, state: Path) -> Outcome:
     network.load_state_dict(done.best)
     scores = weights.validation(job.made_by.corpus, val["label"].to_numpy(), done.validation.numpy())
     about = {
-        "hardware": _CPU if device.type == "cpu" else torch.cuda.get_device_name(device),
         "parameters": sum(p.numel() for p in network.parameters()),
         "trainable": sum(p.numel() for p in network.parameters() if p.requires_grad),
         "stopped_by": done.stopped_by,
     }
-    return Outcome(network, scores, done.log, done.chosen, about)
+    hardware = _CPU if device.type == "cpu" else torch.cuda.get_device_name(device)
+    return Outcome(network, scores, done.log, done.chosen, about, hardware)
 
 
 # ── What a fit depends on ──────────────────────────────────────────────────────────────────────────
@@ -210,7 +206,6 @@ def _write(job: Job, outcome: Outcome, seconds: float) -> None:
     ok, use = job.rows["status"].to_numpy() == OK, job.rows["use"].to_numpy()
     said = {
         **outcome.about,
-        "seconds": round(seconds, 1),
         "best_epoch": int(outcome.chosen["epoch"]),
         "epochs": len(outcome.log),
         "val_auc": outcome.chosen["val_auc"],
@@ -226,7 +221,10 @@ def _write(job: Job, outcome: Outcome, seconds: float) -> None:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
     }
     (job.folder / weights.RUN).unlink(missing_ok=True)
-    write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
+    log = pd.DataFrame(outcome.log)
+    write_csv(log, job.folder / "log.csv", LOG_COLUMNS)
+    took = {"hardware": outcome.hardware, "seconds": round(seconds, 1), "epochs": log["seconds"].round(1).tolist()}
+    write_json(took, job.folder / weights.TOOK)
     weights.write(
         job.folder,
         outcome.model,

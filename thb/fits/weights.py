@@ -20,6 +20,7 @@ from thb.splits import assignment
 from thb.splits.clips_of_fit import seen_digest
 
 FILE, RUN = "weights.safetensors", "run.json"
+TOOK = "took.json"  # beside them: on what, and for how long; never the same twice, so .dvcignore names it
 START = "ffpp"  # the fit that others may start from
 
 
