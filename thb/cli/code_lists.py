@@ -14,7 +14,6 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from thb import detectors
 from thb.core import code, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
