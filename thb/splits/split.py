@@ -96,8 +96,8 @@ def _assign(clips: pd.DataFrame, fit: str) -> pd.DataFrame:
 
 def _seen(split: pd.DataFrame, stores: Mapping[str, str]) -> dict[str, object]:
     """What a fit sees of clips and split: its clips with their uses, and the whole stores that they are in."""
-    sources = split["source"][split["use"].isin(assignment.SEEN)].unique()
-    return {"clips": seen_digest(split), "stores": {source: stores[source] for source in sources}}
+    sources = set(split["source"][split["use"].isin(assignment.SEEN)])
+    return {"clips": seen_digest(split), "stores": {source: stores[source] for source in sorted(sources)}}
 
 
 def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]:
