@@ -31,14 +31,14 @@ MUTANTS = [
     ),
     (
         "thb/cli/code_lists.py",
-        "OF_DETECTOR = {name: (*ALWAYS, LACKING, code.DOORS[name])",
-        'OF_DETECTOR = {name: (*ALWAYS, LACKING, code.DOORS["score"])',
+        '_TRAIN = (LACKING, *_doors("train")',
+        '_TRAIN = (LACKING, *_doors("score")',
         "test_dvc_deps.py -k 'forgotten'",
     ),
     (
         "thb/cli/code_lists.py",
-        "PLAIN = {name: (*ALWAYS, code.DOORS[name])",
-        'PLAIN = {name: (*ALWAYS, code.DOORS["contact"])',
+        'Basis(_doors("evaluate"), _CELLS)',
+        'Basis(_doors("contact"), _CELLS)',
         "test_dvc_deps.py -k 'forgotten'",
     ),
     (
