@@ -30,7 +30,7 @@ from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
 from thb.detectors.caddm.boxes import SCALES, anchors, decoded, multibox_loss, transposed
 from thb.detectors.caddm.placement import aligned, cut_out, jittered, mirrored, stretched_over
-from thb.detectors.parts.images import constant, convolutions, fine_detail, pixel_square, square_around
+from thb.detectors.parts.images import SQUARE, constant, convolutions, fine_detail, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -259,12 +259,11 @@ class HighPass(Backbone):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.num_features = widths[-1]
-        self.standardise = nn.BatchNorm2d(3, affine=False)
-        self.layers = nn.Sequential(*convolutions((3, *widths), [2] * len(widths)))
+        self.standardise = nn.BatchNorm2d(SQUARE, affine=False)
+        self.layers = nn.Sequential(*convolutions((SQUARE, *widths), [1] + [2] * (len(widths) - 1)))
 
     def forward_features(self, x: Tensor) -> Tensor:
-        detail = fine_detail(x / 255).contiguous(memory_format=torch.channels_last)
-        return self.layers(self.standardise(detail))
+        return self.layers(self.standardise(fine_detail(x / 255)))
 
 
 # ── The artifact detection module ────────────────────────────────────────────────────────────────
