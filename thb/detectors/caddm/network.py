@@ -252,18 +252,19 @@ def _backbone(c: Config) -> Backbone:
 
 
 class HighPass(Backbone):
-    """Convolutions on each pixel's difference from its neighbourhood: a small network that sees colours
+    """Convolutions on how much brighter each pixel is than its neighbourhood: a small network that sees colours
     learns the faces of the training portraits by heart.
     """
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.num_features = widths[-1]
-        self.standardise = nn.BatchNorm2d(SQUARE, affine=False)
-        self.layers = nn.Sequential(*convolutions((SQUARE, *widths), [1] + [2] * (len(widths) - 1)))
+        self.standardise = nn.BatchNorm2d(SQUARE // 3, affine=False)
+        self.layers = nn.Sequential(*convolutions((SQUARE // 3, *widths), [1] + [2] * (len(widths) - 1)))
 
     def forward_features(self, x: Tensor) -> Tensor:
-        return self.layers(self.standardise(fine_detail(x / 255)))
+        bright = fine_detail(x / 255).unflatten(1, (3, -1)).mean(dim=1)
+        return self.layers(self.standardise(bright.contiguous(memory_format=torch.channels_last)))
 
 
 # ── The artifact detection module ────────────────────────────────────────────────────────────────

@@ -64,7 +64,7 @@ class DetailRegions(nn.Module):
         super().__init__()
         self.features = dim
         self.standardise = nn.BatchNorm2d(2 * SQUARE, affine=False)
-        self.layers = nn.Sequential(*convolutions((2 * SQUARE, width, dim, dim), (2, 2, 1)))
+        self.layers = nn.Sequential(*convolutions((2 * SQUARE, width, 2 * width, dim), (1, 2, 2)))
 
     def forward(self, faces: Tensor) -> Tensor:
         maps = self.layers(self.standardise(detail_and_motion(faces)))

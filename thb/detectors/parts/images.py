@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from typing import Any
 
@@ -129,8 +130,11 @@ def _squares(images: Tensor, kernels: Tensor) -> Tensor:
     In full precision, whatever a network's own is: a trace is fainter than what rounding takes.
     """
     padded = F.pad(images, (1, 1, 1, 1), mode="replicate").contiguous(memory_format=torch.channels_last)
-    exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    with exact, torch.autocast(images.device.type, enabled=False):
+    exact, kind = (
+        torch.backends.cudnn.flags(True, benchmark=False, deterministic=True, allow_tf32=False),
+        images.device.type,
+    )
+    with exact, torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
         return F.conv2d(padded, kernels, stride=2)
 
 
