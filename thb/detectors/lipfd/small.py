@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from thb.detectors.lipfd import picture as pictures
-from thb.detectors.parts.images import SQUARE, convolutions, detail_and_motion
+from thb.detectors.parts.images import convolutions, detail_and_motion
 
 
 class LipsAndVoice(nn.Module):
@@ -56,18 +56,19 @@ def others(count: int, rng: Generator) -> Tensor:
 class DetailRegions(nn.Module):
     """Faces [N, 5, 3, s, s] -> [N, 5, 3, dim]: one convolutional look at each, its mean over three regions.
 
-    It sees each pixel against its neighbourhood, and against itself in the window's other frames: faint traces are of
-    that size.
+    It sees how bright each pixel is against its neighbourhood, and against itself in the window's other frames: faint
+    traces are of that size.
     """
 
     def __init__(self, width: int, dim: int) -> None:
         super().__init__()
         self.features = dim
-        self.standardise = nn.BatchNorm2d(2 * SQUARE, affine=False)
-        self.layers = nn.Sequential(*convolutions((2 * SQUARE, width, 2 * width, dim), (1, 2, 2)))
+        self.standardise = nn.BatchNorm2d(8, affine=False)
+        self.layers = nn.Sequential(*convolutions((8, width, 2 * width, dim, dim), (1, 2, 2, 1)))
 
     def forward(self, faces: Tensor) -> Tensor:
-        maps = self.layers(self.standardise(detail_and_motion(faces)))
+        bright = detail_and_motion(faces).unflatten(1, (2, 3, -1)).mean(dim=2).flatten(1, 2)
+        maps = self.layers(self.standardise(bright.contiguous(memory_format=torch.channels_last)))
         looks = torch.stack([look.mean(dim=(2, 3)) for look in pictures.regions(maps)], dim=1)
         return looks.unflatten(0, (-1, pictures.FRAMES))
 
