@@ -43,7 +43,7 @@ def test_labels_and_scores_are_lists_and_no_tables():
 
 
 def test_the_first_draw_is_every_clip_once():
-    assert metrics.resamples(np.array(["a", "b", "b"]), 5, seed=1)[:, 0].tolist() == [1, 1, 1]
+    assert [clip[0] for clip in metrics.resamples(np.array(["a", "b", "b"]), 5, seed=1)] == [1, 1, 1]
 
 
 def test_where_one_real_is_above_all_no_threshold_is_low_enough():
@@ -272,7 +272,7 @@ def test_a_fit_without_numbers_empties_every_trial_that_reads_it(params):
             "protocols": {"unseen_P3": params.protocols["unseen_P3"]},
         }
     )
-    found = list(evaluate._evaluate(own, {}, {("tall", "no-hallo"): "why"}))
+    found = list(evaluate.of_scores(own, {}, {("tall", "no-hallo"): "why"}))
     assert [(trial.generator, m["n_fake"]) for trial, _, m in found] == [("magi1", 0), ("hallo3", 0)]
 
 

@@ -137,7 +137,7 @@ def test_unknown_roc_lists_the_known():
 
 def test_whoever_is_resampled_counts_alike_in_every_clip_and_everywhere():
     people = np.array(["a", "a", "b", "c", "c", "c"])
-    drawn = metrics.resamples(people, 2000, seed=1)
+    drawn = np.array(metrics.resamples(people, 2000, seed=1))
     assert (drawn[:, 0] == 1).all()
     assert (drawn[0] == drawn[1]).all()
     assert (drawn[3] == drawn[5]).all()
@@ -149,6 +149,7 @@ def test_whoever_is_resampled_counts_alike_in_every_clip_and_everywhere():
 
 def test_resamples_are_those_of_their_seed():
     one, same, other = (metrics.resamples(np.arange(50), 20, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (np.array(drawn) for drawn in (one, same, other))
     assert (one == same).all()
     assert not (one[:, 1:] == other[:, 1:]).any()
 

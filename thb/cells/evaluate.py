@@ -38,7 +38,7 @@ def run(paths: Paths, params: Params) -> None:
         raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
     scores = _read_scores(paths, params, {key: file for key, file in files.items() if key not in left_out})
     absent = {**left_out, **_without_reals(params, scores)}
-    evaluated = _evaluate(params, scores, absent)
+    evaluated = of_scores(params, scores, absent)
     cells = pd.DataFrame(_cells(paths, params, evaluated))
     paths.metrics.unlink(missing_ok=True)  # until all is written, nothing vouches for it
     write_csv(cells, paths.cells, CELL_COLUMNS)
@@ -78,7 +78,7 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
     }
 
 
-def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> list[Evaluated]:
+def of_scores(params: Params, scores: Mapping, absent: Mapping) -> list[Evaluated]:
     """Each trial whose fits are at hand, or known to be absent, with each detector.
 
     One detector after the other, since what is summed of its reals is kept until all of its trials are through.

@@ -234,7 +234,7 @@ def _replicates(params: Params, clips: pd.DataFrame, columns: Sequence[str]) -> 
     m = params.metrics
     if clips.empty:
         return np.full((1 + m.bootstrap, len(columns)), np.nan)
-    weights = metrics.resamples(drawn_as(clips), m.bootstrap, m.seed)
+    weights = np.array(metrics.resamples(drawn_as(clips), m.bootstrap, m.seed))
     return weights.T @ clips[list(columns)].to_numpy(float) / weights.sum(axis=0)[:, None]
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import special
@@ -55,6 +55,15 @@ class Side:
     @property
     def total(self) -> np.ndarray:
         return self.above[-1]
+
+    def sum_of(self, values: np.ndarray) -> np.ndarray:
+        """float [B]: the sum of these values [n], each as often as its clip counts."""
+        return -np.diff(values, append=0) @ self.above[1:]
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """float [B]: the sum of the squared scores."""
+        return self.sum_of(self.scores**2)
 
     def at_or_above(self, scores: np.ndarray) -> np.ndarray:
         """int: how many clips reach each of these scores."""
@@ -126,11 +135,12 @@ def sides(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = N
     return real, fake
 
 
-def side(scores: np.ndarray, weights: np.ndarray) -> Side:
-    """The clips of one class with these scores [n] and weights [n, B]."""
+def side(scores: np.ndarray, weights: Sequence[np.ndarray] | np.ndarray) -> Side:
+    """The clips of one class with these scores [n] and weights, n times float [B]; added up without a copy."""
     order = np.argsort(-scores, kind="stable")
-    above = np.zeros((1 + len(scores), weights.shape[1]))
-    np.cumsum(weights[order], axis=0, out=above[1:])
+    above = np.zeros((1 + len(scores), len(weights[0])))
+    for k, clip in enumerate(order):
+        np.add(above[k], weights[clip], out=above[k + 1])
     return Side(scores[order], order, above)
 
 
@@ -190,13 +200,8 @@ def _last_within(above: np.ndarray, places: np.ndarray, budget: np.ndarray) -> n
 
 
 def brier_of(real: Side, fake: Side) -> np.ndarray:
-    squares = _weighted(real, real.scores**2) + _weighted(fake, (1 - fake.scores) ** 2)
-    return squares / (real.total + fake.total)
-
-
-def _weighted(of: Side, values: np.ndarray) -> np.ndarray:
-    """The sum of these values [n], each as often as its clip counts."""
-    return -np.diff(values, append=0) @ of.above[1:]
+    missed = fake.total - 2 * fake.sum_of(fake.scores) + fake.squares
+    return (real.squares + missed) / (real.total + fake.total)
 
 
 def eer_of(real: Side, fake: Side) -> np.ndarray:
@@ -209,10 +214,11 @@ def eer_of(real: Side, fake: Side) -> np.ndarray:
         fpr = real.above[reals[place], draws] / real.total
         return fpr, fpr - (1 - fake.above[fakes[place], draws] / fake.total)
 
+    part, portion = 1 / real.total, 1 / fake.total
     before, after = np.zeros(len(draws), int), np.full(len(draws), len(every))  # the gap grows from -1 to 1
     while (after - before > 1).any():
         middle = (before + after) // 2
-        positive = rates(middle)[1] > 0
+        positive = real.above[reals[middle], draws] * part + fake.above[fakes[middle], draws] * portion > 1
         before, after = np.where(positive, before, middle), np.where(positive, middle, after)
     (fpr, gap), (fpr_after, gap_after) = rates(before), rates(after)
     return fpr_after + gap_after / (gap_after - gap) * (fpr - fpr_after)
@@ -234,21 +240,21 @@ def all_of(real: Side, fake: Side, fpr: Mapping[str, float], roc: str) -> dict[s
 # ── Bootstrap ────────────────────────────────────────────────────────────────────────────────────
 
 
-def resamples(people: Sequence[str] | np.ndarray, n: int, seed: int) -> np.ndarray:
-    """float [clips, 1 + n]: how much each clip counts, once in the first column, then in n resamples of the people.
+def resamples(people: Sequence[str] | np.ndarray, n: int, seed: int) -> list[np.ndarray]:
+    """For each clip float [1 + n]: how much it counts, once in the first place, then in n resamples of the people.
 
     Whoever is shown has weights of the standard exponential law (the Bayesian bootstrap), which depend on the name and
     the seed alone: a person counts alike in every clip, and for every generator, detector and protocol that shows
     them, so that means are as wide and differences as narrow as shared people make them; and none is ever empty.
     """
-    names, place = np.unique(np.asarray(people, dtype=str), return_inverse=True)
-    return np.stack([_weight(name, n, seed) for name in names.tolist()])[place]
+    return [_weight(name, n, seed) for name in np.asarray(people, dtype=str).tolist()]
 
 
 @lru_cache(maxsize=2048)
 def _weight(name: str, n: int, seed: int) -> np.ndarray:
     drawn = np.random.default_rng([seed, *name.encode()]).standard_exponential(1 + n)
     drawn[0] = 1
+    drawn.setflags(write=False)  # shared by all who ask
     return drawn
 
 
