@@ -88,7 +88,8 @@ def coverage(results: Results) -> tuple[pd.DataFrame, str]:
     rows = read_csv(results.paths.root / COVERAGE, columns)
     spread = {"equal": "spread equal", "fakes twice": "fakes twice as wide"}
     setting = [
-        f"{r.what}, {r.reals} + {r.fakes}, people {r.people}, {spread[str(r.spread)]}" for r in rows.itertuples()
+        f"{r['what']}, {r['reals']} + {r['fakes']}, people {r['people']}, {spread[r['spread']]}"
+        for r in rows.to_dict("records")
     ]
     return rows.assign(setting=setting), COVERAGE
 
