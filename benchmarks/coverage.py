@@ -36,7 +36,7 @@ ALIKE = 0.5  # correlation of the scores of one person's clips, where people rep
 CLIPS = (1, 1, 2, 1, 2, 3)  # clips of one person after another, where they repeat: as in the corpus's test split
 GENERATORS, SHARED = 6, 0.5  # of a mean; correlation of what two detectors make of the same clips
 POORER = 0.7  # of the shift is what the poorer detector has
-MEAN, FALL = f"mean of {GENERATORS}", f"fall of a mean of {GENERATORS}"
+MEAN, CHANGE = f"mean of {GENERATORS}", f"change of a mean of {GENERATORS}"
 COLUMNS = ["what", "reals", "fakes", "people", "spread", "metric", "true_auc", "truth", "covered", "width", "runs"]
 Held = Callable[[str, float, Ends], None]
 
@@ -88,7 +88,7 @@ def main() -> None:
 def settings() -> Iterator[Setting]:
     for (reals, fakes), people, spread, auc in product(SIZES, ("apart", "repeat"), SPREADS, LEVELS):
         yield Setting("cell", reals, fakes, people, spread, auc)
-    for what, auc in product((MEAN, FALL), LEVELS):
+    for what, auc in product((MEAN, CHANGE), LEVELS):
         yield Setting(what, *SIZES[0], "repeat", "equal", auc)
 
 
@@ -165,7 +165,7 @@ def pooled(setting: Setting, m: Metrics, rng: np.random.Generator, true: dict[st
     known = people_of("f", setting.fakes, "repeat")
     fakes = np.tile(known, GENERATORS)  # the same people for every generator
     both = {people[0][0]: two_detectors(rng, people) for people in (reals, fakes)}
-    wanted = (1.0, POORER) if setting.what == FALL else (1.0,)
+    wanted = (1.0, POORER) if setting.what == CHANGE else (1.0,)
     found: dict[str, list[tuple[float, Ends, np.ndarray]]] = {}
     for d, less in enumerate(wanted):
         real = as_clips(reals, score(both["r"][d], setting), m)
@@ -179,7 +179,7 @@ def pooled(setting: Setting, m: Metrics, rng: np.random.Generator, true: dict[st
             }
             for name, values in {AUC: metrics.auc_of(real.side, fake.side), **told}.items():
                 found.setdefault(name, []).append((values[0], trials.ends(m, name, values, [(real, fake)]), values[1:]))
-    poorer = truth(setting, m, POORER) if setting.what == FALL else {}
+    poorer = truth(setting, m, POORER) if setting.what == CHANGE else {}
     for name, cells in found.items():
         weights = np.repeat([1.0, -1.0][: len(wanted)], GENERATORS)[None] / GENERATORS
         _, lo, hi = Estimates.of(*zip(*cells, strict=True)).sums(weights)

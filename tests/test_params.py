@@ -65,7 +65,7 @@ def put(raw, path, value):
         ("profiles/mini/render/seconds", [2.6, 1.3], "[2.6, 1.3]", "shorter length comes first"),
         ("profiles/mini/render/clips/unseen/train", 3, "3 train clips", "testing only"),
         ("profiles/mini/render/clips/generator/val", 0, "no val clips", "needs some"),
-        ("profiles/mini/render/clips/swap/test", 81, "81 test swaps", "80"),
+        ("profiles/mini/render/clips/swap/test", 111, "111 test swaps", "110"),
         ("profiles/mini/store/sound/hop", 500, "hop 500", "fft 400"),
         ("profiles/mini/store/sound/mels", 300, "mels 300", "201 bands"),
         ("profiles/paper/revision", None, "profiles.paper.revision", "40 digits"),

@@ -373,8 +373,8 @@ def test_a_second_run_writes_the_same(project, params):
     written = []
     for _ in range(2):
         split.run(project, params)
-        files = [*project.splits.iterdir(), project.leakage, project.corpus, project.coverage]
-        written.append({f.name: f.read_bytes() for f in files})
+        files = [*project.splits.rglob("*.*"), project.leakage, project.corpus, project.coverage]
+        written.append({f: f.read_bytes() for f in files})
     assert written[0] == written[1]
 
 

@@ -178,8 +178,9 @@ class Estimates:
     @classmethod
     def of(cls, values: Sequence[float], ends: Sequence[Ends], resampled: Sequence[np.ndarray]) -> Estimates:
         """`resampled` [C, B]; a number that does not move in them goes with no other."""
-        moved = np.array(resampled, dtype=float).reshape(len(values), -1)
-        moved = moved - moved.mean(axis=1, keepdims=True)
+        moved = np.array(resampled, dtype=float)
+        moved = moved.reshape(len(values), moved.shape[-1])
+        moved = moved - moved.sum(axis=1, keepdims=True) / max(moved.shape[1], 1)
         length = np.sqrt(np.einsum("cb,cb->c", moved, moved))
         moved /= np.where(length > 1e-12, length, np.inf)[:, None]
         correlation = moved @ moved.T

@@ -9,6 +9,7 @@ Nothing below this package imports torch.
 """
 
 from thb.core.decimals import decimal, signed
+from thb.core.metrics import weakest
 from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
 from thb.report.conditions import leakage, look_alikes, settings, shared, sizes, stops
@@ -142,4 +143,5 @@ __all__ = [
     "unscored",
     "verdict",
     "verdicts",
+    "weakest",
 ]
