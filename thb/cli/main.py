@@ -26,7 +26,7 @@ app = typer.Typer(
 
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
-app.add_typer(checking.app)
+app.registered_commands += checking.app.registered_commands
 
 FULL = ("torch", "torchvision", "timm", "pytorch_grad_cam", "cv2", "av", "pyarrow", "sklearn", "dvc", "huggingface_hub")
 INTERRUPTED = (129, 130, 143)  # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
