@@ -594,7 +594,7 @@ def other_mutation(clone: Clone, kind: str, recorded: bool, rng: random.Random) 
 
 def weights_are_lawful(clone: Clone, by: str) -> bool:
     """The very tensors' names and shapes, the words in the file and what the reader needs of run.json as they were."""
-    needed = ("imported_from",) if by == "detect" else ("imported_from", "split_sha256", "stores")
+    needed = ("imported_from",) if by == "detect" else ("imported_from", "seen", "stores")
     for detector in clone.params.detectors:
         folder = clone.paths.run(detector, "all")
         file = folder / weights.FILE

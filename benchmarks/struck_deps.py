@@ -38,9 +38,15 @@ def note(event, arguments):
 sys.addaudithook(lambda event, arguments: note(event, arguments) if event == "open" else None)
 """
 
+FITS = ("pretrain", "train", "train_without", "label_train", "variant_train")
 # Files that stages open and do not depend on: stages, path, why not.
 EXPLAINED = [
-    ("*", "params.yaml", "its settings are listed one by one"),
+    ("*", "params.yaml", "data/code holds what counts of it"),
+    ("exhibit", "notebooks/*", "data/code holds its hash"),
+    ("exhibit", "paper/*", "data/code holds its hash"),
+    ("book", "paper/*", "data/code holds its hash"),
+    *((fit, "data/*", "data/splits/seen digests what counts of clips and splits") for fit in FITS),
+    *((fit, "runs/*/ffpp/*", "start.json beside it says what counts of it") for fit in FITS),
     ("*", "paper/published/*", "names in params.yaml are held against it, or refused"),
     ("*", "thb/*", "data/code holds what counts of it"),
     ("*", "*.pyc", "the same code"),
@@ -57,7 +63,7 @@ def main() -> None:
     params = load(Paths(root).params)
     lacking = [fault for stage in stages for fault in dvc_deps.faults(stage, params)]
     print(f"{len(stages)} stages: {len(lacking)} missing or needless", *lacking, sep="\n  ")
-    missed = [*struck(stages, params), *changed(Paths(root))]
+    missed = [*struck(stages, params), *changed(Paths(root), params)]
     print(*missed, sep="\n")
     opened = list(strangers(given.opened)) if given.opened else []
     print(*opened, sep="\n")
@@ -78,17 +84,17 @@ def struck(stages: list[Stage], params: Params) -> Iterator[str]:
     print(*(f"{count:>6} {what}" for what, count in sorted(counts.items())), sep="\n")
 
 
-def changed(paths: Paths) -> Iterator[str]:
-    """Files of code that could change without the list of a command that rests on them."""
+def changed(paths: Paths, params: Params) -> Iterator[str]:
+    """Files of code that could change without the list of a stage that rests on them."""
     meaning, tried = code._meaning, 0
-    for name, modules in lists._lists(paths):
+    for name, (modules, _) in {**lists.bases(params), **lists.documents(paths)}.items():
         before = code.listing(*modules)
         for file in code.files_of(*modules):
             with mock.patch.object(code, "_meaning", lambda path, file=file: meaning(path) + "!" * (path == file)):
                 tried += 1
                 if code.listing(*modules) == before:
                     yield f"{name}: nobody sees a change of {file.name}"
-    print(f"{tried:>6} files of code changed, each seen by the list of its command")
+    print(f"{tried:>6} files of code changed, each seen by the list of its stage")
 
 
 # ---- what is really opened --------------------------------------------------------------------------

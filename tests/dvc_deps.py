@@ -1,7 +1,8 @@
 """What each stage of dvc.yaml should depend on, found by reading the code, and what it lacks or has too much.
 
-Code: the modules that answer a stage's commands, from thb.cli.main's own imports on. Settings: every key of params.yaml
-that code reads which a command can reach, followed from function to function by name. Data: declared once, in READS.
+Settings: every key of params.yaml that code reads which a command can reach, followed from function to function by
+name, against those of the stage's list, which `thb code` writes. Code: the modules that answer a stage's commands, from
+thb.cli.main's own imports on, against the list's. Data: declared once, in READS.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from thb.cli import code_lists
 from thb.core import code
-from thb.core.params import Params, Profile
+from thb.core.params import Params, Profile, load
 
 CLI, CONTEXT = code.HOME / "cli" / "main.py", code.HOME / "cli" / "context.py"
 CHECKS = {"check_printed", "check_detector"}  # functions that refuse params.yaml or do nothing
@@ -31,28 +33,32 @@ MAKER = {
     "contact": "of_contact",
 }  # in thb.core.origin
 
-SCORING = ["data/clips", "data/splits"]
+SCORING, START = ["data/clips", "data/splits"], "runs/{detector}/ffpp/start.json"
 # What each kind of stage reads besides code and params.yaml. {x} stands for the stage's own; the book reads everything.
 READS = {
-    "code": ["thb", "notebooks"],
+    "code": ["thb", "notebooks", "paper", "params.yaml"],
     "fetch": [],
     "prepare": ["data/raw/{folder}", "data/raw/listed_reals.csv", "data/raw/audio", "data/truth/{source}"],
     "split": ["data/clips", "data/raw", "paper/published/known_drivers.csv"],
     "identity": SCORING,
-    "train": SCORING,
+    "pretrain": ["data/splits/seen/{fit}.json"],  # a digest of all that a fit sees of clips and splits
+    "train": ["data/splits/seen/{fit}.json", START],
+    "train_without": ["data/splits/seen/{fit}.json", START],
     "score": [*SCORING, "runs/{detector}"],
     "score_shuffled": [*SCORING, "runs/{detector}/all"],
-    "label_check": SCORING,  # it scores the fits that it has just made
+    "label_train": ["data/splits/seen/{fit}.json"],
+    "label_score": [*SCORING, "runs/shuffled_labels/{detector}"],
     "explain": [*SCORING, "data/truth", "runs/{detector}", "results/scores/{detector}", "results/scores/{reference}"],
     "evaluate": ["results/scores", "results/clips.csv", "results/clips.json", "paper/published"],
     "variant_clips": ["data/clips", "paper/published/known_drivers.csv"],  # the reals of the main corpus
-    "variant_fit": ["data/clips", "data/variants/{variant}", "runs/{detector}/ffpp"],
+    "variant_train": ["data/variants/{variant}/splits/seen/{fit}.json", START],
+    "variant_score": ["data/clips", "data/variants/{variant}", "runs/variants/{variant}/{detector}"],
     "variant_cells": [
         *(f"results/variants/{{variant}}/{name}" for name in ("scores", "clips.csv", "clips.json")),
         "paper/published",
     ],
     "contact": ["data/clips"],
-    "exhibit": ["notebooks/{notebook}.ipynb", "params.yaml", "paper", "results", "data/contact.npz"],
+    "exhibit": ["results", "data/contact.npz"],
     "book": [
         "book/_config.yml",
         "book/_toc.yml",
@@ -63,16 +69,21 @@ READS = {
         "book/here",
         "book/_executed",
         "CITATION.cff",
-        "paper",
         "results",
-        "params.yaml",
+        "benchmarks/coverage.csv",
         "benchmarks/face_resolution.csv",
         "benchmarks/faces.csv",
         "benchmarks/results",
     ],
 }
-WHOLE = ("exhibit", "book")  # which depend on params.yaml itself
+WHOLE = ("exhibit", "book")  # whose lists hold params.yaml itself, and paper/
+LIST_OF = {  # stages that share a list
+    **dict.fromkeys(("pretrain", "train_without", "variant_train"), "train"),
+    **dict.fromkeys(("score_shuffled", "variant_score"), "score"),
+}
 
+FITS = "pretrain train train_without score score_shuffled label_train label_score variant_train variant_score"
+FITTED = f"{FITS} explain"
 # Of a key, what alone is a stage's own (of others it is the whole): stages, key, the parts.
 ALL = "*"
 PARTS = [
@@ -81,14 +92,13 @@ PARTS = [
     (ALL, "ablations", ["ablations.{variant}"]),
     (ALL, "identity", ["identity.frames", "identity.embeddings.{net}"]),
     (ALL, "fetch", ["fetch.repo"]),  # the rest says how patiently it is asked
-    ("train score score_shuffled label_check variant_fit", "detectors", ["detectors.{detector}.defaults"]),
+    (FITS, "detectors", ["detectors.{detector}.defaults"]),
     ("prepare", "sources", ["sources.{source}"]),
     ("prepare variant_clips", "nets", ["nets.yunet"]),  # the one face finder that is a network
     ("identity", "nets", ["nets.{net}"]),
 ]
 
 # Keys that code reads and that need not be listed: stages, key, why not.
-FITTED = "train score score_shuffled label_check variant_fit explain"
 CARRIED = [
     (ALL, "profiles.workers", "how many processes work, and never what comes out"),
     (ALL, "generators", "its names alone, which stand under `sources`; to fits they are the files in data/splits"),
@@ -101,7 +111,7 @@ CARRIED = [
     (FITTED, "profiles.store", "of clips that are refused unless they were prepared with it; other ones are new data"),
     (FITTED, "profiles.finder", "of the same clips"),
     (
-        "train score score_shuffled variant_fit explain evaluate variant_cells",
+        f"{FITTED.replace('label_train label_score ', '')} evaluate variant_cells",
         "label_checks",
         "of --shuffle-labels alone, and of its scores",
     ),
@@ -125,7 +135,7 @@ class Stage:
     name: str
     commands: tuple[tuple[str, ...], ...]
     deps: frozenset[str]
-    params: frozenset[str]
+    params: frozenset[str]  # keys of params.yaml in its list
     outs: frozenset[str]
 
     @property
@@ -135,25 +145,20 @@ class Stage:
 
 def stages(root: Path) -> list[Stage]:
     """Those of dvc.yaml."""
-    from dvc.dependency.param import ParamsDependency
     from dvc.repo import Repo
 
-    found = []
+    found, bases = [], code_lists.bases(load(root / "params.yaml"))
     with Repo(str(root)) as repo:
         for stage in repo.index.stages:
             commands = [stage.cmd] if isinstance(stage.cmd, str) else stage.cmd
-            paths, params = set(), set()
-            for dep in stage.deps:
-                if isinstance(dep, ParamsDependency):
-                    params |= set(dep.params)
-                else:
-                    paths.add(dep.def_path)
+            paths = {dep.def_path for dep in stage.deps}
+            lists = [Path(path).stem for path in paths if path.startswith("data/code/")]
             found.append(
                 Stage(
                     stage.name,
                     tuple(tuple(c.split()[1:]) for c in commands),
                     frozenset(paths),
-                    frozenset(params),
+                    frozenset(key for name in lists if name in bases for key in bases[name][1]),
                     frozenset(out.def_path for out in stage.outs),
                 )
             )
@@ -195,15 +200,20 @@ def faults(stage: Stage, params: Params) -> list[str]:
 
 
 def wanted_lists(stage: Stage, params: Params) -> set[str]:
-    """The lists of code of a stage's commands."""
-    return set() if stage.kind == "code" else {f"data/code/{_list(words, params)}.txt" for words in stage.commands}
+    """The one list of a stage."""
+    if stage.kind == "code":
+        return set()
+    kind, names = LIST_OF.get(stage.kind, stage.kind), _names(stage, params)
+    of = {"sources": "source", "identity.embeddings": "net", "ablations": "variant"}
+    basis = code_lists.BASES.get(kind)
+    own = "notebook" if kind == "exhibit" else of.get(basis.of, "detector") if basis and basis.of else ""
+    return {f"data/code/{'-'.join(filter(None, (kind, own and names[own])))}.txt"}
 
 
-def _list(words: tuple[str, ...], params: Params) -> str:
-    command = words[0]
-    if command == "exhibit":
-        return f"exhibit-{params.exhibits[words[1]]['notebook']}"
-    return f"{command}-{words[1]}" if command in OF_DETECTOR else command
+def modules_of_stage(stage: Stage) -> set[str]:
+    """The modules that answer a stage's commands; a detector's, which is imported by name, beside them."""
+    found = {module for words in stage.commands for module in modules_of(words[0])}
+    return found | {f"detectors.{words[1]}" for words in stage.commands if words[0] in OF_DETECTOR}
 
 
 def modules_of(command: str) -> set[str]:
@@ -243,6 +253,7 @@ def _names(stage: Stage, params: Params) -> dict[str, str]:
     names = {
         "profile": params.profile,
         "detector": words[1] if len(words) > 1 else "",
+        "fit": words[2] if len(words) > 2 else "",
         "variant": words[-1],
         "net": item,
         "source": item,
@@ -259,7 +270,7 @@ def _names(stage: Stage, params: Params) -> dict[str, str]:
 
 
 def wanted_settings(stage: Stage, params: Params) -> set[str]:
-    """Settings that a stage's commands read, as far as they are the stage's own; none beside the whole file."""
+    """Settings that a stage's commands read, as far as they are the stage's own; none where all count."""
     if stage.kind in (*WHOLE, "code"):
         return set()
     keys = {key for words in stage.commands for key in keys_of(*words[: 1 + (words[0] in OF_DETECTOR)])}

@@ -41,7 +41,7 @@ def evaluated(paths: Paths, params: Params) -> None:
     """What `evaluate` makes of the scores that are there, without their clips; an empty file is a fit left out."""
     scores = {(d, fit): read_csv(paths.scores(d, fit), SCORE_COLUMNS) for d in params.detectors for fit in params.fits}
     absent = {key: ABSENT for key, table in scores.items() if table.empty}
-    found = list(evaluate._evaluate(params, {k: table for k, table in scores.items() if k not in absent}, absent))
+    found = list(evaluate.of_scores(params, {k: table for k, table in scores.items() if k not in absent}, absent))
     write_csv(pd.DataFrame(evaluate._cells(paths, params, found)), paths.cells, CELL_COLUMNS)
     write_csv(comparisons.table(params, found), paths.comparisons, COMPARISON_COLUMNS)
     write_json(evaluate.summary(params, found, absent), paths.metrics)

@@ -157,6 +157,6 @@ def test_an_unknown_value_is_refused_in_one_line(made, given, words):
 
 def test_heat_beside_fakes_caught_is_an_empty_table_where_no_cell_can_be_told(made):
     assert len(notebooks.run("heat_and_catch")["table"])
-    edit_cells(made, lambda cells: cells.assign(resolvable=False))
+    edit_cells(made, lambda cells: cells.assign(resolvable=""))
     ran = notebooks.run("heat_and_catch")
     assert ran["table"].empty

@@ -79,7 +79,7 @@ CASES = [
     ({"lo": 0.90, "hi": 0.94}, INSIDE),
     ({"lo": 0.90, "hi": 0.936}, INSIDE),  # 0.936 prints as 0.94
     ({"lo": 0.90, "hi": 0.934}, OUTSIDE),
-    ({"resolvable": False}, UNRESOLVED),
+    ({"resolvable": ""}, UNRESOLVED),
     ({"n_fake": 0}, ABSENT),
 ]
 
@@ -192,7 +192,7 @@ def test_the_summary_counts_what_the_rows_hold(made):
 
 
 def test_nothing_to_draw_is_said(made):
-    edit_cells(made, lambda cells: cells.assign(resolvable=False))
+    edit_cells(made, lambda cells: cells.assign(resolvable=""))
     ran = run("comparison")
     assert "no metric" in ran.alt
     assert "No cell has both numbers." in [text.get_text() for text in ran["figure"].axes[0].texts]

@@ -25,8 +25,10 @@ from thb.cells.comparisons import (
     SHIFTS,
     Question,
 )
-from thb.cells.trials import measure, nothing
+from thb.cells.trials import Scored, measure, nothing
+from thb.core import intervals
 from thb.core.errors import DataError
+from thb.core.intervals import Estimates
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, read_json, write_csv
@@ -34,6 +36,7 @@ from thb.report.load import Results, open_results
 from thb.report.verdicts import Told, Verdicts
 from thb.splits.protocols import trials
 
+Part = tuple[float, float, float, np.ndarray]  # value, lo, hi, resamples
 AT = ["question", "protocol", "detector", "generator", "metric", "first", "second"]
 
 
@@ -59,18 +62,29 @@ def compared(evaluated) -> Results:
     return open_results(evaluated.root)
 
 
-def drawn(results: Results, protocol: str, detector: str, generator: str, metric: str) -> np.ndarray:
-    """One cell's replicates, from its score files."""
+def drawn(results: Results, protocol: str, detector: str, generator: str, metric: str) -> Part:
+    """One cell's value, ends and resamples, from its score files."""
     (trial,) = (t for t in trials(results.params, [protocol]) if t.generator == generator)
     tables = [read_csv(results.paths.scores(detector, fit), SCORE_COLUMNS) for fit in trial.fits]
-    return measure(results.params, trial, tables)["replicates"][metric]
+    found = measure(results.params, trial, [Scored(results.params.metrics, table) for table in tables])
+    values = found["replicates"][metric]
+    return float(values[0]), *found["ends"][metric], values[1:]
 
 
-def is_that(told: Told, first: np.ndarray, second: np.ndarray) -> None:
-    """The two sides' values, and the middle 95 % of the differences draw by draw."""
-    ends = np.quantile((first - second)[1:], [0.025, 0.975])
-    assert [told.first_value, told.second_value] == pytest.approx([first[0], second[0]])
-    assert [told.difference, told.lo, told.hi] == pytest.approx([first[0] - second[0], *ends])
+def is_that(told: Told, first: list[Part], second: list[Part]) -> None:
+    """The two sides' means, and how far apart they may be, number by number and pair by pair."""
+    parts = [(sign / len(side), part) for sign, side in ((1, first), (-1, second)) for part in side]
+    means = [np.mean([value for value, *_ in side]) for side in (first, second)]
+    arms = [[abs(w) * ((v - lo) if (w > 0) == down else (hi - v)) for w, (v, lo, hi, _) in parts] for down in (1, 0)]
+    with np.errstate(invalid="ignore"):
+        luck = np.corrcoef([np.sign(w) * values for w, (*_, values) in parts])
+    luck = np.where(np.isnan(luck), np.eye(len(parts)), luck)  # a number that never moves goes with no other
+    below, above = (np.sqrt(np.array(arm) @ luck @ np.array(arm)) for arm in arms)
+    difference = means[0] - means[1]
+    assert [told.first_value, told.second_value] == pytest.approx(means)
+    assert [told.difference, told.lo, told.hi] == pytest.approx(
+        [difference, difference - below, difference + above], abs=1e-6
+    )
 
 
 # ---- what is asked ------------------------------------------------------------------------------------
@@ -114,9 +128,7 @@ def test_a_fall_of_a_mean_is_taken_draw_by_draw_over_the_papers_detectors_and_ge
     params = compared.params
     assert comparisons.averaged(params) == ["caddm", "tall", "lipfd", "df_adapter"]
     sides = [
-        np.mean(
-            [drawn(compared, p, d, g, "T1") for d in comparisons.averaged(params) for g in params.generators], axis=0
-        )
+        [drawn(compared, p, d, g, "T1") for d in comparisons.averaged(params) for g in params.generators]
         for p in ("P1", "P3")
     ]
     is_that(compared.verdicts.falls("T1", "P1", "P3"), *sides)
@@ -126,22 +138,22 @@ def test_a_generator_a_rank_two_cells_and_two_rates_are_compared_alike(compared)
     ask = compared.verdicts
     is_that(
         ask.easier("AUC", "hallo2", "hallo", "P2", "tall"),
-        *(drawn(compared, "P2", "tall", g, "AUC") for g in ("hallo2", "hallo")),
+        *([drawn(compared, "P2", "tall", g, "AUC")] for g in ("hallo2", "hallo")),
     )
     ranks = [
-        np.mean([drawn(compared, p, d, g, "T1") for p in SHIFTS for g in compared.params.generators], axis=0)
+        [drawn(compared, p, d, g, "T1") for p in SHIFTS for g in compared.params.generators]
         for d in ("container", "tall")
     ]
     is_that(ask.better("T1", "container", "tall"), *ranks)
     is_that(
         ask.ask(comparisons.CELL, "P3 hallo", "P1 hallo2", detector="tall", metric="T1"),
-        drawn(compared, "P3", "tall", "hallo", "T1"),
-        drawn(compared, "P1", "tall", "hallo2", "T1"),
+        [drawn(compared, "P3", "tall", "hallo", "T1")],
+        [drawn(compared, "P1", "tall", "hallo2", "T1")],
     )
     is_that(
         ask.easier("AUC", "swap", "generator", "ffpp", "tall"),
-        drawn(compared, "ffpp", "tall", "faceswap", "AUC"),
-        np.mean([drawn(compared, "ffpp", "tall", g, "AUC") for g in compared.params.generators], axis=0),
+        [drawn(compared, "ffpp", "tall", "faceswap", "AUC")],
+        [drawn(compared, "ffpp", "tall", g, "AUC") for g in compared.params.generators],
     )
 
 
@@ -184,10 +196,53 @@ def test_only_an_interval_without_zero_tells(lo, hi, verdict):
 
 
 def test_two_sides_that_move_together_are_told_apart_by_little():
-    """Their own intervals overlap widely; drawn alike, one lies above the other in every draw."""
-    shared = np.r_[0.5, np.linspace(0.1, 0.9, 100)]
-    assert comparisons.compare(shared + 0.01, shared, 0.95).verdict == ABOVE
-    assert comparisons.compare(shared + 0.01, shared[::-1], 0.95).verdict == INCONCLUSIVE
+    """Their own intervals overlap widely; resampled alike, one lies above the other."""
+    one = np.linspace(0.1, 0.9, 100)
+    for other, verdict in ((one - 0.01, ABOVE), (one[::-1], INCONCLUSIVE)):
+        estimates = Estimates.of([0.5, 0.49], [(0.1, 0.9), (0.09, 0.89)], [one, other])
+        (found,) = comparisons._compared(estimates, [({0: 1.0}, {1: 1.0})], 0.95)
+        assert found.verdict == verdict
+
+
+# ---- many questions at once ---------------------------------------------------------------------------
+
+
+def answered(*ends: tuple[float, float]) -> list[comparisons.Compared]:
+    """Differences with these intervals, each taken by itself."""
+    middle = [(lo + hi) / 2 for lo, hi in ends]
+    return [
+        comparisons.Compared(m, 0, m, lo, hi, intervals.p_value(m, lo, hi, 0.95), math.nan, comparisons.judge(lo, hi))
+        for m, (lo, hi) in zip(middle, ends, strict=True)
+    ]
+
+
+def asked_of(detectors: str, protocol: str = "P1", kind: str = DETECTOR) -> list[Question]:
+    return [Question(kind, "AUC", one, "x", protocol=protocol, generator=MEAN) for one in detectors]
+
+
+def test_a_verdict_is_what_is_left_after_holm_over_its_family():
+    barely, surely, open_ = (0.001, 0.2), (0.3, 0.5), (-0.1, 0.2)
+    found = comparisons._judged(asked_of("abc"), answered(barely, surely, open_), 0.95)
+    assert [one.verdict for one in found] == [INCONCLUSIVE, ABOVE, INCONCLUSIVE]
+    alone = comparisons._judged(asked_of("a"), answered(barely), 0.95)
+    assert [alone[0].verdict, alone[0].p_holm] == [ABOVE, alone[0].p]
+    apart = comparisons._judged(asked_of("a") + asked_of("b", "P2"), answered(barely, barely), 0.95)
+    assert [one.verdict for one in apart] == [ABOVE, ABOVE]  # two families
+    (level,) = comparisons._judged(asked_of("a", kind=LEVEL), answered(surely), 0.95)
+    assert (level.verdict, np.isnan([level.p, level.p_holm, level.second_value]).all()) == ("", True)
+
+
+def test_every_verdict_of_the_file_is_its_corrected_p_value_and_the_side_of_its_interval(compared):
+    rows = read_csv(compared.paths.comparisons, COMPARISON_COLUMNS)
+    rows = rows[(rows["question"] != LEVEL) & rows["difference"].notna()]
+    assert set(rows["verdict"]) == {ABOVE, BELOW, INCONCLUSIVE}
+    told = rows[rows["p_holm"] < 0.05]
+    assert (told["verdict"] == np.where(told["difference"] > 0, ABOVE, BELOW)).all()
+    assert ((told["lo"] > 0) | (told["hi"] < 0)).all()
+    assert (rows.loc[rows["p_holm"] >= 0.05, "verdict"] == INCONCLUSIVE).all()
+    assert (rows["p_holm"] >= rows["p"] - 1e-12).all()
+    assert ((rows["p"] < 0.05) == ((rows["lo"] > 0) | (rows["hi"] < 0))).all()
+    assert (rows["hi"] - rows["lo"] > 0).mean() > 0.95
 
 
 def test_a_rate_that_too_few_reals_can_tell_is_left_open_without_a_number(compared):
@@ -213,7 +268,7 @@ def measured(evaluated) -> list[tuple]:
         (d, fit): read_csv(evaluated.scores(d, fit), SCORE_COLUMNS) for d in params.detectors for fit in params.fits
     }
     return [
-        (trial, d, measure(params, trial, [scores[d, fit] for fit in trial.fits]))
+        (trial, d, measure(params, trial, [Scored(params.metrics, scores[d, fit]) for fit in trial.fits]))
         for trial in trials(params, [*SHIFTS])
         for d in params.detectors
     ]
@@ -228,7 +283,7 @@ def without(results: Results, measured: list[tuple], gone) -> Verdicts:
 def test_a_generator_that_one_side_lacks_is_left_out_of_both_and_named(compared, measured):
     found = without(compared, measured, lambda t, d: (t.protocol, d, t.generator) == ("P3", "tall", "hallo"))
     told, five = found.falls("T1", "P1", "P3", "tall"), [g for g in compared.params.generators if g != "hallo"]
-    is_that(told, *(np.mean([drawn(compared, p, "tall", g, "T1") for g in five], axis=0) for p in ("P1", "P3")))
+    is_that(told, *([drawn(compared, p, "tall", g, "T1") for g in five] for p in ("P1", "P3")))
     assert told.left_out == "Hallo"
     assert found.falls("T1", "P1", "P3").left_out == "TALL Hallo"
     assert found.falls("T1", "P1", "P3", "tall", "hallo").verdict == INCONCLUSIVE
@@ -241,10 +296,7 @@ def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(compared, mea
     others = [d for d in comparisons.averaged(compared.params) if d != "lipfd"]
     is_that(
         told,
-        *(
-            np.mean([drawn(compared, p, d, g, "AUC") for d in others for g in compared.params.generators], axis=0)
-            for p in ("P1", "P2")
-        ),
+        *([drawn(compared, p, d, g, "AUC") for d in others for g in compared.params.generators] for p in ("P1", "P2")),
     )
     assert told.left_out == "LipFD"
     assert told.without == ", without LipFD"
@@ -252,11 +304,13 @@ def test_a_detector_without_scores_is_left_out_of_a_mean_and_named(compared, mea
 
 
 def test_a_mean_counts_each_detector_once_however_many_generators_it_has(params):
-    cells = {("P1", "tall", g): np.array([1.0, 1.0]) for g in params.generators}
-    cells |= {("P1", "caddm", "hallo"): np.array([0.0, 0.0])}
-    found, left_out = comparisons.answer(params, Question(LEVEL, "AUC", "", "", "P1", MEAN, MEAN), cells, cells)
-    assert found.difference == 0.5
-    assert (found.verdict, np.isnan(found.second_value)) == ("", True)  # a level is compared with nothing
+    cells = {("P1", "tall", g): {i: 1.0} for i, g in enumerate(params.generators)}
+    cells |= {("P1", "caddm", "hallo"): {99: 1.0}}
+    (level, nothing_else), left_out = comparisons._sides(
+        params, Question(LEVEL, "AUC", "", "", "P1", MEAN, MEAN), cells, cells
+    )
+    assert level == {99: 0.5} | {i: pytest.approx(1 / 12) for i in range(6)}
+    assert nothing_else == {}
     assert left_out.startswith("lipfd; df_adapter; caddm hallo2")
 
 

@@ -43,7 +43,7 @@ def test_labels_and_scores_are_lists_and_no_tables():
 
 
 def test_the_first_draw_is_every_clip_once():
-    assert metrics.resamples(np.array(["a", "b", "b"]), 5, seed=1)[0].tolist() == [1, 1, 1]
+    assert [clip[0] for clip in metrics.resamples(np.array(["a", "b", "b"]), 5, seed=1)] == [1, 1, 1]
 
 
 def test_where_one_real_is_above_all_no_threshold_is_low_enough():
@@ -191,30 +191,50 @@ def scores(n: int = 12) -> pd.DataFrame:
 def test_reals_and_fakes_are_drawn_apart(params):
     own, table = with_bootstrap(params, 30), scores()
     reals, fakes = trials.tested(table, params.protocols["P1"], "hallo")
-    drawn = trials.resamples(own.metrics, reals, fakes)
-    assert drawn.shape == (31, 24)
-    assert not (drawn[1:, :12] == drawn[1:, 12:]).all()
+    real, fake = trials.Scored(own.metrics, table).sides(params.protocols["P1"], "hallo")
+    drawn = [np.diff(one.side.above, axis=0)[np.argsort(one.side.order)] for one in (real, fake)]
+    assert [one.shape for one in drawn] == [(12, 31), (12, 31)]
+    assert [len(reals), len(fakes)] == [12, 12]
+    assert not np.isclose(drawn[0][:, 1:], drawn[1][:, 1:]).any()  # though they bear the same names
 
 
 def test_several_fits_are_averaged_and_each_is_kept(params):
     own, one = with_bootstrap(params, 10), scores()
     two = one.assign(score=1 - one["score"])
-    found = trials.measure(own, Trial("P1", "hallo", ("x", "y")), [one, two])
+    found = trials.measure(own, Trial("P1", "hallo", ("x", "y")), [trials.Scored(own.metrics, t) for t in (one, two)])
     assert (found["n_real"], found["n_fake"]) == (12, 12)
     assert found["replicates"]["AUC"] == pytest.approx(np.full(11, 0.5))
     assert sum(found["per_fit"]["AUC"]) == pytest.approx(1)
 
 
 def test_without_fakes_or_reals_there_is_no_number_and_none_to_tell(params):
-    own, (reals, fakes) = with_bootstrap(params, 5), trials.tested(scores(), params.protocols["P1"], "hallo")
-    for sides in ((reals, fakes[:0]), (reals[:0], fakes)):
-        assert all(np.isnan(values).all() for values in trials.replicates(own, *sides).values())
+    own, table = with_bootstrap(params, 5), scores()
+    found = trials.measure(own, Trial("P1", "hallo", ("x",)), [trials.Scored(own.metrics, table[table["label"] == 0])])
+    assert (found["n_real"], found["n_fake"]) == (12, 0)
+    assert all(np.isnan(values).all() for values in found["replicates"].values())
+    assert np.isnan(list(found["ends"].values())).all()
     assert [trials.resolvable(params, m, 210, n) for m, n in (("AUC", 1), ("AUC", 0), ("T1", 1), ("T0.1", 1))] == [
-        True,
-        False,
-        True,
-        False,
+        metrics.FIRM,
+        metrics.UNTOLD,
+        metrics.COARSE,
+        metrics.UNTOLD,
     ]
+
+
+def test_a_mean_over_fits_says_of_each_clip_what_its_fits_say_of_it(params):
+    """Two fits of opposite luck: each has an interval, their mean hardly any."""
+    own, one = with_bootstrap(params, 20), scores()
+    two = one.assign(score=1 - one["score"]).iloc[::-1]  # in another order
+    alone, both = (
+        trials.measure(own, Trial("P1", "hallo", ("x", "y")), [trials.Scored(own.metrics, t) for t in tables])["ends"]
+        for tables in ([one], [one, two])
+    )
+    assert np.ptp(both["AUC"]) < np.ptp(alone["AUC"])
+    fakes = [t[(t["label"] == 1) & (t["status"] == OK)] for t in (one, two)]
+    of = [trials.Clips(t["clip"].to_numpy(object), t["portrait"].to_numpy(str), None) for t in fakes]
+    sample = trials._sample(of, [t["score"].to_numpy() for t in fakes])
+    assert sample.values == pytest.approx(np.full(12, 0.5))
+    assert sorted(sample.people) == [f"{i:03d}" for i in range(12)]
 
 
 def evaluated(params, n_fake: int = 3) -> list:
@@ -224,25 +244,25 @@ def evaluated(params, n_fake: int = 3) -> list:
         "n_real": 9,
         "n_fake": 3,
         "replicates": dict.fromkeys(names, np.r_[0.123456789, 0.9, 0.9, 0.9]),
+        "ends": dict.fromkeys(names, (0.1, 0.9)),
         "per_fit": {m: [0.1] for m in names},
     }
     two = {**one, "n_fake": n_fake}
     if not n_fake:
         two["replicates"] = dict.fromkeys(names, np.full(4, np.nan))
+        two["ends"] = dict.fromkeys(names, (np.nan, np.nan))
     return [(Trial("P1", "hallo", ("all",)), "tall", one), (Trial("P1", "hallo2", ("all",)), "tall", two)]
 
 
-def test_an_interval_is_of_the_draws_alone(params, repo):
+def test_a_cells_interval_is_the_one_that_was_measured(params, repo):
     cells = list(evaluate._cells(Paths(repo), params, evaluated(params)))
-    assert {(cell["lo"], cell["hi"]) for cell in cells} == {(0.9, 0.9)}
-    alone = comparisons.compare(np.r_[5.0, 1.0, 1.0], np.zeros(3), 0.95)
-    assert (alone.difference, alone.lo, alone.hi) == (5, 1, 1)
+    assert {(cell["lo"], cell["hi"]) for cell in cells} == {(0.1, 0.9)}
 
 
 def test_a_mean_is_of_what_was_scored_and_a_range_of_several_fits(params):
     found = evaluate.summary(params, evaluated(params, n_fake=0))
     assert found["range_over_fits"] == {}
-    assert found["means"]["P1"]["tall"]["AUC"] == {"value": 0.123456789, "lo": 0.9, "hi": 0.9, "generators": 1}
+    assert found["means"]["P1"]["tall"]["AUC"] == {"value": 0.123456789, "lo": 0.1, "hi": 0.9, "generators": 1}
 
 
 def test_a_fit_without_numbers_empties_every_trial_that_reads_it(params):
@@ -252,7 +272,7 @@ def test_a_fit_without_numbers_empties_every_trial_that_reads_it(params):
             "protocols": {"unseen_P3": params.protocols["unseen_P3"]},
         }
     )
-    found = list(evaluate._evaluate(own, {}, {("tall", "no-hallo"): "why"}))
+    found = list(evaluate.of_scores(own, {}, {("tall", "no-hallo"): "why"}))
     assert [(trial.generator, m["n_fake"]) for trial, _, m in found] == [("magi1", 0), ("hallo3", 0)]
 
 
@@ -292,30 +312,26 @@ def test_both_sides_of_a_question_differ_in_what_it_asks_alone(params):
 
 def test_what_one_side_lacks_is_left_out_of_both(params):
     asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="tall", generator="mean")
-    cells = {
-        ("P1", "tall", "hallo"): np.full(3, 0.9),
-        ("P3", "tall", "hallo"): np.full(3, 0.5),
-        ("P1", "tall", "hallo2"): np.full(3, 0.1),
-    }
-    found, left_out = comparisons.answer(params, asked, cells, cells)
-    assert (found.first_value, found.second_value, found.verdict) == (0.9, 0.5, comparisons.ABOVE)
+    cells = {("P1", "tall", "hallo"): {0: 1.0}, ("P3", "tall", "hallo"): {1: 1.0}, ("P1", "tall", "hallo2"): {2: 1.0}}
+    sides, left_out = comparisons._sides(params, asked, cells, cells)
+    assert sides == ({0: 1.0}, {1: 1.0})
     assert left_out == "; ".join(g for g in params.generators if g != "hallo")
 
 
 def test_what_some_detectors_of_a_mean_lack_is_named_with_them(params):
     asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="mean", generator="mean")
     cells = {
-        (p, d, g): np.full(3, 0.5)
+        (p, d, g): {hash((p, d, g)): 1.0}
         for p in ("P1", "P3")
         for d, g in (("tall", "hallo"), ("tall", "hallo2"), ("caddm", "hallo"))
     }
-    _, left_out = comparisons.answer(params, asked, cells, cells)
+    _, left_out = comparisons._sides(params, asked, cells, cells)
     assert left_out == "; ".join(["lipfd", "df_adapter", "caddm hallo2", *list(params.generators)[2:]])
 
 
 def test_the_sides_exchanged_give_the_negative(params):
-    found = comparisons.opposite(comparisons.Compared(3, 1, 2, 0.5, 4, comparisons.ABOVE))
-    assert found == comparisons.Compared(1, 3, -2, -4, -0.5, comparisons.BELOW)
+    found = comparisons.opposite(comparisons.Compared(3, 1, 2, 0.5, 4, 0.01, 0.02, comparisons.ABOVE))
+    assert found == comparisons.Compared(1, 3, -2, -4, -0.5, 0.01, 0.02, comparisons.BELOW)
 
 
 # ---- score files and origins --------------------------------------------------------------------------

@@ -383,9 +383,11 @@ def test_the_small_one_sees_detail_and_no_colour(small):
     network = adapter.Detector(replace(small, stem="highpass", stem_width=4, patch=8)).eval()
     images = torch.rand(2, 3, 64, 64, generator=rng())
     tinted = images + torch.tensor([0.5, 0.0, -0.5]).view(3, 1, 1)
-    assert network.vit.patch_embed(images).shape == (2, 64, 24)
+    seen = network.sight(images)
+    assert network.vit.patch_embed(seen).shape == (2, 64, 24)
+    assert network.spm(seen, network.level_embed).shape == (2, 64 + 16 + 4, 24)
     assert torch.allclose(network(images), network(tinted), atol=1e-5)
-    assert torch.allclose(network.sight(images), image_parts.fine_detail(images), atol=1e-4)
+    assert torch.allclose(seen, image_parts.fine_detail(images), atol=1e-4)
     assert sorted(network.published_names())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import dvc_deps
 import pytest
@@ -13,8 +14,6 @@ from thb.cli import code_lists as lists
 from thb.core import code, origin
 from thb.core.paths import Paths
 
-PLUGIN = "book.sphinx_ext"  # which the book's own settings name
-
 
 @pytest.fixture(scope="module")
 def stages(repo, tmp_path_factory):
@@ -22,9 +21,9 @@ def stages(repo, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def listed(repo) -> dict[str, tuple[str, ...]]:
-    """Name of a list of code -> the modules that it is of."""
-    return dict(lists._lists(Paths(repo)))
+def listed(repo, params) -> dict[str, tuple[str, ...]]:
+    """Name of a list -> the modules that it is of."""
+    return {name: of[0] for name, of in {**lists.bases(params), **lists.documents(Paths(repo))}.items()}
 
 
 def test_every_stage_lists_what_it_reads_and_nothing_else(stages, params):
@@ -52,22 +51,23 @@ def test_whatever_is_too_much_is_named(stages, params):
         assert any("does not need" in fault for fault in dvc_deps.faults(replace(train, **change), params))
 
 
-def test_a_list_of_code_holds_all_that_its_command_can_import(listed, repo):
-    """From the imports of thb.cli.main's own function on, the detector's or the notebook's module beside them."""
-    for name, modules in listed.items():
-        command, _, of = name.partition("-")
-        roots = {*dvc_deps.modules_of(command), *([PLUGIN] if command == "book" else [])}
-        if command in dvc_deps.OF_DETECTOR:
-            roots.add(f"detectors.{of}")
-        if command == "exhibit":
-            cells = json.loads((repo / "notebooks" / f"{of}.ipynb").read_text())["cells"]
+def test_a_list_holds_all_code_that_its_stages_can_import(stages, listed, repo, params):
+    """From the imports of thb.cli.main's own functions on, the detector's or the notebook's module beside them."""
+    for stage in stages:
+        if stage.kind == "code":
+            continue
+        (name,) = (Path(dep).stem for dep in stage.deps if dep.startswith("data/code/"))
+        roots = dvc_deps.modules_of_stage(stage) | ({lists.PLUGIN} if stage.kind == "book" else set())
+        if stage.kind == "exhibit":
+            notebook = repo / "notebooks" / f"{params.exhibits[stage.commands[0][1]]['notebook']}.ipynb"
+            cells = json.loads(notebook.read_text())["cells"]
             lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
             found = [re.match(r"from (thb[\w.]*) import (.+)", line) for line in lines]
             names = [f"{one[1]}.{name}" for one in found if one for name in one[2].split(", ")]
             roots |= {name for name in (n.removeprefix("thb.") for n in names) if is_module(name)}
             roots |= {n.rsplit(".", 1)[0] for n in (n.removeprefix("thb.") for n in names) if not is_module(n)}
-            assert len(roots) > len(dvc_deps.modules_of(command)), name
-        assert set(code.files_of(*modules)) == set(code.files_of(*roots)), name
+            assert len(roots) > len(dvc_deps.modules_of("exhibit")), name
+        assert set(code.files_of(*listed[name])) == set(code.files_of(*roots)), stage.name
 
 
 def is_module(name: str) -> bool:
@@ -91,7 +91,7 @@ def is_module(name: str) -> bool:
         ("exhibit-radar", "report/means.py"),
         ("exhibit-tpr_curve", "cells/curves.py"),
         ("fetch", "rendered/fakes/generators/hallo.py"),
-        ("prepare", "clips/faces/haar.py"),
+        ("prepare-hallo", "clips/faces/haar.py"),
     ],
 )
 def test_code_that_was_once_forgotten_is_listed(listed, name, file):
@@ -113,13 +113,13 @@ def test_code_that_was_once_forgotten_is_listed(listed, name, file):
 )
 def test_a_result_says_the_code_of_its_whole_stage(project, params, listed, stage, of, monkeypatch):
     """A result's origin is a digest of what DVC looks at, but for what the command line asks of beforehand."""
-    asked = []
+    asked, seen = [], f"{stage}-{of[0]}" if of else stage
     monkeypatch.setattr(code, "digest", lambda *modules: asked.append(modules) or "")
     getattr(origin, dvc_deps.MAKER[stage])(project, params, *of)
-    (modules,), name = asked, f"{stage}-{of[0]}" if stage in dvc_deps.OF_DETECTOR else stage
+    (modules,) = asked
     assert code.DOORS[stage] in modules
-    assert set(modules) <= set(listed[name])
-    assert set(listed[name]) - set(modules) <= {*lists.ALWAYS, lists.LACKING, "corpus.own_reals"}
+    assert set(modules) <= set(listed[seen])
+    assert set(listed[seen]) - set(modules) <= {*lists.ALWAYS, lists.LACKING, "corpus.own_reals"}
 
 
 @pytest.mark.parametrize(
@@ -144,13 +144,43 @@ def test_the_lists_are_written_and_stay_what_they_are(project, params, repo, lis
     first = {file.name: file.read_bytes() for file in (project.root / "data" / "code").iterdir()}
     assert set(first) == {f"{name}.txt" for name in listed}
     assert b"\nfits/loop.py " in first["train-tall.txt"]
+    assert b'\nprofiles.mini.finder: "truth"\n' in first["prepare-hallo.txt"]
+    for own in (b"notebooks/radar.ipynb ", b"params.yaml ", b"paper/claims.yaml "):
+        assert b"\n" + own in first["exhibit-radar.txt"]
     lists.run(project, params)
     assert first == {file.name: file.read_bytes() for file in (project.root / "data" / "code").iterdir()}
 
 
 def test_every_notebook_and_detector_of_params_has_its_list(listed, params):
     assert {f"exhibit-{entry['notebook']}" for entry in params.exhibits.values()} <= set(listed)
-    assert {f"{command}-{name}" for command in dvc_deps.OF_DETECTOR for name in params.detectors} <= set(listed)
+    assert {f"{command}-{name}" for command in ("train", "score") for name in params.detectors} <= set(listed)
+
+
+def test_a_setting_changes_the_lists_that_hold_it_and_no_others(project, params, monkeypatch):
+    """Each list's own keys in turn; a list of what shows all settings changes with the file."""
+    (project.root / "notebooks").mkdir()
+    before, held = dict(lists._texts(project, params)), {name: of[1] for name, of in lists.bases(params).items()}
+    for key in {key for keys in held.values() for key in keys} - {"profile"}:
+        with monkeypatch.context() as patch:
+            patch.setattr(type(params), "model_dump", changed(params, key))
+            after = dict(lists._texts(project, params))
+        told = {name for name, keys in held.items() if any(f"{key}.".startswith(f"{own}.") for own in keys)}
+        assert {name for name in before if after[name] != before[name]} == told, key
+    project.params.write_text(project.params.read_text() + "# a remark\n")
+    after = dict(lists._texts(project, params))
+    assert {name for name in before if after[name] != before[name]} == {"book"}
+
+
+def changed(params, key):
+    """What gives all settings, with another value under one key."""
+    values = params.model_dump(mode="json")
+    *above, last = key.split(".")
+    holder = values
+    for part in above:
+        holder = holder[part]
+    was = holder[last]
+    holder[last] = {**was, "more": 1} if isinstance(was, dict) else [was]
+    return lambda *_, **__: values
 
 
 def test_settings_are_followed_to_where_they_are_read():

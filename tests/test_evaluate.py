@@ -173,7 +173,7 @@ def test_a_generator_without_scores_has_empty_cells_not_zeros(scored, quick):
     of = cells[(cells["detector"] == "tall") & (cells["generator"] == "magi1") & (cells["protocol"] == "unseen_P1")]
     assert of["value"].isna().all()
     assert (of["n_fake"] == 0).all()
-    assert not of["resolvable"].any()
+    assert (of["resolvable"] == "").all()
 
 
 def test_a_score_that_is_not_a_number_stops(scored, quick):

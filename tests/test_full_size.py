@@ -96,8 +96,10 @@ def line(said: str, fit: str) -> list[str]:
 def test_hours_are_projected_and_those_that_fits_took_stand_beside_them(clone, capsys):
     params = load(clone.params)
     put(clone.root, rows=[ROW, {**ROW, "fit": "ffpp", "step": 320.0}])
-    write_json({"profile": "paper", "seconds": 5400, "stopped_by": "patience"}, clone.run("tall", "all") / "run.json")
-    write_json({"profile": "mini", "seconds": 5400, "stopped_by": "epochs"}, clone.run("tall", "ffpp") / "run.json")
+    write_json({"profile": "paper", "stopped_by": "patience"}, clone.run("tall", "all") / "run.json")
+    write_json({"profile": "mini", "stopped_by": "epochs"}, clone.run("tall", "ffpp") / "run.json")
+    for fit in ("all", "ffpp"):
+        write_json({"seconds": 5400}, clone.run("tall", fit) / "took.json")
     full_size.run(clone, params, 4000, 400)
     said = capsys.readouterr().out
     units = 60 * 8 * 4000

@@ -55,7 +55,7 @@ def test_threshold_does_what_it_says():
 
 def test_brier_is_scikit_learns():
     for labels, scores in draws():
-        assert metrics.brier_of(metrics.count(labels, scores))[0] == pytest.approx(brier_score_loss(labels, scores))
+        assert metrics.brier_of(*metrics.sides(labels, scores))[0] == pytest.approx(brier_score_loss(labels, scores))
 
 
 def test_eer_is_the_crossing_found_by_a_root_finder():
@@ -65,23 +65,46 @@ def test_eer_is_the_crossing_found_by_a_root_finder():
         along = np.arange(len(fpr), dtype=float)
         f, t = interp1d(along, fpr), interp1d(along, tpr)
         crossing = brentq(lambda x, f=f, t=t: 1 - t(x) - f(x), 0, along[-1])
-        assert metrics.eer_of(metrics.count(labels, scores))[0] == pytest.approx(float(f(crossing)), abs=1e-6)
+        assert metrics.eer_of(*metrics.sides(labels, scores))[0] == pytest.approx(float(f(crossing)), abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("n_real", "alpha", "allowed", "resolvable"),
     [
-        (99, 0.01, 0, False),
-        (100, 0.01, 1, True),
-        (999, 0.001, 0, False),
-        (1000, 0.001, 1, True),
-        (100, 0.29, 29, True),
+        (99, 0.01, 0, metrics.UNTOLD),
+        (100, 0.01, 1, metrics.COARSE),
+        (299, 0.01, 2, metrics.COARSE),
+        (300, 0.01, 3, metrics.FIRM),
+        (999, 0.001, 0, metrics.UNTOLD),
+        (1000, 0.001, 1, metrics.COARSE),
+        (100, 0.29, 29, metrics.FIRM),
     ],
 )
-def test_resolvable_means_one_false_positive_is_allowed(n_real, alpha, allowed, resolvable):
+def test_a_rate_is_firm_with_three_false_positives_and_coarse_with_one(n_real, alpha, allowed, resolvable):
     labels = np.r_[np.zeros(n_real), np.ones(3)]
     found = metrics.tpr_at_fpr(labels, np.linspace(0, 1, len(labels)), alpha)
     assert (found.allowed, found.resolvable, found.n_real) == (allowed, resolvable, n_real)
+
+
+def test_a_mean_is_resolved_as_its_weakest_part():
+    firm, coarse, untold = metrics.FIRM, metrics.COARSE, metrics.UNTOLD
+    assert [metrics.weakest(w) for w in ([firm, coarse], [coarse, untold, firm], [firm], [])] == [
+        coarse,
+        untold,
+        firm,
+        untold,
+    ]
+
+
+@pytest.mark.parametrize(("alpha", "n_real"), [(0.01, 210), (0.01, 310), (0.1, 60), (0.001, 50)])
+def test_the_true_rate_at_a_threshold_is_bounded_as_simulated_reals_say(alpha, n_real):
+    """Uniform reals: what lies above a threshold is one less it. Half of what is left out lies on either side."""
+    reals = np.random.default_rng(2).random((20_000, n_real))
+    allowed = metrics.allowed_false_positives(alpha, n_real)
+    truly = 1 - np.sort(reals, axis=1)[:, n_real - 1 - allowed]
+    lo, hi = metrics.true_rate(alpha, n_real, 0.95)
+    assert np.mean(truly < lo) == pytest.approx(0.025, abs=0.004)
+    assert np.mean(truly > hi) == pytest.approx(0.025, abs=0.004)
 
 
 def test_unresolvable_rate_is_the_share_above_the_highest_real():
@@ -112,44 +135,41 @@ def test_unknown_roc_lists_the_known():
 # ── bootstrap ──
 
 
-def test_resample_draws_whole_identities():
-    identities = np.array(["a", "a", "b", "c", "c", "c"])
-    drawn = metrics.resample(identities, 200, seed=1)
-    assert (drawn[:, 0] == drawn[:, 1]).all()
-    assert (drawn[:, 3] == drawn[:, 5]).all()
-    assert (drawn[:, [0, 2, 3]].sum(axis=1) == 3).all()
+def test_whoever_is_resampled_counts_alike_in_every_clip_and_everywhere():
+    people = np.array(["a", "a", "b", "c", "c", "c"])
+    drawn = np.array(metrics.resamples(people, 2000, seed=1))
+    assert (drawn[:, 0] == 1).all()
+    assert (drawn[0] == drawn[1]).all()
+    assert (drawn[3] == drawn[5]).all()
+    assert (metrics.resamples(np.array(["z", "c"]), 2000, seed=1)[1] == drawn[3]).all()  # among others, the same
+    assert drawn[:, 1:].mean(axis=1) == pytest.approx(np.ones(6), abs=0.1)
+    assert drawn[:, 1:].var(axis=1) == pytest.approx(np.ones(6), abs=0.2)
+    assert abs(np.corrcoef(drawn[0, 1:], drawn[2, 1:])[0, 1]) < 0.1
 
 
-def test_resample_is_paired_and_seeded():
-    a = metrics.resample(np.arange(50), 20, seed=1)
-    assert (a == metrics.resample(np.arange(50), 20, seed=1)).all()
-    assert not (a == metrics.resample(np.arange(50), 20, seed=2)).all()
+def test_resamples_are_those_of_their_seed():
+    one, same, other = (metrics.resamples(np.arange(50), 20, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (np.array(drawn) for drawn in (one, same, other))
+    assert (one == same).all()
+    assert not (one[:, 1:] == other[:, 1:]).any()
 
 
-def test_weighted_counts_equal_repeated_clips():
+def test_weights_count_as_clips_repeated_would():
     rng = np.random.default_rng(5)
     labels, scores = rng.integers(0, 2, 40), np.round(rng.random(40), 1)
     labels[:2] = 0, 1
-    weights = rng.integers(0, 4, (1, 40))
-    weights[:, :2] = 1
-    told = metrics.all_of(metrics.count(labels, scores, weights), {"T1": 0.1}, "step")
-    repeated = metrics.all_of(metrics.count(labels.repeat(weights[0]), scores.repeat(weights[0])), {"T1": 0.1}, "step")
-    for name, value in told.items():
-        assert value[0] == pytest.approx(repeated[name][0]), name
+    weights = rng.integers(0, 4, (40, 1))
+    weights[:2] = 1
+    for roc in ("step", "linear"):
+        told = metrics.all_of(*metrics.sides(labels, scores, weights), {"T1": 0.1}, roc)
+        whole = metrics.sides(labels.repeat(weights[:, 0]), scores.repeat(weights[:, 0]))
+        for name, value in metrics.all_of(*whole, {"T1": 0.1}, roc).items():
+            assert told[name][0] == pytest.approx(value[0]), name
 
 
-def test_interval_covers_about_as_often_as_it_says():
-    """AUC of two Gaussians one sigma apart is Phi(1/sqrt 2) = 0.760; 80 % intervals should cover it mostly."""
-    rng, covered = np.random.default_rng(9), 0
-    labels = np.r_[np.zeros(60), np.ones(60)].astype(int)
-    for trial in range(100):
-        scores = rng.normal(labels, 1)
-        weights = np.hstack(
-            [metrics.resample(np.arange(60), 200, 2 * trial), metrics.resample(np.arange(60), 200, 2 * trial + 1)]
-        )
-        lo, hi = metrics.interval(metrics.auc_of(metrics.count(labels, scores, weights)), 0.8)
-        covered += lo <= 0.7602 <= hi
-    assert 68 <= covered <= 92
+def test_where_both_errors_come_closest_is_a_score():
+    real, fake = metrics.sides(np.r_[np.zeros(4, int), np.ones(4, int)], np.r_[0.1, 0.2, 0.3, 0.7, 0.4, 0.6, 0.8, 0.9])
+    assert metrics.crossing(real, fake) == 0.6
 
 
 @pytest.mark.parametrize(("confidence", "lo", "hi"), [(0.95, 0.025, 0.975), (0.8, 0.1, 0.9), (0.5, 0.25, 0.75)])

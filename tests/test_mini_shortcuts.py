@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from thb.rendered import clip
-from thb.rendered.heads import ears, eyes, renderer, shells
+from thb.rendered.heads import ears, eyes, hair, layers, mouth, renderer, shells
 from thb.rendered.heads.fields import arctan, look_up, power, sample
 from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
@@ -46,14 +46,14 @@ def talking(frames=3):
 def test_sampling_is_bilinear_within_the_steps_of_the_library():
     rng = np.random.default_rng(0)
     texture = rng.random((9, 12, 4), np.float32)
-    u, v = (rng.uniform(-2, side + 2, (20, 30)).astype(np.float32) for side in (12, 9))
+    u, v = (rng.uniform(-2, side + 2, 600).astype(np.float32) for side in (12, 9))
     x, y = np.clip(u, 0, 10.999), np.clip(v, 0, 7.999)
     left, top = x.astype(int), y.astype(int)
     right, down = (x - left)[..., None], (y - top)[..., None]
     upper = texture[top, left] * (1 - right) + texture[top, left + 1] * right
     lower = texture[top + 1, left] * (1 - right) + texture[top + 1, left + 1] * right
     plain = upper * (1 - down) + lower * down
-    assert np.abs(np.moveaxis(sample(texture, u, v), 0, -1) - plain).max() < 2 / 32  # it reads at 1/32 of a texel
+    assert np.abs(sample(texture, u, v).T - plain).max() < 2 / 32  # it reads at 1/32 of a texel
 
 
 def test_own_functions_are_close_to_the_exact_ones():
@@ -66,7 +66,7 @@ def test_own_functions_are_close_to_the_exact_ones():
 
 def test_local_coordinates_lead_back_to_the_pixel():
     rows, cols = window = slice(10, 30), slice(20, 50)
-    fx, fy = to_frame(PLACE, *to_local(PLACE, window, SIZE))
+    fx, fy = to_frame(PLACE, *(part[0] for part in to_local([PLACE], window, SIZE)))
     assert np.allclose(fx, (np.arange(cols.start, cols.stop) + 0.5)[None, :] / SIZE, atol=1e-5)
     assert np.allclose(fy, (np.arange(rows.start, rows.stop) + 0.5)[:, None] / SIZE, atol=1e-5)
 
@@ -75,7 +75,7 @@ def test_local_coordinates_lead_back_to_the_pixel():
 def test_windows_leave_nothing_out(style, monkeypatch: pytest.MonkeyPatch):
     """Every part drawn over the whole frame gives the same picture, but for a texel read 1/32 further."""
     quick = render(portrait(style), talking(), SIZE)
-    for module in (shells, ears, renderer):
+    for module in (shells, ears, hair):
         monkeypatch.setattr(module, "window_of", lambda *_: WHOLE)
     plain = render(portrait(style), talking(), SIZE)
     assert np.abs(quick.rgb - plain.rgb).max() < 2 * STEP
@@ -92,17 +92,52 @@ def test_crops_of_eyes_and_brows_leave_nothing_out(glasses, monkeypatch: pytest.
     assert np.abs(quick.rgb - plain.rgb).max() < 0.2 * STEP
 
 
+def test_frames_drawn_together_are_the_same_drawn_alone(monkeypatch: pytest.MonkeyPatch):
+    """But for a texel read 1/32 further: sheets of later frames lie further down."""
+    together = render(portrait("curly"), talking(5), SIZE)
+    monkeypatch.setattr(renderer, "CHUNK", 1)
+    alone = render(portrait("curly"), talking(5), SIZE)
+    assert np.abs(together.rgb - alone.rgb).max() < 2 * STEP
+    assert np.array_equal(together.alpha, alone.alpha)
+    assert (together.regions != alone.regions).mean() < 1e-3
+
+
+@pytest.mark.parametrize("style", ["long_wavy", "bob", "bun", "bald"])
+def test_what_lies_behind_something_opaque_need_not_be_drawn(style, monkeypatch: pytest.MonkeyPatch):
+    quick = render(portrait(style), talking(), SIZE)
+    monkeypatch.setattr(layers.Layers, "shut", lambda *_: None)
+    plain = render(portrait(style), talking(), SIZE)
+    assert np.abs(quick.rgb - plain.rgb).max() < 0.01 * STEP
+    assert np.array_equal(quick.regions, plain.regions)
+
+
+def test_hair_is_looked_for_wherever_there_is_some():
+    quick, plain = (Figure(portrait("long_wavy"), SIZE, Look()) for _ in range(2))
+    assert plain.hair is not None
+    assert 0 < plain.hair.near.mean() < 0.9
+    plain.hair.near[:] = 1
+    assert np.abs(quick.draw(talking()).rgb - plain.draw(talking()).rgb).max() < 0.01 * STEP
+
+
+def test_a_mouth_is_painted_as_far_as_it_reaches(monkeypatch: pytest.MonkeyPatch):
+    motion = talking(4)
+    motion.mouth_wide[:] = (1.0, -1.0, 1.0, 0.0)
+    quick = render(portrait(smile=1.0), motion, 128)
+    monkeypatch.setattr(mouth, "_reach", lambda _: 9.0)
+    assert np.abs(quick.rgb - render(portrait(smile=1.0), motion, 128).rgb).max() < 0.01 * STEP
+
+
 def test_an_outline_is_eaten_into_wherever_that_shows():
-    x, y = to_local(PLACE, WHOLE, SIZE)
-    hair = Figure(portrait("curly"), SIZE, Look()).hair
-    assert hair is not None
+    x, y = to_local([PLACE], WHOLE, SIZE)
+    worn = Figure(portrait("curly"), SIZE, Look()).hair
+    assert worn is not None
 
     class Everywhere:
         most = 100.0
-        at = staticmethod(hair.rough.at)
+        at = staticmethod(worn.rough.at)
 
     quick, plain, smooth = (
-        shells.trace(hair.shell, PLACE, x, y, SIZE, rough).cover for rough in (hair.rough, Everywhere, None)
+        shells.trace(worn.shell, [PLACE], x, y, SIZE, rough).cover for rough in (worn.rough, Everywhere, None)
     )
     assert np.array_equal(quick, plain)
     assert not np.array_equal(quick, smooth)
@@ -113,11 +148,11 @@ def test_ears_lie_where_their_local_coordinates_say():
     sprite = np.random.default_rng(1).random((ears.SPRITE_TEXELS, ears.SPRITE_TEXELS, 4), np.float32)
     sprite = ears.cv2.GaussianBlur(sprite, (0, 0), 3.0)
     centre, wide, half = (0.6, 0.15), -0.5, 0.5 * (ears.SPRITE_TEXELS - 1)
-    x, y = to_local(PLACE, WHOLE, SIZE)
+    x, y = (part.ravel() for part in to_local([PLACE], WHOLE, SIZE))
     u, v = (x - centre[0]) / wide * half + half, (y - centre[1]) / ears.HALF_HEIGHT * half + half
     inside = (u > 0) & (u < 2 * half) & (v > 0) & (v < 2 * half)
     assert inside.sum() > 100
-    warped = np.moveaxis(ears._warp(sprite, PLACE, WHOLE, SIZE, centre, wide), -1, 0)
+    warped = ears._warp(sprite, PLACE, WHOLE, SIZE, centre, wide).reshape(-1, 4).T
     assert np.abs(warped - sample(sprite, u, v))[:, inside].max() < 0.01
 
 

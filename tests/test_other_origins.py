@@ -300,7 +300,7 @@ def test_weights_trained_on_other_clips_or_another_split_are_not_scored(fitted, 
     run.write_text(json.dumps({**said, "stores": {**said["stores"], "hallo": "0"}}))
     with pytest.raises(DataError, match="was trained on other clips of 'hallo' than are prepared; run `thb train"):
         score.run(fitted, own, "tall", "all")
-    run.write_text(json.dumps({**said, "split_sha256": "0"}))
+    run.write_text(json.dumps({**said, "seen": "0"}))
     with pytest.raises(DataError, match="was trained on another split than data/splits/all.csv"):
         score.run(fitted, own, "tall", "all")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 
+import numpy as np
 import pages_made
 import pandas as pd
 import pytest
@@ -14,9 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from notebooks import run
 from thb import report
-from thb.cells.role_means import mean_over
+from thb.cells.role_means import scored_trials
+from thb.cells.trials import estimates
 from thb.core.errors import DataError, ParamsError
-from thb.core.metrics import interval
 from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.report.load import MEAN, Results, open_results
@@ -178,11 +179,10 @@ def test_falls_are_before_less_after(scored, at):
     assert mean.loc["TALL", "printed_fall"] == pytest.approx(0.115)
     assert mean.loc["TALL", "fall"] == pytest.approx(mean.loc["TALL", "before"] - mean.loc["TALL", "value"])
     heads = list(scored.params.generators)
-    before, after = (mean_over(scored.params, report.scores, "tall", p, heads) for p in ("P1", "P3"))
-    assert before is not None
-    assert after is not None
-    paired = before.replicates["T1"] - after.replicates["T1"]
-    assert mean.loc["TALL", "fall_lo"] == pytest.approx(interval(paired[1:], 0.95)[0])
+    cells = [one for p in ("P1", "P3") for one in scored_trials(scored.params, report.scores, "tall", p, heads)]
+    weights = np.repeat([1, -1], len(heads)) / len(heads)
+    _, (lo,), (hi,) = estimates(cells, "T1").sums(weights[None])
+    assert [mean.loc["TALL", f"fall_{end}"] for end in ("lo", "hi")] == pytest.approx([lo, hi], abs=1e-6)
 
 
 def test_a_detector_that_is_excellent_here_is_counted(fewer):

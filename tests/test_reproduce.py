@@ -90,11 +90,15 @@ def test_dvc_iterates_the_keys_of_params(repo, params):
     """`matrix` and `foreach` over a mapping are what lets one line of params.yaml add a stage."""
     stages = graph(repo)
     assert {f"prepare@{s}" for s in params.sources} <= set(stages)
-    assert {f"{stage}@{d}" for stage in ("train", "score") for d in params.detectors} <= set(stages)
-    assert {f"variant_fit@{d}-{v}" for d in params.ablated for v in params.ablations} <= set(stages)
-    assert {f"label_check@{d}" for d in params.label_checks} <= set(stages)
+    assert {f"{stage}@{d}" for stage in ("pretrain", "train", "score") for d in params.detectors} <= set(stages)
+    assert {f"train_without@{d}-{g}" for d in params.detectors for g in params.generators} <= set(stages)
+    for kind in ("train", "score"):
+        assert {f"variant_{kind}@{d}-{v}" for d in params.ablated for v in params.ablations} <= set(stages)
+        assert {f"label_{kind}@{d}" for d in params.label_checks} <= set(stages)
     assert {f"exhibit@{e}" for e in params.exhibits} <= set(stages)
-    assert "train@tall" in stages["score@tall"] & stages["variant_fit@tall-no_artefacts"]
+    fits = {"pretrain@tall", "train@tall", *(f"train_without@tall-{g}" for g in params.generators)}
+    assert fits < stages["score@tall"]
+    assert all("pretrain@tall" in stages[fit] for fit in fits - {"pretrain@tall"} | {"variant_train@tall-no_artefacts"})
     assert not any("train" in need for need in stages["prepare@hallo"])
 
 
@@ -191,6 +195,33 @@ def test_only_what_changed_runs_again_and_removed_outputs_come_from_the_cache(pi
     lock = (clone / "dvc.lock").read_text()
     dvc(clone, "repro")
     assert (clone / "dvc.lock").read_text() == lock
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda clone: (clone / "folder" / "deep" / "one").write_text("other"),  # another stage reads that folder too
+        lambda clone: (clone / "folder" / "more").write_text(""),
+        lambda clone: (clone / "first.json").unlink(),
+        lambda clone: shutil.rmtree(clone / ".dvc" / "cache"),
+        lambda clone: (clone / "params.yaml").write_text(SETTINGS.replace("small: 1", "small: 2")),
+        lambda clone: (clone / "dvc.yaml").write_text(
+            (clone / "dvc.yaml").read_text().replace("mkdir -p", "mkdir  -p")
+        ),
+        lambda clone: (clone / "dvc.lock").unlink(),
+    ],
+)
+def test_one_look_tells_whether_any_stage_would_run(pipeline, change):
+    def told() -> tuple[bool, bool]:
+        with chdir(clone), closing(Stages(clone)) as one, closing(Stages(clone)) as all_in_turn:
+            return one.up_to_date(), not any(all_in_turn.changed(name) for name in all_in_turn.needs)
+
+    clone = pipeline("clone")
+    assert told() == (False, False)
+    bring_up_to_date(clone)
+    assert told() == (True, True)
+    change(clone)
+    assert told() == (False, False)
 
 
 def test_an_output_that_is_not_made_is_an_error_of_one_line(pipeline):

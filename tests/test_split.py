@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -134,6 +135,25 @@ def test_every_fit_is_written_with_every_clip(project, params):
         assert len(rows) == clips
         assert rows["clip"].is_unique
         assert set(rows["use"]) <= set(assignment.USES)
+
+
+def test_what_a_fit_sees_changes_with_its_own_clips_alone(project, params):
+    """Its digest, by which DVC knows whether to train it again: a source that only tests a fit is not in it."""
+
+    def seen() -> dict[str, dict]:
+        split.run(project, params)
+        return {fit: read_json(project.seen(fit)) for fit in params.fits}
+
+    write_corpus(project, params)
+    before = seen()
+    shutil.rmtree(project.data / "clips")
+    write_corpus(project, params, setting("bitrate", 7, "hallo"))
+    after = seen()
+    assert {fit for fit in params.fits if after[fit] != before[fit]} == {
+        "all",
+        *(f"no-{name}" for name in params.generators if name != "hallo"),
+    }
+    assert all(after[fit]["clips"] == before[fit]["clips"] for fit in params.fits)
 
 
 def test_all_trains_on_every_generator(project, params):

@@ -342,10 +342,22 @@ def test_the_stem_sees_detail_and_motion_but_no_colour():
 
 
 def test_fine_detail_is_a_pixel_minus_its_neighbourhood():
-    images = torch.rand(2, 3, 8, 8, generator=rng())
+    images = torch.rand(2, 3, 8, 10, generator=rng())
+    near = F.avg_pool2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), 3, 1)
     detail = image_parts.fine_detail(images)
-    assert torch.allclose(detail[1, 2, 3, 4], images[1, 2, 3, 4] - images[1, 2, 2:5, 3:6].mean())
-    assert image_parts.fine_detail(torch.ones_like(images)).abs().max() < 1e-6
+    assert torch.allclose(detail, F.pixel_unshuffle(images - near, 2), atol=1e-6)
+    assert torch.allclose(detail[1, 6, 1, 2], images[1, 1, 3, 4] - images[1, 1, 2:5, 3:6].mean(), atol=1e-6)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(image_parts.fine_detail(images), detail)
+
+
+def test_motion_is_a_pixel_minus_its_mean_over_the_frames():
+    frames = torch.rand(2, 4, 3, 8, 10, generator=rng())
+    seen = image_parts.detail_and_motion(frames)
+    assert torch.equal(seen[:, :12], image_parts.fine_detail(frames.flatten(0, 1)))
+    moving = (frames - frames.mean(dim=1, keepdim=True)).flatten(0, 1)
+    assert torch.allclose(seen[:, 12:], F.pixel_unshuffle(moving, 2), atol=1e-6)
+    assert seen.is_contiguous(memory_format=torch.channels_last)
 
 
 # ── Which frames ─────────────────────────────────────────────────────────────────────────────────

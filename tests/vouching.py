@@ -19,6 +19,7 @@ from thb.core.tables import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_c
 from thb.fits import weights
 from thb.fits.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND, ScoreFile
 from thb.splits import assignment
+from thb.splits.clips_of_fit import seen_digest
 
 
 def with_seed(params: Params, seed: int) -> Params:
@@ -97,11 +98,11 @@ def for_run(paths: Paths, params: Params, detector: str, fit: str) -> None:
 def _learnt_from(paths: Paths, params: Params, fit: str) -> dict[str, Any]:
     """Where there is a split: which, and which clips it names."""
     if not paths.split(fit).is_file():
-        return {"split_sha256": None, "stores": {}}
+        return {"seen": None, "stores": {}}
     split = read_csv(paths.split(fit), SPLIT_COLUMNS)
     sources = split["source"][split["use"].isin(assignment.SEEN)].unique()
     return {
-        "split_sha256": origin.sha256(paths.split(fit)),
+        "seen": seen_digest(split),
         "stores": {source: clip_store.digest(paths, params, source) for source in sources},
     }
 

@@ -17,6 +17,7 @@ from thb.report.load import Entrant, Results
 from thb.status.full_size import RATES, measured
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
+COVERAGE = "benchmarks/coverage.csv"
 FIT = "all"  # the fit that a card tells of
 
 
@@ -81,8 +82,31 @@ def full_size(results: Results) -> tuple[pd.DataFrame, str]:
     return rows.assign(**shown, **shares), RATES
 
 
+def coverage(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a metric and simulated setting, whose name says what was tested; the share of intervals with the truth."""
+    columns = ["what", "reals", "fakes", "people", "spread", "metric", "true_auc", "covered", "runs"]
+    rows = read_csv(results.paths.root / COVERAGE, columns)
+    spread = {"equal": "spread equal", "fakes twice": "fakes twice as wide"}
+    setting = [
+        f"{r['what']}, {r['reals']} + {r['fakes']}, people {r['people']}, {spread[r['spread']]}"
+        for r in rows.to_dict("records")
+    ]
+    return rows.assign(setting=setting), COVERAGE
+
+
+def coverage_least(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a metric and kind of number: where its intervals held the truth least often, of how many settings."""
+    rows, name = coverage(results)
+    by = rows.groupby(["metric", "what"], sort=False)["covered"]
+    least = rows.loc[by.idxmin()].assign(settings=by.size().to_list())
+    least = least.assign(at=least["true_auc"].map("{:g}".format), least=least["covered"].map("{:.3f}".format))
+    return least.astype({"runs": str, "settings": str}), name
+
+
 TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "model_cards": model_cards,
     "release_counts": release_counts,
     "full_size": full_size,
+    "coverage": coverage,
+    "coverage_least": coverage_least,
 }

@@ -26,6 +26,7 @@ from thb.cells.answers import KEYS
 from thb.cells.claims.ledger import JUDGED
 from thb.core.decimals import NONE, UNRESOLVABLE, decimal, signed
 from thb.core.errors import DataError, ThbError, unknown
+from thb.core.metrics import UNTOLD
 from thb.core.paths import find_root
 from thb.core.words import text
 from thb.report.load import MEAN, Results, open_results
@@ -113,6 +114,8 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
     if not path.is_file():
         raise DataError(f"missing {results.paths.relative(path)}; run `dvc repro`")
     rows = pd.read_csv(path, dtype={"section": str, "fits": "Int64"}, keep_default_na=True)
+    if "resolvable" in rows:
+        rows["resolvable"] = rows["resolvable"].astype(object).fillna(UNTOLD)
     if path == results.paths.comparisons:
         words = [*KEYS, "left_out"]
         rows[words] = rows[words].astype(object).fillna("")

@@ -53,6 +53,8 @@ class Told:
     difference: float  # first less second
     lo: float
     hi: float
+    p: float
+    p_holm: float  # heeding all that are asked alike, as the verdict does
     left_out: str  # names without a number on one side, as a reader knows them
     verdict: str  # ABOVE, BELOW or INCONCLUSIVE: where the first lies
 
@@ -83,6 +85,11 @@ class Told:
             if self.difference < 0
             else (self.shown)
         )
+
+    @property
+    def chances(self) -> str:
+        """'p 0.004, 0.03 after Holm': of so large a difference were there none; '' where there is no number."""
+        return f"p {self.p:.1g}, {self.p_holm:.1g} after Holm" if self.known and not math.isnan(self.p) else ""
 
     @property
     def without(self) -> str:

@@ -1,22 +1,26 @@
 """Does one thing lie above another? Every such question is answered here once, and every page reads the answer.
 
 Both sides of a question are means over the same cells but for what is compared (a protocol, a detector, a
-generator), resampled alike: the difference is taken resample by resample, and is inconclusive where its interval
-holds zero. Each such mean stands here by itself too, with the interval of the same resamples.
+generator). The interval of their difference is made of the cells' own intervals and of how their luck goes together,
+people being resampled alike in all of them. A verdict is corrected by Holm's method for all that is asked alike: a
+family is the questions of one kind by one metric under one protocol, at one level of averaging, and where one such
+family is judged, the chance that it holds a wrong verdict is at most one less the confidence. Each mean stands here
+by itself too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import combinations, islice, pairwise, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pandas as pd
 
 from thb.cells.trials import Evaluated, resolvable
-from thb.core import metrics
+from thb.core import intervals, metrics
+from thb.core.intervals import Estimates
 from thb.core.params import Params
 from thb.core.tables import COMPARISON_COLUMNS
 
@@ -32,7 +36,8 @@ LEVEL = "mean"  # a mean by itself, compared with nothing
 NAN = float("nan")
 BLOCK = 512  # questions whose intervals are taken at once
 Cell = tuple[str, str, str]  # protocol, detector, generator
-Replicates = Mapping[Cell, np.ndarray]  # float [1 + bootstrap] of one metric, where enough clips resolve it
+Weights = dict[int, float]  # of a mean: which of the numbers at hand, and how much of it
+Known = Mapping[Cell, Weights]  # the cells of one metric, where enough clips resolve it
 
 
 @dataclass(frozen=True)
@@ -53,35 +58,19 @@ class Question:
 
 @dataclass(frozen=True)
 class Compared:
-    """Both values, first less second with its interval, and the verdict."""
+    """Both values, first less second with its interval, its p-value and that after Holm, and the verdict."""
 
     first_value: float
     second_value: float
     difference: float
     lo: float
     hi: float
+    p: float
+    p_holm: float
     verdict: str
 
 
-UNKNOWN = Compared(NAN, NAN, NAN, NAN, NAN, INCONCLUSIVE)
-
-
-def compare(first: np.ndarray, second: np.ndarray, confidence: float) -> Compared:
-    """Two sides resampled alike, float [1 + resamples], the values themselves first."""
-    return compare_all([(first, second)], confidence)[0]
-
-
-def compare_all(sides: Sequence[tuple[np.ndarray, np.ndarray]], confidence: float) -> list[Compared]:
-    """The same of many pairs of sides at once."""
-    if not sides:
-        return []
-    apart = np.stack([first - second for first, second in sides])
-    return [
-        Compared(float(first[0]), float(second[0]), float(difference), lo, hi, judge(lo, hi))
-        for (first, second), difference, (lo, hi) in zip(
-            sides, apart[:, 0], metrics.intervals(apart[:, 1:], confidence), strict=True
-        )
-    ]
+UNKNOWN = Compared(NAN, NAN, NAN, NAN, NAN, NAN, NAN, INCONCLUSIVE)
 
 
 def judge(lo: float, hi: float) -> str:
@@ -239,43 +228,36 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
     return (common,)  # two metrics of the same cell, or the cell by itself
 
 
-def answer(params: Params, asked: Question, first: Replicates, second: Replicates) -> tuple[Compared, str]:
-    """The answer, and what both sides leave out because one of them has no number there, by name."""
-    both, left_out = _both(params, asked, first, second)
-    return _told(asked, compare(*both, params.metrics.confidence) if both else UNKNOWN), left_out
-
-
-def _both(
-    params: Params, asked: Question, first: Replicates, second: Replicates
-) -> tuple[tuple[np.ndarray, np.ndarray] | None, str]:
-    """Both sides, None where no part of them is known, and what they leave out; a level's other side is zero."""
+def _sides(params: Params, asked: Question, first: Known, second: Known) -> tuple[tuple[Weights, Weights] | None, str]:
+    """What each side is a mean of, None where no part is known on both, and what both leave out; a level has one."""
     pairs = _pairs(params, asked)
     known: set[Pair] = set()
-    by_detector: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    by_detector: dict[str, list[tuple[Weights, Weights]]] = {}
     for pair in pairs:
-        one = _known(first, pair.first)
-        other = [np.zeros_like(values) for values in one] if asked.kind == LEVEL else _known(second, pair.second)
+        one, other = _known(first, pair.first), _known(second, pair.second)
         if one and other:
             known.add(pair)
-            by_detector.setdefault(pair.detector, []).append((_average(one), _average(other)))
+            other = [{}] if asked.kind == LEVEL else other
+            by_detector.setdefault(pair.detector, []).append((_mean(one), _mean(other)))
     if not known:
         return None, ""
-    a, b = (_average([_average([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
+    a, b = (_mean([_mean([part[i] for part in parts]) for parts in by_detector.values()]) for i in (0, 1))
     return (a, b), "; ".join(_left_out(pairs, known, set(by_detector)))
 
 
-def _told(asked: Question, found: Compared) -> Compared:
-    """What is written of it: a level has no other side, and no verdict."""
-    return replace(found, second_value=NAN, verdict="") if asked.kind == LEVEL else found
+def _known(cells: Known, wanted: Sequence[Cell]) -> list[Weights]:
+    return [cells[cell] for cell in wanted if cell in cells]
 
 
-def _known(replicates: Replicates, cells: Sequence[Cell]) -> list[np.ndarray]:
-    return [replicates[cell] for cell in cells if cell in replicates]
-
-
-def _average(values: Sequence[np.ndarray]) -> np.ndarray:
-    """Resample by resample. A mean of detectors is one of their means, so that each counts the same."""
-    return values[0] if len(values) == 1 else np.mean(values, axis=0)
+def _mean(parts: Sequence[Weights]) -> Weights:
+    """Of means, each counting the same: a mean of detectors is one of their means."""
+    if len(parts) == 1:
+        return parts[0]
+    out: Weights = {}
+    for part in parts:
+        for number, weight in part.items():
+            out[number] = out.get(number, 0.0) + weight / len(parts)
+    return out
 
 
 def _left_out(pairs: Sequence[Pair], known: set[Pair], detectors: set[str]) -> Iterator[str]:
@@ -289,29 +271,77 @@ def _left_out(pairs: Sequence[Pair], known: set[Pair], detectors: set[str]) -> I
 
 def table(params: Params, evaluated: Iterable[Evaluated]) -> pd.DataFrame:
     """COMPARISON_COLUMNS, a row a question, of what `measure` found for every trial and detector."""
-    found, every = list(evaluated), questions(params)
-    replicates = cache(lambda metric: _replicates(params, found, metric))
-    rows: list[dict[str, object]] = []
-    while block := list(islice(every, BLOCK)):
-        of = [(q.first, q.second) if q.kind == METRIC else (q.metric, q.metric) for q in block]
-        gathered = [_both(params, q, *map(replicates, sides)) for q, sides in zip(block, of, strict=True)]
-        compared = iter(compare_all([both for both, _ in gathered if both], params.metrics.confidence))
-        for asked, (both, left_out) in zip(block, gathered, strict=True):
-            told = _told(asked, next(compared) if both else UNKNOWN)
-            rows.append({"question": asked.kind, **vars(asked), **vars(told), "left_out": left_out})
+    numbers = [
+        ((trial.protocol, detector, trial.generator), metric, one)
+        for trial, detector, one in evaluated
+        for metric in one["replicates"]
+        if resolvable(params, metric, one["n_real"], one["n_fake"])
+    ]
+    estimates = Estimates.of(
+        [float(one["replicates"][metric][0]) for _, metric, one in numbers],
+        [one["ends"][metric] for _, metric, one in numbers],
+        [one["replicates"][metric][1:] for _, metric, one in numbers],
+    )
+    places = {(metric, cell): i for i, (cell, metric, _) in enumerate(numbers)}
+    known = cache(lambda metric: _cells_of(metric, places))
+    every = list(questions(params))
+    of = [(q.first, q.second) if q.kind == METRIC else (q.metric, q.metric) for q in every]
+    sides = [_sides(params, q, *map(known, names)) for q, names in zip(every, of, strict=True)]
+    found = iter(_compared(estimates, [both for both, _ in sides if both], params.metrics.confidence))
+    told = [next(found) if both else UNKNOWN for both, _ in sides]
+    judged = _judged(every, told, params.metrics.confidence)
+    rows = [
+        {"question": asked.kind, **vars(asked), **vars(one), "left_out": left_out}
+        for asked, one, (_, left_out) in zip(every, judged, sides, strict=True)
+    ]
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
 
 
-def _replicates(params: Params, found: Iterable[Evaluated], metric: str) -> Replicates:
-    """Every cell's replicates of one metric, where enough clips resolve it; of a step, the difference of its rates."""
+def _cells_of(metric: str, places: Mapping[tuple[str, Cell], int]) -> Known:
+    """Where every cell's number by one metric stands; of a step, the difference of its two rates."""
     name, _, stricter = metric.partition(" to ")
-    names = [name, stricter] if stricter else [name]
-    return {
-        (trial.protocol, detector, trial.generator): by[name] - by[stricter] if stricter else by[name]
-        for trial, detector, measured in found
-        if all(resolvable(params, each, measured["n_real"], measured["n_fake"]) for each in names)
-        for by in [measured["replicates"]]
-    }
+    own = {cell: i for (known, cell), i in places.items() if known == name}
+    if not stricter:
+        return {cell: {i: 1.0} for cell, i in own.items()}
+    return {cell: {i: 1.0, places[stricter, cell]: -1.0} for cell, i in own.items() if (stricter, cell) in places}
+
+
+def _compared(estimates: Estimates, sides: Sequence[tuple[Weights, Weights]], confidence: float) -> Iterator[Compared]:
+    """Both sides and their difference, with its interval and p-value; the verdict is that of the interval."""
+    for start in range(0, len(sides), BLOCK):
+        block = sides[start : start + BLOCK]
+        weights = np.zeros((2, len(block), len(estimates.values)))
+        for row, both in enumerate(block):
+            for side, of in enumerate(both):
+                weights[side, row, list(of)] = list(of.values())
+        apart = estimates.sums(weights[0] - weights[1])
+        values = weights @ estimates.values
+        for first, second, difference, lo, hi in zip(*values.tolist(), *(end.tolist() for end in apart), strict=True):
+            p = intervals.p_value(difference, lo, hi, confidence)
+            yield Compared(first, second, difference, lo, hi, p, NAN, judge(lo, hi))
+
+
+def _judged(asked: Sequence[Question], found: Sequence[Compared], confidence: float) -> list[Compared]:
+    """The same with the verdict that is left after Holm's correction over each family; a level has none."""
+    families: dict[Hashable, list[int]] = {}
+    for i, one in enumerate(asked):
+        families.setdefault(family(one), []).append(i)
+    out = list(found)
+    for key, places in families.items():
+        for i, p in zip(places, intervals.holm(np.array([found[i].p for i in places])), strict=True):
+            if key is None:
+                out[i] = replace(found[i], second_value=NAN, p=NAN, verdict="")
+            else:
+                told = found[i].verdict if p < 1 - confidence else INCONCLUSIVE
+                out[i] = replace(found[i], p_holm=float(p), verdict=told)
+    return out
+
+
+def family(asked: Question) -> Hashable:
+    """What is corrected together with a question; None for a level, which claims nothing."""
+    if asked.kind == LEVEL:
+        return None
+    return asked.kind, asked.metric, asked.protocol, asked.detector == MEAN, asked.generator == MEAN
 
 
 def opposite(found: Compared) -> Compared:
@@ -322,5 +352,7 @@ def opposite(found: Compared) -> Compared:
         difference=-found.difference,
         lo=-found.hi,
         hi=-found.lo,
+        p=found.p,
+        p_holm=found.p_holm,
         verdict={ABOVE: BELOW, BELOW: ABOVE, INCONCLUSIVE: INCONCLUSIVE}[found.verdict],
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from thb.cells.trials import resamples, tested
+from thb.cells.trials import Clips, Scored, share_ends
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, unknown
-from thb.core.params import Params
+from thb.core.intervals import Estimates
+from thb.core.params import Metrics, Params
 from thb.splits import protocols
 
 COLUMNS = ["detector", "fpr", "allowed", "n_real", "n_fake", "resolvable", "value", "lo", "hi"]
@@ -45,41 +47,39 @@ def largest_rate(n_real: int, confidence: float) -> float:
 def _curve(
     params: Params, scores: Scores, detector: str, names: Sequence[str], levels: Sequence[float]
 ) -> Iterator[dict]:
-    trials = [counts for counts in _counts(params, scores, detector, names) if counts]
+    fits = cache(lambda fit: Scored(params.metrics, scores(detector, fit)))
+    trials = [
+        parts
+        for trial in protocols.trials(params, list(names))
+        if (parts := [s for f in trial.fits if (s := fits(f).sides(params.protocols[trial.protocol], trial.generator))])
+    ]
     if not trials:
         return
-    reals = min(int(counts.n_real[0]) for fits in trials for counts in fits)
-    fakes = sum(int(fits[0].n_fake[0]) for fits in trials)
+    reals = min(len(real.names) for parts in trials for real, _ in parts)
+    fakes = sum(len(parts[0][1].names) for parts in trials)
     accused = np.unique(np.geomspace(1, reals, STEPS).round())  # whole numbers of reals, evenly on a log axis
     for fpr in sorted({*(float(k / reals) for k in accused), *levels}):
-        replicates = np.mean([_rate(fits, fpr, params.metrics.roc) for fits in trials], axis=0)
-        lo, hi = metrics.interval(replicates[1:], params.metrics.confidence)
+        value, lo, hi = _mean_rate(params.metrics, trials, fpr)
         yield {
             "detector": params.detectors[detector].printed or detector,
             "fpr": fpr,
             "allowed": metrics.allowed_false_positives(fpr, reals),
             "n_real": reals,
             "n_fake": fakes,
-            "resolvable": metrics.is_resolvable(fpr, reals),
-            "value": float(replicates[0]),
+            "resolvable": metrics.resolved(fpr, reals),
+            "value": value,
             "lo": lo,
             "hi": hi,
         }
 
 
-def _counts(params: Params, scores: Scores, detector: str, names: Sequence[str]) -> Iterator[list[metrics.Counts]]:
-    """For each trial its fits' counts, in every resample; an empty list where none of its fakes was scored."""
-    for trial in protocols.trials(params, list(names)):
-        protocol = params.protocols[trial.protocol]
-        parts = [tested(scores(detector, fit), protocol, trial.generator) for fit in trial.fits]
-        yield [_count(params, reals, fakes) for reals, fakes in parts if len(fakes)]
-
-
-def _count(params: Params, reals: pd.DataFrame, fakes: pd.DataFrame) -> metrics.Counts:
-    both, weights = pd.concat([reals, fakes]), resamples(params.metrics, reals, fakes)
-    return metrics.count(both["label"].to_numpy(), both["score"].to_numpy(), weights)
-
-
-def _rate(fits: Sequence[metrics.Counts], fpr: float, roc: str) -> np.ndarray:
-    """float [1 + bootstrap]: TPR of one trial, its fits averaged."""
-    return np.mean([metrics.tpr_at_fpr_of(counts, fpr, roc) for counts in fits], axis=0)
+def _mean_rate(m: Metrics, trials: Sequence[Sequence[tuple[Clips, Clips]]], fpr: float) -> tuple[float, float, float]:
+    """Value, lo and hi of the mean over trials of the TPR at this rate, the fits of each averaged."""
+    rates = [
+        np.mean([metrics.tpr_at_fpr_of(real.side, fake.side, fpr, m.roc) for real, fake in parts], axis=0)
+        for parts in trials
+    ]
+    found = [share_ends(m, one, parts, fpr) for one, parts in zip(rates, trials, strict=True)]
+    estimates = Estimates.of([float(one[0]) for one in rates], found, [one[1:] for one in rates])
+    value, lo, hi = estimates.sums(np.full((1, len(trials)), 1 / len(trials)))
+    return float(value[0]), float(lo[0]), float(hi[0])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Protocol, get_args
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,13 +14,12 @@ import pandas as pd
 from thb.cells import choices
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice, Question
 from thb.cells.classes import CLASSES
-from thb.cells.comparisons import INCONCLUSIVE, MEAN, compare
-from thb.cells.trials import FAKE_SEED, REAL_SEED, resolvable
+from thb.cells.comparisons import INCONCLUSIVE, MEAN, judge
+from thb.cells.trials import drawn_as, resolvable
 from thb.core import metrics
 from thb.core.errors import check_known
 from thb.core.metrics import AUC
 from thb.core.params import Params
-from thb.core.params_schema import Split
 from thb.core.tables import OK
 from thb.splits import protocols
 from thb.splits.protocols import Trial
@@ -49,7 +48,7 @@ ROW: dict[str, Any] = {
     "hi": NAN,
     "n_real": 0,
     "n_fake": 0,
-    "resolvable": False,
+    "resolvable": metrics.UNTOLD,
     "verdict": INCONCLUSIVE,
 }
 
@@ -153,19 +152,20 @@ def _compared(bench: Bench, before: Measured | None, after: Measured | None) -> 
     """Both values, their paired difference, and whether it stands out of its interval."""
     if before is None or after is None:
         return {"default_value": before.value if before else NAN}
-    apart = compare(after.replicates, before.replicates, bench.params.metrics.confidence)
-    told = before.resolvable and after.resolvable
-    moved = STILL if apart.verdict == INCONCLUSIVE else MOVES
+    apart = after.replicates - before.replicates
+    lo, hi = metrics.interval(apart[1:], bench.params.metrics.confidence)
+    told = metrics.weakest([before.resolvable, after.resolvable])
+    moved = STILL if judge(lo, hi) == INCONCLUSIVE else MOVES
     return {
         "default_value": before.value,
         "value": after.value,
-        "difference": apart.difference,
-        "lo": apart.lo,
-        "hi": apart.hi,
+        "difference": float(apart[0]),
+        "lo": lo,
+        "hi": hi,
         "n_real": after.n_real,
         "n_fake": after.n_fake,
         "resolvable": told,
-        "verdict": moved if told and not math.isnan(apart.lo) else INCONCLUSIVE,
+        "verdict": moved if told and not math.isnan(lo) else INCONCLUSIVE,
     }
 
 
@@ -207,7 +207,7 @@ def _bounds(results: Results, metric: str, labels: dict[str, str]) -> Iterator[d
                     "value": after,
                     "default_value": before,
                     "difference": after - before,
-                    "resolvable": True,
+                    "resolvable": metrics.FIRM,
                     "verdict": MOVES if after != before else UNMOVED,
                 }
 
@@ -222,7 +222,7 @@ class Measured:
     replicates: np.ndarray
     n_real: int
     n_fake: int
-    resolvable: bool
+    resolvable: str
 
     @property
     def value(self) -> float:
@@ -238,7 +238,7 @@ def _mean(measured: Sequence[Measured | None]) -> Measured | None:
         np.mean([one.replicates for one in known], axis=0),
         min(one.n_real for one in known),
         max(one.n_fake for one in known),
-        all(one.resolvable for one in known),
+        metrics.weakest([one.resolvable for one in known]),
     )
 
 
@@ -262,9 +262,7 @@ class Scored:
     rows: pd.DataFrame
     score: np.ndarray
     source: np.ndarray
-    role: np.ndarray
-    split: np.ndarray
-    identity: np.ndarray
+    drawn_as: np.ndarray
 
 
 class Bench:
@@ -276,7 +274,6 @@ class Bench:
         self._reals = lru_cache(maxsize=None)(self._mask_reals)
         self._fakes = lru_cache(maxsize=None)(self._mask_fakes)
         self._counted = lru_cache(maxsize=None)(self._count)
-        self._drawn = lru_cache(maxsize=64)(self._draw)
 
     def measure(self, detector: str, protocol: str, metric: str, choice: Choice) -> Measured | None:
         """One detector's mean over generators under one protocol; None where nothing is scored so.
@@ -295,7 +292,9 @@ class Bench:
             (rates * weights).sum(axis=0) / weights.sum(axis=0),
             min(c.n_real for c in counted),
             0 if asked.accused else sum(c.n_fake for c in counted),
-            asked.accused or all(resolvable(self.params, metric, c.n_real, c.n_fake) for c in counted),
+            metrics.FIRM
+            if asked.accused
+            else metrics.weakest([resolvable(self.params, metric, c.n_real, c.n_fake) for c in counted]),
         )
 
     def _spoken(self, detector: str, trial: Trial, metric: str, choice: Choice) -> tuple[np.ndarray, Counted] | None:
@@ -314,26 +313,22 @@ class Bench:
         table = self._table(detector, fit, choice.pool)
         if table is None:
             return None
-        usual, is_real = self.params.protocols[protocol], table.role == "real"
-        real, fake = self._sides((detector, fit, choice.pool), protocol, generator, choice)
-        if not (real.any() and fake.any()):
+        sides = self._sides((detector, fit, choice.pool), protocol, generator, choice)
+        if not all(mask.any() for mask in sides):
             return None
-        weights = [
-            self._draws(table, real, is_real, usual.reals, REAL_SEED),
-            self._draws(table, fake, is_real, usual.reals, REAL_SEED)
-            if choice.accused
-            else self._draws(table, fake, table.source == generator, usual.split, FAKE_SEED),
-        ]
-        labels = np.repeat([0, 1], [real.sum(), fake.sum()])
-        counts = metrics.count(labels, np.concatenate([table.score[real], table.score[fake]]), np.hstack(weights))
-        area = metrics.auc_of(counts)
+        m = self.params.metrics
+        real, fake = (
+            metrics.side(table.score[mask], metrics.resamples(table.drawn_as[mask], m.bootstrap, m.seed))
+            for mask in sides
+        )
+        area = metrics.auc_of(real, fake)
         rates = {(AUC, roc): area for roc in (STEP, LINEAR)} | {
-            (name, roc): metrics.tpr_at_fpr_of(counts, self.params.metrics.fpr[name], roc)
+            (name, roc): metrics.tpr_at_fpr_of(real, fake, self.params.metrics.fpr[name], roc)
             for name in self.shown
             if name != AUC
             for roc in (STEP, LINEAR)
         }
-        return Counted(rates, counts.n_fake, int(real.sum()), int(fake.sum()))
+        return Counted(rates, fake.total, len(real.scores), len(fake.scores))
 
     def _sides(self, of: Which, protocol: str, generator: str, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
         """Masks of what sets the threshold, and of what is counted above it."""
@@ -360,24 +355,6 @@ class Bench:
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
         return protocols.fakes(self._scored(of).rows, asked, generator).to_numpy()
 
-    def _draws(self, table: Scored, asked: np.ndarray, kind: np.ndarray, usual: Sequence[str], seed: int) -> np.ndarray:
-        """int [1 + bootstrap, clips asked]: how often each clip is drawn, all of them of one kind.
-
-        Clips of the splits that the protocol tests by default are drawn together, as `evaluate` draws them,
-        those of every other split apart: so clips that two choices share are drawn alike in both.
-        """
-        drawn = np.zeros((1 + self.params.metrics.bootstrap, asked.sum()), dtype=int)
-        apart = [[name] for name in get_args(Split) if name not in usual]
-        for i, splits in enumerate([usual, *apart]):
-            part = kind & np.isin(table.split, splits)
-            if (part & asked).any():
-                drawn[:, part[asked]] = self._drawn(tuple(table.identity[part]), seed + 2 * i)[:, asked[part]]
-        return drawn
-
-    def _draw(self, identities: tuple[str, ...], seed: int) -> np.ndarray:
-        m = self.params.metrics
-        return metrics.resamples(np.array(identities), m.bootstrap, m.seed + seed)
-
     def _read(self, detector: str, fit: str, pool: str) -> Scored | None:
         """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept."""
         table = self.results.pools(detector) if pool else self.results.scores(detector, fit)
@@ -386,6 +363,5 @@ class Bench:
         table = table.rename(columns={pool: "score"}) if pool else table
         scored = table.loc[table["status"] == OK].reset_index(drop=True)
         rows = scored.astype(dict.fromkeys(("source", "role", "split"), object))  # compared quicker than text columns
-        identity = protocols.identity(scored).to_numpy(object)
-        score, source, role, split = (rows[name].to_numpy() for name in ("score", "source", "role", "split"))
-        return Scored(rows, score, source, role, split, identity)
+        score, source = (rows[name].to_numpy() for name in ("score", "source"))
+        return Scored(rows, score, source, drawn_as(scored))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from thb.cells import comparisons
 from thb.cells.printed import printed_cells, printed_value
-from thb.cells.trials import Evaluated, Measured, measure, nothing, resolvable
-from thb.core import metrics, origin
+from thb.cells.trials import Evaluated, Measured, Scored, mean_of, measure, nothing, resolvable
+from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
@@ -37,7 +38,7 @@ def run(paths: Paths, params: Params) -> None:
         raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
     scores = _read_scores(paths, params, {key: file for key, file in files.items() if key not in left_out})
     absent = {**left_out, **_without_reals(params, scores)}
-    evaluated = list(_evaluate(params, scores, absent))
+    evaluated = of_scores(params, scores, absent)
     cells = pd.DataFrame(_cells(paths, params, evaluated))
     paths.metrics.unlink(missing_ok=True)  # until all is written, nothing vouches for it
     write_csv(cells, paths.cells, CELL_COLUMNS)
@@ -77,26 +78,32 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
     }
 
 
-def _evaluate(params: Params, scores: Mapping, absent: Mapping) -> Iterator[Evaluated]:
-    """Each trial whose fits are at hand, or known to be absent, with each detector."""
+def of_scores(params: Params, scores: Mapping, absent: Mapping) -> list[Evaluated]:
+    """Each trial whose fits are at hand, or known to be absent, with each detector.
+
+    One detector after the other, since what is summed of its reals is kept until all of its trials are through.
+    """
     # values of text are compared more quickly one by one than as pandas' columns of text
     scores = {
         key: table.astype(dict.fromkeys(table.columns.intersection(COMPARED), object)) for key, table in scores.items()
     }
-    for trial in protocols.trials(params):
-        for detector in params.detectors:
-            keys = [(detector, fit) for fit in trial.fits]
-            if any(key in absent for key in keys):
-                yield trial, detector, nothing(params)
-            elif all(key in scores for key in keys):
-                yield trial, detector, measure(params, trial, [scores[key] for key in keys])
+    found: dict[tuple[int, str], Evaluated] = {}
+    trials = list(protocols.trials(params))
+    for detector in params.detectors:
+        fits = {fit: Scored(params.metrics, table) for (of, fit), table in scores.items() if of == detector}
+        for i, trial in enumerate(trials):
+            if any((detector, fit) in absent for fit in trial.fits):
+                found[i, detector] = trial, detector, nothing(params)
+            elif all(fit in fits for fit in trial.fits):
+                found[i, detector] = trial, detector, measure(params, trial, [fits[fit] for fit in trial.fits])
+    return [found[key] for key in product(range(len(trials)), params.detectors) if key in found]
 
 
 def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator[dict[str, object]]:
     printed = printed_cells(paths.published)
     for trial, detector, measured in evaluated:
         for metric, replicates in measured["replicates"].items():
-            lo, hi = metrics.interval(replicates[1:], params.metrics.confidence)
+            lo, hi = measured["ends"][metric]
             yield {
                 "corpus": params.active.corpus,
                 "profile": params.profile,
@@ -115,7 +122,7 @@ def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator
 
 
 def summary(params: Params, evaluated: list[Evaluated], absent: Mapping[tuple[str, str], str] | None = None) -> dict:
-    """Means over a protocol's generators, with intervals from the paired replicates; ranges over fits.
+    """Means over a protocol's generators, with their intervals; ranges over fits.
 
     With why fits are absent, where some are.
     """
@@ -137,12 +144,11 @@ def summary(params: Params, evaluated: list[Evaluated], absent: Mapping[tuple[st
 
 def _mean_of(params: Params, rows: list[Measured]) -> dict:
     """metric -> value, lo, hi of the mean over generators that have scores."""
-    scored = [row["replicates"] for row in rows if row["n_fake"]]
+    scored = [row for row in rows if row["n_fake"]]
     out = {}
-    for metric in scored[0] if scored else ():
-        mean = np.mean([r[metric] for r in scored], axis=0)
-        lo, hi = metrics.interval(mean[1:], params.metrics.confidence)
-        out[metric] = {"value": _round(mean[0]), "lo": _round(lo), "hi": _round(hi), "generators": len(scored)}
+    for metric in scored[0]["replicates"] if scored else ():
+        value, lo, hi = mean_of(scored, metric)
+        out[metric] = {"value": _round(value), "lo": _round(lo), "hi": _round(hi), "generators": len(scored)}
     return out
 
 

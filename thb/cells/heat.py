@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE, MEAN, judge
+from thb.cells.trials import drawn_as
 from thb.core import metrics
 from thb.core.errors import check_known
 from thb.core.params import Params
@@ -233,8 +234,8 @@ def _replicates(params: Params, clips: pd.DataFrame, columns: Sequence[str]) -> 
     m = params.metrics
     if clips.empty:
         return np.full((1 + m.bootstrap, len(columns)), np.nan)
-    weights = metrics.resamples(protocols.identity(clips).to_numpy(), m.bootstrap, m.seed)
-    return weights @ clips[list(columns)].to_numpy(float) / weights.sum(axis=1, keepdims=True)
+    weights = np.array(metrics.resamples(drawn_as(clips), m.bootstrap, m.seed))
+    return weights.T @ clips[list(columns)].to_numpy(float) / weights.sum(axis=0)[:, None]
 
 
 def _bounds(params: Params, values: np.ndarray, *names: str) -> dict[str, float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
 
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.curves import Scores
-from thb.cells.trials import Replicates, measure, resolvable
+from thb.cells.trials import Measured, Scored, estimates, measure, resolvable
 from thb.core import metrics
 from thb.core.errors import DataError, check_known
 from thb.core.params import Params
@@ -18,23 +18,6 @@ from thb.splits import protocols
 
 COLUMNS = ["detector", "kind", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 Asked = Mapping[str, tuple[str, Collection[str]]]  # kind of mean -> protocol, generators
-
-
-@dataclass(frozen=True)
-class Resampled:
-    """A mean over trials: float [1 + bootstrap] a metric, the value first; what can be resolved; the clips."""
-
-    replicates: Replicates
-    resolved: frozenset[str]
-    n_real: int
-    n_fake: int
-
-    def row(self, metric: str, confidence: float) -> dict:
-        """Its numbers by one metric; nan where too few clips tell it."""
-        told, values = metric in self.resolved, self.replicates[metric]
-        lo, hi = metrics.interval(values[1:], confidence) if told else (np.nan, np.nan)
-        value = float(values[0]) if told else np.nan
-        return {"value": value, "lo": lo, "hi": hi, "n_real": self.n_real, "n_fake": self.n_fake, "resolvable": told}
 
 
 def role_means(params: Params, scores: Scores, asked: Asked, names: Sequence[str]) -> pd.DataFrame:
@@ -47,54 +30,44 @@ def role_means(params: Params, scores: Scores, asked: Asked, names: Sequence[str
     if empty := [protocol for protocol, generators in asked.values() if not generators]:
         raise DataError(f"params.yaml has no source that {empty[0]} could be tested on: there is nothing to compare")
     found = {
-        detector: {kind: mean_over(params, scores, detector, *where) for kind, where in asked.items()}
+        detector: {kind: [scored_trials(params, scores, detector, *where)] for kind, where in asked.items()}
         for detector in params.detectors
     }
-    found[MEAN] = {kind: _average([found[detector][kind] for detector in averaged(params)]) for kind in asked}
-    nothing = dict.fromkeys(("value", "lo", "hi"), np.nan) | {"n_real": 0, "n_fake": 0, "resolvable": False}
+    found[MEAN] = {kind: [part for d in averaged(params) for part in found[d][kind]] for kind in asked}
     rows = [
-        {"detector": detector, "kind": kind, "metric": metric}
-        | (part.row(metric, params.metrics.confidence) if part else nothing)
+        {"detector": detector, "kind": kind, "metric": metric} | _row(params, parts, metric)
         for metric in names
-        for detector, parts in found.items()
-        for kind, part in parts.items()
+        for detector, kinds in found.items()
+        for kind, parts in kinds.items()
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def mean_over(
+def scored_trials(
     params: Params, scores: Scores, detector: str, protocol: str, generators: Collection[str]
-) -> Resampled | None:
-    """One detector's mean over generators, resampled as every cell is, so that two such means are paired.
-
-    None where no clip of them was scored.
-    """
+) -> list[Measured]:
+    """What one detector reaches under a protocol on each of these generators of which a clip was scored."""
+    fits = cache(lambda fit: Scored(params.metrics, scores(detector, fit)))
     measured = [
-        measure(params, trial, [scores(detector, fit) for fit in trial.fits])
+        measure(params, trial, [fits(fit) for fit in trial.fits])
         for trial in protocols.trials(params, [protocol])
         if trial.generator in generators
     ]
-    parts = [
-        Resampled(
-            one["replicates"],
-            frozenset(m for m in one["replicates"] if resolvable(params, m, one["n_real"], one["n_fake"])),
-            one["n_real"],
-            one["n_fake"],
-        )
-        for one in measured
-        if one["n_fake"]
-    ]
-    return _average(parts, n_fake=sum(part.n_fake for part in parts))
+    return [one for one in measured if one["n_fake"]]
 
 
-def _average(parts: Sequence[Resampled | None], n_fake: int | None = None) -> Resampled | None:
-    """Their mean, resample by resample; those without a score are not in it."""
+def _row(params: Params, parts: Sequence[Sequence[Measured]], metric: str) -> dict:
+    """The mean of the means of each part, those without a score apart; nan where too few clips tell it."""
     known = [part for part in parts if part]
-    if not known:
-        return None
-    return Resampled(
-        {m: np.mean([part.replicates[m] for part in known], axis=0) for m in known[0].replicates},
-        frozenset.intersection(*(part.resolved for part in known)),
-        min(part.n_real for part in known),
-        max(part.n_fake for part in known) if n_fake is None else n_fake,
-    )
+    every = [one for part in known for one in part]
+    told = metrics.weakest([resolvable(params, metric, one["n_real"], one["n_fake"]) for one in every])
+    row = dict.fromkeys(("value", "lo", "hi"), np.nan) | {
+        "n_real": min((one["n_real"] for one in every), default=0),
+        "n_fake": max((sum(one["n_fake"] for one in part) for part in known), default=0),
+        "resolvable": told,
+    }
+    if not told:
+        return row
+    weights = np.concatenate([np.full(len(part), 1 / len(part) / len(known)) for part in known])
+    found = estimates(every, metric).sums(weights[None])
+    return row | dict(zip(("value", "lo", "hi"), (float(one[0]) for one in found), strict=True))

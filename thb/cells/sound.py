@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from thb.cells import trials
-from thb.cells.comparisons import MEAN, compare
-from thb.core import metrics
+from thb.cells.comparisons import MEAN
+from thb.cells.trials import Measured, Scored, estimates, measure
+from thb.core.metrics import AUC
 from thb.core.params import Params
+from thb.splits import protocols
 
 PROTOCOL = "P1"  # the fit whose sound is shuffled is tested as P1 tests it
 COLUMNS = [
@@ -26,25 +29,22 @@ def falls(params: Params, own: pd.DataFrame, shuffled: pd.DataFrame) -> pd.DataF
     A row for every generator that was scored, then the mean over those that sound drives. `own` and `shuffled` are
     scores of one fit.
     """
-    found, both = {}, [table.set_index("clip")["score"] for table in (own, shuffled)]
-    for generator in params.of_role(*params.protocols[PROTOCOL].fakes):
-        reals, fakes = trials.tested(own, params.protocols[PROTOCOL], generator)
-        if fakes.empty:
-            continue
-        rows, weights = pd.concat([reals, fakes]), trials.resamples(params.metrics, reals, fakes)
-        counts = [metrics.count(rows["label"].to_numpy(), score.loc[rows["clip"]], weights) for score in both]
-        found[generator] = np.stack([metrics.auc_of(one) for one in counts]), len(reals), len(fakes)
-    if driven := [found[name] for name in found if params.sources[name].driven_by == "audio"]:
-        replicates, n_real, n_fake = zip(*driven, strict=True)
-        found[MEAN] = np.mean(replicates, axis=0), n_real[0], sum(n_fake)
-    return pd.DataFrame([_row(params, name, *one) for name, one in found.items()], columns=COLUMNS)
+    fits = [Scored(params.metrics, table) for table in (own, shuffled)]
+    found = {t.generator: [measure(params, t, [fit]) for fit in fits] for t in protocols.trials(params, [PROTOCOL])}
+    scored = {generator: [pair] for generator, pair in found.items() if pair[0]["n_fake"]}
+    driven = [scored[name][0] for name in scored if params.sources[name].driven_by == "audio"]
+    scored |= {MEAN: driven} if driven else {}
+    return pd.DataFrame([_row(params, name, pairs) for name, pairs in scored.items()], columns=COLUMNS)
 
 
-def _row(params: Params, generator: str, replicates: np.ndarray, n_real: int, n_fake: int) -> dict:
+def _row(params: Params, generator: str, pairs: Sequence[Sequence[Measured]]) -> dict:
+    """The mean of these generators with either sound, and the difference."""
     driven_by = "audio" if generator == MEAN else params.sources[generator].driven_by or ""
-    row = {"generator": generator, "driven_by": driven_by, "n_real": n_real, "n_fake": n_fake}
-    for name, values in zip(("own", "shuffled"), replicates, strict=True):
-        lo, hi = metrics.interval(values[1:], params.metrics.confidence)
-        row |= {name: values[0], f"{name}_lo": lo, f"{name}_hi": hi}
-    fall = compare(replicates[0], replicates[1], params.metrics.confidence)
-    return row | {"fall": fall.difference, "fall_lo": fall.lo, "fall_hi": fall.hi}
+    n_fake = sum(own["n_fake"] for own, _ in pairs)
+    row = {"generator": generator, "driven_by": driven_by, "n_real": pairs[0][0]["n_real"], "n_fake": n_fake}
+    one = np.repeat(np.eye(2), len(pairs), axis=1) / len(pairs)
+    both = [side[i] for i in (0, 1) for side in pairs]
+    found = zip(*estimates(both, AUC).sums(np.vstack([one, one[0] - one[1]])), strict=True)
+    for name, ends in zip(("own", "shuffled", "fall"), found, strict=True):
+        row |= dict(zip((name, f"{name}_lo", f"{name}_hi"), map(float, ends), strict=True))
+    return row

@@ -1,7 +1,7 @@
-"""code: for each command of the graph, the files of thb that it depends on, each with a hash, in a list for DVC.
+"""code: for each stage of the graph, the code and the settings that it rests on, in a list for DVC.
 
-A stage of dvc.yaml depends on the list of its command (of its detector, of its notebook), so that no list of files has
-to be kept there by hand, and a comment or a docstring makes nothing run again.
+A stage of dvc.yaml depends on its list (of its detector, of its notebook), so that no list of files or settings has to
+be kept there by hand, dvc.lock does not repeat them, and a comment or a docstring makes nothing run again.
 """
 
 from __future__ import annotations
@@ -9,45 +9,137 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
-from thb import detectors
-from thb.core import code
+from thb.core import code, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic
 
-# Command -> the modules that do its work. `thb.cli.main` is not among them: it parses arguments and passes them on;
-# a new line of help makes nothing run again.
-ALWAYS, LACKING, PLUGIN = ("core.params", "core.paths"), "fits.absent", "book.sphinx_ext"
-OF_CLIPS = {name: (*ALWAYS, LACKING, "corpus.own_reals", code.DOORS[name]) for name in ("fetch", "prepare", "split")}
-PLAIN = {name: (*ALWAYS, code.DOORS[name]) for name in ("identity", "evaluate", "contact")}
-OF_DETECTOR = {name: (*ALWAYS, LACKING, code.DOORS[name]) for name in ("train", "score", "explain")}
-OF_NOTEBOOK = (*ALWAYS, code.DOORS["exhibit"])
-BOOK = (*ALWAYS, code.DOORS["book"], PLUGIN)  # which book/_config.yml names
+# The modules that do a stage's work. `thb.cli.main` is not among them: it parses arguments and passes them on; a new
+# line of help makes nothing run again.
+ALWAYS, LACKING, OWN, PLUGIN = (
+    ("core.params", "core.paths"),
+    "fits.absent",
+    "corpus.own_reals",
+    "book.sphinx_ext",
+)  # which book/_config.yml names
+EVERYWHERE = ("profile", "profiles.{profile}.corpus", "profiles.{profile}.seed")
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a kind of stage rests on; {of} stands for what there is a stage each of."""
+
+    modules: tuple[str, ...]
+    settings: tuple[str, ...]  # keys of params.yaml, beside those that count EVERYWHERE
+    of: str = ""  # the key of params.yaml whose names these are
+
+
+def _of_active(*names: str) -> tuple[str, ...]:
+    """Keys of the active profile."""
+    return tuple(f"profiles.{{profile}}.{name}" for name in names)
+
+
+def _doors(*stages: str) -> tuple[str, ...]:
+    return tuple(code.DOORS[stage] for stage in stages)
+
+
+_TRAIN = (LACKING, *_doors("train"), "detectors.{of}")
+_SCORE = (LACKING, *_doors("score"), "detectors.{of}")
+_FIT = ("detectors.{of}.defaults", *_of_active("detectors.{of}"))
+_CELLS = ("sources", "protocols", "metrics", "detectors")
+_DECODED = (*_of_active("store", "finder", "max_failed_share"), "nets.yunet")  # the one finder that is a network
+BASES = {
+    "fetch": Basis(
+        (LACKING, OWN, *_doors("fetch")),
+        ("sources", "fetch.repo", *_of_active("revision", "raw_dir", "reals", "render")),
+    ),
+    "prepare": Basis(
+        (LACKING, OWN, *_doors("prepare")), ("sources.{of}", *_of_active("reals"), *_DECODED), of="sources"
+    ),
+    "split": Basis((LACKING, OWN, *_doors("split")), ("sources", "protocols")),
+    "identity": Basis(
+        _doors("identity"),
+        (
+            *("sources", "protocols", "identity.frames", "identity.embeddings.{of}", "nets.{of}"),
+            *_of_active("store"),
+        ),
+        of="identity.embeddings",
+    ),
+    "train": Basis(_TRAIN, _FIT, of="detectors"),
+    "score": Basis(_SCORE, _FIT, of="detectors"),
+    "label_train": Basis(_TRAIN, (*_FIT, "label_checks.{of}"), of="label_checks"),
+    "label_score": Basis(_SCORE, (*_FIT, "label_checks.{of}"), of="label_checks"),
+    "explain": Basis(
+        (LACKING, *_doors("explain"), "detectors.{of}"),
+        ("explain", "metrics", "protocols", *_of_active("explain")),
+        of="explained",
+    ),
+    "evaluate": Basis(_doors("evaluate"), _CELLS),
+    "variant_clips": Basis(
+        (LACKING, OWN, *_doors("fetch", "prepare", "split")),
+        ("sources", "protocols", "ablations.{of}", *_of_active("render"), *_DECODED),
+        of="ablations",
+    ),
+    "variant_cells": Basis(_doors("evaluate"), (*_CELLS, "ablated")),
+    "contact": Basis(_doors("contact"), ("sources", *_of_active("store"))),
+}
 
 
 def run(paths: Paths, params: Params) -> None:
-    """Write data/code/<command>.txt, <command>-<detector>.txt and exhibit-<notebook>.txt."""
-    lists = dict(_lists(paths))
-    for name, modules in lists.items():
-        text = code.listing(*modules)
+    """Write data/code/<stage>.txt, <stage>-<its own>.txt and exhibit-<notebook>.txt."""
+    texts = dict(_texts(paths, params))
+    for name, text in texts.items():
         write_atomic(paths.code(name), lambda part, text=text: part.write_text(text, encoding="utf-8"))
-    print(f"{len(lists)} commands -> {paths.relative(paths.code('').parent)}")
+    print(f"{len(texts)} lists -> {paths.relative(paths.code('').parent)}")
 
 
-def _lists(paths: Paths) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield from (OF_CLIPS | PLAIN).items()
-    yield "book", BOOK
-    for command, modules in OF_DETECTOR.items():
-        yield from ((f"{command}-{name}", (*modules, f"detectors.{name}")) for name in detectors.names())
+def _texts(paths: Paths, params: Params) -> Iterator[tuple[str, str]]:
+    """Name of a list -> a line for each file of code, with a hash, and for each setting, with its value."""
+    values = params.model_dump(mode="json")
+    for name, (modules, settings) in bases(params).items():
+        told = "".join(f"{key}: {json.dumps(_under(values, key))}\n" for key in settings)
+        yield name, code.listing(*modules) + told
+    printed = sorted(file for file in paths.published.parent.rglob("*") if file.is_file())
+    for name, (modules, own) in documents(paths).items():
+        files = [*own, paths.params, *printed]
+        yield name, code.listing(*modules) + "".join(f"{paths.relative(f)} {origin.sha256(f)}\n" for f in files)
+
+
+def bases(params: Params) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Name of a list, but for those of `documents` -> the modules and the keys of params.yaml that it is of."""
+    found = {}
+    for kind, basis in BASES.items():
+        for of in attrgetter(basis.of)(params) if basis.of else [""]:
+            keys = (key.format(profile=params.profile, of=of) for key in (*EVERYWHERE, *basis.settings))
+            modules = tuple(module.format(of=of) for module in (*ALWAYS, *basis.modules))
+            found["-".join(filter(None, (kind, of)))] = modules, tuple(keys)
+    return found
+
+
+def documents(paths: Paths) -> dict[str, tuple[tuple[str, ...], tuple[Path, ...]]]:
+    """Name of a list -> the modules and the notebook of what shows all settings and all that was printed."""
+    found: dict[str, tuple[tuple[str, ...], tuple[Path, ...]]] = {"book": ((*ALWAYS, *_doors("book"), PLUGIN), ())}
     for notebook in sorted(paths.notebooks.glob("*.ipynb")):
-        yield f"exhibit-{notebook.stem}", (*OF_NOTEBOOK, *_imported(notebook))
+        modules = (*ALWAYS, *_doors("exhibit"), *sorted(_imported(notebook)))
+        found[f"exhibit-{notebook.stem}"] = modules, (notebook,)
+    return found
+
+
+def _under(values: Any, key: str) -> Any:
+    """What settings hold under a dotted key."""
+    for part in key.split("."):
+        values = values[part]
+    return values
 
 
 def _imported(notebook: Path) -> set[str]:
-    """What a notebook's cells import of thb, without the prefix."""
+    """What a notebook's cells import of thb, without the prefix; raises DataError where it holds no Python."""
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]

@@ -118,9 +118,9 @@ EveryFit = Annotated[str, typer.Argument(help="ffpp, all, or no-<generator>; non
     "thb train tall all --variant no_artefacts   ·   thb train container all --shuffle-labels"
 )
 def train(detector: Detector, fit: EveryFit = "", variant: Variant = "", shuffle_labels: ShuffleLabels = False) -> None:
-    """Train a detector's fits; a killed run resumes.
+    """Train a detector's fits; a killed one resumes.
 
-    It does so at its last epoch, and a fit that is up to date is kept.
+    It does so at its last epoch. What is asked for is trained; whether it has to be, `dvc repro` knows.
     """
     from thb.fits import train
     from thb.fits.absent import Fit
@@ -264,7 +264,7 @@ def explain(detector: Annotated[str, typer.Argument(help="a name under `explaine
 
 @app.command(epilog="Example:  thb code")
 def code() -> None:
-    """List for DVC the code that each command rests on."""
+    """List for DVC the code and settings that stages rest on."""
     from thb.cli import code_lists
 
     code_lists.run(*context.of_clone())

@@ -52,10 +52,10 @@ def run(paths: Paths, params: Params, jobs: int, cards: Cards, scheduler: str = 
         alone(paths.reproducing, "everything in this clone, by `thb reproduce`", ASKED + TOLD) as lock,
         closing(Stages(paths.root)) as stages,
     ):
-        if any(stages.changed(name) for name in stages.needs):
-            _bring_up_to_date(paths, stages, params, jobs, cards, scheduler, lock)
-        else:
+        if stages.up_to_date():
             print(f"profile {params.profile}: every stage is up to date")
+        else:
+            _bring_up_to_date(paths, stages, params, jobs, cards, scheduler, lock)
     print(paths.html / "index.html")
 
 

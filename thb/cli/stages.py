@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dvc.dependency.param import ParamsDependency
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.rwlock import rwlock
@@ -54,6 +55,27 @@ class Stages:
         """Whether DVC would run this stage, what it needs being as it is."""
         with self._held(name) as stage:
             return stage.changed()
+
+    def up_to_date(self) -> bool:
+        """Whether DVC would run no stage at all; a folder that many stages read is looked at once."""
+        seen: dict[str, Any] = {}
+        with self._turn, _one_line("DVC cannot tell what is up to date"), self._repo.lock:
+            return not any(self._differs(stage, seen) for stage in self._stages.values())
+
+    def _differs(self, stage: PipelineStage, seen: dict[str, Any]) -> bool:
+        """Whether anything of a stage is other than in dvc.lock; `seen` are the hashes of what was looked at."""
+        if stage.changed_stage() or stage.is_callback or stage.always_changed:
+            return True
+        for item in (*stage.deps, *stage.outs):
+            if item.use_cache or isinstance(item, ParamsDependency):
+                if item.status():
+                    return True
+                continue
+            if item.fs_path not in seen:
+                seen[item.fs_path] = item.get_hash() if item.exists else None
+            if not item.hash_info or seen[item.fs_path] != item.hash_info:
+                return True
+        return False
 
     def begin(self, name: str) -> list[str]:
         """The commands to run before `end`; none where the outputs are up to date, or in the cache of earlier runs.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-NONE, UNRESOLVABLE = "—", "⊘"
+NONE, UNRESOLVABLE, COARSE = "—", "⊘", "†"  # no number; too few reals to tell it; few reals to tell it
 
 
 def decimal(value: float, places: int = 2) -> str:

@@ -9,20 +9,24 @@ score is at or above a threshold. One definition of each number:
 - Brier  the mean of (score - label)^2 over all clips.
 - EER    where the false-positive and false-negative rates cross on the ROC drawn with straight lines.
 
-Every number is computed from weighted counts, so that a bootstrap is the same arithmetic on
-resampled weights, a row a resample.
+Every number is computed from the weights of the k highest clips of either class, a column a resample:
+a bootstrap is the same arithmetic on other weights, and what is summed of the reals serves every
+generator that is tested against them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
+from scipy import special
 
 from thb.core.errors import DataError
 
 AUC, BRIER, EER = "AUC", "Brier", "EER"
+FIRM, COARSE, UNTOLD = "firm", "coarse", ""  # how well the reals resolve a rate; an empty word is not at all
 
 
 @dataclass(frozen=True)
@@ -33,42 +37,61 @@ class Operating:
     threshold: float  # clips at or above it are called fake
     allowed: int  # false positives allowed: floor(alpha * n_real)
     n_real: int
-    resolvable: bool  # n_real >= 1/alpha: at least one false positive is allowed
+    resolvable: str  # FIRM, COARSE or UNTOLD
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Clips at or above each threshold.
+class Side:
+    """The clips of one class, from the highest score down.
 
-    thresholds float [G] ascending, the distinct scores; real and fake float [B, G+1], the last
-    column 0: a row a resample.
+    scores float [n]; order int [n]: where each stood before; above float [1 + n, B]: the weight of the k highest
+    clips for every k, a column a resample.
     """
 
-    thresholds: np.ndarray
-    real: np.ndarray
-    fake: np.ndarray
+    scores: np.ndarray
+    order: np.ndarray
+    above: np.ndarray
 
     @property
-    def n_real(self) -> np.ndarray:
-        return self.real[:, 0]
+    def total(self) -> np.ndarray:
+        return self.above[-1]
 
-    @property
-    def n_fake(self) -> np.ndarray:
-        return self.fake[:, 0]
+    def sum_of(self, values: np.ndarray) -> np.ndarray:
+        """float [B]: the sum of these values [n], each as often as its clip counts."""
+        return -np.diff(values, append=0) @ self.above[1:]
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """float [B]: the sum of the squared scores."""
+        return self.sum_of(self.scores**2)
+
+    def at_or_above(self, scores: np.ndarray) -> np.ndarray:
+        """int: how many clips reach each of these scores."""
+        return np.searchsorted(-self.scores, -scores, side="right")
+
+    def beyond(self, scores: np.ndarray) -> np.ndarray:
+        """int: how many clips exceed each of these scores."""
+        return np.searchsorted(-self.scores, -scores, side="left")
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    return float(auc_of(count(labels, scores))[0])
+    return float(auc_of(*sides(labels, scores))[0])
 
 
 def tpr_at_fpr(labels: np.ndarray, scores: np.ndarray, alpha: float, roc: str = "step") -> Operating:
-    counts = count(labels, scores)
-    n_real = int(counts.n_real[0])
+    real, fake = sides(labels, scores)
+    n_real = len(real.scores)
     allowed = allowed_false_positives(alpha, n_real)
-    above = int((counts.real[0] > allowed).sum())
-    threshold = counts.thresholds[above] if above < len(counts.thresholds) else np.inf
-    value = float(tpr_at_fpr_of(counts, alpha, roc)[0])
-    return Operating(value, float(threshold), allowed, n_real, is_resolvable(alpha, n_real))
+    value = float(tpr_at_fpr_of(real, fake, alpha, roc)[0])
+    return Operating(value, threshold_of(real, fake, alpha), allowed, n_real, resolved(alpha, n_real))
+
+
+def threshold_of(real: Side, fake: Side, alpha: float) -> float:
+    """The lowest score of a clip at which at most alpha of the reals are called fake; infinite if there is none."""
+    allowed = allowed_false_positives(alpha, len(real.scores))
+    every = np.unique(np.concatenate([real.scores, fake.scores]))
+    above = int((real.at_or_above(every) > allowed).sum())
+    return float(every[above]) if above < len(every) else np.inf
 
 
 def allowed_false_positives(alpha: float, n_real: int) -> int:
@@ -76,23 +99,49 @@ def allowed_false_positives(alpha: float, n_real: int) -> int:
     return int(np.floor(alpha * n_real + 1e-9))
 
 
-def is_resolvable(alpha: float, n_real: int) -> bool:
-    return allowed_false_positives(alpha, n_real) >= 1
+def resolved(alpha: float, n_real: int) -> str:
+    """FIRM where three false positives are allowed, COARSE where one is, UNTOLD where none is.
+
+    With three over alpha reals, none of them accused bounds the true rate by alpha at 95 %.
+    """
+    allowed = allowed_false_positives(alpha, n_real)
+    return FIRM if allowed >= 3 else COARSE if allowed else UNTOLD
 
 
-# ── Counts ───────────────────────────────────────────────────────────────────────────────────────
+def weakest(words: Sequence[str]) -> str:
+    """How well a mean is resolved: as its least resolved part; UNTOLD where it has none."""
+    return min(words, key=(UNTOLD, COARSE, FIRM).index, default=UNTOLD)
 
 
-def count(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> Counts:
-    """Tail counts of clips [n]; `weights` [B, n] says how often each clip counts (default: once)."""
+def true_rate(alpha: float, n_real: int, confidence: float) -> tuple[float, float]:
+    """Between which true false-positive rates the threshold lies that n reals set for alpha.
+
+    With k reals allowed it lies just above the (k+1)-th highest of them; the share of all reals above that one has
+    the law Beta(k + 1, n - k), whatever the law of the scores.
+    """
+    allowed, tail = allowed_false_positives(alpha, n_real), (1 - confidence) / 2
+    ends = special.betaincinv(allowed + 1, max(n_real - allowed, 1e-9), [tail, 1 - tail])
+    return float(ends[0]), float(ends[1])
+
+
+# ── Sides ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sides(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> tuple[Side, Side]:
+    """Reals and fakes of clips [n]; `weights` [n, B] says how much each clip counts (default: once)."""
     labels, scores = _checked(labels, scores)
-    weights = np.ones((1, len(scores))) if weights is None else weights
-    thresholds, place = np.unique(scores, return_inverse=True)
-    return Counts(
-        thresholds,
-        _tails(weights, place, labels == 0, len(thresholds)),
-        _tails(weights, place, labels == 1, len(thresholds)),
-    )
+    weights = np.ones((len(scores), 1)) if weights is None else weights
+    real, fake = (side(scores[labels == label], weights[labels == label]) for label in (0, 1))
+    return real, fake
+
+
+def side(scores: np.ndarray, weights: Sequence[np.ndarray] | np.ndarray) -> Side:
+    """The clips of one class with these scores [n] and weights, n times float [B]; added up without a copy."""
+    order = np.argsort(-scores, kind="stable")
+    above = np.zeros((1 + len(scores), len(weights[0])))
+    for k, clip in enumerate(order):
+        np.add(above[k], weights[clip], out=above[k + 1])
+    return Side(scores[order], order, above)
 
 
 def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,81 +161,101 @@ def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
     return labels, scores
 
 
-def _tails(weights: np.ndarray, place: np.ndarray, chosen: np.ndarray, n_thresholds: int) -> np.ndarray:
-    """float [B, G+1]: the counted clips of one class at or above each threshold."""
-    own = np.flatnonzero(chosen)
-    falling = own[np.argsort(-place[own], kind="stable")]
-    highest_k = np.zeros((len(weights), len(own) + 1))  # clips among the k highest, for each k
-    np.cumsum(weights[:, falling], axis=1, out=highest_k[:, 1:])
-    above = np.searchsorted(-place[falling], -np.arange(n_thresholds + 1), side="right")
-    return highest_k[:, above]
-
-
 # ── The same numbers for every resample: float [B] ───────────────────────────────────────────────
 
 
-def auc_of(counts: Counts) -> np.ndarray:
-    # the trapezoids (r - r') (f + f') / 2, multiplied out: two of their four products telescope to one
-    pairs = counts.n_real * counts.n_fake
-    ahead = np.einsum("bg,bg->b", counts.real[:, :-1], counts.fake[:, 1:])
-    behind = np.einsum("bg,bg->b", counts.real[:, 1:], counts.fake[:, :-1])
-    return (pairs + ahead - behind) / (2 * pairs)
+def auc_of(real: Side, fake: Side) -> np.ndarray:
+    higher, ties_too = real.beyond(fake.scores), real.at_or_above(fake.scores)
+    outdone = real.total - real.above[ties_too]  # reals below each fake; those beside it count half
+    if (higher != ties_too).any():
+        outdone += (real.above[ties_too] - real.above[higher]) / 2
+    return np.einsum("nb,nb->b", np.diff(fake.above, axis=0), outdone) / (real.total * fake.total)
 
 
-def tpr_at_fpr_of(counts: Counts, alpha: float, roc: str = "step") -> np.ndarray:
+def tpr_at_fpr_of(real: Side, fake: Side, alpha: float, roc: str = "step") -> np.ndarray:
     if roc not in ("step", "linear"):
         raise DataError(f"unknown roc {roc!r}; known: step, linear")
-    budget = alpha * counts.n_real + 1e-9
-    first = (counts.real > budget[:, None]).sum(axis=1)
-    rows = np.arange(len(first))
-    fakes = counts.fake[rows, first]
+    budget = alpha * real.total + 1e-9
+    bounds = np.unique(real.scores)[::-1]  # a threshold just above each, from the highest down
+    accused = np.r_[0, real.at_or_above(bounds)]  # how many are at or above the first k of them
+    low = _last_within(real.above, accused, budget)
+    caught = np.r_[fake.beyond(bounds), len(fake.scores)]
+    draws = np.arange(len(budget))
+    fakes = fake.above[caught[low], draws]
     if roc == "linear":
-        before = np.maximum(first - 1, 0)
-        gap = counts.real[rows, before] - counts.real[rows, first]
-        share = np.divide(budget - counts.real[rows, first], gap, out=np.zeros_like(budget), where=gap > 0)
-        fakes = fakes + share * (counts.fake[rows, before] - fakes)
-    return fakes / counts.n_fake
+        after = np.minimum(low + 1, len(bounds))
+        here, there = real.above[accused[low], draws], real.above[accused[after], draws]
+        share = np.divide(budget - here, there - here, out=np.zeros_like(budget), where=there > here)
+        more = np.r_[0, fake.at_or_above(bounds)]
+        fakes = fakes + share * (fake.above[more[after], draws] - fakes)
+    return fakes / fake.total
 
 
-def brier_of(counts: Counts) -> np.ndarray:
-    real, fake = -np.diff(counts.real, axis=1), -np.diff(counts.fake, axis=1)
-    squares = real @ counts.thresholds**2 + fake @ (1 - counts.thresholds) ** 2
-    return squares / (counts.n_real + counts.n_fake)
+def _last_within(above: np.ndarray, places: np.ndarray, budget: np.ndarray) -> np.ndarray:
+    """int [B]: the last of these places, which ascend, whose weight is within the budget."""
+    looked = 16
+    while looked < len(places) and (above[places[looked - 1]] <= budget).any():
+        looked *= 2
+    return (above[places[:looked]] <= budget).sum(axis=0) - 1
 
 
-def eer_of(counts: Counts) -> np.ndarray:
-    fpr = counts.real / counts.n_real[:, None]
-    gap = fpr - (1 - counts.fake / counts.n_fake[:, None])  # falls from 1 to -1
-    after = (gap > 0).sum(axis=1)
-    rows = np.arange(len(after))
-    left, right = gap[rows, after - 1], gap[rows, after]
-    return fpr[rows, after - 1] + left / (left - right) * (fpr[rows, after] - fpr[rows, after - 1])
+def brier_of(real: Side, fake: Side) -> np.ndarray:
+    missed = fake.total - 2 * fake.sum_of(fake.scores) + fake.squares
+    return (real.squares + missed) / (real.total + fake.total)
 
 
-def all_of(counts: Counts, fpr: Mapping[str, float], roc: str) -> dict[str, np.ndarray]:
+def eer_of(real: Side, fake: Side) -> np.ndarray:
+    every = np.unique(np.concatenate([real.scores, fake.scores]))[::-1]
+    reals, fakes = (np.r_[0, of.at_or_above(every)] for of in (real, fake))
+    draws = np.arange(len(real.total))
+
+    def rates(place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """At the place-th threshold the FPR, and by how much it exceeds the rate of fakes missed."""
+        fpr = real.above[reals[place], draws] / real.total
+        return fpr, fpr - (1 - fake.above[fakes[place], draws] / fake.total)
+
+    part, portion = 1 / real.total, 1 / fake.total
+    before, after = np.zeros(len(draws), int), np.full(len(draws), len(every))  # the gap grows from -1 to 1
+    while (after - before > 1).any():
+        middle = (before + after) // 2
+        positive = real.above[reals[middle], draws] * part + fake.above[fakes[middle], draws] * portion > 1
+        before, after = np.where(positive, before, middle), np.where(positive, middle, after)
+    (fpr, gap), (fpr_after, gap_after) = rates(before), rates(after)
+    return fpr_after + gap_after / (gap_after - gap) * (fpr - fpr_after)
+
+
+def crossing(real: Side, fake: Side) -> float:
+    """The score of a clip at which the shares of reals called fake and of fakes missed lie closest together."""
+    every = np.unique(np.concatenate([real.scores, fake.scores]))
+    called = [of.at_or_above(every) / len(of.scores) for of in (real, fake)]
+    return float(every[np.abs(called[0] - (1 - called[1])).argmin()])
+
+
+def all_of(real: Side, fake: Side, fpr: Mapping[str, float], roc: str) -> dict[str, np.ndarray]:
     """Every metric by name, in the order in which tables show them."""
-    rates = {name: tpr_at_fpr_of(counts, alpha, roc) for name, alpha in fpr.items()}
-    return {AUC: auc_of(counts), **rates, BRIER: brier_of(counts), EER: eer_of(counts)}
+    rates = {name: tpr_at_fpr_of(real, fake, alpha, roc) for name, alpha in fpr.items()}
+    return {AUC: auc_of(real, fake), **rates, BRIER: brier_of(real, fake), EER: eer_of(real, fake)}
 
 
 # ── Bootstrap ────────────────────────────────────────────────────────────────────────────────────
 
 
-def resample(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """int [n, clips]: how often each clip comes up when identities are resampled with replacement.
+def resamples(people: Sequence[str] | np.ndarray, n: int, seed: int) -> list[np.ndarray]:
+    """For each clip float [1 + n]: how much it counts, once in the first place, then in n resamples of the people.
 
-    The resamples depend on the identities and the seed alone, so the same reals are resampled alike
-    for every detector and generator, and differences between cells are paired.
+    Whoever is shown has weights of the standard exponential law (the Bayesian bootstrap), which depend on the name and
+    the seed alone: a person counts alike in every clip, and for every generator, detector and protocol that shows
+    them, so that means are as wide and differences as narrow as shared people make them; and none is ever empty.
     """
-    names, place = np.unique(np.asarray(identities, dtype=str), return_inverse=True)
-    rng = np.random.default_rng([seed, len(names)])
-    return rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=n)[:, place]
+    return [_weight(name, n, seed) for name in np.asarray(people, dtype=str).tolist()]
 
 
-def resamples(identities: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """int [1 + n, clips]: every clip once, then n resamples by identity."""
-    resampled = resample(identities, n, seed)
-    return np.vstack([np.ones((1, len(identities)), dtype=resampled.dtype), resampled])
+@lru_cache(maxsize=2048)
+def _weight(name: str, n: int, seed: int) -> np.ndarray:
+    drawn = np.random.default_rng([seed, *name.encode()]).standard_exponential(1 + n)
+    drawn[0] = 1
+    drawn.setflags(write=False)  # shared by all who ask
+    return drawn
 
 
 def interval(replicates: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -37,7 +37,7 @@ from thb.core.ranges import BROKEN, NAME_RULE, Commit, Count, Name, Once, Place,
 
 class Profile(Strict):
     corpus: Literal["mini", "hub"]
-    revision: Commit | None  # of the published dataset; this and the next one are in every profile, for DVC
+    revision: Commit | None  # of the published dataset
     raw_dir: Place | None  # an own copy of the release, or a part of one
     seed: Seed
     workers: Annotated[Whole, Field(le=1024)]

@@ -146,13 +146,21 @@ class Paths:
     def split(self, fit: str) -> Path:
         return self.splits / f"{fit}.csv"
 
+    def seen(self, fit: str) -> Path:
+        """A digest of what training and validation see of clips and split: what a fit depends on in the graph."""
+        return self.splits / "seen" / f"{fit}.json"
+
     @property
     def _runs(self) -> Path:
         return self.root / "runs" / "variants" / self.variant if self.variant else self.root / "runs"
 
     def run(self, detector: str, fit: str) -> Path:
-        """One fit: weights.safetensors, run.json, log.csv."""
+        """One fit: weights.safetensors, run.json, log.csv, took.json."""
         return self._runs / detector / fit
+
+    def start(self, detector: str) -> Path:
+        """What other fits of a detector start from, or that they do not: what they depend on in the graph."""
+        return self.pretrained(detector) / "start.json"
 
     def imported(self, detector: str, fit: str) -> Path:
         """Somebody else's weights under a name of their own; outside every DVC output, as DVC empties those first."""

@@ -119,6 +119,7 @@ CELL_COLUMNS = [
     "printed",
 ]
 # Whether `first` lies above `second`, both of what `question` names; its own column is empty, and `mean` is over all.
+# The interval is of one question by itself; p_holm and the verdict heed all that are asked alike.
 COMPARISON_COLUMNS = [
     "question",
     "protocol",
@@ -131,12 +132,16 @@ COMPARISON_COLUMNS = [
     "difference",
     "lo",
     "hi",
+    "p",
+    "p_holm",
     "left_out",
     "verdict",
 ]
 
 
-TEXT_COLUMNS = ("clip", "source", "portrait", "driver", "video", "generator", "reason", "status")  # ids stay text
+TEXT_COLUMNS = (  # ids stay text, and an empty word stays one
+    *("clip", "source", "portrait", "driver", "video", "generator", "reason", "status", "resolvable"),
+)
 
 
 def shuffled_columns(draws: int) -> list[str]:

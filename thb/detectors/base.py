@@ -274,10 +274,10 @@ class Network(nn.Module, Generic[Settings, View]):
         spares = {n for n, p in kept.items() if n in self.undecayed or (p.ndim <= 1 and c.decay == "matrices")}
         spared, decayed = ([p for n, p in kept.items() if (n in spares) is which] for which in (True, False))
         groups = [{"params": decayed, "weight_decay": c.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-        fused = any(p.is_cuda for p in kept.values()) or None  # none: as torch sees fit
         if c.optimiser == "sgd":
-            return torch.optim.SGD(groups, lr=c.lr, momentum=c.momentum, fused=fused)
-        return torch.optim.AdamW(groups, lr=c.lr, betas=(c.momentum, 0.999), fused=fused, capturable=bool(fused))
+            return torch.optim.SGD(groups, lr=c.lr, momentum=c.momentum, fused=True)
+        recorded = any(p.is_cuda for p in kept.values())
+        return torch.optim.AdamW(groups, lr=c.lr, betas=(c.momentum, 0.999), fused=True, capturable=recorded)
 
     def rate(self, epoch: float) -> float:
         """The learning rate after `epoch` epochs (a fraction while one runs)."""

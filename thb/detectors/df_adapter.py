@@ -28,7 +28,7 @@ from torch import Generator, Tensor, nn
 from thb.core.errors import ParamsError
 from thb.core.ranges import Count, Factor, Flag, Side, Whole, Width
 from thb.detectors.base import Clips, Network, Training
-from thb.detectors.parts.images import convolutions, copied, crop, fine_detail, normalise
+from thb.detectors.parts.images import SQUARE, convolutions, copied, crop, fine_detail, normalise
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -100,7 +100,7 @@ class Detector(Network[Config, Tensor]):
         self.vit.requires_grad_(not c.frozen)
         for block in self.vit.blocks:
             block.adaptor = Bottleneck(c.dim, c.bottleneck)
-        self.spm = SpatialPrior(c.prior_width, c.dim)
+        self.spm = SpatialPrior(c.prior_width, c.dim, squares=c.stem == "highpass")
         self.level_embed = nn.Parameter(torch.randn(3, c.dim))
         self.interactions = nn.ModuleList(Interaction(c.dim, c.cross_heads) for _ in range(c.interactions))
         self.spm.apply(_begin)
@@ -224,14 +224,17 @@ class Bottleneck(nn.Module):
 
 
 class SpatialPrior(nn.Module):
-    """A CNN whose maps of strides 8, 16 and 32 become tokens; SyncBatchNorm there, of the same state."""
+    """A CNN whose maps of strides 8, 16 and 32 become tokens; SyncBatchNorm there, of the same state.
 
-    def __init__(self, width: int, dim: int) -> None:
+    squares: whether it reads what `HighPass` sees, which is halved already and so not pooled.
+    """
+
+    def __init__(self, width: int, dim: int, squares: bool = False) -> None:
         super().__init__()
         widths = (width, 2 * width, 4 * width, 4 * width)
         self.stem = nn.Sequential(
-            *convolutions((3, width, width, width), (2, 1, 1)),
-            nn.MaxPool2d(3, 2, 1),
+            *convolutions((SQUARE if squares else 3, width, width, width), (2, 1, 1)),
+            nn.Identity() if squares else nn.MaxPool2d(3, 2, 1),
         )
         self.conv2, self.conv3, self.conv4 = (
             nn.Sequential(*convolutions(pair, (2,))) for pair in itertools.pairwise(widths)
@@ -300,24 +303,24 @@ class HeadNorm(nn.BatchNorm1d):
 
 
 class HighPass(nn.Module):
-    """[N, 3, s, s] -> each pixel's difference from its neighbourhood: faint traces stand out, faces do not."""
+    """[N, 3, s, s] -> [N, 12, s/2, s/2]: pixels against their neighbourhood; faint traces stand out, faces do not."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.standardise = nn.BatchNorm2d(3, affine=False)
+        self.standardise = nn.BatchNorm2d(SQUARE, affine=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.standardise(fine_detail(images)).contiguous(memory_format=torch.channels_last)
+        return self.standardise(fine_detail(images))
 
 
 class ConvolutionalPatches(nn.Module):
-    """[N, 3, s, s] -> [N, patches, dim]: full resolution first, then halved until a pixel is a patch."""
+    """What `HighPass` sees -> [N, patches, dim]: all of it first, then halved until a pixel is a patch."""
 
     def __init__(self, width: int, patch: int, dim: int) -> None:
         super().__init__()
-        widths = [width * 2**i for i in range(int(math.log2(patch)))] + [dim]
-        halvings = convolutions(widths, [2] * (len(widths) - 1))
-        self.layers = nn.Sequential(*convolutions((3, width), (1,)), *halvings)
+        halvings = int(math.log2(patch)) - 1  # one is done where squares become channels
+        widths = [SQUARE, *(width * 2**i for i in range(halvings)), dim]
+        self.layers = nn.Sequential(*convolutions(widths, [1] + [2] * halvings))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, images: Tensor) -> Tensor:

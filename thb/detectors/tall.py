@@ -27,9 +27,10 @@ from thb.detectors.base import Clips, Network, Training, moved
 from thb.detectors.parts.images import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    SQUARE,
     convolutions,
     copied,
-    fine_detail,
+    detail_and_motion,
     normalise,
     resampled,
     square_around,
@@ -172,7 +173,7 @@ def _published(name: str) -> str:
 
 
 class HighPassStem(nn.Module):
-    """Convolutions on each frame at full resolution, before it is shrunk: faint traces survive the patches.
+    """Convolutions on each frame, with every pixel of it, before it is shrunk: faint traces survive the patches.
 
     [N, 4, 3, s, s] -> [N, 2s/patch, 2s/patch, dim]. It sees each pixel's difference from its neighbourhood
     and from the same pixel's mean over the four frames, but no colour: a small network that sees colours
@@ -181,16 +182,14 @@ class HighPassStem(nn.Module):
 
     def __init__(self, width: int, patch: int, dim: int) -> None:
         super().__init__()
-        halvings = int(math.log2(patch))
-        widths = [6, *(min(dim, width * 2**i) for i in range(halvings)), dim]
-        self.standardise = nn.BatchNorm2d(6, affine=False)
+        halvings = int(math.log2(patch)) - 1  # one is done where squares become channels
+        widths = [2 * SQUARE, *(min(dim, width * 2**i) for i in range(halvings)), dim]
+        self.standardise = nn.BatchNorm2d(2 * SQUARE, affine=False)
         self.layers = nn.Sequential(*convolutions(widths, [1] + [2] * halvings))
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, frames: Tensor) -> Tensor:
-        moving = (frames - frames.mean(dim=1, keepdim=True)).flatten(0, 1)
-        detail = fine_detail(frames.flatten(0, 1).contiguous(memory_format=torch.channels_last))
-        maps = self.layers(self.standardise(torch.cat([detail, moving], dim=1))).unflatten(0, (-1, FRAMES))
+        maps = self.layers(self.standardise(detail_and_motion(frames))).unflatten(0, (-1, FRAMES))
         return self.norm(tile(maps).permute(0, 2, 3, 1))
 
 

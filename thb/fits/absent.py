@@ -65,6 +65,8 @@ class Fit:
         """Whether it cannot be trained; prints why. Weights that somebody put there are left."""
         if self.why:
             self._folder.mkdir(parents=True, exist_ok=True)  # DVC needs what other stages depend on to exist
+            if not self.shuffled:
+                weights.write_start(self.paths, self.params, self.detector, self.name)
             print(f"{self.detector}/{self.name} is not trained: {self.why}")
         return bool(self.why)
 
@@ -99,6 +101,7 @@ def skips_variant(paths: Paths, params: Params) -> bool:
         return False
     print(f"{paths.variant} is not made: {NO_VARIANTS}")
     write_json({"all": NO_VARIANTS}, paths.absent_fits)
+    write_json({}, paths.seen("all"))
     write_json({"corpus": params.active.corpus, "reals": "", "protocols": {}, "whole": {}}, paths.leakage)
     tables = {
         paths.tested: TESTED_COLUMNS,

@@ -21,7 +21,7 @@ from thb.splits.clips_of_fit import clips_of_fit, soundless_marked
 if TYPE_CHECKING:
     from thb.detectors.base import Network
 
-# Of a fit's run.json, what is the same on every machine: results/ is in git, and hardware and seconds are not there.
+# Of a fit's run.json, what is the same on every machine: results/ is in git.
 SAID = (
     "settings",
     "clips",

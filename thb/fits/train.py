@@ -6,6 +6,7 @@ import hashlib
 import platform
 import shutil
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -21,13 +22,12 @@ from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import OK, write_csv
+from thb.core.tables import OK, write_csv, write_json
 from thb.fits import weights
 from thb.fits.picture_measures import seen
-from thb.splits.clips_of_fit import clips_of_fit, soundless_marked, usable, with_shuffled_labels
+from thb.splits.clips_of_fit import clips_of_fit, seen_digest, soundless_marked, usable, with_shuffled_labels
 
-LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr", "seconds"]
-START = "ffpp"  # the fit that others may start from
+LOG_COLUMNS = ["epoch", "loss", "val_auc", "val_loss", "lr"]
 _CPU = f"{platform.machine()} CPU, 1 thread"
 _VERSIONS = ("numpy", "pandas", "scikit-learn", "safetensors", "torch", "torchvision", "timm")
 
@@ -61,15 +61,15 @@ class Job:
     @cached_property
     def start(self) -> Path | None:
         """The ffpp fit's weights, if this fit starts from them; that fit, and any on shuffled labels, from scratch."""
-        if self.fit == START or self.draw or getattr(self.config, "start_from", "scratch") == "scratch":
+        if self.fit == weights.START or self.draw or getattr(self.config, "start_from", "scratch") == "scratch":
             return None
         main, file = Paths(self.paths.root), self.paths.pretrained(self.detector) / weights.FILE
         if not file.is_file():
             raise DataError(
-                f"start_from is '{START}', but {self.detector}/{START} has no weights yet; "
-                f"run `{weights.train_command(self.detector, START)}`, or set start_from: scratch"
+                f"start_from is '{weights.START}', but {self.detector}/{weights.START} has no weights yet; "
+                f"run `{weights.train_command(self.detector, weights.START)}`, or set start_from: scratch"
             )
-        weights.of_fit(main, self.params, self.detector, START)
+        weights.of_fit(main, self.params, self.detector, weights.START)
         return file
 
     @cached_property
@@ -93,18 +93,28 @@ class Outcome:
     log: list[dict[str, float]]
     chosen: dict[str, float]
     about: dict[str, Any]
+    hardware: str
 
 
 def run(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Train `detector` on `fit` and write its weights, run.json and log.csv; one that is up to date is kept."""
-    _run(_job(paths, params, detector, fit))
+    """Train `detector` on `fit` and write its weights, run.json and log.csv."""
+    job = _job(paths, params, detector, fit)
+    _run(job)
+    weights.write_start(paths, params, detector, fit)
+    _forget([job])
 
 
 def run_shuffled_labels(paths: Paths, params: Params, detector: str, fit: str) -> None:
-    """Train on shuffled labels, as often as `label_checks` asks for, each time on another shuffling."""
-    for draw in range(1, params.label_check(detector) + 1):
-        job = _job(paths, params, detector, fit)
-        _run(replace(job, draw=draw, rows=with_shuffled_labels(job.rows, params.active.seed, draw)))
+    """Train on shuffled labels, as often as `label_checks` asks for, each time on another shuffling.
+
+    A run that was broken off goes on in the fit where it stopped: what those before it left is there until all end.
+    """
+    draws = range(1, params.label_check(detector) + 1)
+    job, seed = _job(paths, params, detector, fit), params.active.seed
+    jobs = [replace(job, draw=draw, rows=with_shuffled_labels(job.rows, seed, draw)) for draw in draws]
+    for each in jobs:
+        _run(each)
+    _forget(jobs)
 
 
 def _job(paths: Paths, params: Params, detector: str, fit: str) -> Job:
@@ -114,28 +124,17 @@ def _job(paths: Paths, params: Params, detector: str, fit: str) -> Job:
 
 
 def _run(job: Job) -> None:
-    key = _key(job)
-    if _is_done(job, key):
-        return print(f"{job.name} is kept: nothing it rests on has changed")
     begun = time.perf_counter()
     if detectors.kind(job.detector).reads == "frames":
-        outcome = _fit_network(job, job.partial / f"{key}.pt")
+        outcome = _fit_network(job, job.partial / f"{_key(job)}.pt")
     else:
         outcome = _fit_control(job)
-    _write(job, outcome, key, time.perf_counter() - begun)
-    shutil.rmtree(job.partial, ignore_errors=True)
+    _write(job, outcome, time.perf_counter() - begun)
 
 
-def _is_done(job: Job, key: str) -> bool:
-    """Whether the fit's folder is whole and of this very key; run.json is written last."""
-    if not (job.folder / weights.RUN).is_file() or not (job.folder / weights.FILE).is_file():
-        return False
-    try:
-        found = weights.vouched(job.paths, job.folder, job.detector, job.fit, job.draw)
-    except DataError as fault:
-        print(f"{job.name} is trained again: {fault}")
-        return False
-    return found.run.get("key") == key
+def _forget(jobs: Iterable[Job]) -> None:
+    for job in jobs:
+        shutil.rmtree(job.partial, ignore_errors=True)
 
 
 def _fit_control(job: Job) -> Outcome:
@@ -148,12 +147,9 @@ def _fit_control(job: Job) -> Outcome:
     train, val = (seen(job.paths, job.params, usable(job.rows, use), model) for use in ("train", "val"))
     model.fit(train)
     scores, labels = model.score(val), val["label"].to_numpy()
-    entry = dict.fromkeys(LOG_COLUMNS, float("nan")) | {
-        "epoch": 1,
-        "val_auc": auc(labels, scores),
-        "seconds": time.perf_counter() - begun,
-    }
-    return Outcome(model, weights.validation(job.made_by.corpus, labels, scores), [entry], entry, {"hardware": _CPU})
+    entry = {**dict.fromkeys(LOG_COLUMNS, float("nan")), "epoch": 1, "val_auc": auc(labels, scores)}
+    entry["seconds"] = time.perf_counter() - begun
+    return Outcome(model, weights.validation(job.made_by.corpus, labels, scores), [entry], entry, {}, _CPU)
 
 
 def _fit_network(job: Job, state: Path) -> Outcome:
@@ -179,19 +175,19 @@ def _fit_network(job: Job, state: Path) -> Outcome:
     network.load_state_dict(done.best)
     scores = weights.validation(job.made_by.corpus, val["label"].to_numpy(), done.validation.numpy())
     about = {
-        "hardware": _CPU if device.type == "cpu" else torch.cuda.get_device_name(device),
         "parameters": sum(p.numel() for p in network.parameters()),
         "trainable": sum(p.numel() for p in network.parameters() if p.requires_grad),
         "stopped_by": done.stopped_by,
     }
-    return Outcome(network, scores, done.log, done.chosen, about)
+    hardware = _CPU if device.type == "cpu" else torch.cuda.get_device_name(device)
+    return Outcome(network, scores, done.log, done.chosen, about, hardware)
 
 
 # ── What a fit depends on ──────────────────────────────────────────────────────────────────────────
 
 
 def _key(job: Job) -> str:
-    """Identifies a fit: it is kept, or resumed, only under the very same settings, clips, start and code."""
+    """Identifies a fit: it is resumed only under the very same settings, clips, start and code."""
     parts = [
         repr(job.config),
         origin.digest(asdict(job.made_by)),
@@ -206,12 +202,10 @@ def _key(job: Job) -> str:
 # ── What is written of a fit ─────────────────────────────────────────────────────────────────
 
 
-def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
+def _write(job: Job, outcome: Outcome, seconds: float) -> None:
     ok, use = job.rows["status"].to_numpy() == OK, job.rows["use"].to_numpy()
     said = {
         **outcome.about,
-        "key": key,
-        "seconds": round(seconds, 1),
         "best_epoch": int(outcome.chosen["epoch"]),
         "epochs": len(outcome.log),
         "val_auc": outcome.chosen["val_auc"],
@@ -219,7 +213,7 @@ def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
         "profile": job.params.profile,
         "seed": job.params.active.seed,
         "settings": asdict(job.config),
-        "split_sha256": origin.sha256(job.paths.split(job.fit)),
+        "seen": seen_digest(job.rows),
         "stores": job.stores,
         "start_sha256": origin.sha256(job.start) if job.start else None,
         "clips": {name: int((ok & (use == name)).sum()) for name in ("train", "val")},
@@ -227,7 +221,10 @@ def _write(job: Job, outcome: Outcome, key: str, seconds: float) -> None:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _VERSIONS}},
     }
     (job.folder / weights.RUN).unlink(missing_ok=True)
-    write_csv(pd.DataFrame(outcome.log), job.folder / "log.csv", LOG_COLUMNS)
+    log = pd.DataFrame(outcome.log)
+    write_csv(log, job.folder / "log.csv", LOG_COLUMNS)
+    took = {"hardware": outcome.hardware, "seconds": round(seconds, 1), "epochs": log["seconds"].round(1).tolist()}
+    write_json(took, job.folder / weights.TOOK)
     weights.write(
         job.folder,
         outcome.model,

@@ -17,8 +17,11 @@ from thb.core.params import Params, Profile
 from thb.core.paths import Paths, variant_option
 from thb.core.tables import SPLIT_COLUMNS, read_csv, read_json, write_atomic, write_json
 from thb.splits import assignment
+from thb.splits.clips_of_fit import seen_digest
 
 FILE, RUN = "weights.safetensors", "run.json"
+TOOK = "took.json"  # beside them: on what, and for how long; never the same twice, so .dvcignore names it
+START = "ffpp"  # the fit that others may start from
 
 
 @dataclass(frozen=True)
@@ -89,16 +92,26 @@ def of_fit(paths: Paths, params: Params, detector: str, fit: str, draw: int = 0)
 
 def _check_made(paths: Paths, params: Params, found: Trained, what: str, detector: str, fit: str, mend: str) -> None:
     origin.check(found.about.get("made_by"), origin.of_fit(paths, params, detector), what, mend)
-    if found.run.get("split_sha256") != origin.sha256(paths.split(fit)):
+    split = read_csv(paths.split(fit), SPLIT_COLUMNS)
+    if found.run.get("seen") != seen_digest(split):
         raise DataError(f"{what} was trained on another split than {paths.relative(paths.split(fit))}; run `{mend}`")
     if found.model.config != detectors.configure(detector, params.detector(detector)):
         raise DataError(f"{what} says that it was trained with other settings than its record; run `{mend}`")
-    stores, split = origin.part(found.run, "stores", what, mend), read_csv(paths.split(fit), SPLIT_COLUMNS)
+    stores = origin.part(found.run, "stores", what, mend)
     if odd := sorted(set(stores) ^ set(split["source"][split["use"].isin(assignment.SEEN)])):
         raise DataError(f"the record of {what} names other sources than its split, {odd[0]!r} for one; run `{mend}`")
     for source, digest in stores.items():
         if digest != clip_store.digest(paths, params, source):
             raise DataError(f"{what} was trained on other clips of {source!r} than are prepared; run `{mend}`")
+
+
+def write_start(paths: Paths, params: Params, detector: str, fit: str) -> None:
+    """Say what other fits of the detector start from, if this is START: a hash of its weights, or nothing of it."""
+    if fit != START or paths.variant:
+        return
+    file = paths.pretrained(detector) / FILE
+    starts = params.detector(detector).get("start_from") == START and file.is_file()
+    write_json({"start_from": origin.sha256(file) if starts else None}, paths.start(detector))
 
 
 def is_imported(run: Mapping[str, Any]) -> bool:

@@ -81,8 +81,13 @@ def digest(mp4: bytes, sound: bytes | None) -> str:
 
 def recipe(plan: ClipPlan) -> str:
     """Changes when the plan, the code that draws it or a library that encodes it changes."""
-    text = json.dumps([asdict(plan), _code(plan.source), [version(name) for name in DRAWN_BY]])
+    text = json.dumps([asdict(plan), _code(plan.source), _libraries()])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@lru_cache
+def _libraries() -> list[str]:
+    return [version(name) for name in DRAWN_BY]
 
 
 @lru_cache

@@ -58,7 +58,7 @@ def write_corpus(
     )
     kept = [plan for tray in trays for plan in tray.kept]
     todo = [copies for plan in kept if (copies := _unwritten(paths, plan, twins))]
-    todo.sort(key=lambda copies: copies[0][1].portrait)  # one portrait's figure is set up once
+    todo.sort(key=lambda copies: _figure_of(copies[0][1]))
     for done, _ in enumerate(in_order(_write_clips, todo, workers, _died), 1):
         report("rendering", done, len(todo))
     _write_drivers(paths, kept)
@@ -82,12 +82,17 @@ def quotas(render: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]]) 
 
 def _judged(plans: Sequence[ClipPlan], workers: int, report: Report) -> list[float]:
     """Visible fault of each plan, in their order; looked at portrait by portrait."""
-    places = sorted(range(len(plans)), key=lambda place: plans[place].portrait)
+    places = sorted(range(len(plans)), key=lambda place: _figure_of(plans[place]))
     faults = {}
     for fault in in_order(visible_fault, [plans[place] for place in places], workers, _died):
         faults[places[len(faults)]] = fault
         report("curating", len(faults), len(plans))
     return [faults[place] for place in range(len(plans))]
+
+
+def _figure_of(plan: ClipPlan) -> tuple[str, int]:
+    """Clips that share it in a row: one portrait's figure is set up once a size."""
+    return plan.portrait, plan.size
 
 
 def _died(work: ClipPlan | list[tuple[Paths, ClipPlan]]) -> NoReturn:

@@ -18,7 +18,7 @@ from thb.cells.claims import ledger
 from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.core.errors import DataError, ParamsError, check_known, entry, unknown
-from thb.core.metrics import AUC
+from thb.core.metrics import AUC, UNTOLD, weakest
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
@@ -30,7 +30,7 @@ from thb.report.verdicts import Verdicts
 MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
 NAN = float("nan")
-NO_CELL = {"value": NAN, "lo": NAN, "hi": NAN, "n_real": 0, "n_fake": 0, "resolvable": False}
+NO_CELL = {"value": NAN, "lo": NAN, "hi": NAN, "n_real": 0, "n_fake": 0, "resolvable": UNTOLD}
 TABLE_COLUMNS = ["protocol", "detector", "control", "generator", "metric", *NO_CELL, "printed"]
 LISTS = {  # Tables 1 to 3 of the paper: file and columns
     1: (
@@ -211,7 +211,7 @@ class Results:
     def _mean_cell(
         self, protocol: str, entrant: Entrant, metric: str, cells: list[dict], means: dict | None = None
     ) -> dict:
-        """The mean is resolvable when every cell in it is; cells without a score are not in it.
+        """The mean is resolved as well as its least resolved cell; cells without a score are not in it.
 
         The printed mean is nan unless the paper printed every cell.
         """
@@ -225,7 +225,7 @@ class Results:
             | {
                 "n_real": max(c["n_real"] for c in scored),
                 "n_fake": sum(c["n_fake"] for c in scored),
-                "resolvable": all(c["resolvable"] for c in scored),
+                "resolvable": weakest([c["resolvable"] for c in scored]),
             }
         )
 

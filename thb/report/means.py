@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from thb.core.errors import DataError, ParamsError, unknown
+from thb.core.metrics import weakest
 from thb.core.words import text
 from thb.report.load import MEAN, Results, open_results
 from thb.report.verdicts import VERDICTS, pooled
@@ -125,7 +126,7 @@ def over(results: Results, rows: pd.DataFrame) -> dict:
         **scored[NUMBERS].mean().to_dict(),
         "n_real": int(scored["n_real"].max()) if len(scored) else 0,
         "n_fake": int(fakes),
-        "resolvable": bool(len(scored)) and bool(scored["resolvable"].all()),
+        "resolvable": weakest(list(scored["resolvable"])),
         "printed": float(theirs.mean(skipna=False)) if len(theirs) else float("nan"),
     }
 

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from thb.cells.classes import CLASSES
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
-from thb.core.decimals import NONE, UNRESOLVABLE, decimal
+from thb.core import metrics
+from thb.core.decimals import COARSE, NONE, UNRESOLVABLE, decimal
 from thb.core.errors import ParamsError, unknown
 from thb.core.words import breakable, corpus_line, text, words
 from thb.report.load import LOWER_IS_BETTER, Results, open_results
@@ -83,6 +84,7 @@ class Cell:
     hover: str = ""
     level: Level | None = None
     interval: str = ""
+    note: str = ""  # what must be said below the table
 
 
 UNKNOWN = Cell(NONE, css="unknown")
@@ -90,9 +92,11 @@ NO_SCORE, NO_NUMBER = "no score here", "there is no number on one side at least"
 
 
 def number(row: Mapping, classed: bool = False, best: bool = False) -> Cell:
-    """One of our numbers with its interval: a dash where nothing was scored, ⊘ where the clips are too few.
+    """One of our numbers with its interval: a dash where nothing was scored, ⊘ where the clips are too few, † where
+    they are few.
 
-    `row` has value, lo, hi, n_real, n_fake and resolvable; `classed` shows its class, `best` sets it in bold.
+    `row` has value, lo, hi, n_real, n_fake and resolvable, and its metric if the false-positive rate that its threshold
+    may truly have is to be told; `classed` shows its class, `best` sets it in bold.
     """
     if not row["n_fake"]:
         return Cell(NONE, css="unknown", hover=NO_SCORE)
@@ -101,7 +105,23 @@ def number(row: Mapping, classed: bool = False, best: bool = False) -> Cell:
         return Cell(UNRESOLVABLE, css="unknown", hover=f"not resolvable: {why}")
     interval = f"{decimal(row['lo'])}–{decimal(row['hi'])}"
     clips = f"{int(row['n_real'])} reals, {int(row['n_fake'])} fakes"
-    return _valued(row["value"], classed, best, f"{row['value']:.4f}, interval {interval}, {clips}", interval)
+    hover, note = f"{row['value']:.4f}, interval {interval}, {clips}", rests_on(row)
+    cell = _valued(row["value"], classed, best, f"{hover}; {note}" if note else hover, interval)
+    shown = f"{cell.shown}{COARSE}" if row["resolvable"] == metrics.COARSE else cell.shown
+    return replace(cell, shown=shown, note=note)
+
+
+def rests_on(row: Mapping) -> str:
+    """How well the reals resolve a rate, and what their threshold may truly accuse; '' of any other metric."""
+    params, n = open_results().params, int(row["n_real"])
+    alpha = params.metrics.fpr.get(row.get("metric", ""))
+    if alpha is None:
+        return ""
+    lo, hi = (f"{100 * end:.2g}" for end in metrics.true_rate(alpha, n, params.metrics.confidence))
+    mark = f" ({COARSE})" if row["resolvable"] == metrics.COARSE else ""
+    return (
+        f"{row['metric']} on {n} reals is {row['resolvable']}{mark}: the true rate at its threshold is {lo} to {hi} %"
+    )
 
 
 def printed(value: float, classed: bool = False, best: bool = False) -> Cell:
@@ -153,7 +173,7 @@ def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     if not told.known:
         return Cell(mark(word, [told]), css="told unknown", hover=NO_NUMBER)
     by = told.shown if told.verdict == INCONCLUSIVE else f"by {told.size}"
-    return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told")
+    return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told", told.chances)
 
 
 def difference(value: float, lo: float, hi: float) -> Cell:
@@ -331,6 +351,7 @@ def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
         levels=_bounds() if any(cell.level for cell in cells) else [],
         notes=[
             *notes,
+            *(f"{note}." for note in dict.fromkeys(cell.note for cell in cells if cell.note)),
             *(unresolved if any(cell.shown == UNRESOLVABLE for cell in cells) else []),
             *_absent(results, cells),
         ],

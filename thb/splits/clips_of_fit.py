@@ -30,6 +30,11 @@ def read_split(paths: Paths, params: Params, fit: str) -> pd.DataFrame:
     return _split_and_clips(paths, params, fit)[0]
 
 
+def seen_digest(rows: pd.DataFrame) -> str:
+    """Of the clips that a fit sees, and of their uses: of a split, or of rows that were joined with one."""
+    return origin.digest(rows.loc[rows["use"].isin(assignment.SEEN), ["clip", "use"]].to_dict("list"))
+
+
 def _split_and_clips(paths: Paths, params: Params, fit: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The split, and CLIP_COLUMNS of every prepared clip."""
     file, mend = paths.split(fit), origin.split_command(paths)

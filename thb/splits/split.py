@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -30,6 +30,7 @@ from thb.core.tables import (
 )
 from thb.corpus.real_lists import list_name, official_ffpp
 from thb.splits import assignment, leakage, protocols
+from thb.splits.clips_of_fit import seen_digest
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -53,8 +54,10 @@ def run(paths: Paths, params: Params) -> None:
     }
     write_json(report, paths.leakage)
     _judge(found, params)
+    stores = {source: clip_store.digest(paths, params, source) for source in sources}
     for fit, split in assigned.items():
         write_csv(split, paths.split(fit), SPLIT_COLUMNS)
+        write_json(_seen(split, stores), paths.seen(fit))
     write_csv(named, paths.tested, TESTED_COLUMNS)
     _say_absent(absent, paths)
     _vouch(paths, params, sources, assigned)
@@ -89,6 +92,12 @@ def _assign(clips: pd.DataFrame, fit: str) -> pd.DataFrame:
     if len(twice := clips.loc[clips.duplicated("clip"), "clip"]):
         raise ProtocolError(f"clip {twice.iloc[0]!r} is in the corpus twice; it could both train and test")
     return clips.assign(use=assignment.uses(clips, fit)).loc[:, SPLIT_COLUMNS]
+
+
+def _seen(split: pd.DataFrame, stores: Mapping[str, str]) -> dict[str, object]:
+    """What a fit sees of clips and split: its clips with their uses, and the whole stores that they are in."""
+    sources = set(split["source"][split["use"].isin(assignment.SEEN)])
+    return {"clips": seen_digest(split), "stores": {source: stores[source] for source in sorted(sources)}}
 
 
 def _absent(assigned: dict[str, pd.DataFrame], params: Params) -> dict[str, str]:

@@ -98,9 +98,8 @@ def _lines(
             continue
         for fit in published.fits:
             train, val = _clips(paths, params, fit, clips)
-            load, run = load_of(published.detector(name), train, val), _made(paths, name, fit)
+            load, (run, took) = load_of(published.detector(name), train, val), _made(paths, name, fit)
             hours = [_projected(rates, machine, name, fit, load) for machine in machines]
-            took = run["seconds"] / 3600 if run else None
             for key, each in zip(sums, [*hours, took], strict=True):
                 sums[key] += each or 0.0
             yield [
@@ -109,7 +108,7 @@ def _lines(
                 f"{load.units:,}",
                 *map(_hours, hours),
                 _hours(took),
-                str(run.get("stopped_by", "")) if run else "",
+                str(run.get("stopped_by", "")),
             ]
     yield ["all", "", "", *map(_hours, sums.values()), ""]
 
@@ -122,11 +121,13 @@ def _clips(paths: Paths, params: Params, fit: str, otherwise: tuple[int, int]) -
     return sum(uses == "train"), sum(uses == "val")
 
 
-def _made(paths: Paths, detector: str, fit: str) -> Mapping[str, Any]:
-    """run.json of a fit that was made in this profile; {} if there is none."""
-    file = paths.run(detector, fit) / weights.RUN
-    run = read_json(file) if file.is_file() else {}
-    return run if run.get("profile") == PROFILE and "seconds" in run else {}
+def _made(paths: Paths, detector: str, fit: str) -> tuple[Mapping[str, Any], float | None]:
+    """run.json of a fit that was made in this profile ({} if there is none), and the hours that it took, if known."""
+    folder = paths.run(detector, fit)
+    run, took = (read_json(file) if file.is_file() else {} for file in (folder / weights.RUN, folder / weights.TOOK))
+    if run.get("profile") != PROFILE or weights.is_imported(run):
+        return {}, None
+    return run, took["seconds"] / 3600 if "seconds" in took else None
 
 
 def _projected(rates: pd.DataFrame, machine: str, detector: str, fit: str, load: Load) -> float | None:

@@ -30,7 +30,7 @@ from thb.detectors.caddm import swap as facial
 from thb.detectors.caddm.augment import worsen
 from thb.detectors.caddm.boxes import SCALES, anchors, decoded, multibox_loss, transposed
 from thb.detectors.caddm.placement import aligned, cut_out, jittered, mirrored, stretched_over
-from thb.detectors.parts.images import constant, convolutions, fine_detail, pixel_square, square_around
+from thb.detectors.parts.images import SQUARE, constant, convolutions, fine_detail, pixel_square, square_around
 from thb.detectors.parts.torch_ready import backbone
 from thb.detectors.parts.weights import load_backbone
 
@@ -252,19 +252,19 @@ def _backbone(c: Config) -> Backbone:
 
 
 class HighPass(Backbone):
-    """Convolutions on each pixel's difference from its neighbourhood: a small network that sees colours
+    """Convolutions on how much brighter each pixel is than its neighbourhood: a small network that sees colours
     learns the faces of the training portraits by heart.
     """
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         self.num_features = widths[-1]
-        self.standardise = nn.BatchNorm2d(3, affine=False)
-        self.layers = nn.Sequential(*convolutions((3, *widths), [2] * len(widths)))
+        self.standardise = nn.BatchNorm2d(SQUARE // 3, affine=False)
+        self.layers = nn.Sequential(*convolutions((SQUARE // 3, *widths), [1] + [2] * (len(widths) - 1)))
 
     def forward_features(self, x: Tensor) -> Tensor:
-        detail = fine_detail(x / 255).contiguous(memory_format=torch.channels_last)
-        return self.layers(self.standardise(detail))
+        bright = fine_detail(x / 255).unflatten(1, (3, -1)).mean(dim=1)
+        return self.layers(self.standardise(bright.contiguous(memory_format=torch.channels_last)))
 
 
 # ── The artifact detection module ────────────────────────────────────────────────────────────────

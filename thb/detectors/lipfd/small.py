@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor, nn
 
 from thb.detectors.lipfd import picture as pictures
-from thb.detectors.parts.images import convolutions, fine_detail
+from thb.detectors.parts.images import convolutions, detail_and_motion
 
 
 class LipsAndVoice(nn.Module):
@@ -57,7 +57,7 @@ class DetailRegions(nn.Module):
     """Faces [N, 5, 3, s, s] -> [N, 5, 3, dim]: one convolutional look at each, its mean over three regions.
 
     It sees how bright each pixel is against its neighbourhood, and against itself in the window's other frames: faint
-    traces are of that size. Squares of 2 x 2 pixels are laid into channels: a quarter of the work, and nothing lost.
+    traces are of that size.
     """
 
     def __init__(self, width: int, dim: int) -> None:
@@ -67,11 +67,8 @@ class DetailRegions(nn.Module):
         self.layers = nn.Sequential(*convolutions((8, width, 2 * width, dim, dim), (1, 2, 2, 1)))
 
     def forward(self, faces: Tensor) -> Tensor:
-        bright = faces.mean(dim=2)
-        moving = bright - bright.mean(dim=1, keepdim=True)
-        seen = torch.cat([fine_detail(bright.flatten(0, 1)[:, None]), moving.flatten(0, 1)[:, None]], dim=1)
-        squares = F.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
-        maps = self.layers(self.standardise(squares))
+        bright = detail_and_motion(faces).unflatten(1, (2, 3, -1)).mean(dim=2).flatten(1, 2)
+        maps = self.layers(self.standardise(bright.contiguous(memory_format=torch.channels_last)))
         looks = torch.stack([look.mean(dim=(2, 3)) for look in pictures.regions(maps)], dim=1)
         return looks.unflatten(0, (-1, pictures.FRAMES))
 

@@ -23,23 +23,30 @@ class Ears:
         sprite = _paint(portrait)
         self.sprites = {side: _lit(sprite, light, side) for side in SIDES}
 
-    def lay(self, layers, place, behind, code):
+    def lay(self, layers, places, behind, code):
         """Draw the ears that lie behind, or in front of, the head's outline."""
-        for side in SIDES:
-            angle = side * SET_BACK + place.yaw
-            weight = 1.0 if behind else float(ramp(0.0, 0.22, np.float32(math.cos(angle))))
-            if weight > 0.0:
-                self._lay_one(layers, place, side, angle, weight, code)
+        pieces = [self._one(layers, t, place, side, behind) for t, place in enumerate(places) for side in SIDES]
+        if some := [piece for piece in pieces if piece is not None]:
+            pixels, cover, texel = (np.concatenate(parts) for parts in zip(*some, strict=True))
+            layers.lay(pixels, cover, planes(texel)[:3], code)
 
-    def _lay_one(self, layers, place, side, angle, weight, code):
+    def _one(self, layers, t, place, side, behind):
+        """One ear in one frame: pixels, cover and texels [N, 4]; None where it is not seen."""
+        angle = side * SET_BACK + place.yaw
+        weight = 1.0 if behind else float(ramp(0.0, 0.22, math.cos(angle)))
+        if weight == 0.0:
+            return None
         wide = HALF_WIDTH * (1.0 + 0.8 * max(math.cos(angle), 0.0))
         centre_x, centre_y = self.radius * math.sin(angle), EAR_Y - 0.1 * math.sin(place.pitch)
         reach_x, reach_y = centre_x + wide, centre_y + HALF_HEIGHT
         window = window_of(place, centre_x - wide, reach_x, centre_y - HALF_HEIGHT, reach_y, layers.size)
-        if window is None:
-            return
-        texel = planes(_warp(self.sprites[side], place, window, layers.size, (centre_x, centre_y), side * wide))
-        layers.lay(window, texel[3] * F32(weight), texel[:3], code)
+        if window is None or not layers.free[t][window].any():
+            return None
+        sprite = _warp(self.sprites[side], place, window, layers.size, (centre_x, centre_y), side * wide)
+        down, right = np.nonzero((sprite[..., 3] > 0.0) & layers.free[t][window])
+        texel = sprite[down, right]
+        pixels = ((t * layers.size) + down + window[0].start) * layers.size + right + window[1].start
+        return pixels, texel[:, 3] * F32(weight), texel
 
 
 def _warp(sprite, place, window, size, centre, wide):

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 F32 = np.float32
+LONGEST = 2**14  # places that one look-up takes: below what OpenCV allows in a row
 
 
 def ramp(low, high, value):
@@ -78,11 +79,25 @@ def planes(image):
 
 
 def sample(texture, u, v):
-    """Bilinear look-up of texture [H, W, C] at texel coordinates u, v [h, w] -> [C, h, w]; the edge is repeated.
+    """Bilinear look-up of texture [H, W, C] at texel coordinates u, v [N] -> [C, N]; the edge is repeated.
 
     C is 2 to 4: how OpenCV reads a single channel depends on the processor.
     """
-    return planes(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.ascontiguousarray(_remapped(texture, u, v, cv2.INTER_LINEAR).T)
+
+
+def sample_near(field, u, v):
+    """The texel of a field [H, W] that u, v [N] lie in; the edge is repeated."""
+    return _remapped(field, u - F32(0.5), v - F32(0.5), cv2.INTER_NEAREST)
+
+
+def _remapped(texture, u, v, how):
+    """A look-up for a list of places, in rows of a length that OpenCV takes [N] or [N, C]."""
+    out = np.empty((len(u), *texture.shape[2:]), texture.dtype)
+    for first in range(0, len(u), LONGEST):
+        part = slice(first, first + LONGEST)
+        cv2.remap(texture, u[None, part], v[None, part], how, out[None, part], borderMode=cv2.BORDER_REPLICATE)
+    return out
 
 
 def thrice(field):

@@ -1,14 +1,31 @@
 """Hair: a second shell round the skull, with strands, a hairline and ends of its own."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
-from thb.rendered.heads.fields import F32, curve, fractal, look_up, noise, ramp
+from thb.rendered.heads.fields import F32, curve, fractal, look_up, noise, ramp, sample_near
 from thb.rendered.heads.hair_styles import STYLES
-from thb.rendered.heads.patches import textures_of
-from thb.rendered.heads.shells import Shell, make_shell
+from thb.rendered.heads.layers import Layers, Strands
+from thb.rendered.heads.patches import sampled, textures_of
+from thb.rendered.heads.shading import bent, finish
+from thb.rendered.heads.shells import (
+    Place,
+    Shell,
+    a_frame,
+    make_shell,
+    shell_window,
+    spanned,
+    surface,
+    to_local,
+    trace,
+    window_of,
+)
 from thb.rendered.heads.skin import BUMP_X, BUMP_Y, CHANNELS, FACE_DEPTH, GLOSS, RED_GREEN_BLUE
+from thb.rendered.truth import HAIR
 
 COVER = 6  # the sheet's channel for how much hair there is
 TEXELS_PER_PIXEL = 1.25
@@ -37,8 +54,8 @@ class Locks:
 class Hair:
     """One person's hair, ready to be worn: a shell, its sheet, and how dark it is behind the neck."""
 
-    def __init__(self, portrait, pixels_per_unit, look):
-        self.portrait = portrait
+    def __init__(self, portrait, pixels_per_unit, look, light):
+        self.portrait, self.light = portrait, light
         self.style = _adapted(STYLES[portrait.hair_style], portrait.hair_volume)
         self.shell = _shell(portrait, self.style)
         self.per_height = pixels_per_unit * TEXELS_PER_PIXEL
@@ -48,7 +65,7 @@ class Hair:
         self.rough = Locks(rng, self.style)
         self.colour = np.array(portrait.hair_colour, F32)
         self.cut = self.style.length - look.hair_cut * max(self.style.length - CUT_TO, 0.0)
-        self._lay(rng, look)
+        self._grow(rng, look)
 
     def texel(self, angle, height):
         """Sheet coordinates (u, v) of a point of the shell."""
@@ -63,7 +80,63 @@ class Hair:
         """How far the lock at `x` hangs lower than others, -1..1."""
         return look_up(self.locks, (x + LOCKS_REACH) * LOCKS_PER_UNIT)
 
-    def _lay(self, rng, look):
+    def meet(self, layers: Layers, places: Sequence[Place]) -> Strands | None:
+        """What is seen of the hair in front."""
+        window = spanned(shell_window(self.shell, place, layers.size, last=self.last) for place in places)
+        if window is None:
+            return None
+        hit = trace(self.shell, places, *to_local(places, window, layers.size), layers.size, rough=self.rough)
+        at, pixels, frames = layers.chosen(window, hit.cover > 0.0)
+        seen = surface(self.shell, places, hit, at, frames)
+        u, v = self.texel(seen.angle, seen.height)
+        some = np.flatnonzero(sample_near(self.near, u, v))
+        at, pixels, normal = at[some], pixels[some], [part[some] for part in seen.normal]
+        red, green, blue, over_x, over_y, gloss, cover, _ = sampled(self.textures, u[some], v[some])
+        leaning = bent(normal, over_x, over_y)
+        colour = self.light.diffuse(leaning, self.light.plain)
+        shine = 0.34 * self.light.strand_shine(leaning) * gloss + 0.10 * self.light.rim(normal)
+        for channel, own, glint in zip(colour, (red, green, blue), 0.30 + 0.9 * self.colour, strict=True):
+            channel *= own
+            channel += shine * glint
+        return Strands(window, hit, at, pixels, finish(colour), cover * hit.cover.ravel()[at])
+
+    def lay_behind(self, layers: Layers, strands: Strands, places: Sequence[Place]):
+        """Draw the curtain behind the neck, and the bun."""
+        if self.style.behind:
+            hit = strands.hit
+            wanted = (hit.cover > 0.0) & layers.free[layers.window(strands.window)]
+            at, pixels, _ = layers.chosen(strands.window, wanted)
+            x, y, cover = (part.ravel()[at] for part in (hit.local_x, hit.local_y, hit.cover))
+            dark = self.colour[:, None] * (0.46 + 0.10 * self.lock(x * 2.0))
+            layers.lay(pixels, self.ends(x, y) * cover, dark, HAIR)
+        if self.style.bun:
+            self._lay_bun(layers, places)
+
+    def _lay_bun(self, layers, places):
+        radius = self.style.bun
+        left, y0, reach = [-0.25 * math.sin(place.yaw) for place in places], -1.02 - radius * 0.45, 1.1 * radius
+        window = spanned(
+            window_of(place, x0 - reach, x0 + reach, y0 - reach, y0 + reach, layers.size)
+            for place, x0 in zip(places, left, strict=True)
+        )
+        if window is None:
+            return
+        x, y = to_local(places, window, layers.size)
+        x, y = (x - a_frame(left)) * (1.0 / radius), (y - y0) * (1.0 / radius)
+        distance = (1.0 - np.sqrt(x * x + 1.2544 * y * y)) * a_frame(
+            radius * place.unit * layers.size for place in places
+        )
+        cover = np.clip(distance + 0.5, 0.0, 1.0)
+        at, pixels, _ = layers.chosen(window, (cover > 0.0) & layers.free[layers.window(window)])
+        x, y = x.ravel()[at], y.ravel()[at]
+        normal = (x, y, np.sqrt(np.maximum(1.0 - x * x - y * y, F32(0.02))))
+        squared = np.maximum(x * x + y * y, F32(1e-6))
+        turns = 9.0 * np.sqrt((x - 0.2) * (x - 0.2) + (y + 0.1) * (y + 0.1))
+        wound = (np.sin(turns) * (x * x - y * y) + np.cos(turns) * (2.0 * x * y)) / squared  # turns + twice the angle
+        colour = self.light.diffuse(normal, self.light.plain) * (0.86 + 0.16 * wound)
+        layers.lay(pixels, cover.ravel()[at], colour * self.colour[:, None], HAIR)
+
+    def _grow(self, rng, look):
         bottom = self.style.length + 3.0 * self.style.ragged + 0.1
         rows = int((bottom - SHEET_TOP) * self.per_height)
         cols = int(2 * ANGLE_REACH * self.per_angle)
@@ -82,6 +155,7 @@ class Hair:
         sheet[..., GLOSS] = dull * np.clip(0.75 + 0.5 * strand, 0, 1.3)
         sheet[..., COVER] = self._cover(ends_rng, angle, y, strand)
         self.textures = textures_of(sheet)
+        self.near = cv2.dilate((sheet[..., COVER] > 0.0).astype(np.uint8), np.ones((3, 3), np.uint8))
         self.last = float(y[np.flatnonzero(sheet[..., COVER].any(axis=1))[-1], 0]) + 1.0 / self.per_height
         if self.style.behind:
             self.last = max(self.last, self.style.length + self.style.ragged + 0.01)
@@ -130,9 +204,9 @@ class Hair:
         return curve(np.abs(angle - self.part), *np.array(self.style.hairline).T) + swoop
 
 
-def make_hair(portrait, pixels_per_unit, look):
+def make_hair(portrait, pixels_per_unit, look, light):
     """The portrait's hair, or None where there is none."""
-    return None if portrait.hair_style == "bald" else Hair(portrait, pixels_per_unit, look)
+    return None if portrait.hair_style == "bald" else Hair(portrait, pixels_per_unit, look, light)
 
 
 def _adapted(style, volume):

@@ -7,6 +7,8 @@ from thb.rendered.heads.patches import Patch, column, still_of
 from thb.rendered.heads.skin import BUMP_Y, INSIDE_MOUTH, MOUTH_Y, mouth_bend
 
 MOUTH_WINDOW = (0.92, 0.44, 0.92)  # angle, top, bottom
+SPREAD = 0.16  # how much wider a spread mouth is
+SEAM_END = 1.06  # of half its width: where the line between the lips ends, and with it all of the mouth
 TEETH, TONGUE, THROAT = (
     np.array(colour, F32) for colour in ((0.90, 0.87, 0.81), (0.62, 0.27, 0.27), (0.13, 0.04, 0.045))
 )
@@ -17,12 +19,16 @@ class Mouth:
 
     def __init__(self, portrait, grid, sheet, look):
         self.portrait, self.look = portrait, look
-        self.window = grid.window(*MOUTH_WINDOW)
+        rows, cols = grid.window(*MOUTH_WINDOW)
+        rng = np.random.default_rng((portrait.seed, 3))
+        high, wide = rows.stop - rows.start, cols.stop - cols.start
+        creases = noise(rng, (high, wide), 2, wide / 2.2)
+        reached = np.flatnonzero((np.abs(grid.x[rows, cols]) < _reach(portrait)).any(axis=0))
+        part = slice(reached[0], reached[-1] + 1)
+        self.window = rows, slice(cols.start + part.start, cols.start + part.stop)
         self.still = still_of(sheet, self.window)
         self.texels = grid.per_height
-        self.x, self.y = grid.x[self.window], grid.y[self.window]
-        rng = np.random.default_rng((portrait.seed, 3))
-        self.creases = noise(rng, self.x.shape, 2, self.x.shape[1] / 2.2)
+        self.x, self.y, self.creases = grid.x[self.window], grid.y[self.window], creases[:, part]
 
     def paint(self, motion, frames) -> Patch:
         """The window for a slice of frames."""
@@ -36,7 +42,7 @@ class Mouth:
     def _contours(self, opened, wide):
         """Across (-1..1), arch, then four curves: the upper lip's top and bottom, the lower lip's."""
         p = self.portrait
-        half = p.mouth_width * (1.0 + 0.16 * wide - 0.10 * opened + 0.05 * p.smile)
+        half = p.mouth_width * (1.0 + SPREAD * wide - 0.10 * opened + 0.05 * p.smile)
         along = self.x / half
         arch = np.maximum(1.0 - along * along, 0.0)
         spread = 1.0 - 0.14 * wide
@@ -70,8 +76,11 @@ class Mouth:
 
     def _teeth(self, patch, hole, along, below, length, opened):
         """A row `length` long, hanging from where `below` is 0, shaded towards the corners."""
+        shown = ramp(0.02, 0.14, opened)
+        if not shown.any():
+            return
         row = np.clip((length - below) * self.texels + 0.5, 0, 1) * np.clip(below * self.texels + 1.0, 0, 1)
-        row = row * ramp(0.88, 0.62, np.abs(along)) * ramp(0.02, 0.14, opened)
+        row = row * ramp(0.88, 0.62, np.abs(along)) * shown
         gaps = 0.16 * stroke((along * 4.2) % 1.0 - 0.5, 0.10)
         tone = (1.0 - 0.45 * along * along - gaps) * (0.74 + 0.26 * ramp(0.0, 0.03, below))
         patch.paint(hole * row, TEETH[:, None, None, None] * tone, gloss=0.6)
@@ -90,7 +99,12 @@ class Mouth:
         full = (0.88 + 0.16 * stroke(level - 0.45, 0.35)) * grain
         patch.paint(lower * 0.92, colour[:, None, None, None] * full, gloss=1.0 + 0.5 * p.lashes, flat=0.8)
         patch.sheet[BUMP_Y] -= 0.55 * lower * (level - 0.45) + 0.25 * upper
-        seam = stroke(y - inner_top - 0.003, 0.010) * ramp(1.06, 0.92, np.abs(along)) * ramp(0.10, 0.0, opened)
+        seam = stroke(y - inner_top - 0.003, 0.010) * ramp(SEAM_END, 0.92, np.abs(along)) * ramp(0.10, 0.0, opened)
         patch.paint(0.75 * seam, colour * 0.38, flat=0.0)
         inside = patch.sheet[INSIDE_MOUTH]
         np.maximum(inside, np.maximum(upper, lower), out=inside)
+
+
+def _reach(p):
+    """How far from the middle a mouth is painted when it is widest."""
+    return SEAM_END * p.mouth_width * (1.0 + SPREAD + 0.05 * p.smile)

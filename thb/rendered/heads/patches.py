@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from thb.rendered.heads.fields import F32, planes
+from thb.rendered.heads.fields import F32, planes, sample
 from thb.rendered.heads.skin import BUMP_X, CHANNELS, GLOSS, GLOW, RED_GREEN_BLUE
 
 HALF = CHANNELS // 2  # OpenCV reads four channels at once, so a sheet is two textures
@@ -59,3 +59,8 @@ def still_of(sheet, window):
 def column(values):
     """Per-frame numbers [T] ready to meet a window [h, w]."""
     return np.asarray(values, F32)[:, None, None]
+
+
+def sampled(textures, u, v):
+    """A sheet's eight channels at texel coordinates u, v [N], [N] each."""
+    return [channel for texture in textures for channel in sample(texture, u, v)]

@@ -10,24 +10,27 @@ from thb.rendered.heads.backgrounds import paint_background
 from thb.rendered.heads.clothes import paint_body
 from thb.rendered.heads.ears import Ears
 from thb.rendered.heads.eyes import EyeBand
-from thb.rendered.heads.fields import F32, planes, sample
-from thb.rendered.heads.hair import Hair, make_hair
+from thb.rendered.heads.fields import F32, sample, sample_near
+from thb.rendered.heads.hair import make_hair
+from thb.rendered.heads.layers import QUAD, Face, Layers
 from thb.rendered.heads.motion import Motion, Pose
 from thb.rendered.heads.mouth import Mouth
-from thb.rendered.heads.patches import textures_of
+from thb.rendered.heads.patches import sampled, textures_of
 from thb.rendered.heads.portraits import Portrait
 from thb.rendered.heads.shading import Light, bent, finish, vignette
 from thb.rendered.heads.shells import (
     PARALLAX_STEPS,
-    Hit,
     Place,
-    Window,
+    a_frame,
     jaw_drop,
     project,
     shell_window,
+    spanned,
+    surface,
     to_local,
     trace,
-    window_of,
+    turns_of,
+    upright,
 )
 from thb.rendered.heads.skin import BROW_Y, CHIN_Y, EYE_Y, MOUTH_Y, NOSE_Y, head_shell, make_grid, make_sheet
 from thb.rendered.truth import FACE, HAIR, MOUTH, NECK
@@ -66,31 +69,6 @@ def render(portrait: Portrait, motion: Motion, size: int, look: Look = Look()) -
     return Figure(portrait, size, look).draw(motion)
 
 
-class Layers:
-    """One frame being composed, back to front, in planes."""
-
-    def __init__(self, plate, alpha, regions):
-        self.rgb, self.alpha, self.regions = plate.copy(), alpha, regions
-        self.size = len(alpha)
-
-    def lay(self, window, cover, colour, code):
-        """Put colour [3, h, w] over a window as far as `cover` [h, w]; `code` is one region, or [h, w]."""
-        under, before = self.rgb[:, *window], self.alpha[window]
-        under += (colour - under) * cover
-        before += (1.0 - before) * cover
-        np.copyto(self.regions[window], code, where=cover > 0.5)
-
-
-@dataclass
-class Strands:
-    """The hair in front in one frame: what it shows in a window, and how much of that it covers."""
-
-    window: Window
-    hit: Hit
-    colour: np.ndarray  # [3, h, w]
-    cover: np.ndarray  # [h, w]
-
-
 class Figure:
     """A portrait prepared at one size: everything that does not change from frame to frame."""
 
@@ -102,31 +80,34 @@ class Figure:
         self.shell = head_shell(portrait)
         self.grid = make_grid(self.shell, pixels_per_unit)
         sheet, relief = make_sheet(portrait, self.grid, look.skin_smooth)
-        self.textures, self.relief = textures_of(sheet), np.ascontiguousarray(relief)
+        self.rows, self.relief = len(sheet), np.ascontiguousarray(relief)
+        self.textures = [np.tile(texture, (CHUNK, 1, 1)) for texture in textures_of(sheet)]  # a sheet a frame
         self.eyes = EyeBand(portrait, self.grid, sheet, look)
         self.mouth = Mouth(portrait, self.grid, sheet, look)
-        self.hair = make_hair(portrait, pixels_per_unit, look)
+        self.hair = make_hair(portrait, pixels_per_unit, look, self.light)
         self.ears = Ears(portrait, self.shell, self.light)
         self.canvas, self.body = paint_body(portrait, self.light, pixels_per_unit)
         self.plate = finish(paint_background(portrait, size) * vignette(size)).astype(F32)
         self.plate.flags.writeable = False  # every clip of this figure shows it
-        self.plate_planes = planes(self.plate)
+        self.quads = cv2.merge([*cv2.split(self.plate), np.zeros((size, size), F32)]).view(QUAD).ravel()
+        self.lines, self.cols = (part.ravel() for part in np.indices((size, size), F32))
 
     def draw(self, motion: Motion) -> Rendered:
         """All frames."""
         count, size = len(motion.blink), self.size
         rgb = np.empty((count, size, size, 3), F32)
-        alpha = np.zeros((count, size, size), F32)
+        alpha = np.empty((count, size, size), F32)
         regions = np.zeros((count, size, size), np.uint8)
         for first in range(0, count, CHUNK):
             frames = slice(first, min(first + CHUNK, count))
             eyes, mouths = self.eyes.paint(motion, frames), self.mouth.paint(motion, frames)
-            for t in range(frames.start, frames.stop):
-                eyes.put(self.textures, self.eyes.window, t - first)
-                mouths.put(self.textures, self.mouth.window, t - first)
-                layers = Layers(self.plate_planes, alpha[t], regions[t])
-                self._frame(layers, motion, t)
-                cv2.merge(list(layers.rgb), rgb[t])
+            for t in range(frames.stop - first):
+                sheets = [texture[t * self.rows : (t + 1) * self.rows] for texture in self.textures]
+                eyes.put(sheets, self.eyes.window, t)
+                mouths.put(sheets, self.mouth.window, t)
+            layers = Layers(self.quads, regions[frames])
+            self._compose(layers, motion, frames)
+            layers.show(rgb[frames], alpha[frames])
         box, landmarks = self._marks(motion)
         return Rendered(rgb, regions, self.plate, alpha, box, landmarks)
 
@@ -136,76 +117,53 @@ class Figure:
         x, y = p.center_x + float(pose.x[t]), p.center_y + float(pose.y[t])
         return Place(x, y, unit, float(pose.yaw[t]), float(pose.pitch[t]), float(pose.roll[t]))
 
-    def _frame(self, layers: Layers, motion: Motion, t: int):
-        head, hair, body = (self.place(pose, t) for pose in (motion.head, motion.hair, motion.body))
-        strands = self._meet_hair(self.hair, hair) if self.hair is not None else None
+    def _compose(self, layers: Layers, motion: Motion, frames: slice):
+        head, hair, body = (
+            [self.place(pose, t) for t in range(frames.start, frames.stop)]
+            for pose in (motion.head, motion.hair, motion.body)
+        )
+        strands = self.hair.meet(layers, hair) if self.hair is not None else None
+        if strands:
+            layers.shut(strands.pixels, strands.cover)
+        face = self._meet_head(layers, head, motion.mouth_open[frames])
+        before_face = layers.free
+        if face:
+            layers.free = before_face.copy()
+            layers.shut(face.pixels, face.cover)
         if strands and self.hair is not None:
-            self._hair_behind(layers, self.hair, strands, hair)
+            self.hair.lay_behind(layers, strands, hair)
         self._lay_body(layers, body, head)
         self.ears.lay(layers, head, behind=True, code=FACE)
-        self._lay_head(layers, head, float(motion.mouth_open[t]), strands)
+        layers.free = before_face
+        if face:
+            self._lay_head(layers, head, face, strands)
         self.ears.lay(layers, head, behind=False, code=FACE)
         if strands:
-            layers.lay(strands.window, strands.cover, strands.colour, HAIR)
-
-    # --- hair ---
-
-    def _meet_hair(self, hair: Hair, place: Place) -> Strands | None:
-        window = shell_window(hair.shell, place, self.size, last=hair.last)
-        if window is None:
-            return None
-        hit = trace(hair.shell, place, *to_local(place, window, self.size), self.size, rough=hair.rough)
-        red, green, blue, over_x, over_y, gloss, cover, _ = _sampled(hair.textures, *hair.texel(hit.angle, hit.height))
-        normal = bent(hit.normal, over_x, over_y)
-        colour = self.light.diffuse(normal, self.light.plain)
-        shine = 0.34 * self.light.strand_shine(normal) * gloss + 0.10 * self.light.rim(hit.normal)
-        for channel, own, glint in zip(colour, (red, green, blue), 0.30 + 0.9 * hair.colour, strict=True):
-            channel *= own
-            channel += shine * glint
-        return Strands(window, hit, finish(colour), cover * hit.cover)
-
-    def _hair_behind(self, layers, hair, strands, place):
-        if hair.style.behind:
-            hit = strands.hit
-            left = hair.ends(hit.local_x, hit.local_y) * hit.cover
-            dark = hair.colour[:, None, None] * (0.46 + 0.10 * hair.lock(hit.local_x * 2.0))
-            layers.lay(strands.window, left, dark, HAIR)
-        if hair.style.bun:
-            self._lay_bun(layers, hair, place)
-
-    def _lay_bun(self, layers, hair, place):
-        radius = hair.style.bun
-        x0, y0, reach = -0.25 * math.sin(place.yaw), -1.02 - radius * 0.45, 1.1 * radius
-        window = window_of(place, x0 - reach, x0 + reach, y0 - reach, y0 + reach, self.size)
-        if window is None:
-            return
-        x, y = to_local(place, window, self.size)
-        x, y = (x - x0) * (1.0 / radius), (y - y0) * (1.0 / radius)
-        distance = (1.0 - np.sqrt(x * x + 1.2544 * y * y)) * F32(radius * place.unit * self.size)
-        normal = (x, y, np.sqrt(np.maximum(1.0 - x * x - y * y, F32(0.02))))
-        squared = np.maximum(x * x + y * y, F32(1e-6))
-        turns = 9.0 * np.sqrt((x - 0.2) * (x - 0.2) + (y + 0.1) * (y + 0.1))
-        wound = (np.sin(turns) * (x * x - y * y) + np.cos(turns) * (2.0 * x * y)) / squared  # turns + twice the angle
-        colour = self.light.diffuse(normal, self.light.plain) * (0.86 + 0.16 * wound)
-        layers.lay(window, np.clip(distance + 0.5, 0.0, 1.0), colour * hair.colour[:, None, None], HAIR)
+            layers.lay(strands.pixels, strands.cover, strands.colour, HAIR)
 
     # --- body ---
 
-    def _lay_body(self, layers, body, head):
-        first = max(int((body.y + 0.25 * body.unit) * self.size), 0)
-        if first >= self.size:
+    def _lay_body(self, layers, bodies, heads):
+        tops = [max(int((body.y + 0.25 * body.unit) * self.size), 0) for body in bodies]
+        window = slice(min(*tops, self.size), self.size), slice(0, self.size)
+        wanted = layers.free[layers.window(window)].copy()
+        for free, top in zip(wanted, tops, strict=True):
+            free[: top - window[0].start] = False
+        at, pixels, frames = layers.chosen(window, wanted)
+        if not len(at):
             return
-        window = slice(first, self.size), slice(0, self.size)
-        x, y = to_local(body, window, self.size)
-        lean = NECK_LEAN * (head.roll - body.roll)  # the top of the neck goes where the head is
-        pull = min(max((head.x - body.x) / body.unit + lean, -NECK_REACH), NECK_REACH)
-        x -= pull * np.clip((1.25 - y) * 2.0, 0.0, 1.0)
-        texel = sample(self.body, *self.canvas.texel(x * F32(1.0 / math.cos(body.yaw)), y))
-        colour = texel[:3] * self._chin_shadow(head, window)
-        layers.lay(window, texel[3], finish(colour), NECK)
+        x, y = (part.ravel()[at] for part in to_local(bodies, window, self.size))
+        x -= a_frame(map(_pull, bodies, heads)).ravel()[frames] * np.clip((1.25 - y) * 2.0, 0.0, 1.0)
+        x *= a_frame(1.0 / math.cos(body.yaw) for body in bodies).ravel()[frames]
+        *colour, cover = sample(self.body, *self.canvas.texel(x, y))
+        some = np.flatnonzero(cover)
+        pixels, frames = pixels[some], frames[some]
+        shadow = self._chin_shadow(pixels, frames, heads)
+        layers.lay(pixels, cover[some], finish(np.stack([channel[some] * shadow for channel in colour])), NECK)
 
-    def _chin_shadow(self, head, window):
-        x, y = to_local(head, window, self.size)
+    def _chin_shadow(self, pixels, frames, heads):
+        places = pixels - frames * (self.size * self.size)
+        x, y = upright(turns_of(heads, self.size)[:, frames], self.cols[places], self.lines[places])
         x = (x + 0.20 * self.light.key[0]) * (1.0 / 0.66)
         y = (y - 0.86) * (1.0 / 0.34)
         x *= x
@@ -213,20 +171,30 @@ class Figure:
 
     # --- head ---
 
-    def _lay_head(self, layers, place, opened, strands):
-        window = shell_window(self.shell, place, self.size, lower=jaw_drop(CHIN_Y, opened))
+    def _meet_head(self, layers, places, opened) -> Face | None:
+        window = spanned(
+            shell_window(self.shell, place, self.size, lower=jaw_drop(CHIN_Y, float(wide)))
+            for place, wide in zip(places, opened, strict=True)
+        )
         if window is None:
-            return
-        x, y = to_local(place, window, self.size)
-        hit = trace(self.shell, place, x, y - jaw_drop(y, opened), self.size)
-        at = self.grid.texel(*self._over_relief(hit, place))
-        red, green, blue, over_x, over_y, gloss, inside, glow = _sampled(self.textures, *at)
-        normal = bent(hit.normal, over_x, over_y)
+            return None
+        x, y = to_local(places, window, self.size)
+        hit = trace(self.shell, places, x, y - jaw_drop(y, a_frame(opened)), self.size)
+        at, pixels, frames = layers.chosen(window, (hit.cover > 0.0) & layers.free[layers.window(window)])
+        if not len(at):
+            return None
+        return Face(window, at, pixels, frames, hit.cover.ravel()[at], surface(self.shell, places, hit, at, frames))
+
+    def _lay_head(self, layers, places, face, strands):
+        u, v = self.grid.texel(*self._over_relief(face, places))
+        v = np.clip(v, 0.0, F32(self.rows - 1)) + (face.frames * self.rows).astype(F32)  # sheets lie one below another
+        red, green, blue, over_x, over_y, gloss, inside, glow = sampled(self.textures, u, v)
+        normal = bent(face.surface.normal, over_x, over_y)
         colour = self.light.diffuse(normal, self.light.skin)
-        shine = self.light.shine(normal) * gloss + 0.10 * self.light.rim(hit.normal)
+        shine = self.light.shine(normal) * gloss + 0.10 * self.light.rim(face.surface.normal)
         dull = 1.0 - glow
         if strands:
-            shadow = self._hair_shadow(window, strands)
+            shadow = self._hair_shadow(layers, face.window, strands).ravel()[face.at]
             dull *= shadow
             glow *= shadow
         for channel, own in zip(colour, (red, green, blue), strict=True):
@@ -235,31 +203,35 @@ class Figure:
             channel *= own
             channel += shine
         code = np.where(inside > 0.5, np.uint8(MOUTH), np.uint8(FACE))
-        layers.lay(window, hit.cover, finish(colour), code)
+        layers.lay(face.pixels, face.cover, finish(colour), code)
 
-    def _over_relief(self, hit, place):
+    def _over_relief(self, face, places):
         """(angle, height) on the sheet that a pixel sees, now that nose and sockets leave the shell."""
-        angle, height = hit.angle, hit.height
-        reach = np.maximum(np.cos(angle + F32(place.yaw)), 0.3) * 0.62
-        per_angle, per_height = F32(math.sin(place.yaw)) / reach, F32(math.sin(place.pitch))
+        seen = face.surface
+        angle, height = seen.angle, seen.height
+        turned = [(place.yaw, math.sin(place.yaw), math.sin(place.pitch)) for place in places]
+        yaw, aside, nod = np.array(turned, F32).T[:, face.frames]
+        aside /= np.maximum(np.cos(angle + yaw), 0.3) * 0.62
         for _ in range(PARALLAX_STEPS):
             lift = sample_near(self.relief, *self.grid.texel(angle, height))
-            angle, height = hit.angle - per_angle * lift, hit.height - per_height * lift
+            angle, height = seen.angle - aside * lift, seen.height - nod * lift
         return angle, height
 
-    def _hair_shadow(self, window, strands):
-        """Soft shadow that the hair in front throws on the face just below it [h, w]."""
+    def _hair_shadow(self, layers, window, strands):
+        """Soft shadow that the hair in front throws on the face just below it [T, h, w]."""
         step, aside = self.size / 128.0, -0.5 * float(np.sign(self.light.key[0]))
         shifts = [(round(down * step), round(aside * down * step), weight) for down, weight in HAIR_SHADOW]
         pad = shifts[-1][0]
-        over = np.zeros((self.size + pad, self.size + 2 * pad), F32)
+        over = np.zeros((layers.count, self.size + pad, self.size + 2 * pad), F32)
+        cover = np.zeros(strands.hit.cover.shape, F32)
+        cover.ravel()[strands.at] = strands.cover
         rows, cols = strands.window
-        over[rows.start + pad : rows.stop + pad, cols.start + pad : cols.stop + pad] = strands.cover
+        over[:, rows.start + pad : rows.stop + pad, cols.start + pad : cols.stop + pad] = cover
         rows, cols = window
-        shadow = np.ones((rows.stop - rows.start, cols.stop - cols.start), F32)
+        shadow = np.ones((layers.count, rows.stop - rows.start, cols.stop - cols.start), F32)
         for down, right, weight in shifts:
             top, left = rows.start + pad - down, cols.start + pad - right
-            shadow -= F32(weight) * over[top : top + shadow.shape[0], left : left + shadow.shape[1]]
+            shadow -= F32(weight) * over[:, top : top + shadow.shape[1], left : left + shadow.shape[2]]
         return shadow
 
     # --- marks ---
@@ -291,11 +263,7 @@ class Figure:
         return marks, np.array([project(self.shell, place, x, y, 0.0, opened) for x, y in ring])
 
 
-def _sampled(textures, u, v):
-    """A sheet's eight channels at texel coordinates u, v [h, w], [h, w] each."""
-    return [channel for texture in textures for channel in sample(texture, u, v)]
-
-
-def sample_near(field, u, v):
-    """The texel of a field [H, W] that u, v [h, w] lie in; the edge is repeated."""
-    return cv2.remap(field, u - 0.5, v - 0.5, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE)
+def _pull(body, head):
+    """How far the top of the neck goes where the head is."""
+    lean = NECK_LEAN * (head.roll - body.roll)
+    return min(max((head.x - body.x) / body.unit + lean, -NECK_REACH), NECK_REACH)

@@ -9,6 +9,7 @@ GAMMA = 2.2
 SKIN_WRAP = (0.34, 0.20, 0.15)  # red light travels furthest under skin and softens the shadow's edge
 PLAIN_WRAP = (0.22, 0.22, 0.22)
 KEY_STRENGTH = 0.98
+KNEE = F32(0.82)  # brighter colours are rolled off
 
 
 class Light:
@@ -82,12 +83,13 @@ def bent(normal, over_x, over_y):
 
 
 def finish(rgb):
-    """Roll highlights off gently instead of clipping them."""
-    knee = 0.82
-    if rgb.max(initial=0.0) <= knee:
-        return rgb
-    over = np.maximum(rgb - knee, 0.0)
-    return np.minimum(rgb, knee) + over / (1.0 + over / (1.0 - knee))
+    """Roll highlights off gently instead of clipping them, in place."""
+    bright = np.flatnonzero(rgb > KNEE)
+    if len(bright):
+        flat = rgb.reshape(-1)
+        over = flat[bright] - KNEE
+        flat[bright] = KNEE + over / (F32(1.0) + over / (F32(1.0) - KNEE))
+    return rgb
 
 
 def vignette(size):

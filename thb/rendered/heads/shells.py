@@ -1,6 +1,7 @@
 """A head as a solid of revolution: where pixels meet it, and where its points land in the frame."""
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -29,14 +30,22 @@ Window = tuple[slice, slice]  # rows and columns of the frame
 
 
 class Hit(NamedTuple):
-    """Where the pixels of a window meet a shell, float32 [h, w] each; what `cover` leaves out means nothing."""
+    """Where the pixels of a window meet a shell, float32 [T, h, w]; what `cover` leaves out means nothing."""
 
     cover: np.ndarray  # 0..1 anti-aliased
+    across: np.ndarray  # from the axis
+    inside: np.ndarray  # squared half width there, less the square of `across`
+    tilt: np.ndarray  # of the shell, downwards
+    local_x: np.ndarray
+    local_y: np.ndarray
+
+
+class Surface(NamedTuple):
+    """What some pixels see of a shell, float32 [N] each."""
+
     angle: np.ndarray  # radians about the vertical axis, 0 = front of the part itself
     height: np.ndarray  # down the part itself, -1 crown .. 1 chin
     normal: tuple  # three arrays, in the frame
-    local_x: np.ndarray
-    local_y: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -97,14 +106,36 @@ def _row(y):
     return (np.asarray(y, F32) - F32(TABLE_TOP)) * F32(1.0 / TABLE_STEP)
 
 
-def to_local(place: Place, window: Window, size: int):
-    """The part's own upright plane at each pixel of a window: x and y, float32 [h, w]."""
-    (down, across), step = window, 1.0 / (place.unit * size)
-    x = np.arange(across.start, across.stop, dtype=F32) * step + (0.5 / size - place.x) / place.unit
-    y = np.arange(down.start, down.stop, dtype=F32) * step + (0.5 / size - place.y) / place.unit - ROLL_PIVOT_Y
-    y = y[:, None]
+def a_frame(values: Iterable[float]) -> np.ndarray:
+    """One number a frame, ready to meet a window [T, 1, 1]."""
+    return np.array(list(values), F32)[:, None, None]
+
+
+def to_local(places: Sequence[Place], window: Window, size: int):
+    """The part's own upright plane at each pixel of a window: x and y, float32 [T, h, w]."""
+    down, across = window
+    turns = turns_of(places, size)[:, :, None, None]
+    return upright(
+        turns, np.arange(across.start, across.stop, dtype=F32), np.arange(down.start, down.stop, dtype=F32)[:, None]
+    )
+
+
+def turns_of(places: Sequence[Place], size: int) -> np.ndarray:
+    """What takes pixels to the part's own upright plane, in each frame: cosine, sine and shifts in x and y [4, T]."""
+    return np.array([_turn(place, size) for place in places], F32).T
+
+
+def _turn(place, size):
+    step = 1.0 / (place.unit * size)
     cos, sin = math.cos(place.roll), math.sin(place.roll)
-    return cos * x + sin * y, cos * y - (sin * x - ROLL_PIVOT_Y)
+    x, y = (0.5 / size - place.x) / place.unit, (0.5 / size - place.y) / place.unit - ROLL_PIVOT_Y
+    return cos * step, sin * step, cos * x + sin * y, cos * y - sin * x + ROLL_PIVOT_Y
+
+
+def upright(turns: np.ndarray, across: np.ndarray, down: np.ndarray):
+    """The upright plane at some columns and rows of frames, whatever their shape: x and y."""
+    cos, sin, shift_x, shift_y = turns
+    return across * cos + (down * sin + shift_x), down * cos + (shift_y - across * sin)
 
 
 def to_frame(place: Place, x, y):
@@ -117,11 +148,24 @@ def to_frame(place: Place, x, y):
 def window_of(place: Place, left, right, top, bottom, size: int) -> Window | None:
     """The pixels that may show what lies between these local coordinates; None where the frame holds none."""
     cos, sin = math.cos(place.roll) * place.unit, math.sin(place.roll) * place.unit
-    middle_x, middle_y = to_frame(place, 0.5 * (left + right), 0.5 * (top + bottom))
+    x, y = 0.5 * (left + right), 0.5 * (top + bottom) - ROLL_PIVOT_Y
     wide, high = 0.5 * (right - left), 0.5 * (bottom - top)
-    rows = _pixels(middle_y, abs(sin) * wide + abs(cos) * high, size)
-    cols = _pixels(middle_x, abs(cos) * wide + abs(sin) * high, size)
+    rows = _pixels(place.y + sin * x + cos * y + ROLL_PIVOT_Y * place.unit, abs(sin) * wide + abs(cos) * high, size)
+    cols = _pixels(place.x + cos * x - sin * y, abs(cos) * wide + abs(sin) * high, size)
     return (rows, cols) if rows.start < rows.stop and cols.start < cols.stop else None
+
+
+def spanned(windows: Iterable[Window | None]) -> Window | None:
+    """The smallest window that holds all of these; None where there is none."""
+    some = [window for window in windows if window is not None]
+    if not some:
+        return None
+    rows, cols = zip(*some, strict=True)
+    return _span(rows), _span(cols)
+
+
+def _span(slices):
+    return slice(min(one.start for one in slices), max(one.stop for one in slices))
 
 
 def _pixels(middle, reach, size):
@@ -155,28 +199,39 @@ class Roughness(Protocol):
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
 
 
-def trace(shell: Shell, place: Place, x, y, size, rough: Roughness | None = None) -> Hit:
-    """Where pixels at local x, y [h, w] meet the shell; `rough` eats into its outline."""
+def trace(shell: Shell, places: Sequence[Place], x, y, size, rough: Roughness | None = None) -> Hit:
+    """Where pixels at local x, y [T, h, w] meet the shell; `rough` eats into its outline."""
     row = _row(y).astype(np.intp)
     square, tilt, axis = (table.take(row, mode="clip") for table in (shell.square, shell.tilt, shell.axis))
-    across = x - axis * F32(math.sin(place.yaw))
-    squared, steep = across * across, tilt * tilt
-    inside = square - squared
-    distance = inside / np.sqrt(4.0 * (squared + steep) + F32(1e-4))
-    per_unit = place.unit * size  # pixels
+    axis *= a_frame(math.sin(place.yaw) for place in places)
+    across = np.subtract(x, axis, out=axis)
+    inside = across * across
+    cover = tilt * tilt
+    cover += inside
+    cover *= F32(4.0)
+    cover += F32(1e-4)
+    inside = np.subtract(square, inside, out=inside)
+    cover = np.divide(inside, np.sqrt(cover, out=cover), out=cover)  # for now, how deep below the outline
     if rough is not None:
-        edge = np.flatnonzero((distance < rough.most + 1.0 / per_unit) & (distance > -1.0 / per_unit))
-        distance.ravel()[edge] -= rough.at(x.ravel()[edge], y.ravel()[edge])
+        pixel = 1.0 / min(place.unit * size for place in places)
+        edge = np.flatnonzero((cover < rough.most + pixel) & (cover > -pixel))
+        cover.ravel()[edge] -= rough.at(x.ravel()[edge], y.ravel()[edge])
+    cover *= a_frame(place.unit * size for place in places)
+    cover += F32(0.5)
+    return Hit(np.clip(cover, 0.0, 1.0, out=cover), across, inside, tilt, x, y)
+
+
+def surface(shell: Shell, places: Sequence[Place], hit: Hit, at: np.ndarray, frames: np.ndarray) -> Surface:
+    """What pixels of traced windows see of the shell: of all counted row by row `at` [N], in these frames [N]."""
+    across, tilt, inside, y = (part.ravel()[at] for part in (hit.across, hit.tilt, hit.inside, hit.local_y))
+    yaw, nod = np.array([(place.yaw, math.sin(place.pitch) * shell.depth) for place in places], F32).T
     radius = np.sqrt(np.maximum(inside, F32(1e-5)))
     front = radius * F32(1.0 / shell.depth)
-    scale = 1.0 / np.sqrt(squared + steep + front * front)
-    return Hit(
-        cover=np.clip(distance * F32(per_unit) + 0.5, 0.0, 1.0),
-        angle=arctan(across, radius) - F32(place.yaw),
-        height=y - F32(math.sin(place.pitch) * shell.depth) * radius,
+    scale = 1.0 / np.sqrt(across * across + tilt * tilt + front * front)
+    return Surface(
+        angle=arctan(across, radius) - yaw[frames],
+        height=y - nod[frames] * radius,
         normal=(across * scale, tilt * scale, front * scale),
-        local_x=x,
-        local_y=y,
     )
 
 
