@@ -105,5 +105,6 @@ def _values(params: Params, scored: pd.DataFrame, trial: protocols.Trial) -> dic
     chosen = usable.loc[protocols.reals(usable, protocol) | protocols.fakes(usable, protocol, trial.generator)]
     if chosen["label"].nunique() < 2:
         return {}
-    counts = metrics.count(chosen["label"].to_numpy(), chosen["score"].to_numpy())
-    return {name: float(of[0]) for name, of in metrics.all_of(counts, params.metrics.fpr, params.metrics.roc).items()}
+    real, fake = metrics.sides(chosen["label"].to_numpy(), chosen["score"].to_numpy())
+    found = metrics.all_of(real, fake, params.metrics.fpr, params.metrics.roc)
+    return {name: float(values[0]) for name, values in found.items()}
