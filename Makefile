@@ -9,10 +9,14 @@ PYTHON  ?= $(shell for p in python3.11 python3 python /usr/bin/python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $$p && break; done)
 # relative, as every path here: make and the shell would take a folder's name with a space in it for two
 BIN     := .venv/bin
-STAMP   := .venv/.installed
+# LIGHT=1: without torch and what reads clips, which recomputing does without; a whole environment serves as well
+LIGHT   ?= $(filter recompute,$(MAKECMDGOALS))
+FULL    := .venv/.installed
+STAMP   := $(if $(and $(LIGHT),$(if $(wildcard $(FULL)),,1)),.venv/.light,$(FULL))
 PROFILE ?=
 COVER   ?=
 JOBS    ?= 0
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # per cent of thb/ that the tests have to visit
 FLOOR   := 95
 
@@ -25,24 +29,27 @@ export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help install reproduce rehearse test check hooks book open lock clean
+.PHONY: help install reproduce recompute rehearse test check hooks book open lock clean
 
 help:  ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-install: $(STAMP)  ## the environment in .venv, exactly as requirements.lock says
+install: $(STAMP)  ## the environment in .venv, exactly as requirements.lock says  (LIGHT=1: without torch, 500 MB)
 
-$(STAMP): requirements.lock pyproject.toml
-	@echo "installing into .venv (about 2 GB; a minute or two)"
+.venv/.installed .venv/.light: requirements.lock pyproject.toml
+	@echo "installing into .venv (about $(if $(LIGHT),500 MB,2 GB); a minute or two)"
 	@test -n "$(PYTHON)" || { echo "thb needs Python 3.11 with venv, and found none; set PYTHON=/path/to/python3.11" >&2; exit 2; }
 	"$(PYTHON)" -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
-	@touch $(STAMP)
+	$(if $(filter %.light,$@),$(PIP) --no-compile -c requirements.lock -e .,$(PIP) -r requirements.lock)
+	$(if $(filter %.light,$@),,$(PIP) --no-deps -e .)
+	@touch $@
 
 reproduce: install  ## everything, from nothing to the book  (PROFILE=smoke for a quick one)
 	@$(if $(PROFILE),thb profile "$(PROFILE)")
 	@thb reproduce --jobs "$(JOBS)"
+
+recompute: install  ## every number, table, claim and the book from the committed score files: minutes, no torch, no clip
+	@thb verify --recompute
 
 rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1; FULL=1: at full size, on a GPU)
 	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals) $(if $(FULL),--full)
@@ -77,4 +84,4 @@ lock:  ## requirements.lock and environment.yml anew, from pyproject.toml's rang
 	"$$tmp/bin/python" tools/lock.py
 
 clean:  ## what was made here: clips, fits, book (not the committed results)
-	rm -rf data runs book/_build book/_executed .pytest_cache .ruff_cache .coverage build *.egg-info
+	rm -rf data runs verify.json verify.md book/_build book/_executed .pytest_cache .ruff_cache .coverage build *.egg-info

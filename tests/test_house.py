@@ -50,8 +50,9 @@ def test_the_lock_satisfies_pyproject(repo):
 
     project = tomllib.loads((repo / "pyproject.toml").read_text())["project"]
     pins = {name.lower().replace("_", "-"): v for name, v in (line.split("==") for line in lock(repo))}
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    for requirement in map(Requirement, wanted):
+    extras = project["optional-dependencies"]
+    assert extras["dev"][0] == "thb[full]"
+    for requirement in map(Requirement, project["dependencies"] + extras["full"] + extras["dev"][1:]):
         assert requirement.specifier.contains(pins[requirement.name.lower()], prereleases=True), requirement
 
 

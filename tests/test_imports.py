@@ -25,6 +25,7 @@ FLOORS = [
     {"cams", "cells", "status"},
     {"report"},
     {"detect", "book"},
+    {"review"},
     {"cli"},
     {"__main__"},
 ]

@@ -65,8 +65,15 @@ def test_install_empties_its_own_environment_and_no_strangers_folder(clone, tmp_
     assert "Nothing to be done" in make(clone, "install")  # and the second time it sees that it is there
 
 
+def test_recomputing_installs_no_torch_and_takes_a_whole_environment_where_there_is_one(clone):
+    light = [words for words in commands(clone, "recompute") if "pip" in words]
+    assert [words[-4:] for words in light] == [["-c", "requirements.lock", "-e", "."]]
+    make(clone, "install")
+    assert not [words for words in commands(clone, "recompute") if "pip" in words]
+
+
 @pytest.mark.parametrize(
-    "target", ["install", "reproduce", "test", "check", "rehearse", "book", "open", "lock", "clean"]
+    "target", ["install", "reproduce", "recompute", "test", "check", "rehearse", "book", "open", "lock", "clean"]
 )
 def test_no_word_of_a_command_is_a_piece_of_the_clones_path(clone, tmp_path, target):
     """Half of a path that fell apart at its space is a path of somebody else's."""

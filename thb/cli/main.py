@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__
-from thb.cli import context
+from thb.cli import checking, context
 from thb.core.errors import ParamsError, ThbError, printable
 
 app = typer.Typer(
@@ -26,7 +26,9 @@ app = typer.Typer(
 
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
+app.registered_commands += checking.app.registered_commands
 
+FULL = ("torch", "torchvision", "timm", "pytorch_grad_cam", "cv2", "av", "pyarrow", "sklearn", "dvc", "huggingface_hub")
 INTERRUPTED = (129, 130, 143)  # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
 
 Variant = Annotated[str, typer.Option(help="a control corpus of params.yaml `ablations` instead of the main one")]
@@ -368,11 +370,20 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 
 def main() -> None:
-    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and 130."""
+    """Run a command; a user's error is one line and exit code 2, Ctrl-C one line and 130.
+
+    So is a package of FULL that a light installation leaves out.
+    """
     try:
         app()
     except ThbError as error:
         print(f"thb: {printable(error)}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as lacking:
+        package = (lacking.name or "").split(".")[0]
+        if package not in FULL:
+            raise
+        print(f"thb: {package} is not installed: this needs the whole environment; `make install`", file=sys.stderr)
         sys.exit(2)
     except SystemExit as end:  # as which typer passes a Ctrl-C on
         if end.code in INTERRUPTED:

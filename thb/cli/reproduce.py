@@ -16,18 +16,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import chdir, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from thb.cli.cards import Cards
 from thb.cli.cluster import Cluster
 from thb.cli.leash import ASKED, STAGE, TOLD, Leashes, is_ours, load_ahead
-from thb.cli.stages import Stages
 from thb.core.errors import DataError
 from thb.core.folders import alone
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import disk_errors
+
+if TYPE_CHECKING:
+    from thb.cli.stages import Stages
 
 POOLED = ("fetch", "variant_clips", "identity")  # these keep a process on every core busy for minutes
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -38,6 +41,8 @@ def run(paths: Paths, params: Params, jobs: int, cards: Cards, scheduler: str = 
 
     Commands run here, or on the workers of the Dask cluster whose scheduler has that address.
     """
+    from thb.cli.stages import Stages  # DVC, which `thb recompute` does without
+
     _check_readable(paths)
     with disk_errors(paths.reproducing):
         paths.reproducing.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +63,7 @@ def _bring_up_to_date(
     paths: Paths, stages: Stages, params: Params, jobs: int, cards: Cards, scheduler: str, lock: int
 ) -> None:
     needs = stages.needs
-    with closing(_runner(paths, stages, scheduler, lock)) as runner, _stopped_by_signals(runner):
+    with closing(_runner(paths, stages, scheduler, lock)) as runner, stopped_by_signals(runner):
         lanes = jobs or runner.lanes
         where = f" on {scheduler} ({runner.dashboard})" if isinstance(runner, Cluster) else ""
         print(f"profile {params.profile}: {len(needs)} stages, {lanes} side by side{where}", flush=True)
@@ -85,11 +90,11 @@ def _runner(paths: Paths, stages: Stages, scheduler: str, lock: int) -> Leashes 
         return Cluster(scheduler, paths.root)
     if any(is_ours(command) for name in stages.needs for command in stages.commands(name)):
         load_ahead()
-    return Leashes(paths.root, _environment(), lock)
+    return Leashes(paths.root, environment(), lock)
 
 
 @contextmanager
-def _stopped_by_signals(runner: Leashes | Cluster) -> Iterator[None]:
+def stopped_by_signals(runner: Leashes | Cluster) -> Iterator[None]:
     """Ctrl-C, SIGTERM and a closed terminal stop every command, then us; a signal that was ignored stays ignored."""
 
     def stop(number: int, frame: object) -> None:
@@ -196,19 +201,19 @@ def repro(stages: Stages, runner: Leashes | Cluster, name: str, card: Mapping[st
         with stages.running(name):
             code, said = runner.run(commands, _uses_every_core(name), {STAGE: name, **card})
         if code:
-            raise DataError(f"stage {name} failed: {_last_words(said, code)}")
+            raise DataError(f"stage {name} failed: {last_words(said, code)}")
         stages.end(name)
     return time.monotonic() - start
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Stage commands call `thb`: this interpreter's folder comes first on the PATH; bars get our terminal's width."""
     folder, size = os.path.dirname(sys.executable), shutil.get_terminal_size()
     width = {"COLUMNS": str(size.columns), "LINES": str(size.lines)} if sys.stderr.isatty() else {}
     return {**os.environ, **width, "PATH": folder + os.pathsep + os.environ.get("PATH", "")}
 
 
-def _last_words(stderr: str, code: int) -> str:
+def last_words(stderr: str, code: int) -> str:
     """The command's own message, else the last line that is no progress bar."""
     lines = [line.strip() for line in re.split(r"[\r\n]", stderr) if line.strip() and not re.search(r"\d%\|", line)]
     own = [line for line in lines if line.startswith("thb: ")]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import cv2
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ft2font import FT2Font
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from thb.cells import heat as judged
 from thb.core.errors import DataError, ParamsError, check_known, printable, unknown
@@ -333,13 +333,14 @@ def _apart(parts: Sequence[np.ndarray], axis: int) -> list[np.ndarray]:
 
 
 def _sized(picture: np.ndarray, width: int, height: int) -> np.ndarray:
-    way = cv2.INTER_AREA if picture.shape[1] > width else cv2.INTER_LINEAR
-    return cv2.resize(picture.astype(np.float32), (width, height), interpolation=way).clip(0, 255)
+    """The picture [h, w] or [h, w, 3] in another size, antialiased where it is made smaller."""
+    channels = np.moveaxis(np.atleast_3d(picture.astype(np.float32)), 2, 0)
+    size, way = (width, height), Image.Resampling.BILINEAR
+    return np.stack([np.asarray(Image.fromarray(one).resize(size, way)) for one in channels], axis=2).squeeze()
 
 
 def _heated(picture: np.ndarray, hot: np.ndarray, palette: str) -> np.ndarray:
     """The picture [h, w, 3] in grey under the colours of its map, which is in 0..1."""
     height, width = picture.shape[:2]
-    spread = cv2.resize(hot.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-    colours = 255 * matplotlib.colormaps[palette](spread)[..., :3]
+    colours = 255 * matplotlib.colormaps[palette](_sized(hot, width, height))[..., :3]
     return COVER * colours + (1 - COVER) * (picture @ GREY_OF_RGB)[..., None]

@@ -23,7 +23,10 @@ ROLES = {
     "real": "real",
     "swap": "face swap",
 }
-NOT_SHOWN = "Frames of published or private clips are not redistributed, so none are shown."
+NOT_SHOWN = (
+    "No frames are shown: those of published or private clips are not redistributed, "
+    "and rendered ones are there only where they were rendered."
+)
 
 
 def read_corpus(results: Results) -> pd.DataFrame:
@@ -87,12 +90,14 @@ def distinct(column: Iterable) -> list[str]:
 def frames() -> pd.DataFrame:
     """A row a clip of the contact sheet: source (as in params.yaml), label, role, family, clip, and its frames.
 
-    `frames` is uint8 [frame, S, S, 3]. Empty for a corpus whose frames may not be shown; raises DataError if the file
-    is missing, of other clips, or holds frames of real ones.
+    `frames` is uint8 [frame, S, S, 3]. Empty for a corpus whose frames may not be shown, and where no clip has been
+    made; raises DataError if the file is missing, of other clips, or holds frames of real ones.
     """
     results = open_results()
     path, params = results.paths.contact, results.params
-    name = results.paths.relative(path)
+    name, columns = results.paths.relative(path), ["source", "label", "role", "family", "clip", "frames"]
+    if not results.paths.splits.is_dir():
+        return pd.DataFrame(columns=columns)
     if not path.is_file():
         raise DataError(f"missing {name}; run `dvc repro` to make it")
     with np.load(path) as stored:
@@ -106,4 +111,4 @@ def frames() -> pd.DataFrame:
         for source, own, names in zip(sources, pictures, clips, strict=True)
         for clip, shown in zip(names, own, strict=True)
     ]
-    return pd.DataFrame(rows, columns=["source", "label", "role", "family", "clip", "frames"])
+    return pd.DataFrame(rows, columns=columns)

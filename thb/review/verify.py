@@ -1,0 +1,259 @@
+"""verify: do the results at hand agree with the reference? Each check with what differs, and one verdict."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from thb.book import provenance
+from thb.core.errors import DataError
+from thb.core.params import Params
+from thb.core.paths import Paths
+from thb.core.tables import (
+    CELL_COLUMNS,
+    COMPARISON_COLUMNS,
+    OK,
+    SCORE_COLUMNS,
+    TESTED_COLUMNS,
+    read_csv,
+    write_atomic,
+    write_json,
+)
+from thb.fits import score_files
+from thb.fits.score_files import ScoreFile
+from thb.splits import protocols
+
+SAME, AGREES, DIFFERS, UNCHECKED = "same", "agrees", "differs", "not checked"
+PASS, FAIL = "PASS", "FAIL"
+EXACT = 1e-9  # two numbers of one computation; the files keep ten digits
+CELL = ["protocol", "detector", "generator", "metric"]
+SHOWN = 10  # things that differ, named on the screen; verify.json has all of them
+REPORT, PAGE = "verify.json", "verify.md"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was compared, the verdict on it, and a line for each part that differs."""
+
+    name: str
+    verdict: str
+    told: str
+    differing: list[str] = field(default_factory=list)
+
+
+# ---- score files --------------------------------------------------------------------------------------
+
+
+def scores(paths: Paths, params: Params, reference: Paths) -> Check:
+    """Every score file against the reference's, clip by clip, and which cells rest on a clip that differs."""
+    files = [ScoreFile(paths, params, detector, fit) for detector in params.detectors for fit in params.fits]
+    worst, differing, absent = 0.0, [], 0
+    for file in files:
+        theirs = reference.scores(file.detector, file.fit)
+        if not file.path.is_file() or not theirs.is_file():
+            if file.path.is_file() != theirs.is_file():
+                differing.append(f"{file} is {'here' if file.path.is_file() else 'in the reference'} only")
+            absent += 1
+            continue
+        try:
+            score_files.about(file)
+        except DataError as fault:
+            differing.append(str(fault))
+        if file.path.read_bytes() != theirs.read_bytes():
+            apart, lines = _rows_apart(params, file, theirs)
+            worst, differing = max(worst, apart), [*differing, *lines]
+    counted = f"{len(files) - absent} files" + (f", {absent} absent on both sides" if absent else "")
+    if differing:
+        return Check("score files", DIFFERS, f"{counted}; scores differ by {worst:.3g} at most", differing)
+    return Check("score files", SAME, f"{counted}, to the byte")
+
+
+def _rows_apart(params: Params, file: ScoreFile, theirs: Path) -> tuple[float, list[str]]:
+    """The largest difference of a score, and a line for each clip that differs."""
+    own, other = (read_csv(path, SCORE_COLUMNS).set_index("clip") for path in (file.path, theirs))
+    if twice := own.index[own.index.duplicated()].tolist():
+        return np.nan, [f"{file} has clip {twice[0]!r} twice"]
+    lines = [f"{file} lacks clip {clip!r}" for clip in other.index.difference(own.index)]
+    lines += [f"{file} has clip {clip!r}, which the reference lacks" for clip in own.index.difference(other.index)]
+    both = own.index.intersection(other.index)
+    here, there = own.loc[both], other.loc[both]
+    apart = (here["score"] - there["score"]).abs()
+    equal = here.drop(columns="score").fillna("").eq(there.drop(columns="score").fillna("")).all(axis=1)
+    for clip in both[((apart > EXACT) | ~equal).to_numpy()]:
+        cells = touched(params, file, own.loc[[clip]].reset_index())
+        change = f"score {there.loc[clip, 'score']:.10g} -> {here.loc[clip, 'score']:.10g}"
+        lines.append(f"{file}: clip {clip!r}, {change if equal[clip] else 'its row changed'}; cells: {cells}")
+    return float(apart.max()) if len(apart) else 0.0, lines or [f"{file} differs in its layout, in no value"]
+
+
+def touched(params: Params, file: ScoreFile, row: pd.DataFrame) -> str:
+    """The cells that rest on one clip's score, as `P1 tall hallo`, by name; 'none' if it is only validated on."""
+    found: dict[str, list[str]] = {}
+    for trial in protocols.trials(params):
+        protocol = params.protocols[trial.protocol]
+        tests = protocols.reals(row, protocol) | protocols.fakes(row, protocol, trial.generator)
+        if file.fit in trial.fits and bool(tests.iloc[0]):
+            found.setdefault(trial.protocol, []).append(trial.generator)
+    return "; ".join(f"{name} {file.detector} {', '.join(of)}" for name, of in found.items()) or "none"
+
+
+# ---- tables -------------------------------------------------------------------------------------------
+
+
+def clips(paths: Paths, reference: Paths) -> Check:
+    """The clips that are tested, by name, split and use."""
+    own, theirs = (read_csv(p.tested, TESTED_COLUMNS, as_text=True) for p in (paths, reference))
+    if own.equals(theirs):
+        usable = np.count_nonzero(own["status"] == OK)
+        return Check("clips", SAME, f"{len(own)} clips, {usable} of them usable")
+    odd = pd.concat([own, theirs]).drop_duplicates(keep=False)["clip"].unique()
+    return Check("clips", DIFFERS, f"{len(odd)} clips differ in name, split or status", [f"clip {c!r}" for c in odd])
+
+
+def cells(paths: Paths, reference: Paths, exact: bool) -> Check:
+    """Every cell: the same number or, where fits were trained again, one within the reference's interval."""
+    own, theirs = (read_csv(p.cells, CELL_COLUMNS).set_index(CELL) for p in (paths, reference))
+    differing = [f"cell {' '.join(key)} is here only" for key in own.index.difference(theirs.index)]
+    differing += [f"cell {' '.join(key)} is missing" for key in theirs.index.difference(own.index)]
+    both = own.index.intersection(theirs.index)
+    here, there = own.loc[both], theirs.loc[both]
+    unequal = ~_equal(here["value"], there["value"])
+    counts = (here[["n_real", "n_fake"]] != there[["n_real", "n_fake"]]).any(axis=1).to_numpy()
+    ends = ~(_equal(here["lo"], there["lo"]) & _equal(here["hi"], there["hi"]))
+    within = ((here["value"] >= there["lo"] - EXACT) & (here["value"] <= there["hi"] + EXACT)).to_numpy()
+    off = (unequal | ends if exact else unequal & ~within) | counts
+    for key, (_, a), (_, b) in zip(both[off], here[off].iterrows(), there[off].iterrows(), strict=True):
+        differing.append(
+            f"{' '.join(key)}: {a['value']:.6g} [{a['lo']:.6g}, {a['hi']:.6g}] here, "
+            f"{b['value']:.6g} [{b['lo']:.6g}, {b['hi']:.6g}] in the reference"
+        )
+    moved = float((here["value"] - there["value"]).abs().max()) if len(both) else 0.0
+    if differing:
+        return Check(
+            "cells", DIFFERS, f"{len(differing)} of {len(both)}; values move by {moved:.3g} at most", differing
+        )
+    if not unequal.any():
+        return Check("cells", SAME, f"{len(both)} cells, every value the same")
+    told = (
+        f"{len(both)} cells, {int(unequal.sum())} moved, each within the reference's interval (by {moved:.3g} at most)"
+    )
+    return Check("cells", AGREES, told)
+
+
+def _equal(one: pd.Series, other: pd.Series) -> np.ndarray:
+    """Mask: the same number, or none on both sides."""
+    return np.isclose(one.to_numpy(float), other.to_numpy(float), rtol=0, atol=EXACT, equal_nan=True)
+
+
+def comparisons(paths: Paths, reference: Paths) -> Check:
+    """Every paired comparison's verdict."""
+    keys = COMPARISON_COLUMNS[: COMPARISON_COLUMNS.index("second") + 1]
+    own, theirs = (read_csv(p.comparisons, COMPARISON_COLUMNS, as_text=True) for p in (paths, reference))
+    if not own[keys].equals(theirs[keys]):
+        return Check("comparisons", DIFFERS, "not the same questions are answered")
+    changed = (own["verdict"].fillna("") != theirs["verdict"].fillna("")).to_numpy()
+    lines = [
+        f"{' '.join(word for word in asked if isinstance(word, str))}: {here} here, {there} in the reference"
+        for asked, here, there in zip(
+            own.loc[changed, keys].itertuples(index=False),
+            own.loc[changed, "verdict"],
+            theirs.loc[changed, "verdict"],
+            strict=True,
+        )
+    ]
+    told = f"{len(own):,} paired comparisons, {len(lines)} verdicts changed"
+    return Check("comparisons", DIFFERS if lines else SAME, told, lines)
+
+
+def exhibits(paths: Paths, params: Params) -> Check:
+    """Every exhibit has been made, from the results at hand."""
+    made, lines = 0, []
+    for name in params.exhibits:
+        try:
+            provenance.made_from(paths, name)
+            made += 1
+        except DataError as fault:
+            lines.append(str(fault))
+    if not made:
+        return Check("exhibits", UNCHECKED, "none has been made here; `thb recompute` makes them")
+    told = f"{made} of {len(params.exhibits)} made from the results at hand"
+    return Check("exhibits", DIFFERS if lines else SAME, told, lines)
+
+
+# ---- the verdict --------------------------------------------------------------------------------------
+
+
+def judge(checks: Iterable[Check]) -> str:
+    """PASS unless something differs."""
+    return FAIL if any(check.verdict == DIFFERS for check in checks) else PASS
+
+
+def compare(paths: Paths, params: Params, reference: Paths, exact: bool) -> list[Check]:
+    """Everything that results/ hold against the reference; `exact`: no fit was trained again."""
+    found = [clips(paths, reference), scores(paths, params, reference)]
+    if not exact and found[1].verdict == DIFFERS and _trained_again(found[1]):
+        found[1] = Check(found[1].name, AGREES, f"{found[1].told}: fits were trained again, their cells decide")
+    return [*found, cells(paths, reference, exact), comparisons(paths, reference), exhibits(paths, params)]
+
+
+def _trained_again(check: Check) -> bool:
+    """Whether all that differs are scores of the same clips."""
+    return all(", score " in line for line in check.differing)
+
+
+def tell(checks: Sequence[Check], against: str) -> None:
+    """A line a check, what differs below it, and the verdict."""
+    print(f"held against {against}:")
+    for check in checks:
+        print(f"  {check.verdict:<12} {check.name:<12} {check.told}")
+        for line in check.differing[:SHOWN]:
+            print(f"      {line}")
+        if len(check.differing) > SHOWN:
+            print(f"      and {len(check.differing) - SHOWN} more, in {REPORT}")
+    print(judge(checks))
+
+
+def write(paths: Paths, params: Params, checks: Sequence[Check], against: str, **more: Any) -> None:
+    """verify.json, and the same as a page, verify.md."""
+    about = {
+        "verdict": judge(checks),
+        "against": against,
+        "commit": provenance.commit(paths.root),
+        "profile": params.profile,
+        "seed": params.active.seed,
+        "checks": [asdict(check) for check in checks],
+        "inputs": provenance.inputs(paths),
+        "versions": provenance.versions(),
+        "system": system(),
+        **more,
+    }
+    write_json(about, paths.root / REPORT)
+    text = "\n".join(_page(about)) + "\n"
+    write_atomic(paths.root / PAGE, lambda part: part.write_text(text, encoding="utf-8"))
+
+
+def system() -> dict[str, str]:
+    """What it was run on."""
+    return {"python": sys.version.split()[0], "system": platform.platform(), "machine": platform.machine()}
+
+
+def _page(about: Mapping[str, Any]) -> Iterator[str]:
+    yield from (
+        f"# {about['verdict']}",
+        "",
+        f"Commit {about['commit']}, profile {about['profile']}, seed {about['seed']},",
+    )
+    yield from (f"held against {about['against']}.", "", "| check | verdict | |", "|---|---|---|")
+    for check in about["checks"]:
+        yield f"| {check['name']} | {check['verdict']} | {check['told']} |"
+    for check in about["checks"]:
+        if check["differing"]:
+            yield from ("", f"## {check['name']}: what differs", "", *(f"- {line}" for line in check["differing"]))
+    yield from ("", "## With", "", *(f"- {name} {version}" for name, version in about["versions"].items()))
