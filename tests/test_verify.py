@@ -64,18 +64,19 @@ def test_a_real_clips_score_touches_every_cell_that_is_held_against_it(made, the
     real = table[(table["role"] == "real") & (table["split"] == "test")].head(1).reset_index(drop=True)
     file = verify.ScoreFile(made, params, "tall", "all")
     generators, unseen = (", ".join(params.of_role(role)) for role in ("generator", "unseen"))
-    assert verify.touched(params, file, real) == f"P1 tall {generators}; unseen_P1 tall {unseen}"
+    (cells,) = verify.touched(params, file, real).values()
+    assert cells == f"P1 tall {generators}; unseen_P1 tall {unseen}"
     validated = table[table["use"] == "val"].head(1).reset_index(drop=True)
-    assert verify.touched(params, file, validated) == "none"
+    assert list(verify.touched(params, file, validated).values()) == ["none"]
 
 
-def test_swapped_files_of_two_detectors_are_named(made, theirs):
+def test_swapped_files_of_two_detectors_are_refused(made, theirs):
     one, other = made.scores("tall", "all").parent, made.scores("caddm", "all").parent
     kept = one.with_name("kept")
     for source, target in ((one, kept), (other, one), (kept, other)):
         source.rename(target)
     lines = checks(made, theirs)["score files"].differing
-    assert any(line.startswith("results/scores/tall/all.csv holds the scores of caddm/all") for line in lines)
+    assert any(line.startswith("results/scores/tall/all.csv was made with other settings of score") for line in lines)
 
 
 def test_a_file_that_is_missing_is_named(made, theirs):

@@ -86,22 +86,28 @@ def _rows_apart(params: Params, file: ScoreFile, theirs: Path) -> tuple[float, l
     here, there = own.loc[both], other.loc[both]
     apart = (here["score"] - there["score"]).abs()
     equal = here.drop(columns="score").fillna("").eq(there.drop(columns="score").fillna("")).all(axis=1)
-    for clip in both[((apart > EXACT) | ~equal).to_numpy()]:
-        cells = touched(params, file, own.loc[[clip]].reset_index())
+    odd = both[((apart > EXACT) | ~equal).to_numpy()]
+    cells = touched(params, file, own.loc[odd].reset_index())
+    for clip in odd:
         change = f"score {there.loc[clip, 'score']:.10g} -> {here.loc[clip, 'score']:.10g}"
-        lines.append(f"{file}: clip {clip!r}, {change if equal[clip] else 'its row changed'}; cells: {cells}")
+        lines.append(f"{file}: clip {clip!r}, {change if equal[clip] else 'its row changed'}; cells: {cells[clip]}")
     return float(apart.max()) if len(apart) else 0.0, lines or [f"{file} differs in its layout, in no value"]
 
 
-def touched(params: Params, file: ScoreFile, row: pd.DataFrame) -> str:
-    """The cells that rest on one clip's score, as `P1 tall hallo`, by name; 'none' if it is only validated on."""
-    found: dict[str, list[str]] = {}
+def touched(params: Params, file: ScoreFile, rows: pd.DataFrame) -> dict[str, str]:
+    """Clip -> the cells that rest on its score, as `P1 tall hallo`; 'none' of a clip that is only validated on."""
+    found: dict[str, dict[str, list[str]]] = {clip: {} for clip in rows["clip"]}
     for trial in protocols.trials(params):
+        if file.fit not in trial.fits:
+            continue
         protocol = params.protocols[trial.protocol]
-        tests = protocols.reals(row, protocol) | protocols.fakes(row, protocol, trial.generator)
-        if file.fit in trial.fits and bool(tests.iloc[0]):
-            found.setdefault(trial.protocol, []).append(trial.generator)
-    return "; ".join(f"{name} {file.detector} {', '.join(of)}" for name, of in found.items()) or "none"
+        tested = protocols.reals(rows, protocol) | protocols.fakes(rows, protocol, trial.generator)
+        for clip in rows.loc[tested, "clip"]:
+            found[clip].setdefault(trial.protocol, []).append(trial.generator)
+    return {
+        clip: "; ".join(f"{name} {file.detector} {', '.join(of)}" for name, of in cells.items()) or "none"
+        for clip, cells in found.items()
+    }
 
 
 # ---- tables -------------------------------------------------------------------------------------------
