@@ -22,12 +22,9 @@ from thb.core.tables import write_atomic
 
 # The modules that do a stage's work. `thb.cli.main` is not among them: it parses arguments and passes them on; a new
 # line of help makes nothing run again.
-ALWAYS, LACKING, OWN, PLUGIN = (
-    ("core.params", "core.paths"),
-    "fits.absent",
-    "corpus.own_reals",
-    "book.sphinx_ext",
-)  # which book/_config.yml names
+ALWAYS = ("core.params", "core.paths")
+LACKING, OWN = "fits.absent", "corpus.own_reals"
+PLUGIN = "book.sphinx_ext"  # which book/_config.yml names
 EVERYWHERE = ("profile", "profiles.{profile}.corpus", "profiles.{profile}.seed")
 
 
