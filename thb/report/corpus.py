@@ -96,9 +96,9 @@ def frames() -> pd.DataFrame:
     results = open_results()
     path, params = results.paths.contact, results.params
     name, columns = results.paths.relative(path), ["source", "label", "role", "family", "clip", "frames"]
-    if not results.paths.splits.is_dir():
-        return pd.DataFrame(columns=columns)
     if not path.is_file():
+        if not results.paths.splits.is_dir():
+            return pd.DataFrame(columns=columns)
         raise DataError(f"missing {name}; run `dvc repro` to make it")
     with np.load(path) as stored:
         pictures, sources, clips = stored["frames"], stored["sources"].tolist(), stored["clips"]
