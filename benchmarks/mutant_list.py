@@ -492,13 +492,13 @@ MUTANTS = [
         "test_comparisons.py -k after_holm",
     ),
     (
-        "thb/cells/comparisons.py",
+        "thb/cells/questions.py",
         "if one[0] != other[0] and one[1] != other[1]:",
         "if one[0] != other[0] or one[1] != other[1]:",
         "test_core.py -k 'interval or side or sides or detectors'",
     ),
     (
-        "thb/cells/comparisons.py",
+        "thb/cells/questions.py",
         "if all(source in other for other in tested)]",
         "if any(source in other for other in tested)]",
         "test_core.py -k 'interval or side or sides or detectors'",

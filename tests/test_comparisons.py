@@ -13,18 +13,8 @@ import vouching
 from test_evaluate import all_clips, score_rows
 
 from thb.cells import comparisons, evaluate
-from thb.cells.comparisons import (
-    ABOVE,
-    BELOW,
-    DETECTOR,
-    GENERATOR,
-    INCONCLUSIVE,
-    LEVEL,
-    MEAN,
-    PROTOCOL,
-    SHIFTS,
-    Question,
-)
+from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
+from thb.cells.questions import DETECTOR, GENERATOR, LEVEL, MEAN, PROTOCOL, SHIFTS, Question
 from thb.cells.trials import Scored, measure, nothing
 from thb.core import intervals
 from thb.core.errors import DataError
@@ -277,7 +267,7 @@ def measured(evaluated) -> list[tuple]:
 def without(results: Results, measured: list[tuple], gone) -> Verdicts:
     """The answers, had nothing been scored of the cells for which `gone` says so."""
     left = [(t, d, nothing(results.params) if gone(t, d) else one) for t, d, one in measured]
-    return Verdicts(comparisons.table(results.params, left), {"tall": "TALL", "lipfd": "LipFD", "hallo": "Hallo"})
+    return Verdicts(comparisons.table(results.params, left), {"tall": "TALL", "lipfd": "LipFD", "hallo": "Hallo"}, 0.95)
 
 
 def test_a_generator_that_one_side_lacks_is_left_out_of_both_and_named(compared, measured):

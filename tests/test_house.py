@@ -78,7 +78,7 @@ def test_nothing_large_is_tracked(repo):
     files = tracked(repo)
     assert sum(f.stat().st_size for f in files) < 20e6
     for file in files:
-        assert file.stat().st_size < 1.5e6, f"{file.relative_to(repo)} is over 1.5 MB"
+        assert file.stat().st_size < 1e6, f"{file.relative_to(repo)} is over 1 MB"
 
 
 def test_no_clip_is_tracked(repo):

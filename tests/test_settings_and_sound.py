@@ -11,7 +11,7 @@ import results_made
 import vouching
 
 from notebooks import run
-from thb.cells.comparisons import MEAN
+from thb.cells.questions import MEAN
 from thb.core.errors import ParamsError
 from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv

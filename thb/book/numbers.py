@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from thb.book import citation
-from thb.cells.comparisons import SHIFTS
+from thb.cells.questions import SHIFTS
 from thb.core.decimals import decimal
 from thb.core.errors import printable
 from thb.core.metrics import AUC

@@ -10,21 +10,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from thb.cells import comparisons
-from thb.cells.comparisons import (
-    ABOVE,
-    BELOW,
-    CELL,
-    DETECTOR,
-    GENERATOR,
-    INCONCLUSIVE,
-    LEVEL,
-    MEAN,
-    METRIC,
-    PROTOCOL,
-    SHIFTS,
-)
+from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
+from thb.cells.questions import CELL, DETECTOR, GENERATOR, LEVEL, MEAN, METRIC, PROTOCOL, SHIFTS
 from thb.core.decimals import NONE, signed
 from thb.core.errors import DataError
+from thb.core.intervals import p_value
 
 HOLDS, FAILS = "holds", "does not hold"  # of a finding or a claim; both words stand beside INCONCLUSIVE
 Truth = bool | None  # None: cannot be told
@@ -117,13 +107,14 @@ def all_of(truths: Iterable[Truth]) -> Truth:
 class Verdicts:
     """The answers of one clone, by question."""
 
-    def __init__(self, rows: pd.DataFrame, labels: Mapping[str, str]) -> None:
+    def __init__(self, rows: pd.DataFrame, labels: Mapping[str, str], confidence: float) -> None:
+        """COMPARISON_COLUMNS, what tables call each name, and the confidence of the intervals."""
         text = [c for c in rows.columns if rows[c].dtype == object or c in (*KEYS, "left_out", "question")]
         rows = rows.astype(dict.fromkeys(text, object)).fillna(dict.fromkeys(text, ""))
         other = (rows["first_value"] - rows["difference"]).where(rows["question"] != LEVEL)  # which has no second
         rows = rows.assign(second_value=other)
         self._rows = {(row["question"], *(row[key] for key in KEYS)): row for row in rows.to_dict("records")}
-        self._labels = labels
+        self._labels, self._confidence = labels, confidence
         self._keys = {label: key for key, label in labels.items()}
 
     def ask(self, kind: str, first: str, second: str, **common: str) -> Told:
@@ -145,7 +136,9 @@ class Verdicts:
 
     def tell(self, row: Mapping, turned: bool = False) -> Told:
         """The answer that one row of comparisons.csv holds."""
-        found = comparisons.Compared(*(row[k] for k in comparisons.Compared.__dataclass_fields__))
+        of_level = row["question"] == LEVEL  # which claims nothing
+        p = math.nan if of_level else p_value(row["difference"], row["lo"], row["hi"], self._confidence)
+        found = comparisons.Compared(*({**row, "p": p}[k] for k in comparisons.Compared.__dataclass_fields__))
         found = comparisons.opposite(found) if turned else found
         sides = (row["second"], row["first"]) if turned else (row["first"], row["second"])
         question = " · ".join(filter(None, (row["question"], *(row[key] for key in KEYS))))

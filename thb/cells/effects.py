@@ -14,7 +14,8 @@ import pandas as pd
 from thb.cells import choices
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice, Question
 from thb.cells.classes import CLASSES
-from thb.cells.comparisons import INCONCLUSIVE, MEAN, judge
+from thb.cells.comparisons import INCONCLUSIVE, judge
+from thb.cells.questions import MEAN
 from thb.cells.trials import drawn_as, resolvable
 from thb.core import metrics
 from thb.core.errors import check_known

@@ -21,7 +21,7 @@ from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
 
 COMPARED = ["clip", "source", "role", "split", "portrait", "video", "status"]  # columns by which clips are chosen
-DIGITS = 7  # of what is compared: enough for any page, and the file stays small
+DIGITS = 6  # of what is compared: enough for any page, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE, MEAN, judge
+from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE, judge
+from thb.cells.questions import MEAN
 from thb.cells.trials import drawn_as
 from thb.core import metrics
 from thb.core.errors import check_known

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from thb.cells.comparisons import MEAN
+from thb.cells.questions import MEAN
 from thb.core import metrics
 from thb.core.params import Params
 from thb.core.paths import Paths

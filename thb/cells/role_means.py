@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from thb.cells.comparisons import MEAN, averaged
 from thb.cells.curves import Scores
+from thb.cells.questions import MEAN, averaged
 from thb.cells.trials import Measured, Scored, estimates, measure, resolvable
 from thb.core import metrics
 from thb.core.errors import DataError, check_known

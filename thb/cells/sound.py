@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from thb.cells.comparisons import MEAN
+from thb.cells.questions import MEAN
 from thb.cells.trials import Measured, Scored, estimates, measure
 from thb.core.metrics import AUC
 from thb.core.params import Params

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from thb.cells.comparisons import MEAN
+from thb.cells.questions import MEAN
 from thb.cells.trials import tested
 from thb.core import metrics
 from thb.core.errors import DataError, ParamsError, check_known, unknown

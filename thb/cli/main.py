@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from thb import __version__
-from thb.cli import checking, context
+from thb.cli import checking, context, own_files
+from thb.cli.own_files import Detector
 from thb.core.errors import ParamsError, ThbError, printable
 
 app = typer.Typer(
@@ -26,7 +24,6 @@ app = typer.Typer(
 
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
-app.registered_commands += checking.app.registered_commands
 
 FULL = ("torch", "torchvision", "timm", "pytorch_grad_cam", "cv2", "av", "pyarrow", "sklearn", "dvc", "huggingface_hub")
 INTERRUPTED = (129, 130, 143)  # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM
@@ -105,7 +102,6 @@ def status() -> None:
     data_status.run(*context.of_clips())
 
 
-Detector = Annotated[str, typer.Argument(help="a name under `detectors` in params.yaml")]
 ShuffleLabels = Annotated[
     bool,
     typer.Option(help="fits on shuffled labels, as many as `label_checks` asks for (results/shuffled_labels)"),
@@ -155,91 +151,6 @@ def score(
     for each in [fit] if fit else params.fits:
         if not Fit(paths, params, detector, each, shuffle_labels).skips_scoring(what):
             stage(paths, params, detector, each)
-
-
-@app.command(
-    "import-weights",
-    epilog="Examples:  thb import-weights lipfd ckpt.pth   ·   "
-    "thb import-weights caddm b3.pkl --set compat=fixed --fit theirs",
-)
-def import_weights(
-    detector: Detector,
-    file: Annotated[Path, typer.Argument(help="a published checkpoint (.pth, .pt, .pkl) or .safetensors file")],
-    fit: Annotated[
-        str, typer.Option(help="its name here, for `thb detect --fit`; or a fit that cannot be made")
-    ] = "imported",
-    change: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="a setting unlike the default")
-    ] = None,
-) -> None:
-    """Take over the weights of a published checkpoint.
-
-    What does not fit is refused and named. A fit that the clips at hand do not allow may be given weights by its own
-    name, say `--fit all`: it is then scored.
-    """
-    from thb.fits import import_weights
-    from thb.fits.absent import absent_fits
-
-    paths, params = context.of_clone()
-    params.detector(detector)
-    if fit in params.fits and fit not in absent_fits(paths):
-        raise ParamsError(
-            f"fit {fit!r} is trained here and would be overwritten; choose a name other than " + ", ".join(params.fits)
-        )
-    import_weights.run(paths, params, detector, file, fit, _changes(change or ()))
-
-
-def _changes(given: Iterable[str]) -> dict[str, object]:
-    """KEY=VALUE words, each value read as params.yaml would read it."""
-    from thb.core import plain_yaml
-
-    changes: dict[str, object] = {}
-    for key, equals, value in (word.partition("=") for word in given):
-        if not key or not equals:
-            raise ParamsError(f"--set {key + equals + value!r} is not KEY=VALUE")
-        if key in changes:
-            raise ParamsError(f"--set gives {key!r} twice; keep one of them")
-        changes[key] = plain_yaml.parse(value, f"--set {key}")
-    return changes
-
-
-@app.command(
-    context_settings={"ignore_unknown_options": True},  # which may be files; _known_or_there looks
-    epilog="Examples:  thb detect clip.mp4   ·   thb detect videos/ --detector tall --detector lipfd   ·   "
-    "thb detect a.mp4 b.mp4 --fit imported --cam heat --json scores.json   ·   thb detect -- -dash.mp4",
-)
-def detect(
-    called: typer.Context,
-    videos: Annotated[list[Path], typer.Argument(metavar="VIDEO…", help="video files, or folders to be searched")],
-    detector: Annotated[
-        list[str] | None, typer.Option(help="may be repeated; none: every network with weights")
-    ] = None,
-    fit: Annotated[str, typer.Option(help="all, ffpp, no-<generator>, or the name of imported weights")] = "all",
-    finder: Annotated[
-        str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")
-    ] = "",
-    cam: Annotated[Path | None, typer.Option(metavar="DIR", help="put a Grad-CAM strip of each clip here")] = None,
-    json: Annotated[str, typer.Option(metavar="FILE", help="write the findings as JSON; - for stdout")] = "",
-) -> None:
-    """Score your own videos with trained detectors.
-
-    A file that cannot be scored is named and left out. A clip is read as the weights' training read its clips, whatever
-    the active profile, and its score is held against the threshold that came with them.
-    """
-    _known_or_there(called, videos)
-    from thb.detect import detect
-
-    detect.run(*context.of_clone(), detect.Request(videos, detector or (), fit, finder, cam, json))
-
-
-def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
-    """Refuse what begins with a dash and is no file: a mistaken option."""
-    if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):
-        known = [name for option in called.command.params for name in option.opts if name.startswith("--")]
-        raise ParamsError(
-            f"{odd!r} is neither an option nor a file; known options: {', '.join(known)}; "
-            f"a file whose name begins with a dash comes after --, or as ./{odd}"
-        )
 
 
 @app.command(epilog="Example:  thb evaluate")
@@ -360,6 +271,9 @@ def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: s
         print(f"params.yaml: profile {params.profile} -> {name}")
     elif not name:
         print(f"{params.profile}  (known: {', '.join(params.profiles)})")
+
+
+app.registered_commands += [*own_files.app.registered_commands, *checking.app.registered_commands]
 
 
 @app.callback(invoke_without_command=True)

@@ -132,7 +132,6 @@ COMPARISON_COLUMNS = [
     "difference",
     "lo",
     "hi",
-    "p",
     "p_holm",
     "left_out",
     "verdict",

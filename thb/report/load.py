@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from thb.cells.claims import ledger
-from thb.cells.comparisons import MEAN, averaged
 from thb.cells.printed import CELLS, LATER, printed_cells
+from thb.cells.questions import MEAN, averaged
 from thb.core.errors import DataError, ParamsError, check_known, entry, unknown
 from thb.core.metrics import AUC, UNTOLD, weakest
 from thb.core.params import Params, load
@@ -81,6 +81,7 @@ class Results:
         return Verdicts(
             vouched.cells(self.paths, self.params, self.paths.comparisons, COMPARISON_COLUMNS),
             {key: entry.printed or key for key, entry in names.items()},
+            self.params.metrics.confidence,
         )
 
     def variant(self, name: str) -> Paths:

@@ -14,8 +14,8 @@ import pandas as pd
 
 from thb.cells import answers
 from thb.cells.answers import Told, Truth, Verdicts
-from thb.cells.comparisons import MEAN, step
 from thb.cells.printed import printed_cells
+from thb.cells.questions import MEAN, step
 from thb.core.decimals import UNRESOLVABLE, decimal
 from thb.core.errors import ParamsError, check_known
 from thb.core.params import Params
