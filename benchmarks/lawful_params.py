@@ -246,6 +246,7 @@ RULES: dict[str, Rule] = {
     "profiles.*.revision": either(null, commit),
     "profiles.*.raw_dir": either(null, place),
     "profiles.*.seed": whole(0, 2**32 - 1),
+    "profiles.*.training_seed": whole(0, 2**32 - 1),
     "profiles.*.workers": whole(0, 1024),
     "profiles.*.max_failed_share": share,
     "profiles.*.finder": one("truth", "haar", "yunet"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import results_made
 
 from thb import detectors
+from thb.core import code
 from thb.core.params import Params, load
 from thb.core.paths import Paths
 from thb.report.load import Results, open_results
@@ -87,6 +89,19 @@ def results(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
     """What a run left; nobody changes it."""
     monkeypatch.setenv("THB_ROOT", str(filled))
     return open_results(filled)
+
+
+@pytest.fixture
+def count_as_changed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
+    """Call it with a file of thb: all that rests on its code is of other code from then on, until the test ends."""
+    meaning = code._meaning
+
+    def change(changed: Path) -> None:
+        monkeypatch.setattr(code, "_meaning", lambda path: "other" if path == changed else meaning(path))
+        code.digest.cache_clear()
+
+    yield change
+    code.digest.cache_clear()  # or the next test would be told of this one's code
 
 
 @pytest.fixture

@@ -17,9 +17,10 @@ import vouching
 
 from thb.book import exhibit, numbers, rows
 from thb.cells import comparisons, evaluate
+from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.core.params import Params, load
 from thb.core.paths import Paths
-from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, SCORE_COLUMNS, read_csv, write_csv, write_json
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv, write_json
 from thb.report import figure
 from thb.report.load import Results, open_results
 

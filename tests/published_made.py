@@ -24,10 +24,11 @@ from typing import Any
 import yaml
 from hub_server import PINNED, Fault, serving
 
+from thb.cells.columns import CELL_COLUMNS
 from thb.cli import cards
 from thb.core.params import load
 from thb.core.paths import Paths
-from thb.core.tables import CELL_COLUMNS, CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
+from thb.core.tables import CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE, RENDERED_BY = "fixture", "smoke"

@@ -18,13 +18,12 @@ from filelock import FileLock
 from vouching import vouch
 
 from thb.cells import comparisons
+from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import printed_cells, printed_value
 from thb.core import metrics, origin
 from thb.core.params import Params, load, switch_profile
 from thb.core.paths import Paths
 from thb.core.tables import (
-    CELL_COLUMNS,
-    COMPARISON_COLUMNS,
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
     CURATION_COLUMNS,

@@ -15,12 +15,12 @@ from test_split import setting, write_corpus
 
 from thb.cams import choice
 from thb.cells import evaluate
+from thb.cells.columns import CELL_COLUMNS
 from thb.cli import context, main
 from thb.clips import clip
 from thb.core import origin
 from thb.core.paths import Paths
 from thb.core.tables import (
-    CELL_COLUMNS,
     CORPUS_COLUMNS,
     COVERAGE_COLUMNS,
     CURATION_COLUMNS,

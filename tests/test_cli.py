@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from thb.cli import context, main
+from thb.cli import context, main, own_files
 from thb.cli.main import app
 from thb.core.errors import ParamsError
 
@@ -133,13 +133,13 @@ def test_ctrl_c_is_one_line_and_says_that_one_may_go_on(monkeypatch, capsys):
 )
 def test_a_setting_on_the_command_line_that_cannot_be_read_is_one_line(given, says):
     with pytest.raises(ParamsError) as error:
-        main._changes(given)
+        own_files._changes(given)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_settings_on_the_command_line_are_read_as_params_yaml_is():
-    assert main._changes(["a=1", "b=0.5", "c=[1, 2]", "d=none", "e=true"]) == {
+    assert own_files._changes(["a=1", "b=0.5", "c=[1, 2]", "d=none", "e=true"]) == {
         "a": 1,
         "b": 0.5,
         "c": [1, 2],

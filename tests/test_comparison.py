@@ -13,11 +13,12 @@ from results_made import edit_cells
 
 from notebooks import Ran, run
 from thb import report
+from thb.cells.columns import CELL_COLUMNS
 from thb.cells.printed import LATER, printed_cells
 from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import ParamsError
 from thb.core.params import switch_profile
-from thb.core.tables import CELL_COLUMNS, read_csv, write_csv
+from thb.core.tables import read_csv, write_csv
 from thb.report.load import REFERENCES, open_results
 
 INSIDE, OUTSIDE, UNRESOLVED, ABSENT = "inside the interval", "outside", "not resolvable", "not reproduced"

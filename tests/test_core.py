@@ -11,7 +11,7 @@ import pytest
 import torch
 import vouching
 
-from thb.cells import comparisons, evaluate, trials
+from thb.cells import comparisons, evaluate, questions, trials
 from thb.clips import clip_store
 from thb.clips.clip_store import ClipStore
 from thb.core import metrics, origin
@@ -301,17 +301,17 @@ def test_until_all_is_written_nothing_vouches_for_the_cells(project, params, mon
 
 
 def test_both_sides_of_a_question_differ_in_what_it_asks_alone(params):
-    shared = comparisons._shared(params, "P1", "ffpp")
+    shared = questions._shared(params, "P1", "ffpp")
     assert set(shared) == set(params.generators)
-    assert comparisons._shared(params, "ffpp", "P1") == shared  # whichever tests more
-    for asked in comparisons._between_cells(params, "AUC"):
+    assert questions._shared(params, "ffpp", "P1") == shared  # whichever tests more
+    for asked in questions._between_cells(params, "AUC"):
         (one, of), (other, than) = asked.first.split(), asked.second.split()
         assert one != other
         assert of != than
 
 
 def test_what_one_side_lacks_is_left_out_of_both(params):
-    asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="tall", generator="mean")
+    asked = questions.Question(questions.PROTOCOL, "AUC", "P1", "P3", detector="tall", generator="mean")
     cells = {("P1", "tall", "hallo"): {0: 1.0}, ("P3", "tall", "hallo"): {1: 1.0}, ("P1", "tall", "hallo2"): {2: 1.0}}
     sides, left_out = comparisons._sides(params, asked, cells, cells)
     assert sides == ({0: 1.0}, {1: 1.0})
@@ -319,7 +319,7 @@ def test_what_one_side_lacks_is_left_out_of_both(params):
 
 
 def test_what_some_detectors_of_a_mean_lack_is_named_with_them(params):
-    asked = comparisons.Question(comparisons.PROTOCOL, "AUC", "P1", "P3", detector="mean", generator="mean")
+    asked = questions.Question(questions.PROTOCOL, "AUC", "P1", "P3", detector="mean", generator="mean")
     cells = {
         (p, d, g): {hash((p, d, g)): 1.0}
         for p in ("P1", "P3")

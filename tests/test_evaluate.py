@@ -12,20 +12,11 @@ import vouching
 from vouching import with_seed
 
 from thb.cells import evaluate
+from thb.cells.columns import CELL_COLUMNS
 from thb.core import code, metrics, origin
 from thb.core.errors import DataError
 from thb.core.paths import Paths
-from thb.core.tables import (
-    CELL_COLUMNS,
-    NO_AUDIO,
-    OK,
-    SCORE_COLUMNS,
-    TESTED_COLUMNS,
-    read_csv,
-    read_json,
-    write_csv,
-    write_json,
-)
+from thb.core.tables import NO_AUDIO, OK, SCORE_COLUMNS, TESTED_COLUMNS, read_csv, read_json, write_csv, write_json
 from thb.fits.score_files import ScoreFile
 from thb.splits import assignment, protocols
 

@@ -80,20 +80,6 @@ READERS = {
 }
 
 
-def with_code(monkeypatch) -> None:
-    """As if a line of one file that all stages rest on had been changed."""
-    meaning, changed = code._meaning, code.HOME / "core" / "tables.py"
-    monkeypatch.setattr(code, "_meaning", lambda path: meaning(path) + "x" * (path == changed))
-    code.digest.cache_clear()
-
-
-@pytest.fixture(autouse=True)
-def settled_code():
-    """No digest of a changed state is left for the next test."""
-    yield
-    code.digest.cache_clear()
-
-
 @pytest.mark.parametrize("reader", READERS)
 def test_another_profile_is_refused(fitted, params, reader):
     own = small(params)
@@ -113,8 +99,8 @@ def test_another_seed_is_refused(fitted, params, reader):
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_another_state_of_the_code_is_refused(fitted, params, reader, monkeypatch):
-    with_code(monkeypatch)
+def test_another_state_of_the_code_is_refused(fitted, params, reader, count_as_changed):
+    count_as_changed(code.HOME / "core" / "tables.py")
     with pytest.raises(DataError, match=r"was made by other code of \w+ \(\w+ there, \w+ now\); run `thb .*`$"):
         READERS[reader](fitted, small(params))
 

@@ -17,10 +17,11 @@ from results_made import edit_cells
 from notebooks import Ran, run
 from thb import report
 from thb.book import provenance
+from thb.cells.columns import CELL_COLUMNS
 from thb.core.decimals import NONE, UNRESOLVABLE
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
-from thb.core.tables import CELL_COLUMNS, CURATION_COLUMNS, read_csv, write_csv
+from thb.core.tables import CURATION_COLUMNS, read_csv, write_csv
 from thb.core.words import text
 from thb.report.load import MEAN, open_results
 from thb.report.table import UNKNOWN, best_of, is_best

@@ -295,7 +295,7 @@ def test_the_page_says_what_the_rows_say(clone, monkeypatch):
             (f"{moved.loc[moved['difference'].abs().idxmax(), 'value']:.2f}" in largest) if len(moved) else not largest
         )
     assert ran.html.count("<details>") == 4
-    assert "profiles.mini.seed" in ran.html
+    assert "profiles.mini.training_seed" in ran.html
     assert ran.title == "What each open choice does to the numbers"
     assert ran["figure"].get_figure(root=True).axes[-1].get_xlabel() == "change of mean T1 (share)"
 
@@ -304,7 +304,7 @@ def test_the_page_of_what_needs_other_fits_has_no_number(clone, monkeypatch):
     monkeypatch.setenv("THB_ROOT", str(clone.root))
     ran = run("sensitivity_table", questions=[OTHER_FITS])
     assert ran["rows"]["value"].isna().all()
-    assert "profiles.mini.seed" in ran.html
+    assert "profiles.mini.training_seed" in ran.html
     assert not re.search(r"data-value", ran.html)
 
 

@@ -77,22 +77,21 @@ def test_two_runs_give_the_same_bytes(store, tiny, detector):
 
 
 @pytest.mark.parametrize("detector", ["tall", "container"])
-def test_a_fits_key_knows_all_code_that_it_rests_on(store, tiny, detector, monkeypatch):
-    meaning, job = code._meaning, train._job(store, tiny, detector, "all")
+def test_a_fits_key_knows_all_code_that_it_rests_on(store, tiny, detector, count_as_changed):
+    job = train._job(store, tiny, detector, "all")
     before = train._key(job)
     for file in code.files_of("fits.train", f"detectors.{detector}"):
-        monkeypatch.setattr(code, "_meaning", lambda path, file=file: "other" if path == file else meaning(path))
-        code.digest.cache_clear()
+        count_as_changed(file)
         changed = replace(job)
         vars(changed)["stores"] = job.stores  # the clips are what they were
         assert train._key(changed) != before, file
 
 
-def test_another_seed_gives_other_weights(store, tiny):
+def test_another_training_seed_gives_other_weights_of_the_same_clips(store, tiny):
     train.run(store, tiny, "tall", "all")
     first = weights(store)
-    other = vouching.with_seed(tiny, 1)
-    vouch(store, other)
+    changed = {tiny.profile: tiny.active.model_copy(update={"training_seed": 1})}
+    other = tiny.model_copy(update={"profiles": {**tiny.profiles, **changed}})
     train.run(store, other, "tall", "all")
     assert weights(store) != first
 
@@ -231,7 +230,7 @@ def test_a_run_says_what_it_was(store, tiny):
     assert about["clips"] == {"train": 24, "val": 12}
     assert about["val_auc"] == pytest.approx(log["val_auc"].max())
     assert about["parameters"] == about["trainable"] > 0
-    assert {"seed", "made_by", "files", "seen", "stores", "versions"} <= about.keys()
+    assert {"training_seed", "made_by", "files", "seen", "stores", "versions"} <= about.keys()
     took = read_json(folder / "took.json")
     assert (took["seconds"] > 0, len(took["epochs"]), "CPU" in took["hardware"]) == (True, 3, True)
 

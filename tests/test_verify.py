@@ -9,11 +9,12 @@ import subprocess
 import pytest
 from typer.testing import CliRunner
 
+from thb.cells.columns import CELL_COLUMNS
 from thb.cli.main import app
 from thb.core import metrics, origin
 from thb.core.errors import DataError
 from thb.core.params import load
-from thb.core.tables import CELL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
 from thb.review import reference, verify
 from thb.review.verify import AGREES, DIFFERS, SAME, UNCHECKED
 

@@ -178,7 +178,7 @@ def other_fits(params: Params) -> dict[str, str]:
         "as many reals as fakes in training": clips,
         "how many clips choose the checkpoint": clips,
         "which epoch is the checkpoint": "",
-        "the seed of a fit": f"{profile}.seed",
+        "the seed of a fit": f"{profile}.training_seed",
         "what a fit starts from": "detectors.*.defaults.start_from",
         "where a face is cropped": "detectors.*.defaults.crop",
         "frames kept of a clip": f"{profile}.store.windows",

@@ -17,12 +17,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from thb.cells.columns import COMPARISON_COLUMNS
 from thb.cells.questions import LEVEL, METRIC, Cell, Pair, Question, family, pairs, questions
 from thb.cells.trials import Evaluated, resolvable
 from thb.core import intervals
 from thb.core.intervals import Estimates
 from thb.core.params import Params
-from thb.core.tables import COMPARISON_COLUMNS
 
 ABOVE, BELOW, INCONCLUSIVE = "above", "below", "cannot be told"  # the first, seen from the second
 NAN = float("nan")

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from thb.cells import comparisons
+from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import printed_cells, printed_value
 from thb.cells.trials import Evaluated, Measured, Scored, mean_of, measure, nothing, resolvable
 from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, OK, write_csv, write_json
+from thb.core.tables import OK, write_csv, write_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols

@@ -48,7 +48,7 @@ def _doors(*stages: str) -> tuple[str, ...]:
 
 _TRAIN = (LACKING, *_doors("train"), "detectors.{of}")
 _SCORE = (LACKING, *_doors("score"), "detectors.{of}")
-_FIT = ("detectors.{of}.defaults", *_of_active("detectors.{of}"))
+_FIT = ("detectors.{of}.defaults", *_of_active("detectors.{of}", "training_seed"))
 _CELLS = ("sources", "protocols", "metrics", "detectors")
 _DECODED = (*_of_active("store", "finder", "max_failed_share"), "nets.yunet")  # the one finder that is a network
 BASES = {

@@ -69,7 +69,7 @@ def of_splits(paths: Paths, params: Params) -> Origin:
 
 def of_fit(paths: Paths, params: Params, detector: str) -> Origin:
     """Of weights, as `train` would make them."""
-    return _origin(params, paths.variant, "train", params.detector(detector), f"detectors.{detector}")
+    return _origin(params, paths.variant, "train", _trained(params, detector), f"detectors.{detector}")
 
 
 def of_import(params: Params, detector: str, settings: Mapping[str, Any]) -> Origin:
@@ -79,7 +79,7 @@ def of_import(params: Params, detector: str, settings: Mapping[str, Any]) -> Ori
 
 def of_scores(paths: Paths, params: Params, detector: str) -> Origin:
     """Of score files, as `score` would make them."""
-    return _origin(params, paths.variant, "score", params.detector(detector), f"detectors.{detector}")
+    return _origin(params, paths.variant, "score", _trained(params, detector), f"detectors.{detector}")
 
 
 def of_cells(paths: Paths, params: Params) -> Origin:
@@ -125,6 +125,10 @@ def _origin(params: Params, variant: str, stage: str, settings: Any, *modules: s
     return Origin(
         stage, corpus, params.profile, active.seed, digest(settings), code.digest(code.DOORS[stage], *modules)
     )
+
+
+def _trained(params: Params, detector: str) -> list[Any]:
+    return [params.detector(detector), params.active.training_seed]
 
 
 def _clips_of(params: Params, name: str) -> dict[str, Any]:

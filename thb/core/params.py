@@ -39,7 +39,8 @@ class Profile(Strict):
     corpus: Literal["mini", "hub"]
     revision: Commit | None  # of the published dataset
     raw_dir: Place | None  # an own copy of the release, or a part of one
-    seed: Seed
+    seed: Seed  # of the clips, of who is in which split, and of what is drawn in looking at results
+    training_seed: Seed  # of first weights, order, augmentation
     workers: Annotated[Whole, Field(le=1024)]
     max_failed_share: Share
     finder: Literal["truth", "haar", "yunet"]

@@ -160,7 +160,7 @@ def _fit_network(job: Job, state: Path) -> Outcome:
     from thb.fits import loop
     from thb.fits.feed import Feed
 
-    seed = job.params.active.seed
+    seed = job.params.active.training_seed
     device = loop.prepare_torch(seed)
     network = detectors.build(job.detector, job.config)
     assert network.reads == "frames"
@@ -211,7 +211,7 @@ def _write(job: Job, outcome: Outcome, seconds: float) -> None:
         "val_auc": outcome.chosen["val_auc"],
         "draw": job.draw,
         "profile": job.params.profile,
-        "seed": job.params.active.seed,
+        "training_seed": job.params.active.training_seed,
         "settings": asdict(job.config),
         "seen": seen_digest(job.rows),
         "stores": job.stores,

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from thb.cells.claims import ledger
+from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.cells.questions import MEAN, averaged
 from thb.core.errors import DataError, ParamsError, check_known, entry, unknown
@@ -22,7 +23,7 @@ from thb.core.metrics import AUC, UNTOLD, weakest
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
-from thb.core.tables import CELL_COLUMNS, COMPARISON_COLUMNS, read_csv
+from thb.core.tables import read_csv
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts

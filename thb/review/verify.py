@@ -13,19 +13,11 @@ import numpy as np
 import pandas as pd
 
 from thb.book import provenance
+from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import (
-    CELL_COLUMNS,
-    COMPARISON_COLUMNS,
-    OK,
-    SCORE_COLUMNS,
-    TESTED_COLUMNS,
-    read_csv,
-    write_atomic,
-    write_json,
-)
+from thb.core.tables import OK, SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_atomic, write_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
