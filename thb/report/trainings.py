@@ -8,10 +8,12 @@ import pandas as pd
 
 from thb.cells import training_luck
 from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
+from thb.cells.questions import MEAN
 from thb.core.errors import check_known
 from thb.core.tables import read_csv
 from thb.report.load import Results, open_results
 
+COLUMNS = ["training", "protocol", "detector", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 TOLD = {ABOVE, BELOW}
 KINDS = {
     "protocol": "one protocol against another",
@@ -31,22 +33,16 @@ def trainings(metric: str, protocols: Sequence[str]) -> pd.DataFrame:
     results = open_results()
     results.check_metric(metric)
     check_known("protocol", protocols, results.params.protocols)
-    tested = [entrant for entrant in results.entrants if entrant.key]
-    rows = [
-        {
-            "training": "reported",
-            "protocol": protocol,
-            "detector": e.label,
-            **results.mean(protocol, str(e.key), metric),
-        }
-        for protocol in protocols
-        for e in tested
+    labels = {entrant.key: entrant.label for entrant in results.entrants if entrant.key}
+    reported = pd.concat([results.table(protocol) for protocol in protocols])
+    ours = (reported["generator"] == MEAN) & (reported["metric"] == metric) & reported["detector"].isin(labels.values())
+    others = [
+        {"training": str(seed), "protocol": protocol, "detector": labels[detector], "metric": metric, "value": value}
+        for protocol, detector, seed, value in _means(results, metric)
+        if protocol in protocols
     ]
-    for protocol, detector, seed, value in _means(results, metric):
-        labels = [e.label for e in tested if e.key == detector]
-        if protocol in protocols and labels:
-            rows.append({"training": str(seed), "protocol": protocol, "detector": labels[0], "value": value})
-    found = pd.DataFrame(rows, columns=["training", "protocol", "detector", "value", "lo", "hi"])
+    rows = [*reported[ours].assign(training="reported").to_dict("records"), *others]
+    found = pd.DataFrame(rows, columns=COLUMNS)
     low = metric in ("Brier", "EER")
     found["rank"] = found.groupby(["training", "protocol"])["value"].rank(ascending=low, method="min")
     return found
