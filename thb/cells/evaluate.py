@@ -24,7 +24,7 @@ from thb.splits import protocols
 
 COMPARED = ["clip", "source", "role", "split", "portrait", "video", "status"]  # columns by which clips are chosen
 ALONE = Luck()  # one training, about whose luck nothing is known
-DIGITS = 6  # of what is compared: enough for any page, and the file stays small
+DIGITS = 5  # of what is compared: more than any page shows, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:
