@@ -49,7 +49,7 @@ READS = {
     "label_train": ["data/splits/seen/{fit}.json"],
     "label_score": [*SCORING, "runs/shuffled_labels/{detector}"],
     "explain": [*SCORING, "data/truth", "runs/{detector}", "results/scores/{detector}", "results/scores/{reference}"],
-    "evaluate": ["results/scores", "results/clips.csv", "results/clips.json", "paper/published"],
+    "evaluate": ["results/scores", "results/seeds", "results/clips.csv", "results/clips.json", "paper/published"],
     "variant_clips": ["data/clips", "paper/published/known_drivers.csv"],  # the reals of the main corpus
     "variant_train": ["data/variants/{variant}/splits/seen/{fit}.json", START],
     "variant_score": ["data/clips", "data/variants/{variant}", "runs/variants/{variant}/{detector}"],

@@ -60,9 +60,12 @@ def compare_cells(paths: Paths, params: Params) -> None:
     noise[:, 0] = 0
     for row, drawn in zip(cells.to_dict("records"), noise, strict=True):
         key = (row["protocol"], row["generator"], row["detector"])
-        one = found.setdefault(key, {"n_real": row["n_real"], "n_fake": row["n_fake"], "replicates": {}, "ends": {}})
+        one = found.setdefault(
+            key, {"n_real": row["n_real"], "n_fake": row["n_fake"], "replicates": {}, "ends": {}, "trained": {}}
+        )
         one["replicates"][row["metric"]] = row["value"] + drawn * (row["hi"] - row["lo"])
         one["ends"][row["metric"]] = row["lo"], row["hi"]
+        one["trained"][row["metric"]] = np.array([row["value"]])
     evaluated = [
         (protocols.Trial(protocol, generator, ()), detector, one)
         for (protocol, generator, detector), one in found.items()
@@ -276,6 +279,8 @@ def _cell(params: Params, printed: dict, trial, detector: str, metric: str, leve
         "value": own,
         "lo": own - 0.05,
         "hi": own + 0.05,
+        "sd_seed": np.nan,
+        "n_seeds": 1,
         "n_real": REALS,
         "n_fake": FAKES,
         "resolvable": metrics.FIRM if alpha is None else metrics.resolved(alpha, REALS),

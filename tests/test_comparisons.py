@@ -231,7 +231,7 @@ def test_every_verdict_of_the_file_is_its_corrected_p_value_and_the_side_of_its_
     assert (rows.loc[rows["p_holm"] >= 0.05, "verdict"] == INCONCLUSIVE).all()
     ends = rows[["difference", "lo", "hi"]].itertuples(index=False)
     p = np.array([intervals.p_value(*each, compared.params.metrics.confidence) for each in ends])
-    assert (rows["p_holm"] >= p * (1 - 1e-5)).all()  # the file holds six digits of what p is computed from
+    assert (rows["p_holm"] >= p * (1 - 1e-3)).all()  # the file holds five digits of what p is computed from
     assert ((p < 0.05) == ((rows["lo"] > 0) | (rows["hi"] < 0))).all()
     assert (rows["hi"] - rows["lo"] > 0).mean() > 0.95
 

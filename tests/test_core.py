@@ -245,12 +245,14 @@ def evaluated(params, n_fake: int = 3) -> list:
         "n_fake": 3,
         "replicates": dict.fromkeys(names, np.r_[0.123456789, 0.9, 0.9, 0.9]),
         "ends": dict.fromkeys(names, (0.1, 0.9)),
+        "trained": {m: np.array([0.123456789]) for m in names},
         "per_fit": {m: [0.1] for m in names},
     }
     two = {**one, "n_fake": n_fake}
     if not n_fake:
         two["replicates"] = dict.fromkeys(names, np.full(4, np.nan))
         two["ends"] = dict.fromkeys(names, (np.nan, np.nan))
+        two["trained"] = dict.fromkeys(names, np.array([np.nan]))
     return [(Trial("P1", "hallo", ("all",)), "tall", one), (Trial("P1", "hallo2", ("all",)), "tall", two)]
 
 

@@ -213,7 +213,7 @@ def test_the_curve_is_the_mean_of_independent_curves(results):
 def test_at_a_tables_rate_the_curve_is_the_mean_of_its_cells(results):
     tall = curves(results.params, report.scores, ["tall"], ["P2"], [0.01]).set_index("fpr")
     cells = scored_trials(results.params, report.scores, "tall", "P2", list(results.params.generators))
-    assert tall.loc[0.01, ["value", "lo", "hi"]].to_numpy(float) == pytest.approx(mean_of(cells, "T1"))
+    assert tall.loc[0.01, ["value", "lo", "hi"]].to_numpy(float) == pytest.approx(mean_of(results.params, cells, "T1"))
 
 
 def test_what_the_reals_cannot_tell_is_not_drawn_but_shaded_and_explained(results):

@@ -167,6 +167,24 @@ def test_ends_add_as_standard_deviations_do(r):
     assert hi - value == pytest.approx(far, abs=2e-3)
 
 
+def test_the_luck_of_training_is_added_to_that_of_clips():
+    """Of a sum, by its values at each training: what moves together cancels in a difference."""
+    by_seed = np.array([[0.6, 0.64, 0.56], [0.4, 0.44, 0.36]])
+    of = Estimates.of([0.6, 0.4], [(0.5, 0.8), (0.3, 0.45)], np.zeros((2, 9)), by_seed, 0.95)
+    value, lo, hi = of.sums(np.array([[1.0, 0.0], [1.0, -1.0], [1.0, 1.0]]))
+    student = 4.302653  # its 97.5 % quantile with two degrees of freedom
+    luck = student * np.array([0.04, 0.0, 0.08])
+    assert value - lo == pytest.approx(np.hypot([0.1, np.hypot(0.1, 0.05), np.hypot(0.1, 0.1)], luck))
+    assert hi - value == pytest.approx(np.hypot([0.2, np.hypot(0.2, 0.1), np.hypot(0.2, 0.05)], luck))
+
+
+def test_an_interval_with_the_luck_of_training_stays_a_share():
+    assert intervals.widened(0.9, (0.8, 0.95), np.array([0.9]), 0.95) == pytest.approx((0.8, 0.95))
+    lo, hi = intervals.widened(0.9, (0.8, 0.95), np.array([0.9, 0.8, 0.7]), 0.95)
+    assert lo == pytest.approx(0.9 - np.hypot(0.1, 4.302653 * 0.1))
+    assert hi == 1
+
+
 def test_what_never_moves_in_the_resamples_still_has_its_own_width():
     still = Estimates.of([1.0, 0.5], [(0.9, 1.0), (0.4, 0.6)], [np.ones(50), np.linspace(0.4, 0.6, 50)])
     assert still.correlation == pytest.approx(np.eye(2))

@@ -185,7 +185,7 @@ def test_falls_are_before_less_after(scored, at):
     heads = list(scored.params.generators)
     cells = [one for p in ("P1", "P3") for one in scored_trials(scored.params, report.scores, "tall", p, heads)]
     weights = np.repeat([1, -1], len(heads)) / len(heads)
-    _, (lo,), (hi,) = estimates(cells, "T1").sums(weights[None])
+    _, (lo,), (hi,) = estimates(scored.params, [(one, "T1") for one in cells]).sums(weights[None])
     assert [mean.loc["TALL", f"fall_{end}"] for end in ("lo", "hi")] == pytest.approx([lo, hi], abs=1e-6)
 
 

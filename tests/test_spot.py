@@ -11,7 +11,7 @@ from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
-from thb.review import spot
+from thb.review import spot, workplace
 from thb.review.verify import AGREES, DIFFERS, SAME
 
 
@@ -40,7 +40,7 @@ def again(made, reference, monkeypatch):
                 path.parent.mkdir(parents=True)
                 write_csv(change(table), path, SCORE_COLUMNS) if change else path.write_bytes(there.read_bytes())
 
-        monkeypatch.setattr(spot, "_thb", thb)
+        monkeypatch.setattr(workplace, "thb", thb)
         checks = spot.run(made, load(made.params), reference, detector, fit)
         return {check.name: check for check in checks}, asked
 

@@ -1,5 +1,6 @@
 """What a row of cells.csv and of comparisons.csv holds."""
 
+# lo and hi hold the luck of clips and of training; sd_seed: how far n_seeds trainings lie apart, where more are known.
 CELL_COLUMNS = [
     "corpus",
     "profile",
@@ -10,6 +11,8 @@ CELL_COLUMNS = [
     "value",
     "lo",
     "hi",
+    "sd_seed",
+    "n_seeds",
     "n_real",
     "n_fake",
     "resolvable",

@@ -19,7 +19,7 @@ import pandas as pd
 
 from thb.cells.columns import COMPARISON_COLUMNS
 from thb.cells.questions import LEVEL, METRIC, Cell, Pair, Question, family, pairs, questions
-from thb.cells.trials import Evaluated, resolvable
+from thb.cells.trials import Evaluated, estimates, resolvable
 from thb.core import intervals
 from thb.core.intervals import Estimates
 from thb.core.params import Params
@@ -102,17 +102,13 @@ def table(params: Params, evaluated: Iterable[Evaluated]) -> pd.DataFrame:
         for metric in one["replicates"]
         if resolvable(params, metric, one["n_real"], one["n_fake"])
     ]
-    estimates = Estimates.of(
-        [float(one["replicates"][metric][0]) for _, metric, one in numbers],
-        [one["ends"][metric] for _, metric, one in numbers],
-        [one["replicates"][metric][1:] for _, metric, one in numbers],
-    )
+    every_number = estimates(params, [(one, metric) for _, metric, one in numbers])
     places = {(metric, cell): i for i, (cell, metric, _) in enumerate(numbers)}
     known = cache(lambda metric: _cells_of(metric, places))
     every = list(questions(params))
     of = [(q.first, q.second) if q.kind == METRIC else (q.metric, q.metric) for q in every]
     sides = [_sides(params, q, *map(known, names)) for q, names in zip(every, of, strict=True)]
-    found = iter(_compared(estimates, [both for both, _ in sides if both], params.metrics.confidence))
+    found = iter(_compared(every_number, [both for both, _ in sides if both], params.metrics.confidence))
     told = [next(found) if both else UNKNOWN for both, _ in sides]
     judged = _judged(every, told, params.metrics.confidence)
     rows = [
@@ -131,16 +127,16 @@ def _cells_of(metric: str, places: Mapping[tuple[str, Cell], int]) -> Known:
     return {cell: {i: 1.0, places[stricter, cell]: -1.0} for cell, i in own.items() if (stricter, cell) in places}
 
 
-def _compared(estimates: Estimates, sides: Sequence[tuple[Weights, Weights]], confidence: float) -> Iterator[Compared]:
+def _compared(numbers: Estimates, sides: Sequence[tuple[Weights, Weights]], confidence: float) -> Iterator[Compared]:
     """Both sides and their difference, with its interval and p-value; the verdict is that of the interval."""
     for start in range(0, len(sides), BLOCK):
         block = sides[start : start + BLOCK]
-        weights = np.zeros((2, len(block), len(estimates.values)))
+        weights = np.zeros((2, len(block), len(numbers.values)))
         for row, both in enumerate(block):
             for side, of in enumerate(both):
                 weights[side, row, list(of)] = list(of.values())
-        apart = estimates.sums(weights[0] - weights[1])
-        values = weights @ estimates.values
+        apart = numbers.sums(weights[0] - weights[1])
+        values = weights @ numbers.values
         for first, second, difference, lo, hi in zip(*values.tolist(), *(end.tolist() for end in apart), strict=True):
             p = intervals.p_value(difference, lo, hi, confidence)
             yield Compared(first, second, difference, lo, hi, p, NAN, judge(lo, hi))

@@ -8,11 +8,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from thb.cells import comparisons
+from thb.cells import comparisons, training_luck
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import printed_cells, printed_value
+from thb.cells.training_luck import Luck
 from thb.cells.trials import Evaluated, Measured, Scored, mean_of, measure, nothing, resolvable
-from thb.core import origin
+from thb.core import intervals, origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
@@ -22,7 +23,8 @@ from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
 
 COMPARED = ["clip", "source", "role", "split", "portrait", "video", "status"]  # columns by which clips are chosen
-DIGITS = 6  # of what is compared: enough for any page, and the file stays small
+ALONE = Luck()  # one training, about whose luck nothing is known
+DIGITS = 5  # of what is compared: more than any page shows, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:
@@ -39,8 +41,9 @@ def run(paths: Paths, params: Params) -> None:
         raise DataError(f"{paths.relative(extra[0])} belongs to no detector and fit of params.yaml; remove it")
     scores = _read_scores(paths, params, {key: file for key, file in files.items() if key not in left_out})
     absent = {**left_out, **_without_reals(params, scores)}
-    evaluated = of_scores(params, scores, absent)
-    cells = pd.DataFrame(_cells(paths, params, evaluated))
+    luck = training_luck.read(paths, params)
+    evaluated = of_scores(params, scores, absent, luck)
+    cells = pd.DataFrame(_cells(paths, params, evaluated, luck))
     paths.metrics.unlink(missing_ok=True)  # until all is written, nothing vouches for it
     write_csv(cells, paths.cells, CELL_COLUMNS)
     written = [paths.cells.name]
@@ -79,8 +82,8 @@ def _without_reals(params: Params, scores: Mapping) -> dict[tuple[str, str], str
     }
 
 
-def of_scores(params: Params, scores: Mapping, absent: Mapping) -> list[Evaluated]:
-    """Each trial whose fits are at hand, or known to be absent, with each detector.
+def of_scores(params: Params, scores: Mapping, absent: Mapping, luck: Luck = ALONE) -> list[Evaluated]:
+    """Each trial whose fits are at hand, or known to be absent, with each detector, and the `luck` of its training.
 
     One detector after the other, since what is summed of its reals is kept until all of its trials are through.
     """
@@ -97,14 +100,19 @@ def of_scores(params: Params, scores: Mapping, absent: Mapping) -> list[Evaluate
                 found[i, detector] = trial, detector, nothing(params)
             elif all(fit in fits for fit in trial.fits):
                 found[i, detector] = trial, detector, measure(params, trial, [fits[fit] for fit in trial.fits])
+    for trial, detector, one in found.values():
+        for metric, (value, *_) in one["trained"].items():
+            one["trained"][metric] = luck.trained((trial.protocol, detector, trial.generator, metric), value)
     return [found[key] for key in product(range(len(trials)), params.detectors) if key in found]
 
 
-def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator[dict[str, object]]:
+def _cells(paths: Paths, params: Params, evaluated: list[Evaluated], luck: Luck = ALONE) -> Iterator[dict[str, object]]:
     printed = printed_cells(paths.published)
     for trial, detector, measured in evaluated:
         for metric, replicates in measured["replicates"].items():
-            lo, hi = measured["ends"][metric]
+            by_seed = measured["trained"][metric]
+            lo, hi = intervals.widened(replicates[0], measured["ends"][metric], by_seed, params.metrics.confidence)
+            sd, n = luck.spread((trial.protocol, detector, trial.generator, metric), replicates[0])
             yield {
                 "corpus": params.active.corpus,
                 "profile": params.profile,
@@ -115,6 +123,8 @@ def _cells(paths: Paths, params: Params, evaluated: list[Evaluated]) -> Iterator
                 "value": replicates[0],
                 "lo": lo,
                 "hi": hi,
+                "sd_seed": sd,
+                "n_seeds": n,
                 "n_real": measured["n_real"],
                 "n_fake": measured["n_fake"],
                 "resolvable": resolvable(params, metric, measured["n_real"], measured["n_fake"]),
@@ -148,7 +158,7 @@ def _mean_of(params: Params, rows: list[Measured]) -> dict:
     scored = [row for row in rows if row["n_fake"]]
     out = {}
     for metric in scored[0]["replicates"] if scored else ():
-        value, lo, hi = mean_of(scored, metric)
+        value, lo, hi = mean_of(params, scored, metric)
         out[metric] = {"value": _round(value), "lo": _round(lo), "hi": _round(hi), "generators": len(scored)}
     return out
 

@@ -69,5 +69,5 @@ def _row(params: Params, parts: Sequence[Sequence[Measured]], metric: str) -> di
     if not told:
         return row
     weights = np.concatenate([np.full(len(part), 1 / len(part) / len(known)) for part in known])
-    found = estimates(every, metric).sums(weights[None])
+    found = estimates(params, [(one, metric) for one in every]).sums(weights[None])
     return row | dict(zip(("value", "lo", "hi"), (float(one[0]) for one in found), strict=True))

@@ -44,7 +44,7 @@ def _row(params: Params, generator: str, pairs: Sequence[Sequence[Measured]]) ->
     row = {"generator": generator, "driven_by": driven_by, "n_real": pairs[0][0]["n_real"], "n_fake": n_fake}
     one = np.repeat(np.eye(2), len(pairs), axis=1) / len(pairs)
     both = [side[i] for i in (0, 1) for side in pairs]
-    found = zip(*estimates(both, AUC).sums(np.vstack([one, one[0] - one[1]])), strict=True)
+    found = zip(*estimates(params, [(one, AUC) for one in both]).sums(np.vstack([one, one[0] - one[1]])), strict=True)
     for name, ends in zip(("own", "shuffled", "fall"), found, strict=True):
         row |= dict(zip((name, f"{name}_lo", f"{name}_hi"), map(float, ends), strict=True))
     return row

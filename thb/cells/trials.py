@@ -27,7 +27,8 @@ class Measured(TypedDict):
     n_real: int
     n_fake: int
     replicates: Replicates
-    ends: dict[str, Ends]  # metric -> the interval
+    ends: dict[str, Ends]  # metric -> the interval, of the luck of clips
+    trained: dict[str, np.ndarray]  # metric -> float [seeds], its value by each training, the reported one first
     per_fit: dict[str, list[float]]  # metric -> the value of each fit by itself
 
 
@@ -89,6 +90,7 @@ def measure(params: Params, trial: Trial, fits: Sequence[Scored]) -> Measured:
         "n_fake": len(parts[0][1].names),
         "replicates": mean,
         "ends": {name: ends(m, name, values, parts) for name, values in mean.items()},
+        "trained": {name: values[:1] for name, values in mean.items()},
         "per_fit": {name: [float(one[name][0]) for one in per_fit] for name in mean},
     }
 
@@ -138,18 +140,21 @@ def tested(table: pd.DataFrame, protocol: Protocol, generator: str) -> tuple[pd.
     return reals, fakes
 
 
-def estimates(measured: Sequence[Measured], metric: str) -> Estimates:
-    """One metric of several trials, with how their luck goes together."""
+def estimates(params: Params, numbers: Sequence[tuple[Measured, str]]) -> Estimates:
+    """Trials, each by one metric, with how their luck goes together."""
     return Estimates.of(
-        [float(one["replicates"][metric][0]) for one in measured],
-        [one["ends"][metric] for one in measured],
-        [one["replicates"][metric][1:] for one in measured],
+        [float(one["replicates"][metric][0]) for one, metric in numbers],
+        [one["ends"][metric] for one, metric in numbers],
+        [one["replicates"][metric][1:] for one, metric in numbers],
+        [one["trained"][metric] for one, metric in numbers],
+        params.metrics.confidence,
     )
 
 
-def mean_of(measured: Sequence[Measured], metric: str) -> tuple[float, float, float]:
+def mean_of(params: Params, measured: Sequence[Measured], metric: str) -> tuple[float, float, float]:
     """Value, lo and hi of the plain mean of these trials."""
-    value, lo, hi = estimates(measured, metric).sums(np.full((1, len(measured)), 1 / len(measured)))
+    of = estimates(params, [(one, metric) for one in measured])
+    value, lo, hi = of.sums(np.full((1, len(measured)), 1 / len(measured)))
     return float(value[0]), float(lo[0]), float(hi[0])
 
 
@@ -162,6 +167,7 @@ def nothing(params: Params) -> Measured:
         "n_fake": 0,
         "replicates": {name: np.full(1 + m.bootstrap, nan) for name in names},
         "ends": dict.fromkeys(names, (nan, nan)),
+        "trained": {name: np.full(1, nan) for name in names},
         "per_fit": {name: [nan] for name in names},
     }
 

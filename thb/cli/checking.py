@@ -52,6 +52,22 @@ def verify(
     raise typer.Exit(0 if _passes(paths, params, against, recompute, spot) else 1)
 
 
+@app.command(epilog="Examples:  thb seeds   ·   thb seeds --trainings 3   ·   thb seeds --jobs 1")
+def seeds(
+    trainings: Annotated[int, typer.Option(help="of every fit, the reported one among them")] = 5,
+    jobs: Annotated[int, typer.Option(help="fits trained side by side; 0: one a core")] = 0,
+) -> None:
+    """Train every fit again with other seeds, and keep how far the numbers move.
+
+    Into results/seeds, from which `thb evaluate` takes the luck of training into every interval. As long as a whole
+    run for each training; a run that was broken off goes on where it stopped.
+    """
+    from thb.core import processes
+    from thb.review import seed_study
+
+    seed_study.run(*context.of_clone(), trainings, jobs or processes.cores())
+
+
 def _passes(paths: Paths, params: Params, against: str, recompute: bool, spot: tuple[str, str] | None) -> bool:
     """Print and write the checks; whether nothing differs."""
     from thb.review import reference, verify

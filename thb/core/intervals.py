@@ -168,16 +168,28 @@ def _as_given(of: Side, values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Numbers with their intervals, float [C], and the correlation of their luck, float [C, C]."""
+    """Numbers with their intervals, float [C], the correlation of their luck, float [C, C], and the luck of training.
+
+    `trained`, float [C, seeds], holds each number as every training gave it; of one training it says nothing.
+    """
 
     values: np.ndarray
     lo: np.ndarray
     hi: np.ndarray
     correlation: np.ndarray
+    trained: np.ndarray
+    confidence: float
 
     @classmethod
-    def of(cls, values: Sequence[float], ends: Sequence[Ends], resampled: Sequence[np.ndarray]) -> Estimates:
-        """`resampled` [C, B]; a number that does not move in them goes with no other."""
+    def of(
+        cls,
+        values: Sequence[float],
+        ends: Sequence[Ends],
+        resampled: Sequence[np.ndarray],
+        trained: Sequence[np.ndarray] = (),
+        confidence: float = np.nan,
+    ) -> Estimates:
+        """`resampled` [C, B]; a number that does not move in them goes with no other. `trained` may be left out."""
         moved = np.array(resampled, dtype=float)
         moved = moved.reshape(len(values), moved.shape[-1])
         moved = moved - moved.sum(axis=1, keepdims=True) / max(moved.shape[1], 1)
@@ -186,20 +198,36 @@ class Estimates:
         correlation = moved @ moved.T
         np.fill_diagonal(correlation, 1)
         lo, hi = np.array(ends, dtype=float).reshape(-1, 2).T
-        return cls(np.array(values, dtype=float), lo, hi, correlation)
+        by_seed = np.array(trained if len(trained) else values, dtype=float).reshape(len(values), -1)
+        return cls(np.array(values, dtype=float), lo, hi, correlation, by_seed, confidence)
 
     def sums(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Value, lo and hi, float [Q] each, of sums with these weights [Q, C]."""
+        """Value, lo and hi, float [Q] each, of sums with these weights [Q, C]; both lucks are in the ends."""
         down, up = self.values - self.lo, self.hi - self.values
-        value = weights @ self.values
+        value, luck = weights @ self.values, of_training(weights @ self.trained, self.confidence)
         return (
             value,
-            value - self._spread(weights * np.where(weights > 0, down, up)),
-            value + self._spread(weights * np.where(weights > 0, up, down)),
+            value - np.hypot(self._spread(weights * np.where(weights > 0, down, up)), luck),
+            value + np.hypot(self._spread(weights * np.where(weights > 0, up, down)), luck),
         )
 
     def _spread(self, parts: np.ndarray) -> np.ndarray:
         return np.sqrt(np.maximum(np.einsum("qc,qc->q", parts @ self.correlation, parts), 0))
+
+
+def of_training(by_seed: np.ndarray, confidence: float) -> np.ndarray:
+    """How far a number [..., seeds] may lie from its mean over trainings, by Student; 0 where one alone is known."""
+    seeds = by_seed.shape[-1]
+    if seeds < 2:
+        return np.zeros(by_seed.shape[:-1])
+    return by_seed.std(axis=-1, ddof=1) * special.stdtrit(seeds - 1, (1 + confidence) / 2)
+
+
+def widened(value: float, ends: Ends, by_seed: np.ndarray, confidence: float) -> Ends:
+    """An interval of the luck of clips [lo, hi] of a share with the luck of training added."""
+    luck = float(of_training(by_seed, confidence))
+    lo, hi = value - np.hypot(value - ends[0], luck), value + np.hypot(ends[1] - value, luck)
+    return max(float(lo), min(0.0, ends[0])), min(float(hi), max(1.0, ends[1]))
 
 
 def p_value(difference: float, lo: float, hi: float, confidence: float) -> float:

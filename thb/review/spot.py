@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +16,7 @@ from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import OK, SCORE_COLUMNS, read_csv
 from thb.fits import weights
+from thb.review import workplace
 from thb.review.verify import AGREES, CELL, DIFFERS, EXACT, SAME, Check
 from thb.splits import protocols
 
@@ -38,33 +36,14 @@ def run(paths: Paths, params: Params, reference: Paths, detector: str, fit: str)
         raise DataError(f"the reference has no scores of {detector}/{fit}")
     starts = settings.get("start_from") == START and fit != START
     with tempfile.TemporaryDirectory(prefix="thb-") as scratch:
-        own = _place(paths, Path(scratch))
+        own = workplace.made(paths, Path(scratch))
         if starts and (paths.pretrained(detector) / weights.FILE).is_file():
             shutil.copytree(paths.pretrained(detector), own.pretrained(detector))
             starts = False
         for name in ([START] if starts else []) + [fit]:
-            _thb(own, "train", detector, name)
-        _thb(own, "score", detector, fit)
+            workplace.thb(own, "train", detector, name)
+        workplace.thb(own, "score", detector, fit)
         return list(_compared(params, own, reference, detector, fit))
-
-
-def _place(paths: Paths, root: Path) -> Paths:
-    """A clone that shares our clips and has neither fits nor scores."""
-    own = Paths(root)
-    shutil.copy(paths.params, own.params)
-    own.results.mkdir()
-    for file in (paths.tested, paths.tested_record):
-        shutil.copy(file, own.results)
-    for name in ("data", "paper"):
-        (root / name).symlink_to(paths.root / name)
-    return own
-
-
-def _thb(own: Paths, *words: str) -> None:
-    print(f"thb {' '.join(words)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "thb", *words], env={**os.environ, "THB_ROOT": str(own.root)})
-    if done.returncode:
-        raise DataError(f"`thb {' '.join(words)}` ended with code {done.returncode}; what it said stands above")
 
 
 def _compared(params: Params, own: Paths, reference: Paths, detector: str, fit: str) -> Iterator[Check]:
