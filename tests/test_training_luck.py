@@ -12,7 +12,6 @@ from conftest import ROOT
 from typer.testing import CliRunner
 from vouching import for_score_file, with_seed
 
-import notebooks
 from thb.cells import evaluate, training_luck
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cli.main import app
@@ -224,44 +223,3 @@ def test_the_record_says_what_was_repeated(study):
     said = json.loads((training_luck.place(study.paths) / RECORD).read_text())
     assert said["fits"]["tall"] == vars(origin.of_fit(study.paths, study.params, "tall"))
     assert said["fits"]["tall"]["seed"] != with_seed(study.params, 1).active.seed
-
-
-# ---- the page -----------------------------------------------------------------------------------------
-
-
-def page(study, monkeypatch, **given):
-    monkeypatch.setenv("THB_ROOT", str(study.paths.root))
-    return notebooks.run("training_luck", **given)
-
-
-def test_the_page_sets_each_training_beside_the_reported_one(study, monkeypatch):
-    ran = page(study, monkeypatch)
-    rows = ran["rows"].query("protocol == 'P1' and detector == 'TALL'").set_index("training")
-    others = read_csv(training_luck.place(study.paths) / "cells.csv", training_luck.SEED_COLUMNS)
-    own = others.query("protocol == 'P1' and detector == 'tall' and metric == 'AUC'")
-    for seed, mean in own.groupby("training_seed")["value"].mean().items():
-        assert rows.loc[str(seed), "value"] == pytest.approx(mean)
-    assert len(rows) == 3
-    assert ran["rows"].query("protocol == 'P1' and training == 'reported'")["rank"].min() == 1
-    assert "no further training is known" not in ran.html
-
-
-def test_the_page_counts_verdicts_that_another_training_turns_round(study, monkeypatch):
-    counted = page(study, monkeypatch)["verdicts"].set_index("question").sum()
-    first, *others = [str(study.params.active.training_seed + k) for k in range(3)]
-    told = read_csv(training_luck.place(study.paths) / "verdicts.csv", [*training_luck.QUESTION, first, *others])
-    assert counted["asked"] == len(told)
-    assert counted["told"] == told[first].isin(["above", "below"]).sum()
-    turned = sum(
-        {own, *other} >= {"above", "below"} and own != "cannot be told"
-        for own, *other in told[[first, *others]].itertuples(index=False)
-    )
-    assert counted["contradicted"] == turned
-    assert counted["told_now"] <= counted["told"]
-
-
-def test_without_a_study_the_page_says_so(made):
-    ran = notebooks.run("training_luck")
-    assert "no further training is known: no study was made." in ran.html
-    assert set(ran["rows"]["training"]) == {"reported"}
-    assert ran["verdicts"].empty

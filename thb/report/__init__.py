@@ -66,7 +66,6 @@ from thb.report.table import (
     table,
     verdict,
 )
-from thb.report.trainings import claims_by_training, not_repeated, trainings, verdicts_by_training
 from thb.report.verdicts import badge, by_machine, pooled
 
 __all__ = [
@@ -88,7 +87,6 @@ __all__ = [
     "cells_across",
     "chosen",
     "claims",
-    "claims_by_training",
     "class_of",
     "clip",
     "clip_counts",
@@ -114,7 +112,6 @@ __all__ = [
     "look_alikes",
     "mean_of",
     "message",
-    "not_repeated",
     "number",
     "open_results",
     "panels",
@@ -142,11 +139,9 @@ __all__ = [
     "table",
     "telling",
     "theme",
-    "trainings",
     "unexplained",
     "unscored",
     "verdict",
     "verdicts",
-    "verdicts_by_training",
     "weakest",
 ]
