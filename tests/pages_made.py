@@ -103,7 +103,7 @@ def small_tables(source: str) -> list[tuple[str, dict[str, Any]]]:
     for name, block in re.findall(r"```\{rows\} (\S+)\n(.*?)```", source, re.S):
         options: dict[str, Any] = dict(re.findall(r"^:(\w+): *(.*)$", block, re.M))
         options |= {key: rows.pairs(options[key]) for key in ("columns", "words") if key in options}
-        found.append((name, options | {flag: True for flag in ("count", "markup") if flag in options}))
+        found.append((name, options | {flag: True for flag in ("count", "markup", "sortable") if flag in options}))
     return found
 
 

@@ -206,3 +206,53 @@ def test_references_without_the_paper_are_refused(tmp_path):
     (tmp_path / "paper/references.bib").write_text("@misc{other,\n}\n")
     with pytest.raises(DataError, match=r"paper/references.bib has no entry xiong2025"):
         citation.paper(Paths(tmp_path))
+
+
+# ---- neighbouring datasets ----------------------------------------------------------------------------
+
+
+def test_neighbours_are_said_to_share_what_another_dataset_has_and_what_is_unknown_is_no_no(made):
+    names = ["dataset", "compared", *computed.MARKS]
+    file = made.root / computed.NEIGHBOURS
+    lines = {"Own": ["itself", *["yes"] * 5], "A": ["yes", "yes", "", "no", "in part", ""], "B": ["no", *[""] * 5]}
+
+    def told() -> list[list]:
+        file.write_text("\n".join(",".join(row) for row in [names, *([key, *row] for key, row in lines.items())]))
+        return computed.alone(open_results())[0].iloc[:, 1:].to_numpy().tolist()
+
+    found = told()
+    assert found[0] == [1, 0, 0, 1, "shared"]
+    assert found[2:] == [
+        [0, 0, 1, 1, "alone, as far as known"],
+        [0, 1, 0, 1, "alone, as far as known"],
+        [0, 0, 0, 2, "alone, as far as known"],
+        [0, 0, 1, 1, "alone, as far as known"],
+    ]
+    lines["B"] = ["no", *["yes"] * 5]
+    assert {row[-1] for row in told()} == {"shared"}
+    lines["Own"][1] = "no"
+    assert len(told()) == 4, "what it has not itself is not asked, nor all together"
+    lines["B"][1] = "perhaps"
+    with pytest.raises(DataError, match=r"^paper/neighbours.csv says 'perhaps' where only yes, in part, no or nothing"):
+        told()
+
+
+def test_every_neighbour_of_table_1_is_there_with_its_numbers_and_an_address(repo):
+    rows = pd.read_csv(repo / computed.NEIGHBOURS, keep_default_na=False)
+    assert all(re.match(r"https://\S+$", source) for source in rows["source"])
+    printed = pd.read_csv(repo / "paper/published/table1_datasets.csv").replace({"DF-40": "DF40"})
+    printed["dataset"] = printed["dataset"].str.removesuffix(" (Ours)").str.replace("DeepFake-eval", "Deepfake-Eval")
+    ours = rows.set_index("dataset")
+    assert set(ours.index[ours["compared"] != "no"]) == set(printed["dataset"])
+    for row in printed.to_dict("records"):
+        for column, theirs in (("n_real", "real_count"), ("n_fake", "fake_count")):
+            own = ours.at[row["dataset"], column]
+            assert own in ("", str(row[theirs])), row["dataset"]
+
+
+def test_a_table_can_be_sorted_where_the_page_says_so(made):
+    put(made, "fig", pd.DataFrame({"d": ["a"], "year": ["2020"]}))
+    for sortable in (True, False):
+        html = rows.render(open_results(), "fig", {"d": "D", "year": "Year"}, sortable=sortable)
+        assert ('<table class="sortable">' in html) is sortable
+        assert "2020" in html

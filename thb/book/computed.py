@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
+from thb.core.errors import DataError
 from thb.core.metrics import AUC
 from thb.core.tables import read_csv
 from thb.core.words import text
@@ -18,6 +20,15 @@ from thb.status.full_size import RATES, measured
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
 COVERAGE = "benchmarks/coverage.csv"
+NEIGHBOURS = "paper/neighbours.csv"
+MARKS = {  # its columns of yes, in part, no or nothing -> what a dataset does that has a yes there
+    "whole_heads": "generates whole heads",
+    "sound": "has sound",
+    "inspected": "clips were looked at",
+    "unseen_generator": "tests on unseen generators",
+    "person_and_generator": "tests on both, unseen people and generators",
+}
+ITSELF = "itself"  # in column `compared`: the dataset that the others are compared with
 FIT = "all"  # the fit that a card tells of
 
 
@@ -103,10 +114,32 @@ def coverage_least(results: Results) -> tuple[pd.DataFrame, str]:
     return least.astype({"runs": str, "settings": str}), name
 
 
+def alone(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a mark of paper/neighbours.csv that the paper's own dataset has, and one for all: how many others have it.
+
+    `all` is yes where every mark is, and no or in part where one is that. Raises DataError for a word that is no mark.
+    """
+    rows = read_csv(results.paths.root / NEIGHBOURS, ["dataset", "compared", *MARKS]).fillna("")
+    marks = rows[list(MARKS)]
+    if odd := sorted(set(marks.to_numpy().ravel()) - {"yes", "in part", "no", ""}):
+        raise DataError(f"{NEIGHBOURS} says {odd[0]!r} where only yes, in part, no or nothing may stand")
+    least = marks.apply(lambda row: next((word for word in ("no", "in part", "") if word in set(row)), "yes"), axis=1)
+    own, out = rows["compared"] == ITSELF, []
+    for name, words in {**MARKS, "all": "all of these"}.items():
+        column = least if name == "all" else marks[name]
+        if set(column[own]) == {"yes"}:
+            others = Counter(column[~own])
+            answers = {"n_yes": "yes", "n_in_part": "in part", "n_no": "no", "n_unknown": ""}
+            counts = {key: others[word] for key, word in answers.items()}
+            out.append({"what": words, **counts, "alone": "shared" if counts["n_yes"] else "alone, as far as known"})
+    return pd.DataFrame(out), NEIGHBOURS
+
+
 TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "model_cards": model_cards,
     "release_counts": release_counts,
     "full_size": full_size,
     "coverage": coverage,
     "coverage_least": coverage_least,
+    "alone": alone,
 }

@@ -39,7 +39,8 @@ NUMBERED = ("n_", "count", "clips", "fits", "here", "people", "misses", "sure_hi
 
 class Rows(SphinxDirective):
     """`{rows}`: see this module's docstring; `where` is a pandas query, `across` puts a column's values side by side,
-    `count` counts the rows by what the first column says, `words` says a verdict in the page's own words.
+    `count` counts the rows by what the first column says, `words` says a verdict in the page's own words, `sortable`
+    lets a reader sort by any column.
 
     With `markup` addresses are links and what stands between backticks is code: for files that are written by hand. In
     any other a value is nothing but words.
@@ -52,6 +53,7 @@ class Rows(SphinxDirective):
         "across": directives.unchanged,
         "count": directives.flag,
         "markup": directives.flag,
+        "sortable": directives.flag,
         "words": directives.unchanged,
         "caption": directives.unchanged,
     }
@@ -61,8 +63,9 @@ class Rows(SphinxDirective):
         named = {key: self.options.get(key, "") for key in ("where", "across", "caption")}
         given = {key: pairs(self.options.get(key, "")) for key in ("columns", "words")}
         try:
-            count, markup = "count" in self.options, "markup" in self.options
-            html = render(results, self.arguments[0], **given, **named, count=count, markup=markup)
+            count, markup, sortable = (flag in self.options for flag in ("count", "markup", "sortable"))
+            source = self.arguments[0]
+            html = render(results, source, **given, **named, count=count, markup=markup, sortable=sortable)
         except ThbError as fault:
             raise self.error(str(fault)) from None
         return [nodes.raw("", html, format="html")]
@@ -83,6 +86,7 @@ def render(
     across: str = "",
     count: bool = False,
     markup: bool = False,
+    sortable: bool = False,
     words: Mapping[str, str] | None = None,
     caption: str = "",
 ) -> str:
@@ -100,9 +104,8 @@ def render(
         key: entry.printed or key for key, entry in {**results.params.detectors, **results.params.sources}.items()
     } | {MEAN: "Mean"}
     shown = _counted(rows, columns) if count else _chosen(results, rows, columns, across, words or {}, labels, markup)
-    return (
-        f'<div class="thb from-file" title="from {text(name)}">{as_html(table(shown, caption, sortable=False))}</div>'
-    )
+    html = as_html(table(shown, caption, sortable=sortable))
+    return f'<div class="thb from-file" title="from {text(name)}">{html}</div>'
 
 
 def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
@@ -113,7 +116,7 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
     path = root / source if source.endswith(".csv") else results.paths.executed / f"{source}.csv"
     if not path.is_file():
         raise DataError(f"missing {results.paths.relative(path)}; run `dvc repro`")
-    rows = pd.read_csv(path, dtype={"section": str, "fits": "Int64"}, keep_default_na=True)
+    rows = pd.read_csv(path, dtype={"section": str, "year": str, "fits": "Int64"}, keep_default_na=True)
     if "resolvable" in rows:
         rows["resolvable"] = rows["resolvable"].astype(object).fillna(UNTOLD)
     if path == results.paths.comparisons:

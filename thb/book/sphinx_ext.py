@@ -11,7 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from thb.book import citation, numbers, page, rows
+from thb.book import citation, explorer, numbers, page, rows
 from thb.core.errors import unknown
 from thb.core.paths import find_root
 from thb.core.words import text
@@ -27,6 +27,7 @@ FILES = ("csv", "svg", "pdf", "png", "ipynb")
 def setup(app: Sphinx) -> dict:
     app.add_directive("rows", rows.Rows)
     app.add_directive("when", rows.When)
+    app.add_directive("explorer", explorer.Explorer)
     app.connect("config-inited", _configure, priority=100)
     app.connect("source-read", _put_in)
     app.connect("doctree-read", _add_footer, priority=100)
