@@ -148,7 +148,7 @@ def _compared(estimates: Estimates, sides: Sequence[tuple[Weights, Weights]], co
 
 
 def _judged(
-    asked: Sequence[Question], found: Sequence[Compared], confidence: float, apart: Collection[str]
+    asked: Sequence[Question], found: Sequence[Compared], confidence: float, apart: Collection[str] = ()
 ) -> list[Compared]:
     """The same with the verdict that is left after Holm's correction over each family; a level has none."""
     families: dict[Hashable, list[int]] = {}
