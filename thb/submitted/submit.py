@@ -75,7 +75,7 @@ def remove(paths: Paths, params: Params, detector: str, fit: str = "") -> None:
 
     Raises ParamsError for one that is not here.
     """
-    check_known("submitted detector", [detector], compared.names(paths))
+    check_known("submitted detector", [detector], compared.names(paths) or ["none"])
     folder = _folder(paths, detector)
     here = list(compared.coverage(paths, params, detector))
     if fit:
