@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hostile import WORDS, Page
 from typer.testing import CliRunner
 
 from thb.book import rows as book_rows
-from thb.cells import evaluate
+from thb.cells import evaluate, transitions
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cli.main import app
 from thb.core import metrics
@@ -462,3 +463,26 @@ def test_a_record_that_was_changed_by_hand_is_one_line(clone, quick, tested):
         with pytest.raises(ThbError, match=r"about\.json") as fault:
             compared.compared(clone, quick)
         assert "\n" not in str(fault.value)
+
+
+def test_a_clips_name_in_another_sources_folder_is_no_clip(clone, quick, tested):
+    clip = next(clip for clip in tested if clip.startswith("hallo/")).partition("/")[2]
+    for path in (f"fake/Hallo2/test/{clip}.mp4", f"elsewhere/{clip}.mp4"):
+        with pytest.raises(DataError, match="is no clip of the corpus"):
+            submit.add(clone, quick, given(clone, f"{path},0.5\n"), MINE)
+
+
+def test_hits_that_become_misses_are_counted_of_clips_with_both_scores(clone, quick, tested):
+    submit.add(clone, quick, given(clone, lines(tested)), MINE)
+
+    def lost() -> pd.DataFrame:
+        read = partial(read_csv, columns=SCORE_COLUMNS)
+        counted = transitions.lost(quick, lambda fit: read(clone.scores("mine", fit)), "P1", "P3", 0.5, 0.5)
+        return counted.set_index("generator")
+
+    assert not lost()["n_fake"].any()  # no fit of P3 was submitted
+    left_out = [clip for clip, *_ in submit.template(clone, quick, "no-hallo", ["P3"])]
+    few = [clip for clip in left_out if clip != next(c for c in left_out if c.startswith("hallo/"))]
+    asked = Asked("mine", "no-hallo", ["P3"], missing=0.01)
+    submit.add(clone, quick, given(clone, lines(few), "no-hallo.csv"), asked)
+    assert lost().loc[["hallo", "hallo2"], "n_fake"].to_list() == [27, 0]

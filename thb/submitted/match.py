@@ -45,7 +45,7 @@ def tested(params: Params, clips: pd.DataFrame, fit: str, names: Sequence[str]) 
     for trial in trials:
         protocol = params.protocols[trial.protocol]
         mask |= protocols.reals(clips, protocol) | protocols.fakes(clips, protocol, trial.generator)
-    return mask & (clips["status"] == OK)
+    return mask & (clips.loc[:, "status"] == OK)
 
 
 def match(
@@ -68,7 +68,7 @@ def match(
     table = table[(own["status"] == OK) | table["clip"].isin(values)]
     _check_coverage(table, allowed)
     return Matched(
-        table[SCORE_COLUMNS],
+        table.loc[:, SCORE_COLUMNS],
         int((table["wanted"] & (table["status"] == OK)).sum()),
         int(table["wanted"].sum()),
         len(given) - len(values),
@@ -94,7 +94,7 @@ def _check_coverage(table: pd.DataFrame, allowed: float) -> None:
 
 def _by_clip(params: Params, listed: pd.DataFrame, rows: Sequence[Row]) -> dict[str, Row]:
     """Clip -> the row that names it; raises DataError for rows that name none, or one that another names too."""
-    known = _Names(params, listed["clip"])
+    known = _Names(params, listed.loc[:, "clip"])
     found: dict[str, Row] = {}
     if strange := [row for row in rows if known.clip(row.name) is None]:
         first = strange[0]
