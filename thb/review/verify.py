@@ -118,7 +118,7 @@ def clips(paths: Paths, reference: Paths) -> Check:
 
 def _without_submitted(rows: pd.DataFrame, paths: Paths, reference: Paths) -> pd.DataFrame:
     """The rows of a table that do not speak of a detector that was submitted on one side only."""
-    alone = {*submitted.names(paths)} ^ {*submitted.names(reference)}
+    alone = list({*submitted.names(paths)} ^ {*submitted.names(reference)})
     speaks = rows[[c for c in ("detector", "first", "second") if c in rows]].isin(alone).any(axis=1)
     return rows.loc[~speaks].reset_index(drop=True)
 

@@ -59,29 +59,29 @@ def match(
     listed = clips.assign(use=assignment.uses(clips, fit))
     listed = listed.assign(wanted=tested(params, clips, fit, names)).set_index("clip", drop=False)
     given = _by_clip(params, listed, rows)
-    own = listed[listed["use"].isin((assignment.VAL, assignment.TEST))]
+    own = listed.loc[listed["use"].isin((assignment.VAL, assignment.TEST))]
     values = {clip: _score(row, str(own.at[clip, "label"])) for clip, row in given.items() if clip in own.index}
-    score = own["clip"].map(values).astype(float)
-    status = own["clip"].map({clip: given[clip].status or (MISSING, OK)[given[clip].score != ""] for clip in values})
-    table = own.assign(score=score, status=status.fillna(MISSING), reason="")
-    table["reason"] = table["reason"].mask(table["status"] != OK, "no score was given")
-    table = table[(own["status"] == OK) | table["clip"].isin(values)]
-    _check_coverage(table, allowed)
-    return Matched(
-        table.loc[:, SCORE_COLUMNS],
-        int((table["wanted"] & (table["status"] == OK)).sum()),
-        int(table["wanted"].sum()),
-        len(given) - len(values),
+    status = [given[c].status or (OK if given[c].score else MISSING) if c in values else MISSING for c in own.index]
+    table = own.assign(
+        score=[values.get(clip, np.nan) for clip in own.index],
+        status=status,
+        reason=["" if one == OK else "no score was given" for one in status],
     )
+    table = table.loc[(own["status"] == OK) | own.index.isin(list(values))]
+    _check_coverage(table, allowed)
+    wanted = table["wanted"].to_numpy(bool)
+    scored = wanted & (table["status"] == OK).to_numpy()
+    passed_over = len(given) - len(values)
+    return Matched(table.loc[:, SCORE_COLUMNS], int(scored.sum()), int(wanted.sum()), passed_over)
 
 
 def _check_coverage(table: pd.DataFrame, allowed: float) -> None:
-    wanted = table[table["wanted"]]
-    without = wanted[wanted["status"] != OK]
+    wanted = table.loc[table["wanted"].to_numpy(bool)]
+    without = wanted.loc[wanted["status"] != OK]
     if len(without) > allowed * len(wanted):
         share = np.ceil(1000 * len(without) / len(wanted)) / 1000
         raise CoverageError(
-            f"{len(without)} of {len(wanted)} clips have no score, {without['clip'].iloc[0]!r} for one; "
+            f"{len(without)} of {len(wanted)} clips have no score, {without.index[0]!r} for one; "
             f"score them, or allow that share: --missing {share:g}"
         )
     labels = set(wanted.loc[wanted["status"] == OK, "label"])
