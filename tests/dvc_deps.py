@@ -124,6 +124,8 @@ CARRIED = [
     ("evaluate", "ablated", "of --variant alone"),
     ("identity", "identity_checks", "of a call without names"),
     ("explain", "explained", "the stages are as many as it has names"),
+    ("evaluate", "profiles.detectors", "a submitted detector has an empty entry there"),
+    ("variant_cells", "profiles.detectors", "the same; of a control corpus nobody submits scores"),
     ("explain", "profiles.detectors", "of weights that are refused unless made with it; other ones are new data"),
 ]
 

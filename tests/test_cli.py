@@ -61,7 +61,7 @@ def test_help_has_an_example_and_loads_no_torch(helps, command):
     assert not command or "Example" in said
 
 
-@pytest.mark.parametrize("group", [(), ("data",)])
+@pytest.mark.parametrize("group", [(), ("data",), ("scores",)])
 def test_no_line_of_help_is_cut_at_80_columns(group, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     _, found, commands = thb(*group, "--help").stdout.partition("\nCommands:\n")

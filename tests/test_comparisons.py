@@ -217,6 +217,9 @@ def test_a_verdict_is_what_is_left_after_holm_over_its_family():
     assert [alone[0].verdict, alone[0].p_holm] == [ABOVE, alone[0].p]
     apart = comparisons._judged(asked_of("a") + asked_of("b", "P2"), answered(barely, barely), 0.95)
     assert [one.verdict for one in apart] == [ABOVE, ABOVE]  # two families
+    submitted = comparisons._judged(asked_of("ab"), answered(barely, barely), 0.95, {"b"})
+    assert [one.verdict for one in submitted] == [ABOVE, ABOVE]  # what is asked of b moves no verdict on a
+    assert [one.p_holm for one in submitted] == [one.p for one in submitted]
     (level,) = comparisons._judged(asked_of("a", kind=LEVEL), answered(surely), 0.95)
     assert (level.verdict, np.isnan([level.p, level.p_holm, level.second_value]).all()) == ("", True)
 

@@ -22,6 +22,7 @@ FLOORS = [
     {"clips"},
     {"splits"},
     {"fits"},
+    {"submitted"},
     {"cams", "cells", "status"},
     {"report"},
     {"detect", "book"},

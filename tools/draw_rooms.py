@@ -31,6 +31,7 @@ WRITES = {  # room -> what its stage leaves behind, or what it is for
     "clips": "data/clips",
     "splits": "data/splits",
     "fits": "runs, results/scores",
+    "submitted": "scores from elsewhere",
     "cells": "results/cells.csv",
     "cams": "results/cams",
     "status": "what clips allow",

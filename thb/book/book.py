@@ -13,7 +13,7 @@ from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import disk_errors, write_atomic
-from thb.report.load import Results
+from thb.report.load import open_results
 
 BLANK = 250  # grey from which on a pixel of the contact sheet counts as paper
 
@@ -21,7 +21,7 @@ BLANK = 250  # grey from which on a pixel of the contact sheet counts as paper
 def run(paths: Paths, params: Params) -> None:
     """Build into a temporary folder, then swap it in whole; the last line is the path of the first page."""
     check(paths, params)
-    numbers.all_numbers(Results(paths, params))  # what the prose needs is there, or one line says what is not
+    numbers.all_numbers(open_results(paths.root))  # what the prose needs is there, or one line says what is not
     part = paths.html.with_name("html.part")
     with disk_errors(paths.html):
         shutil.rmtree(part, ignore_errors=True)

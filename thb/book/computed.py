@@ -17,6 +17,8 @@ from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.report.load import Entrant, Results
 from thb.status.full_size import RATES, measured
+from thb.submitted import compared
+from thb.submitted.compared import outside
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
 COVERAGE = "benchmarks/coverage.csv"
@@ -135,6 +137,26 @@ def alone(results: Results) -> tuple[pd.DataFrame, str]:
     return pd.DataFrame(out), NEIGHBOURS
 
 
+def submitted(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a submitted detector: the clips that each fit was scored on, its mean AUC, and what is said of it."""
+    rows = []
+    for name in sorted(outside(results.params)):
+        scored = compared.coverage(results.paths, results.params, name)
+        said = compared.about(results.paths, name).meta
+        means = {protocol: results.mean(protocol, name, AUC) for protocol in ("P1", "P3")}
+        rows.append(
+            {
+                "detector": name,
+                "scored": "; ".join(f"{fit}: {n:,} of {of:,} clips" for fit, (n, of) in scored.items()),
+                **{protocol: one["value"] for protocol, one in means.items()},
+                **{f"{protocol}_{end}": one[end] for protocol, one in means.items() for end in ("lo", "hi")},
+                "said": "; ".join(f"{key}: {value}" for key, value in said.items()),
+            }
+        )
+    columns = ["detector", "scored", "P1", "P1_lo", "P1_hi", "P3", "P3_lo", "P3_hi", "said"]
+    return pd.DataFrame(rows, columns=columns), "results/scores, results/metrics.json"
+
+
 TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "model_cards": model_cards,
     "release_counts": release_counts,
@@ -142,4 +164,5 @@ TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "coverage": coverage,
     "coverage_least": coverage_least,
     "alone": alone,
+    "submitted": submitted,
 }

@@ -10,7 +10,7 @@ by itself too.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -23,6 +23,7 @@ from thb.cells.trials import Evaluated, estimates, resolvable
 from thb.core import intervals
 from thb.core.intervals import Estimates
 from thb.core.params import Params
+from thb.submitted.compared import outside
 
 ABOVE, BELOW, INCONCLUSIVE = "above", "below", "cannot be told"  # the first, seen from the second
 NAN = float("nan")
@@ -110,7 +111,7 @@ def table(params: Params, evaluated: Iterable[Evaluated]) -> pd.DataFrame:
     sides = [_sides(params, q, *map(known, names)) for q, names in zip(every, of, strict=True)]
     found = iter(_compared(every_number, [both for both, _ in sides if both], params.metrics.confidence))
     told = [next(found) if both else UNKNOWN for both, _ in sides]
-    judged = _judged(every, told, params.metrics.confidence)
+    judged = _judged(every, told, params.metrics.confidence, outside(params))
     rows = [
         {"question": asked.kind, **vars(asked), **vars(one), "left_out": left_out}
         for asked, one, (_, left_out) in zip(every, judged, sides, strict=True)
@@ -142,11 +143,13 @@ def _compared(numbers: Estimates, sides: Sequence[tuple[Weights, Weights]], conf
             yield Compared(first, second, difference, lo, hi, p, NAN, judge(lo, hi))
 
 
-def _judged(asked: Sequence[Question], found: Sequence[Compared], confidence: float) -> list[Compared]:
+def _judged(
+    asked: Sequence[Question], found: Sequence[Compared], confidence: float, apart: Collection[str] = ()
+) -> list[Compared]:
     """The same with the verdict that is left after Holm's correction over each family; a level has none."""
     families: dict[Hashable, list[int]] = {}
     for i, one in enumerate(asked):
-        families.setdefault(family(one), []).append(i)
+        families.setdefault(family(one, apart), []).append(i)
     out = list(found)
     for key, places in families.items():
         for i, p in zip(places, intervals.holm(np.array([found[i].p for i in places])), strict=True):

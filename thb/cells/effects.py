@@ -15,7 +15,7 @@ from thb.cells import choices
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice, Question
 from thb.cells.classes import CLASSES
 from thb.cells.comparisons import INCONCLUSIVE, judge
-from thb.cells.questions import MEAN
+from thb.cells.questions import MEAN, averaged
 from thb.cells.trials import drawn_as, resolvable
 from thb.core import metrics
 from thb.core.errors import check_known
@@ -75,13 +75,13 @@ def effects(
 ) -> pd.DataFrame:
     """The columns of ROW: question x choice x protocol x metric x (detector, mean over them).
 
-    Without arguments of AUC and the first TPR, every detector but the controls, and every question. Raises ParamsError
+    Without arguments of AUC and the first TPR, the detectors of the paper, and every question. Raises ParamsError
     for a name that is not known.
     """
     params, asked = results.params, choices.questions(results.params)
     wanted = _known("question", questions, (*asked, BOUND, OTHER_FITS))
     shown = headline(params, metric)
-    chosen = detectors or [one.key for one in results.entrants if one.key and not one.control]
+    chosen = detectors or [one.key for one in results.entrants if one.key in averaged(params)]
     chosen = _known("detector", chosen, params.detectors)
     labels = {one.key: one.label for one in results.entrants if one.key in chosen}
     bench, found = Bench(results, shown), [asked[name] for name in wanted if name in asked]

@@ -21,6 +21,7 @@ from thb.core.tables import OK, write_csv, write_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
+from thb.submitted.compared import compared
 
 COMPARED = ["clip", "source", "role", "split", "portrait", "video", "status"]  # columns by which clips are chosen
 ALONE = Luck()  # one training, about whose luck nothing is known
@@ -29,6 +30,7 @@ DIGITS = 5  # of what is compared: more than any page shows, and the file stays 
 
 def run(paths: Paths, params: Params) -> None:
     """Write every protocol's cells; of a control corpus, those that the `all` fits of some detectors allow."""
+    params = params if paths.variant else compared(paths, params)
     wanted = (
         [(d, "all") for d in params.ablated]
         if paths.variant

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, pairwise, product
 
@@ -183,8 +183,12 @@ def _cells(params: Params, asked: Question, name: str, common: Cell) -> tuple[Ce
     return (common,)  # two metrics of the same cell, or the cell by itself
 
 
-def family(asked: Question) -> Hashable:
-    """What is corrected together with a question; None for a level, which claims nothing."""
+def family(asked: Question, apart: Collection[str] = ()) -> Hashable:
+    """What is corrected together with a question; None for a level, which claims nothing.
+
+    A question about a detector of `apart` stands with others about it alone, so that it moves no other verdict.
+    """
     if asked.kind == LEVEL:
         return None
-    return asked.kind, asked.metric, asked.protocol, asked.detector == MEAN, asked.generator == MEAN
+    own = tuple(name for name in (asked.first, asked.second, asked.detector) if name in apart)
+    return asked.kind, asked.metric, asked.protocol, asked.detector == MEAN, asked.generator == MEAN, own

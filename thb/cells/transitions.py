@@ -113,20 +113,23 @@ def _joined(
     params: Params, scores: Scores, generator: str, before: str, after: str, threshold: float | str
 ) -> pd.DataFrame:
     """A row per fake: its scores under both protocols, the person it shows, and the threshold after."""
-    (_, first), (reals, second) = (_scored(params, scores, name, generator) for name in (before, after))
-    if off := sorted(set(first.index) ^ set(second.index)):
+    (_, first, one), (reals, second, other) = (_scored(params, scores, name, generator) for name in (before, after))
+    if one and other and (off := sorted(one ^ other)):
         raise DataError(f"clip {off[0]} is scored under only one of {before} and {after}; run `dvc repro`")
+    both = first.index.intersection(second.index)  # of a submitted detector, either may lack a score
+    first, second = first.loc[both], second.loc[both]
     limit = threshold if is_score(threshold) else _limit(params, str(threshold), reals, second)
     person = protocols.identity(first.reset_index()).set_axis(first.index)
     return pd.DataFrame({"before": first["score"], "after": second["score"], "person": person, "limit": limit})
 
 
-def _scored(params: Params, scores: Scores, name: str, generator: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The scored reals, and fakes by clip, that a protocol tests with one generator."""
+def _scored(params: Params, scores: Scores, name: str, generator: str) -> tuple[pd.DataFrame, pd.DataFrame, set[str]]:
+    """The scored reals, and fakes by clip, that a protocol tests with one generator; and all fakes that were to be."""
     protocol = params.protocols[name]
     (fit,) = protocols.fits_of(protocol, generator, list(params.generators))
-    reals, fakes = tested(scores(fit), protocol, generator)
-    return reals, fakes.set_index("clip")
+    table = scores(fit)
+    reals, fakes = tested(table, protocol, generator)
+    return reals, fakes.set_index("clip"), set(table.loc[protocols.fakes(table, protocol, generator), "clip"])
 
 
 def _limit(params: Params, rate: str, reals: pd.DataFrame, fakes: pd.DataFrame) -> float:

@@ -27,6 +27,7 @@ from thb.core.tables import read_csv
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
+from thb.submitted.compared import ABOUT, compared, coverage, outside
 
 MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
@@ -102,6 +103,17 @@ class Results:
         """A sentence a reason why fits have no numbers; none where all have."""
         whys = Counter(self.absent.values())
         return [f"{n} fits have no numbers of ours: {why}." for why, n in whys.most_common()]
+
+    @cached_property
+    def partly_scored(self) -> dict[str, str]:
+        """Submitted detector -> a sentence on how many clips of its fits have scores; none where all have."""
+        found = {}
+        for name in sorted(outside(self.params)):
+            shares = coverage(self.paths, self.params, name)
+            parts = [f"{scored} of {of} clips (fit {fit})" for fit, (scored, of) in shares.items() if scored < of]
+            if parts:
+                found[name] = f"{name} was scored on {', '.join(parts)}."
+        return found
 
     def scores(self, detector: str, fit: str, kind: str = "") -> pd.DataFrame:
         """The scores that cells.csv was computed from; `kind`, of score_files: those of shuffled sound or labels.
@@ -241,7 +253,7 @@ def _blank(protocol: str, entrant: Entrant, generator: str, metric: str, printed
 def open_results(root: Path | None = None) -> Results:
     """The results of the clone we stand in; opened once for as long as its files stay what they are."""
     paths = Paths(root or find_root())
-    return _opened(paths.root, (_state(paths.params.stat()), *_states(paths.results)))
+    return _opened(paths.root, (_state(paths.params.stat()), *_states(paths.results), *_submitted(paths)))
 
 
 def _states(folder: Path) -> list[tuple[str, int, int]]:
@@ -252,6 +264,11 @@ def _states(folder: Path) -> list[tuple[str, int, int]]:
         return sorted((entry.name, *_state(entry.stat())) for entry in entries if entry.is_file())
 
 
+def _submitted(paths: Paths) -> list[tuple[str, int, int]]:
+    files = (paths.results / "scores").glob(f"*/{ABOUT}")
+    return [(str(file), *_state(file.stat())) for file in sorted(files)]
+
+
 def _state(about: os.stat_result) -> tuple[int, int]:
     return about.st_mtime_ns, about.st_size
 
@@ -259,7 +276,7 @@ def _state(about: os.stat_result) -> tuple[int, int]:
 @lru_cache(maxsize=2)
 def _opened(root: Path, state: tuple) -> Results:
     paths = Paths(root)
-    return Results(paths, load(paths.params))
+    return Results(paths, compared(paths, load(paths.params)))
 
 
 def cells(protocol: str, metrics: Sequence[str] = (), corpus: str = MAIN) -> pd.DataFrame:

@@ -305,8 +305,7 @@ def table(
         goes_on = both and i > 0 and heads[i - 1] == head
         css = "total" if head in totals else "printed" if goes_on and second == PRINTED else ""
         shown = [Cell(second, css="which"), *cells] if both else cells
-        shown_head = Markup(f'<span class="wrap">{text(head)}</span>') if len(head) > SHORT else words(head)
-        row = Row("" if goes_on else shown_head, "control" if head in controls and not goes_on else "", shown, css)
+        row = Row("" if goes_on else _row_head(head), "control" if head in controls and not goes_on else "", shown, css)
         if goes_on:
             bodies[-1].rows.append(row)
         else:
@@ -319,6 +318,10 @@ def table(
     texts = [False, *([True] if both else []), *(any(column) for column in worded)]
     top = [Head(shown, is_text) for shown, is_text in zip(columns, texts, strict=True)]
     return Table(caption, top, bodies, sortable, folded)
+
+
+def _row_head(label: str) -> Markup:
+    return Markup(f'<span class="wrap">{text(label)}</span>') if len(label) > SHORT else words(label)
 
 
 # ---- showing ------------------------------------------------------------------------------------------
@@ -354,6 +357,7 @@ def show(*tables: Table, title: str = "", notes: Sequence[str] = ()) -> Shown:
             *(f"{note}." for note in dict.fromkeys(cell.note for cell in cells if cell.note)),
             *(unresolved if any(cell.shown == UNRESOLVABLE for cell in cells) else []),
             *_absent(results, cells),
+            *_partly_scored(results, tables),
         ],
         corpus=corpus_line(params),
     )
@@ -370,6 +374,12 @@ def _absent(results: Results, cells: Sequence[Cell]) -> list[str]:
     """Why fits have no numbers, where cells lack them or there is no cell at all."""
     lacking = not cells or any(cell.hover in (NO_SCORE, NO_NUMBER) for cell in cells)
     return results.said_absent() if lacking and results.paths.metrics.is_file() else []
+
+
+def _partly_scored(results: Results, tables: Sequence[Table]) -> list[str]:
+    """Of each submitted detector that these tables show: which fits it was scored on in part only."""
+    shown = {row.head for one in tables for body in one.bodies for row in body.rows}
+    return [line for label, line in results.partly_scored.items() if _row_head(label) in shown]
 
 
 def _plainly(one: Table) -> str:

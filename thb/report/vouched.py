@@ -15,6 +15,7 @@ from thb.core.paths import RECORD, Paths, variant_option
 from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
+from thb.submitted.compared import trained_here
 
 
 def cells(paths: Paths, params: Params, path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -25,7 +26,12 @@ def cells(paths: Paths, params: Params, path: Path, columns: Sequence[str]) -> p
 
 def metrics(paths: Paths, params: Params) -> dict[str, Any]:
     """metrics.json, which vouches for cells.csv as well."""
-    return origin.read(paths.metrics, origin.of_cells(paths, params), paths, _evaluate(paths))
+    return origin.read(
+        paths.metrics,
+        origin.of_cells(paths, trained_here(params) if paths.variant else params),
+        paths,
+        _evaluate(paths),
+    )
 
 
 def _evaluate(paths: Paths) -> str:

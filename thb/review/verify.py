@@ -21,6 +21,7 @@ from thb.core.tables import OK, SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_a
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
+from thb.submitted import compared as submitted
 
 SAME, AGREES, DIFFERS, UNCHECKED = "same", "agrees", "differs", "not checked"
 PASS, FAIL = "PASS", "FAIL"
@@ -115,9 +116,19 @@ def clips(paths: Paths, reference: Paths) -> Check:
     return Check("clips", DIFFERS, f"{len(odd)} clips differ in name, split or status", [f"clip {c!r}" for c in odd])
 
 
+def _without_submitted(rows: pd.DataFrame, paths: Paths, reference: Paths) -> pd.DataFrame:
+    """The rows of a table that do not speak of a detector that was submitted on one side only."""
+    alone = list({*submitted.names(paths)} ^ {*submitted.names(reference)})
+    speaks = rows[[c for c in ("detector", "first", "second") if c in rows]].isin(alone).any(axis=1)
+    return rows.loc[~speaks].reset_index(drop=True)
+
+
 def cells(paths: Paths, reference: Paths, exact: bool) -> Check:
     """Every cell: the same number or, where fits were trained again, one within the reference's interval."""
-    own, theirs = (read_csv(p.cells, CELL_COLUMNS).set_index(CELL) for p in (paths, reference))
+    own, theirs = (
+        _without_submitted(read_csv(p.cells, CELL_COLUMNS), paths, reference).set_index(CELL)
+        for p in (paths, reference)
+    )
     differing = [f"cell {' '.join(key)} is here only" for key in own.index.difference(theirs.index)]
     differing += [f"cell {' '.join(key)} is missing" for key in theirs.index.difference(own.index)]
     both = own.index.intersection(theirs.index)
@@ -153,7 +164,10 @@ def _equal(one: pd.Series, other: pd.Series) -> np.ndarray:
 def comparisons(paths: Paths, reference: Paths) -> Check:
     """Every paired comparison's verdict."""
     keys = COMPARISON_COLUMNS[: COMPARISON_COLUMNS.index("second") + 1]
-    own, theirs = (read_csv(p.comparisons, COMPARISON_COLUMNS, as_text=True) for p in (paths, reference))
+    own, theirs = (
+        _without_submitted(read_csv(p.comparisons, COMPARISON_COLUMNS, as_text=True), paths, reference)
+        for p in (paths, reference)
+    )
     if not own[keys].equals(theirs[keys]):
         return Check("comparisons", DIFFERS, "not the same questions are answered")
     changed = (own["verdict"].fillna("") != theirs["verdict"].fillna("")).to_numpy()
