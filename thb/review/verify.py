@@ -14,7 +14,7 @@ import pandas as pd
 
 from thb.book import provenance
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
-from thb.core.errors import DataError
+from thb.core.errors import DataError, printable
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import OK, SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_atomic, write_json
@@ -23,6 +23,7 @@ from thb.fits.score_files import ScoreFile
 from thb.splits import protocols
 
 SAME, AGREES, DIFFERS, UNCHECKED = "same", "agrees", "differs", "not checked"
+NOT_COMPARABLE = "not comparable"
 PASS, FAIL = "PASS", "FAIL"
 EXACT = 1e-9  # two numbers of one computation; the files keep ten digits
 CELL = ["protocol", "detector", "generator", "metric"]
@@ -32,12 +33,13 @@ REPORT, PAGE = "verify.json", "verify.md"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was compared, the verdict on it, and a line for each part that differs."""
+    """One thing that was compared, the verdict on it, a line for each part that differs, and rows, if it has some."""
 
     name: str
     verdict: str
     told: str
     differing: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 # ---- score files --------------------------------------------------------------------------------------
@@ -210,8 +212,9 @@ def tell(checks: Sequence[Check], against: str) -> None:
     """A line a check, what differs below it, and the verdict."""
     print(f"held against {against}:")
     for check in checks:
-        print(f"  {check.verdict:<12} {check.name:<12} {check.told}")
-        for line in check.differing[:SHOWN]:
+        print(f"  {check.verdict:<14} {check.name:<12} {check.told}")
+        rows = pd.DataFrame(check.rows).fillna("").to_string(index=False).splitlines() if check.rows else []
+        for line in [*rows, *check.differing[:SHOWN]]:
             print(f"      {line}")
         if len(check.differing) > SHOWN:
             print(f"      and {len(check.differing) - SHOWN} more, in {REPORT}")
@@ -242,16 +245,33 @@ def system() -> dict[str, str]:
     return {"python": sys.version.split()[0], "system": platform.platform(), "machine": platform.machine()}
 
 
+def page_table(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """The lines of a Markdown table; a value is on one line, and ends no cell."""
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        cells = ("" if value is None else printable(value).replace("|", "\\|") for value in row)
+        yield f"| {' | '.join(cells)} |"
+
+
+def page_checks(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a page on checks, as `asdict` has them: their verdicts, then rows and differences of each."""
+    checks = list(checks)
+    yield from page_table(("check", "verdict", ""), ((c["name"], c["verdict"], c["told"]) for c in checks))
+    for check in checks:
+        if rows := check["rows"]:
+            yield from ("", f"## {check['name']}", "", *page_table(list(rows[0]), (row.values() for row in rows)))
+        if check["differing"]:
+            yield from ("", f"## {check['name']}: what differs", "", *(f"- {line}" for line in check["differing"]))
+
+
 def _page(about: Mapping[str, Any]) -> Iterator[str]:
     yield from (
         f"# {about['verdict']}",
         "",
         f"Commit {about['commit']}, profile {about['profile']}, seed {about['seed']},",
+        f"held against {about['against']}.",
+        "",
+        *page_checks(about["checks"]),
     )
-    yield from (f"held against {about['against']}.", "", "| check | verdict | |", "|---|---|---|")
-    for check in about["checks"]:
-        yield f"| {check['name']} | {check['verdict']} | {check['told']} |"
-    for check in about["checks"]:
-        if check["differing"]:
-            yield from ("", f"## {check['name']}: what differs", "", *(f"- {line}" for line in check["differing"]))
     yield from ("", "## With", "", *(f"- {name} {version}" for name, version in about["versions"].items()))
