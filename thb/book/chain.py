@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -80,7 +81,11 @@ class Tracer:
         trials = [t for t in protocols.trials(self.params) if not shown or t.protocol in shown[0]]
         detectors = shown[1] if shown else list(self.params.detectors)
         read = [self.paths.cells] if shown else [self.paths.cells, self.paths.comparisons, self.paths.corpus]
-        told = "its rows are cells, and rest on these:" if shown else "its notebook may read every result:"
+        told = (
+            "its rows are cells, and rest on these files,"
+            if shown
+            else "its notebook may read every result: these files,"
+        )
         return Chain(name, told, [self._made(name), *map(self.result, read), *self.below(trials, detectors)])
 
     def below(self, trials: Iterable[Trial], detectors: Iterable[str]) -> list[Link]:
@@ -89,7 +94,7 @@ class Tracer:
         fits = list(dict.fromkeys(fit for trial in trials for fit in trial.fits))
         used = self._sources(trials, fits)
         return [
-            *(link for d in detectors for fit in fits for link in self._fit(d, fit)),
+            *(link for d in detectors for fit in fits for link in self.fit(d, fit)),
             *(self._split(fit) for fit in fits),
             *(self._clips(source) for source in self.params.sources if source in used),
             self._corpus(),
@@ -110,6 +115,16 @@ class Tracer:
                 return self._link("results", path, listed, _at(found, "made_by"), wanted(self.paths, self.params))
         return self._link("results", path, "", None, None)
 
+    def fit(self, detector: str, fit: str) -> Iterator[Link]:
+        """The score file, and the weights behind it as it names them."""
+        file = ScoreFile(self.paths, self.params, detector, fit)
+        about = _record(file.beside)
+        listed = self._scored.get(f"{detector}/{fit}") or _at(about, "files", file.path.name) or ""
+        facts = _only(about, "statuses", score_files.GIVEN, "absent")
+        yield self._link(SCORES, file.path, listed, _at(about, "made_by"), file.made_by, facts)
+        if about and not {"absent", score_files.GIVEN} & set(about):
+            yield self._weights(file, about)
+
     # ---- numbers
 
     def _value(self, key: tuple[str, ...]) -> tuple[str, Path]:
@@ -117,7 +132,7 @@ class Tracer:
         if key not in rows.index:
             raise DataError(f"{self.paths.relative(self.paths.cells)} has no cell {' '.join(key)}; run `thb evaluate`")
         row = rows.loc[[key]].iloc[0]
-        resolved = row["resolvable"] if isinstance(row["resolvable"], str) else "not resolvable"
+        resolved = row["resolvable"] or "not resolvable"
         printed = "not printed" if pd.isna(row["printed"]) else f"printed {row['printed']:g}"
         return (
             f"{row['value']:.6g} [{row['lo']:.6g}, {row['hi']:.6g}], {resolved}; {row['n_real']:.0f} reals, "
@@ -177,16 +192,6 @@ class Tracer:
         """detector/fit -> the hash of the score file that the cells were computed from."""
         return _at(_record(self.paths.metrics), "scores") or {}
 
-    def _fit(self, detector: str, fit: str) -> Iterator[Link]:
-        """The score file, and the weights behind it as it names them."""
-        file = ScoreFile(self.paths, self.params, detector, fit)
-        about = _record(file.beside)
-        listed = self._scored.get(f"{detector}/{fit}") or _at(about, "files", file.path.name) or ""
-        facts = _only(about, "statuses", score_files.GIVEN, "absent")
-        yield self._link(SCORES, file.path, listed, _at(about, "made_by"), file.made_by, facts)
-        if about and not {"absent", score_files.GIVEN} & set(about):
-            yield self._weights(file, about)
-
     def _weights(self, file: ScoreFile, about: Mapping[str, Any]) -> Link:
         imported = weights.is_imported(about)
         folder = self.paths.run(file.detector, file.fit)
@@ -201,8 +206,8 @@ class Tracer:
 
     def _split(self, fit: str) -> Link:
         found = _record(self.paths.splits_record) or _record(self.paths.tested_record)
-        path, uses = self.paths.split(fit), assignment.uses(self._tested, fit).value_counts()
-        facts = {use: int(uses.get(use, 0)) for use in assignment.USES} if len(self._tested) else {}
+        path, uses = self.paths.split(fit), Counter(assignment.uses(self._tested, fit))
+        facts = {use: uses[use] for use in assignment.USES} if len(self._tested) else {}
         wanted = origin.of_splits(self.paths, self.params)
         return self._link(SPLIT, path, _at(found, "files", path.name) or "", _at(found, "made_by"), wanted, facts)
 
@@ -225,7 +230,7 @@ class Tracer:
         here = {
             "sha256": origin.sha256(path),
             "files": f"{found:,} of {len(rows):,} here, of the size listed",
-            "bytes": f"{int(rows['bytes'].sum()):,}",
+            "bytes": f"{sum(rows['bytes']):,}",
             "revision": ", ".join(map(str, rows["revision"].unique())),
         }
         other = made_by and _at(_record(paths.raw_record), "made_by") != made_by

@@ -111,3 +111,20 @@ def where(
     from thb.review import where as chains
 
     chains.run(*context.of_clone(), words, json)
+
+
+@app.command(epilog="Examples:  thb review   ·   thb review --against v1.0")
+def review(
+    against: Annotated[str, typer.Option(metavar="COMMIT|FOLDER", help="the reference, which has results/")] = "HEAD",
+) -> None:
+    """Write what a reviewer attaches to a report.
+
+    review.md and review.json: system, commit, commands, what was run and how long it took, what agrees, differs or was
+    not checked, and the paper's claims with their verdicts.
+    """
+    from thb.review import reference
+    from thb.review import review as report
+
+    paths, params = context.of_clone()
+    with reference.opened(paths, params, against) as known:
+        report.run(paths, params, known, against)

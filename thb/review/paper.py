@@ -27,13 +27,17 @@ def check(paths: Paths, params: Params) -> Check:
     """
     cells = read_csv(paths.cells, CELL_COLUMNS)
     cells = cells.loc[cells["printed"].notna()].reset_index(drop=True)
-    told = cells.loc[(cells["n_fake"] > 0) & cells["resolvable"].notna() & cells["value"].notna()]
+    told = cells.loc[(cells["n_fake"] > 0) & (cells["resolvable"] != "") & cells["value"].notna()]
     inside = told["printed"].between(told["lo"] - HALF - EXACT, told["hi"] + HALF + EXACT)
     told = told.assign(inside=inside, apart=told["value"] - told["printed"])
     table = list(_table(paths, params, told))
-    n, outside = len(told), int((~inside).sum())
+    n = len(told)
+    outside = n - sum(inside)
     allowed = int(binom.ppf(SURE, n, 1 - params.metrics.confidence)) if n else 0
-    said = f"{n - outside} of {n} printed cells within the interval, rank correlation {rank_correlation(told):.2f}"
+    said = (
+        f"{n - outside} of {n} within the interval, of {sum(row['printed'] for row in table)} printed cells; "
+        f"rank correlation {rank_correlation(told):.2f}"
+    )
     if params.active.corpus == "mini":
         return Check("the paper", NOT_COMPARABLE, f"{said}; rendered clips: for information", [], table)
     if not n:
@@ -44,30 +48,27 @@ def check(paths: Paths, params: Params) -> Check:
         f"printed {row['printed']:g}"
         for row in told.loc[~inside].sort_values("apart", key=abs, ascending=False).to_dict("records")
     ]
-    return (
-        Check("the paper", AGREES, said, [], table)
-        if outside <= allowed
-        else Check("the paper", DIFFERS, said, lines, table)
-    )
+    apart = outside > allowed
+    return Check("the paper", DIFFERS if apart else AGREES, said, lines if apart else [], table)
 
 
 def _table(paths: Paths, params: Params, told: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """A row a protocol and metric that the paper prints, whether or not a cell of it is told here."""
     names = ["protocol", "detector", "generator", "metric"]
-    printed = pd.DataFrame(list(printed_cells(paths.published)), columns=names)
+    printed = pd.DataFrame.from_records(list(printed_cells(paths.published)), columns=names)
     for name, protocol in params.protocols.items():
         generators = [params.sources[key].printed for key in params.of_role(*protocol.fakes)]
         of = printed.loc[(printed["protocol"] == protocol.printed) & printed["generator"].isin(generators)]
-        for metric, theirs in of.groupby("metric", sort=False):
+        for metric, theirs in of.groupby(by="metric", sort=False):
             own = told.loc[(told["protocol"] == name) & (told["metric"] == metric)]
             yield {"protocol": name, "metric": metric, "printed": len(theirs), **_summary(own)}
 
 
 def _summary(own: pd.DataFrame) -> dict[str, Any]:
-    furthest = own.loc[own["apart"].abs().nlargest(1).index]
+    furthest = own.sort_values("apart", key=abs, ascending=False).head(1)
     return {
         "both": len(own),
-        "inside": int(own["inside"].sum()),
+        "inside": sum(own["inside"]),
         "rank correlation": _plain(rank_correlation(own)),
         "mean difference": _plain(own["apart"].mean()),
         "furthest": next((_named(row) for row in furthest.to_dict("records")), ""),
@@ -78,6 +79,6 @@ def _named(row: dict[Any, Any]) -> str:
     return f"{row['detector']} {row['generator']} {row['value']:.2f}, printed {row['printed']:g}"
 
 
-def _plain(value: float) -> float | None:
+def _plain(value: Any) -> float | None:
     """Two decimals; none where there is no number, which JSON has no word for."""
     return None if pd.isna(value) else round(float(value), 2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -208,7 +210,7 @@ def _trained_again(check: Check) -> bool:
     return all(", score " in line for line in check.differing)
 
 
-def tell(checks: Sequence[Check], against: str) -> None:
+def tell(checks: Sequence[Check], against: str, report: str = REPORT) -> None:
     """A line a check, what differs below it, and the verdict."""
     print(f"held against {against}:")
     for check in checks:
@@ -217,7 +219,7 @@ def tell(checks: Sequence[Check], against: str) -> None:
         for line in [*rows, *check.differing[:SHOWN]]:
             print(f"      {line}")
         if len(check.differing) > SHOWN:
-            print(f"      and {len(check.differing) - SHOWN} more, in {REPORT}")
+            print(f"      and {len(check.differing) - SHOWN} more, in {report}")
     print(judge(checks))
 
 
@@ -241,8 +243,16 @@ def write(paths: Paths, params: Params, checks: Sequence[Check], against: str, *
 
 
 def system() -> dict[str, str]:
-    """What it was run on."""
-    return {"python": sys.version.split()[0], "system": platform.platform(), "machine": platform.machine()}
+    """What it was run on; what the system does not tell is left out."""
+    about = {"python": sys.version.split()[0], "system": platform.platform(), "machine": platform.machine()}
+    listed, names = Path("/proc/cpuinfo"), getattr(os, "sysconf_names", {})
+    models = re.findall(r"^model name\s*: (.*)$", listed.read_text(), re.M) if listed.is_file() else []
+    if model := next(iter(models), platform.processor()):
+        about["processor"] = model
+    about["cores"] = str(os.cpu_count() or "")
+    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(names):
+        about["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
+    return about
 
 
 def page_table(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
