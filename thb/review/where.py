@@ -90,15 +90,11 @@ def _sentence(tracer: Tracer, question: str) -> Iterator[Chain]:
     if (name := NAME.sub(r"\1", question)) in known:
         yield _number(tracer, name, known[name])
         return
-    read = {sentence: _read(sentence, known) for _, sentence in sentences(tracer.paths.book)}
-    wanted = (_bare(question), _bare(_read(question, known)))
-    found = [
-        (file, sentence)
-        for file, sentence in sentences(tracer.paths.book)
-        if any(words in said for words in wanted for said in (_bare(sentence), _bare(read[sentence])))
-    ]
+    read = [(file, sentence, _read(sentence, known)) for file, sentence in sentences(tracer.paths.book)]
+    wanted = _bare(_read(question, known))
+    found = [(file, sentence) for file, sentence, said in read if wanted in _bare(said)]
     if len(found) != 1:
-        raise ParamsError(_which(tracer, question, found, [*known, *read.values()]))
+        raise ParamsError(_which(tracer, question, found, [*known, *(said for *_, said in read)]))
     file, sentence = found[0]
     where = tracer.paths.relative(file)
     names = list(dict.fromkeys(NAME.findall(sentence)))
