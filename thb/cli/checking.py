@@ -95,7 +95,7 @@ def _recomputed(paths: Paths, params: Params, known: Paths) -> list[Check]:
 
 @app.command(
     epilog="Examples:  thb where P1 tall hallo AUC   ·   thb where table5   ·   thb where n_test_reals   ·   "
-    'thb where "test reals allow" --json'
+    'thb where "at T0.1 they allow" --json'
 )
 def where(
     words: Annotated[

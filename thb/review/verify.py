@@ -215,7 +215,7 @@ def tell(checks: Sequence[Check], against: str, report: str = REPORT) -> None:
     print(f"held against {against}:")
     for check in checks:
         print(f"  {check.verdict:<14} {check.name:<12} {check.told}")
-        rows = pd.DataFrame(check.rows).fillna("").to_string(index=False).splitlines() if check.rows else []
+        rows = pd.DataFrame(check.rows).to_string(index=False, na_rep="").splitlines() if check.rows else []
         for line in [*rows, *check.differing[:SHOWN]]:
             print(f"      {line}")
         if len(check.differing) > SHOWN:
