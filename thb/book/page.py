@@ -69,8 +69,8 @@ def _chain(paths: Paths, params: Params, name: str) -> str:
         for (step, made), files in alike.items()
     )
     return (
-        f"<details><summary>Where its numbers come from</summary><p>{text(chain.told.capitalize())} with what made it, "
-        "and the first digits of its SHA-256 where that is on record. In a clone, "
+        f"<details><summary>Where its numbers come from</summary><p>{text(chain.told.capitalize())} each with "
+        "what made it, and the first digits of its SHA-256 where that is on record. In a clone, "
         f"<code>thb where {text(name)}</code> says whether the files there are these, and what they were made with.</p>"
         f"<ul>{lines}</ul></details>"
     )

@@ -24,6 +24,9 @@ HEX = 12  # digits shown of a hash; --json has all
 FULL = 24  # links up to which a chain is told with all that is known of each
 SHOWN = 4  # sentences or names that an error lists
 NAME = re.compile(r"\{\{ *(\w+) *\}\}")
+FENCED = re.compile(
+    r"^(`{3,})(\{\w+\})?[^\n]*\n(.*?)^\1[ \t]*$", re.S | re.M
+)  # of a directive, or code, which is no prose
 NO_SENTENCE = re.compile(r"^(?:`{3,}|:{3,}|:\w+:|\(\w+\)=).*$", re.M)  # fences, options and labels
 END = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n(?=[-:|#] ?)")
 MARKS = re.compile(r"\{\w+\}|\]\([^)]*\)|[*`\[\]|#]")
@@ -110,7 +113,8 @@ def sentences(book: Path) -> Iterator[tuple[Path, str]]:
     """Each sentence, item or line of a table in the book's prose, on one line, with its file."""
     for file in sorted(book.rglob("*.md")):
         if not file.relative_to(book).parts[0].startswith("_"):
-            for part in END.split(NO_SENTENCE.sub("", file.read_text(encoding="utf-8"))):
+            prose = FENCED.sub(lambda block: block[3] if block[2] else "", file.read_text(encoding="utf-8"))
+            for part in END.split(NO_SENTENCE.sub("", prose)):
                 if words := " ".join(part.split()):
                     yield file, words
 
