@@ -84,4 +84,4 @@ lock:  ## requirements.lock and environment.yml anew, from pyproject.toml's rang
 	"$$tmp/bin/python" tools/lock.py
 
 clean:  ## what was made here: clips, fits, book (not the committed results)
-	rm -rf data runs verify.json verify.md book/_build book/_executed .pytest_cache .ruff_cache .coverage build *.egg-info
+	rm -rf data runs verify.json verify.md review.json review.md book/_build book/_executed .pytest_cache .ruff_cache .coverage build *.egg-info

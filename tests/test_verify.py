@@ -122,7 +122,7 @@ def test_the_command_says_pass_or_fail_by_its_exit_code_and_its_files(made, thei
     change(made.scores("tall", "all"), SCORE_COLUMNS, one_score)
     done = CliRunner().invoke(app, ["verify", "--recompute", "--against", str(theirs)])
     assert (done.exit_code, done.output.splitlines()[-1]) == (1, "FAIL")
-    assert "not checked  cells" in done.output  # nothing is recomputed from scores that are not the reference's
+    assert "not checked    cells" in done.output  # nothing is recomputed from scores that are not the reference's
     written = json.loads((made.root / "verify.json").read_text())
     assert written["verdict"] == "FAIL"
     assert [c["verdict"] for c in written["checks"]] == [SAME, DIFFERS, UNCHECKED, UNCHECKED, UNCHECKED]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+
 from thb.book import provenance
+from thb.book.chain import Tracer
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.words import text
 from thb.report.load import Results
+
+# What the name of a file has before and after the words that tell it from its like.
+SHORTER = re.compile(r"^(results/scores|runs|data/splits|data/clips)/|(\.csv|/weights\.safetensors|/clips\.parquet)$")
 
 
 def banner(results: Results) -> str:
@@ -47,5 +54,23 @@ def footer(paths: Paths, params: Params, name: str) -> str:
         f'<div class="thb-foot"><p class="files"><b>Download</b> {files}</p>'
         f"<p><b>Rerun this exhibit</b> from the root of the clone:</p>"
         f'<div class="highlight"><pre>{text(provenance.rerun(params, name))}</pre></div>'
-        f'<p class="provenance">{" · ".join(facts)}</p></div>'
+        f'<p class="provenance">{" · ".join(facts)}</p>{_chain(paths, params, name)}</div>'
+    )
+
+
+def _chain(paths: Paths, params: Params, name: str) -> str:
+    """Folded HTML: the files that an exhibit rests on, from results to the corpus, those made alike together."""
+    chain, alike = Tracer(paths, params, look=False).exhibit(name), defaultdict(list)
+    for link in chain.links[1:]:
+        made = ", ".join(f"{key} {link.made_by[key]}" for key in ("code", "settings") if key in link.made_by)
+        alike[link.step, made].append(f"{SHORTER.sub('', link.name)} {link.sha256[: provenance.SHORT]}".strip())
+    lines = "".join(
+        f"<li><b>{text(step)}</b> {text(f'({made})' if made else '')} {text(', '.join(files))}</li>"
+        for (step, made), files in alike.items()
+    )
+    return (
+        f"<details><summary>Where its numbers come from</summary><p>{text(chain.told.capitalize())} each with "
+        "what made it, and the first digits of its SHA-256 where that is on record. In a clone, "
+        f"<code>thb where {text(name)}</code> says whether the files there are these, and what they were made with.</p>"
+        f"<ul>{lines}</ul></details>"
     )

@@ -116,20 +116,20 @@ _version = cache(metadata.version)  # which is looked for through all that is in
 
 def commit(root: Path) -> str:
     """The commit that the book is built from, and whether anything that a run does not write differs from it."""
-    head = _git(root, "rev-parse", f"--short={SHORT}", "HEAD")
+    head = git(root, "rev-parse", f"--short={SHORT}", "HEAD")
     if head is None:
         return "unknown (no git checkout)"
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *MADE)
+    changed = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *MADE)
     return f"{head} with local changes" if changed else head
 
 
-def _git(root: Path, *words: str) -> str | None:
+def git(root: Path, *words: str) -> str | None:
     """What git answers, or None where there is no git or no repository."""
     try:
         done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.rstrip() if done.returncode == 0 else None
 
 
 def rerun(params: Params, name: str) -> str:

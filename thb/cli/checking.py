@@ -32,7 +32,7 @@ def recompute() -> None:
 
 @app.command(
     epilog="Examples:  thb verify   ·   thb verify --recompute   ·   thb verify --against v1.0   ·   "
-    "thb verify --spot tall all"
+    "thb verify --spot tall all   ·   thb verify --paper"
 )
 def verify(
     recompute: Annotated[
@@ -41,15 +41,16 @@ def verify(
     spot: Annotated[
         tuple[str, str] | None, typer.Option(metavar="DETECTOR FIT", help="train this one fit again, and compare that")
     ] = None,
-    against: Annotated[str, typer.Option(help="the reference: a commit, or a folder with results/")] = "HEAD",
+    paper: Annotated[bool, typer.Option("--paper", help="compare with the printed cells, too")] = False,
+    against: Annotated[str, typer.Option(metavar="COMMIT|FOLDER", help="the reference, which has results/")] = "HEAD",
 ) -> None:
     """Hold results/ against those that were committed.
 
     Scores, cells, comparisons and exhibits; what differs is named. The last line is PASS or FAIL, the exit code 0 or 1;
-    verify.json and verify.md say the same.
+    verify.json and verify.md say the same. What the paper printed has a say in that on the published clips alone.
     """
     paths, params = context.of_clone()
-    raise typer.Exit(0 if _passes(paths, params, against, recompute, spot) else 1)
+    raise typer.Exit(0 if _passes(paths, params, against, recompute, spot, paper) else 1)
 
 
 @app.command(epilog="Examples:  thb seeds   ·   thb seeds --trainings 3   ·   thb seeds --jobs 1")
@@ -68,8 +69,11 @@ def seeds(
     seed_study.run(*context.of_clone(), trainings, jobs or processes.cores())
 
 
-def _passes(paths: Paths, params: Params, against: str, recompute: bool, spot: tuple[str, str] | None) -> bool:
+def _passes(
+    paths: Paths, params: Params, against: str, recompute: bool, spot: tuple[str, str] | None, paper: bool
+) -> bool:
     """Print and write the checks; whether nothing differs."""
+    from thb.review import paper as printed
     from thb.review import reference, verify
     from thb.review import spot as one_fit
 
@@ -80,6 +84,8 @@ def _passes(paths: Paths, params: Params, against: str, recompute: bool, spot: t
             checks = _recomputed(paths, params, known)
         else:
             checks = verify.compare(paths, params, known, exact=False)
+        if paper:
+            checks.append(printed.check(paths, params))
         verify.tell(checks, against)
         verify.write(paths, params, checks, against)
     return verify.judge(checks) == verify.PASS
@@ -101,3 +107,40 @@ def _recomputed(paths: Paths, params: Params, known: Paths) -> list[Check]:
     except DataError as fault:
         return [*before, Check("recompute", verify.DIFFERS, str(fault))]
     return verify.compare(paths, params, known, exact=True)
+
+
+@app.command(
+    epilog="Examples:  thb where P1 tall hallo AUC   ·   thb where table5   ·   thb where n_test_reals   ·   "
+    'thb where "at T0.1 they allow" --json'
+)
+def where(
+    words: Annotated[
+        list[str], typer.Argument(metavar="CELL|EXHIBIT|SENTENCE", help="what the number is, or stands in")
+    ],
+    json: Annotated[bool, typer.Option("--json", help="all that is known, as JSON")] = False,
+) -> None:
+    """Say where a number comes from, back to the clips.
+
+    Of a cell, an exhibit, or each number of a sentence of the book: every file on the way, its hash on record, what
+    made it, whether the file here is that one, and whether the code that is checked out would make it.
+    """
+    from thb.review import where as chains
+
+    chains.run(*context.of_clone(), words, json)
+
+
+@app.command(epilog="Examples:  thb review   ·   thb review --against v1.0")
+def review(
+    against: Annotated[str, typer.Option(metavar="COMMIT|FOLDER", help="the reference, which has results/")] = "HEAD",
+) -> None:
+    """Write what a reviewer attaches to a report.
+
+    review.md and review.json: system, commit, commands, what was run and how long it took, what agrees, differs or was
+    not checked, and the paper's claims with their verdicts.
+    """
+    from thb.review import reference
+    from thb.review import review as report
+
+    paths, params = context.of_clone()
+    with reference.opened(paths, params, against) as known:
+        report.run(paths, params, known, against)

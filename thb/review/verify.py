@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,7 +16,7 @@ import pandas as pd
 
 from thb.book import provenance
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
-from thb.core.errors import DataError
+from thb.core.errors import DataError, printable
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import OK, SCORE_COLUMNS, TESTED_COLUMNS, read_csv, write_atomic, write_json
@@ -24,6 +26,7 @@ from thb.splits import protocols
 from thb.submitted import compared as submitted
 
 SAME, AGREES, DIFFERS, UNCHECKED = "same", "agrees", "differs", "not checked"
+NOT_COMPARABLE = "not comparable"
 PASS, FAIL = "PASS", "FAIL"
 EXACT = 1e-9  # two numbers of one computation; the files keep ten digits
 CELL = ["protocol", "detector", "generator", "metric"]
@@ -33,12 +36,13 @@ REPORT, PAGE = "verify.json", "verify.md"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was compared, the verdict on it, and a line for each part that differs."""
+    """One thing that was compared, the verdict on it, a line for each part that differs, and rows, if it has some."""
 
     name: str
     verdict: str
     told: str
     differing: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 # ---- score files --------------------------------------------------------------------------------------
@@ -220,15 +224,16 @@ def _trained_again(check: Check) -> bool:
     return all(", score " in line for line in check.differing)
 
 
-def tell(checks: Sequence[Check], against: str) -> None:
+def tell(checks: Sequence[Check], against: str, report: str = REPORT) -> None:
     """A line a check, what differs below it, and the verdict."""
     print(f"held against {against}:")
     for check in checks:
-        print(f"  {check.verdict:<12} {check.name:<12} {check.told}")
-        for line in check.differing[:SHOWN]:
+        print(f"  {check.verdict:<14} {check.name:<12} {check.told}")
+        rows = pd.DataFrame(check.rows).to_string(index=False, na_rep="").splitlines() if check.rows else []
+        for line in [*rows, *check.differing[:SHOWN]]:
             print(f"      {line}")
         if len(check.differing) > SHOWN:
-            print(f"      and {len(check.differing) - SHOWN} more, in {REPORT}")
+            print(f"      and {len(check.differing) - SHOWN} more, in {report}")
     print(judge(checks))
 
 
@@ -252,8 +257,36 @@ def write(paths: Paths, params: Params, checks: Sequence[Check], against: str, *
 
 
 def system() -> dict[str, str]:
-    """What it was run on."""
-    return {"python": sys.version.split()[0], "system": platform.platform(), "machine": platform.machine()}
+    """What it was run on; what the system does not tell is left out."""
+    about = {"python": sys.version.split()[0], "system": platform.platform(), "machine": platform.machine()}
+    listed, names = Path("/proc/cpuinfo"), getattr(os, "sysconf_names", {})
+    models = re.findall(r"^model name\s*: (.*)$", listed.read_text(), re.M) if listed.is_file() else []
+    if model := next(iter(models), platform.processor()):
+        about["processor"] = model
+    about["cores"] = str(os.cpu_count() or "")
+    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(names):
+        about["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB"
+    return about
+
+
+def page_table(heads: Sequence[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """The lines of a Markdown table; a value is on one line, and ends no cell."""
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'---|' * len(heads)}"
+    for row in rows:
+        cells = ("" if value is None else printable(value).replace("|", "\\|") for value in row)
+        yield f"| {' | '.join(cells)} |"
+
+
+def page_checks(checks: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The lines of a page on checks, as `asdict` has them: their verdicts, then rows and differences of each."""
+    checks = list(checks)
+    yield from page_table(("check", "verdict", ""), ((c["name"], c["verdict"], c["told"]) for c in checks))
+    for check in checks:
+        if rows := check["rows"]:
+            yield from ("", f"## {check['name']}", "", *page_table(list(rows[0]), (row.values() for row in rows)))
+        if check["differing"]:
+            yield from ("", f"## {check['name']}: what differs", "", *(f"- {line}" for line in check["differing"]))
 
 
 def _page(about: Mapping[str, Any]) -> Iterator[str]:
@@ -261,11 +294,8 @@ def _page(about: Mapping[str, Any]) -> Iterator[str]:
         f"# {about['verdict']}",
         "",
         f"Commit {about['commit']}, profile {about['profile']}, seed {about['seed']},",
+        f"held against {about['against']}.",
+        "",
+        *page_checks(about["checks"]),
     )
-    yield from (f"held against {about['against']}.", "", "| check | verdict | |", "|---|---|---|")
-    for check in about["checks"]:
-        yield f"| {check['name']} | {check['verdict']} | {check['told']} |"
-    for check in about["checks"]:
-        if check["differing"]:
-            yield from ("", f"## {check['name']}: what differs", "", *(f"- {line}" for line in check["differing"]))
     yield from ("", "## With", "", *(f"- {name} {version}" for name, version in about["versions"].items()))
