@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,7 @@ import pandas as pd
 from thb.book import citation
 from thb.cells.questions import SHIFTS
 from thb.core.decimals import decimal
-from thb.core.errors import printable
+from thb.core.errors import DataError, printable, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.tables import read_csv
@@ -28,6 +28,9 @@ TABLE1, TABLE4, COUNTS = (
 )
 PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
 CITATION, REFERENCES = "CITATION.cff", "paper/references.bib"
+
+
+SLOT = re.compile(r"\{\{ *(.*?) *\}\}")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,17 @@ def all_numbers(results: Results) -> dict[str, Number]:
     return dict(_KNOWN[key])
 
 
+def filled(words: str, known: Mapping[str, Number]) -> str:
+    """Words with the value of each {{ name }} in its place. Raises DataError for a name that is not known."""
+
+    def value(found: re.Match) -> str:
+        if found[1] not in known:
+            raise DataError(unknown("name in {{ }}", found[1], known))
+        return known[found[1]].shown
+
+    return SLOT.sub(value, words)
+
+
 _KNOWN: dict[str, dict[str, Number]] = {}  # what the last files gave
 
 
@@ -76,6 +90,8 @@ def _settings(params: Params) -> dict[str, Number]:
         "profile": params.profile,
         "corpus": active.corpus,
         "seed": active.seed,
+        "training_seed": active.training_seed,
+        "n_detectors": len(params.detectors),
         "frames": active.store.frames,
         "windows": active.store.windows,
         "run": active.store.run,

@@ -123,6 +123,11 @@ def commit(root: Path) -> str:
     return f"{head} with local changes" if changed else head
 
 
+def committed_on(root: Path) -> str:
+    """The day of that commit; '' where there is no git checkout."""
+    return _git(root, "log", "-1", "--format=%cs") or ""
+
+
 def _git(root: Path, *words: str) -> str | None:
     """What git answers, or None where there is no git or no repository."""
     try:

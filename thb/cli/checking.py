@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +33,7 @@ def recompute() -> None:
 
 @app.command(
     epilog="Examples:  thb verify   ·   thb verify --recompute   ·   thb verify --against v1.0   ·   "
-    "thb verify --spot tall all"
+    "thb verify --spot tall all   ·   thb verify --bundle thb-mini-1a2b3c.zip"
 )
 def verify(
     recompute: Annotated[
@@ -42,6 +43,9 @@ def verify(
         tuple[str, str] | None, typer.Option(metavar="DETECTOR FIT", help="train this one fit again, and compare that")
     ] = None,
     against: Annotated[str, typer.Option(help="the reference: a commit, or a folder with results/")] = "HEAD",
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the reference is what `thb bundle` wrote, itself checked first")
+    ] = None,
 ) -> None:
     """Hold results/ against those that were committed.
 
@@ -49,14 +53,17 @@ def verify(
     verify.json and verify.md say the same.
     """
     paths, params = context.of_clone()
-    raise typer.Exit(0 if _passes(paths, params, against, recompute, spot) else 1)
+    raise typer.Exit(0 if _passes(paths, params, against, recompute, spot, bundle) else 1)
 
 
-def _passes(paths: Paths, params: Params, against: str, recompute: bool, spot: tuple[str, str] | None) -> bool:
+def _passes(
+    paths: Paths, params: Params, against: str, recompute: bool, spot: tuple[str, str] | None, bundle: Path | None
+) -> bool:
     """Print and write the checks; whether nothing differs."""
-    from thb.review import reference, verify
+    from thb.review import bundled, reference, verify
     from thb.review import spot as one_fit
 
+    against = str(bundled.existing(bundle)) if bundle else against
     with reference.opened(paths, params, against) as known:
         if spot:
             checks = one_fit.run(paths, params, known, *spot)
@@ -64,6 +71,8 @@ def _passes(paths: Paths, params: Params, against: str, recompute: bool, spot: t
             checks = _recomputed(paths, params, known)
         else:
             checks = verify.compare(paths, params, known, exact=False)
+        if bundle:
+            checks = [*bundled.checks(paths, params, known), *checks]
         verify.tell(checks, against)
         verify.write(paths, params, checks, against)
     return verify.judge(checks) == verify.PASS
