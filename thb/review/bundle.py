@@ -25,6 +25,7 @@ from thb.report.load import Results
 
 SUMS, ABOUT = "SHA256SUMS", "bundle.json"
 SETTINGS = (
+    "README.md",
     "params.yaml",
     "dvc.yaml",
     "dvc.lock",

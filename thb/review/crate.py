@@ -14,6 +14,7 @@ from thb.core import origin
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import read_json
+from thb.fits import weights
 
 FILE = "ro-crate-metadata.json"
 WORKFLOW, SOFTWARE, DVC = "dvc.yaml", "#thb", "#dvc"
@@ -22,12 +23,14 @@ PROFILES = {
     "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
+BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
 KINDS = {
     ".csv": "text/csv",
     ".json": "application/json",
     ".yaml": "application/yaml",
     ".html": "text/html",
     ".txt": "text/plain",
+    ".md": "text/markdown",
 }
 
 
@@ -46,7 +49,7 @@ def describe(paths: Paths, params: Params, files: Iterable[Path]) -> dict[str, A
         "instrument": {"@id": WORKFLOW},
         "object": _refs(sorted(read - written)),
         "result": _refs(sorted(written)),
-        **_took(paths),
+        "description": _took(paths),
     }
     root = {
         "@id": "./",
@@ -126,8 +129,12 @@ def _file(paths: Paths, name: str) -> dict[str, Any]:
     if name == WORKFLOW:
         one |= {
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+            "conformsTo": {"@id": BIOSCHEMAS},
             "programmingLanguage": {"@id": DVC},
+            "version": __version__,
         }
+    if name == "README.md":
+        one |= {"about": {"@id": "./"}}
     return one
 
 
@@ -162,7 +169,8 @@ def _elsewhere(stage: Mapping[str, Any], held: Mapping[str, Any]) -> Iterator[di
             }
 
 
-def _took(paths: Paths) -> dict[str, str]:
-    """How long all fits took, where they were made."""
-    took = [read_json(file)["seconds"] for file in sorted((paths.root / "runs").glob("**/took.json"))]
-    return {"description": f"{len(took)} fits took {sum(took) / 60:.0f} minutes of training."} if took else {}
+def _took(paths: Paths) -> str:
+    """What was run; how long all fits took, where they were made."""
+    took = [read_json(file)["seconds"] for file in sorted((paths.root / "runs").glob(f"**/{weights.TOOK}"))]
+    said = f"; the {len(took)} fits that lie here took {sum(took) / 60:.0f} minutes of training" if took else ""
+    return f"Every stage of dvc.lock{said}."
