@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from thb.book import citation
+from thb.book import citation, reviewing
 from thb.cells.questions import SHIFTS
 from thb.core.decimals import decimal
 from thb.core.errors import DataError, printable, unknown
@@ -56,7 +56,9 @@ def all_numbers(results: Results) -> dict[str, Number]:
     key = _fingerprint(results)
     if key not in _KNOWN:
         _KNOWN.clear()
-        _KNOWN[key] = {**_settings(results.params), **clips(results), **_printed(results), **_citations(results)}
+        _KNOWN[key] = {**_settings(results.params), **clips(results), **_printed(results), **_citations(results)} | {
+            name: Number(*one) for name, one in reviewing.stated(results).items()
+        }
     return dict(_KNOWN[key])
 
 

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -124,8 +125,10 @@ def commit(root: Path) -> str:
 
 
 def committed_on(root: Path) -> str:
-    """The day of that commit; '' where there is no git checkout."""
-    return _git(root, "log", "-1", "--format=%cs") or ""
+    """The day of that commit; where there is no git checkout, the day on which dvc.lock was written, '' without it."""
+    lock = Paths(root).dvc_lock
+    written = datetime.fromtimestamp(lock.stat().st_mtime, UTC).date().isoformat() if lock.is_file() else ""
+    return _git(root, "log", "-1", "--format=%cs") or written
 
 
 def _git(root: Path, *words: str) -> str | None:
