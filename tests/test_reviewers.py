@@ -42,7 +42,7 @@ def test_the_answers_are_those_of_the_files(results, said):
     assert said["q_hardest"] == results.params.sources[min(by["P3", best])[1]].printed
     assert said["q_unresolved"] == f"{sum(not cell['resolvable'] for cell in cells)} of {len(cells)}"
     verdicts = [row["verdict"] for row in rows(root / "results" / "comparisons.csv") if row["verdict"]]
-    assert said["q_inconclusive"] == f"{sum(v == 'inconclusive' for v in verdicts):,} of {len(verdicts):,}"
+    assert said["q_inconclusive"] == f"{sum(v == 'cannot be told' for v in verdicts):,} of {len(verdicts):,}"
     tested = [row for row in rows(root / f"results/scores/{best}/all.csv") if row["split"] == "test"]
     fakes, reals = ([row for row in tested if row["label"] == label] for label in "10")
     low, high = min(fakes, key=lambda r: float(r["score"])), max(reals, key=lambda r: float(r["score"]))
