@@ -70,6 +70,7 @@ READS = {
         "book/_executed",
         "CITATION.cff",
         "results",
+        "benchmarks/commands.csv",
         "benchmarks/coverage.csv",
         "benchmarks/face_resolution.csv",
         "benchmarks/faces.csv",

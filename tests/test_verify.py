@@ -135,7 +135,7 @@ def test_the_reference_is_a_commit_of_this_clone(made):
     (made.results / "cells.csv").unlink()
     with reference.opened(made, load(made.params)) as known:
         assert known.cells.is_file()
-    with pytest.raises(DataError, match="^'no-such' is neither a folder nor a commit with results/"):
+    with pytest.raises(DataError, match="^'no-such' is neither a folder, a bundle nor a commit with results/"):
         reference.opened(made, load(made.params), "no-such").__enter__()
 
 

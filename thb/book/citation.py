@@ -49,12 +49,12 @@ def paper(paths: Paths) -> str:
 
 def package(paths: Paths) -> str:
     """The BibTeX entry of this package, from what CITATION.cff says."""
-    facts = _facts(paths)
+    known = facts(paths)
     fields = {
-        "author": f"{{{facts['authors'][0]['name']}}}",
-        "title": f"{{{facts['title']}}}",
-        "version": facts["version"],
-        "note": f"{facts['license']} licence; reproduces {facts['preferred-citation']['url']}",
+        "author": f"{{{known['authors'][0]['name']}}}",
+        "title": f"{{{known['title']}}}",
+        "version": known["version"],
+        "note": f"{known['license']} licence; reproduces {known['preferred-citation']['url']}",
     }
     lines = [f"  {key:<7} = {{{value}}}," for key, value in fields.items()]
     return "\n".join(["@software{thb,", *lines, "}"])
@@ -62,13 +62,13 @@ def package(paths: Paths) -> str:
 
 def line(paths: Paths, page: str) -> str:
     """HTML for the foot of every page; `page` is the link to the page that tells more."""
-    facts = _facts(paths)
-    origin = facts["preferred-citation"]
+    known = facts(paths)
+    origin = known["preferred-citation"]
     first = origin["authors"][0]["family-names"]
     return (
         f'<p class="thb-cite">Cite as: {text(first)} et al., <cite>{text(origin["title"])}</cite>, '
         f"{_link(origin['url'])} ({text(origin['year'])}); "
-        f'recomputed with thb {text(facts["version"])} (<a href="{text(page)}">BibTeX</a>).</p>'
+        f'recomputed with thb {text(known["version"])} (<a href="{text(page)}">BibTeX</a>).</p>'
     )
 
 
@@ -78,5 +78,6 @@ def _link(url: str) -> str:
     return f'<a href="{text(url)}">{shown}</a>' if re.match("https?://", url) else shown
 
 
-def _facts(paths: Paths) -> dict[str, Any]:
+def facts(paths: Paths) -> dict[str, Any]:
+    """What CITATION.cff says."""
     return yaml.safe_load(paths.citation.read_text(encoding="utf-8"))

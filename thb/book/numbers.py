@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from thb.book import citation
+from thb.book import citation, reviewing
 from thb.cells.questions import SHIFTS
 from thb.core.decimals import decimal
-from thb.core.errors import printable
+from thb.core.errors import DataError, printable, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.tables import read_csv
@@ -28,6 +28,9 @@ TABLE1, TABLE4, COUNTS = (
 )
 PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
 CITATION, REFERENCES = "CITATION.cff", "paper/references.bib"
+
+
+SLOT = re.compile(r"\{\{ *(.*?) *\}\}")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,21 @@ def all_numbers(results: Results) -> dict[str, Number]:
     key = _fingerprint(results)
     if key not in _KNOWN:
         _KNOWN.clear()
-        _KNOWN[key] = {**_settings(results.params), **clips(results), **_printed(results), **_citations(results)}
+        _KNOWN[key] = {**_settings(results.params), **clips(results), **_printed(results), **_citations(results)} | {
+            name: Number(*one) for name, one in reviewing.stated(results).items()
+        }
     return dict(_KNOWN[key])
+
+
+def filled(words: str, known: Mapping[str, Number]) -> str:
+    """Words with the value of each {{ name }} in its place. Raises DataError for a name that is not known."""
+
+    def value(found: re.Match) -> str:
+        if found[1] not in known:
+            raise DataError(unknown("name in {{ }}", found[1], known))
+        return known[found[1]].shown
+
+    return SLOT.sub(value, words)
 
 
 _KNOWN: dict[str, dict[str, Number]] = {}  # what the last files gave
@@ -76,6 +92,8 @@ def _settings(params: Params) -> dict[str, Number]:
         "profile": params.profile,
         "corpus": active.corpus,
         "seed": active.seed,
+        "training_seed": active.training_seed,
+        "n_detectors": len(params.detectors),
         "frames": active.store.frames,
         "windows": active.store.windows,
         "run": active.store.run,

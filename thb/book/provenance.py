@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -121,6 +122,13 @@ def commit(root: Path) -> str:
         return "unknown (no git checkout)"
     changed = git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *MADE)
     return f"{head} with local changes" if changed else head
+
+
+def committed_on(root: Path) -> str:
+    """The day of that commit; where there is no git checkout, the day on which dvc.lock was written, '' without it."""
+    lock = Paths(root).dvc_lock
+    written = datetime.fromtimestamp(lock.stat().st_mtime, UTC).date().isoformat() if lock.is_file() else ""
+    return git(root, "log", "-1", "--format=%cs") or written
 
 
 def git(root: Path, *words: str) -> str | None:

@@ -19,7 +19,6 @@ from thb.report.load import Results, open_results
 from thb.report.table import CSS
 
 EXECUTED = "_executed/"
-SLOT = re.compile(r"\{\{ *(.*?) *\}\}")
 FONT = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')
 FILES = ("csv", "svg", "pdf", "png", "ipynb")
 
@@ -65,7 +64,7 @@ def _put_in(app: Sphinx, docname: str, source: list[str]) -> None:
         logging.getLogger(__name__).warning(unknown("name in {{ }}", found[1], known), location=docname)
         return ""
 
-    source[0] = SLOT.sub(value, source[0])
+    source[0] = numbers.SLOT.sub(value, source[0])
 
 
 def _add_footer(app: Sphinx, doctree: nodes.document) -> None:

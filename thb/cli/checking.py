@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,7 +33,7 @@ def recompute() -> None:
 
 @app.command(
     epilog="Examples:  thb verify   ·   thb verify --recompute   ·   thb verify --against v1.0   ·   "
-    "thb verify --spot tall all   ·   thb verify --paper"
+    "thb verify --spot tall all   ·   thb verify --paper   ·   thb verify --bundle thb-mini-1a2b3c.zip"
 )
 def verify(
     recompute: Annotated[
@@ -43,6 +44,9 @@ def verify(
     ] = None,
     paper: Annotated[bool, typer.Option("--paper", help="compare with the printed cells, too")] = False,
     against: Annotated[str, typer.Option(metavar="COMMIT|FOLDER", help="the reference, which has results/")] = "HEAD",
+    bundle: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="the reference is what `thb bundle` wrote, itself checked first")
+    ] = None,
 ) -> None:
     """Hold results/ against those that were committed.
 
@@ -50,7 +54,7 @@ def verify(
     verify.json and verify.md say the same. What the paper printed has a say in that on the published clips alone.
     """
     paths, params = context.of_clone()
-    raise typer.Exit(0 if _passes(paths, params, against, recompute, spot, paper) else 1)
+    raise typer.Exit(0 if _passes(paths, params, against, recompute, spot, paper, bundle) else 1)
 
 
 @app.command(epilog="Examples:  thb seeds   ·   thb seeds --trainings 3   ·   thb seeds --jobs 1")
@@ -70,13 +74,20 @@ def seeds(
 
 
 def _passes(
-    paths: Paths, params: Params, against: str, recompute: bool, spot: tuple[str, str] | None, paper: bool
+    paths: Paths,
+    params: Params,
+    against: str,
+    recompute: bool,
+    spot: tuple[str, str] | None,
+    paper: bool,
+    bundle: Path | None,
 ) -> bool:
     """Print and write the checks; whether nothing differs."""
+    from thb.review import bundled, reference, verify
     from thb.review import paper as printed
-    from thb.review import reference, verify
     from thb.review import spot as one_fit
 
+    against = str(bundled.existing(bundle)) if bundle else against
     with reference.opened(paths, params, against) as known:
         if spot:
             checks = one_fit.run(paths, params, known, *spot)
@@ -84,6 +95,8 @@ def _passes(
             checks = _recomputed(paths, params, known)
         else:
             checks = verify.compare(paths, params, known, exact=False)
+        if bundle:
+            checks = [*bundled.checks(paths, params, known), *checks]
         if paper:
             checks.append(printed.check(paths, params))
         verify.tell(checks, against)

@@ -1,4 +1,4 @@
-"""What a rerun is held against: results/ as they were committed, or in a folder of yours."""
+"""What a rerun is held against: results/ as they were committed, in a folder of yours, or in a bundle."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from pathlib import Path
 from thb.core.errors import DataError
 from thb.core.params import Params, load
 from thb.core.paths import Paths
+from thb.review import bundle
 
 COMMITTED = ("params.yaml", "results")
 
 
 @contextmanager
 def opened(paths: Paths, params: Params, against: str = "HEAD") -> Iterator[Paths]:
-    """The reference's paths for as long as they are needed: of a folder with results/, or of a commit of this clone.
+    """The reference's paths for as long as they are needed: of a folder with results/, a bundle, or a commit.
 
     Raises DataError if there is neither, or if its results are of another profile, corpus or seed.
     """
@@ -27,6 +28,10 @@ def opened(paths: Paths, params: Params, against: str = "HEAD") -> Iterator[Path
         yield _checked(Paths(Path(against).resolve()), params, against)
         return
     with tempfile.TemporaryDirectory(prefix="thb-") as scratch:
+        if Path(against).is_file():
+            bundle.unpack(Path(against), Path(scratch))
+            yield _checked(Paths(Path(scratch)), params, against)
+            return
         _extract(paths.root, against, Path(scratch))
         yield _checked(Paths(Path(scratch)), params, f"commit {against}")
 
@@ -41,7 +46,7 @@ def _extract(root: Path, commit: str, to: Path) -> None:
     if git.returncode:
         said = git.stderr.decode("utf-8", "replace").strip().splitlines()
         why = said[-1] if said else f"git ended with code {git.returncode}"
-        raise DataError(f"{commit!r} is neither a folder nor a commit with results/ ({why}); give --against")
+        raise DataError(f"{commit!r} is neither a folder, a bundle nor a commit with results/ ({why}); give --against")
     with tarfile.open(fileobj=io.BytesIO(git.stdout)) as archive:
         archive.extractall(to, filter="data")
 
