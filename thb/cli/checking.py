@@ -62,10 +62,10 @@ def seeds(
     trainings: Annotated[int, typer.Option(help="of every fit, the reported one among them")] = 5,
     jobs: Annotated[int, typer.Option(help="fits trained side by side; 0: one a core")] = 0,
 ) -> None:
-    """Train every fit again with other seeds, and keep how far the numbers move.
+    """Train every fit again with further seeds.
 
-    Into results/seeds, from which `thb evaluate` takes the luck of training into every interval. As long as a whole
-    run for each training; a run that was broken off goes on where it stopped.
+    How far the numbers move is kept in results/seeds, from which `thb evaluate` takes the luck of training into every
+    interval. It takes about a whole run for each training; one that was broken off goes on where it stopped.
     """
     from thb.core import processes
     from thb.review import seed_study
