@@ -31,7 +31,7 @@ PROSE = sorted(p for p in BOOK.rglob("*.md") if not p.relative_to(BOOK).parts[0]
 # What may hold a digit in prose: names of things, and the paper's own numbering.
 NAMES = re.compile(
     r"""
-    \b(Hallo|MAGI-|TALL|T|P|DF|AV-Deepfake|thb)\d[\w.]*     # generators, metrics, protocols
+    \b(Hallo|MAGI-|TALL|T|P|DF|AV-Deepfake|Deepfake-Eval-|thb)\d[\w.]*     # generators, metrics, protocols
   | \b(Tables?|Figures?)\s[A-E\d][.\d]*(,\s[A-E\d.]+)*(\sand\s[A-E\d.]+)?
   | ^\#\ \d[\d.]*\s | \[\d\.\d                               # section numbers
   | \bCC\ [A-Z-]+\ 4\.0 | \bApache-2\.0 | \bPython\ 3\.\d+  # licences, versions
