@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from thb.cells.columns import COMPARISON_COLUMNS
@@ -53,8 +54,8 @@ def _answers(results: Results) -> Stated:
     yield "q_best_auc", (decimal(known[best], 4) if best else "", CELLS)
     yield "q_fall", (decimal(known[best] - means[last][best], 4) if best else "", CELLS)
     cells = results.cells
-    own = cells[(cells["protocol"] == last) & (cells["detector"] == keys.get(best)) & (cells["metric"] == AUC)]
-    lowest = own.dropna(subset="value").nsmallest(1, "value")
+    own = cells.loc[(cells["protocol"] == last) & (cells["detector"] == keys.get(best)) & (cells["metric"] == AUC)]
+    lowest = own.loc[own["value"].notna()].nsmallest(1, "value")
     yield "q_hardest", ("".join(results.label(name) for name in lowest["generator"]), CELLS)
     yield "q_unresolved", (f"{sum(~cells['resolvable'].astype(bool)):,} of {len(cells):,}", CELLS)
     told = _compared(results)["verdict"].dropna()
@@ -70,8 +71,8 @@ def _of_fit(results: Results, detector: str) -> Stated:
     file = ScoreFile(results.paths, results.params, detector, FIT)
     about, table = score_files.about(file), results.scores(detector, FIT)
     source = results.paths.relative(file.path)
-    usable = table[(table["split"] == TEST) & (table["status"] == OK)]
-    fakes, reals = (usable[usable["label"] == label] for label in (1, 0))
+    usable = table.loc[(table["split"] == TEST) & (table["status"] == OK)]
+    fakes, reals = (usable.loc[usable["label"] == label] for label in (1, 0))
     top = reals.nlargest(1, "score")
     yield "q_score", (_named(fakes.nsmallest(1, "score")), source)
     yield "q_real", (_named(top), source)
@@ -81,7 +82,7 @@ def _of_fit(results: Results, detector: str) -> Stated:
 
 
 def _named(rows: pd.DataFrame) -> str:
-    return "".join(f"{row.clip} ({row.score:.4f})" for row in rows.itertuples())
+    return "".join(f"{clip} ({score:.4f})" for clip, score in zip(rows["clip"], rows["score"], strict=True))
 
 
 def _compared(results: Results) -> pd.DataFrame:
@@ -92,7 +93,7 @@ def _checklist(results: Results) -> Stated:
     cells, paths = results.cells, results.paths
     valued = cells.dropna(subset="value")
     bounded = valued[["lo", "hi"]].notna().all(axis=1)
-    yield "with_interval", (f"{sum(bounded):,} of {len(valued):,}", CELLS)
+    yield "with_interval", (f"{int(np.count_nonzero(bounded)):,} of {len(valued):,}", CELLS)
     yield "n_compared", (f"{len(_compared(results)):,}", COMPARISONS)
     yield "n_claims", (str(len(load(paths.claims))), CLAIMS)
     shared = [one for kinds in vouched.leakage(paths, results.params)["protocols"].values() for one in kinds.values()]
