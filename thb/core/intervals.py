@@ -198,8 +198,9 @@ class Estimates:
         correlation = moved @ moved.T
         np.fill_diagonal(correlation, 1)
         lo, hi = np.array(ends, dtype=float).reshape(-1, 2).T
-        by_seed = np.array(trained if len(trained) else values, dtype=float).reshape(len(values), -1)
-        return cls(np.array(values, dtype=float), lo, hi, correlation, by_seed, confidence)
+        alone = np.array(values, dtype=float)
+        by_seed = np.array(trained, dtype=float) if len(trained) else alone[:, None]
+        return cls(alone, lo, hi, correlation, by_seed, confidence)
 
     def sums(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Value, lo and hi, float [Q] each, of sums with these weights [Q, C]; both lucks are in the ends."""
