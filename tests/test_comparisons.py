@@ -30,6 +30,8 @@ from thb.splits.protocols import trials
 Part = tuple[float, float, float, np.ndarray]  # value, lo, hi, resamples
 AT = ["question", "protocol", "detector", "generator", "metric", "first", "second"]
 
+FILE = 1.1e-5  # what numbers of five digits, one of them the difference of two, may be off
+
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory, repo) -> Paths:
@@ -72,9 +74,9 @@ def is_that(told: Told, first: list[Part], second: list[Part]) -> None:
     luck = np.where(np.isnan(luck), np.eye(len(parts)), luck)  # a number that never moves goes with no other
     below, above = (np.sqrt(np.array(arm) @ luck @ np.array(arm)) for arm in arms)
     difference = means[0] - means[1]
-    assert [told.first_value, told.second_value] == pytest.approx(means)
+    assert [told.first_value, told.second_value] == pytest.approx(means, abs=FILE)
     assert [told.difference, told.lo, told.hi] == pytest.approx(
-        [difference, difference - below, difference + above], abs=1e-6
+        [difference, difference - below, difference + above], abs=FILE
     )
 
 
@@ -161,12 +163,12 @@ def test_means_are_those_of_metrics_json_with_their_intervals(compared):
             for metric in ("AUC", "T1", "EER"):
                 told = compared.verdicts.level(metric, protocol, detector)
                 assert [told.difference, told.lo, told.hi] == pytest.approx(
-                    [metrics[metric][k] for k in ("value", "lo", "hi")], abs=1e-6
+                    [metrics[metric][k] for k in ("value", "lo", "hi")], abs=FILE
                 )
     for detector in compared.params.detectors:
         told = compared.verdicts.falls("AUC", "P1", "P2", detector)
         wanted = [means[p][detector]["AUC"]["value"] for p in ("P1", "P2")]
-        assert [told.first_value, told.second_value] == pytest.approx(wanted, abs=1e-6)
+        assert [told.first_value, told.second_value] == pytest.approx(wanted, abs=FILE)
 
 
 @pytest.mark.parametrize(

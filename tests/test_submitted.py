@@ -196,7 +196,7 @@ def test_clips_may_be_called_by_name_by_path_or_by_their_files_name(clone, quick
         "name": lambda clip: clip,
         "name with ending": lambda clip: f"{clip}.mp4",
         "below data/raw": lambda clip: path(clip, between="test/"),
-        "from anywhere": lambda clip: path(clip, "/home/x/data/raw/"),
+        "from anywhere": lambda clip: path(clip, "/somewhere/data/raw/"),
         "of Windows": lambda clip: path(clip, "C:\\raw\\", end=".MP4").replace("/", "\\"),
         "no ending": lambda clip: path(clip, "./", end=""),
     }
@@ -438,7 +438,9 @@ def test_tables_name_what_was_submitted_in_part_and_hold_no_markup_of_its_words(
     monkeypatch.setattr("thb.report.load.load", lambda path: quick)
     results = open_results(clone.root)
     assert [e.label for e in results.entrants][-2:] == ["mine", "container"]  # after the paper's, before the controls
-    assert results.partly_scored == {"mine": f"mine was scored on {len(tested) - 1} of {len(tested)} clips (fit all)."}
+    assert compared.partly_scored(results.paths, results.params) == {
+        "mine": f"mine was scored on {len(tested) - 1} of {len(tested)} clips (fit all)."
+    }
     assert results.said_absent() == [
         f"{len(quick.fits) - 1} fits have no numbers of ours: mine was submitted without them."
     ]

@@ -27,7 +27,7 @@ from thb.core.tables import read_csv
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
-from thb.submitted.compared import ABOUT, compared, coverage, outside
+from thb.submitted.compared import ABOUT, compared
 
 MAIN = "main"
 LOWER_IS_BETTER = {"Brier", "EER"}
@@ -103,17 +103,6 @@ class Results:
         """A sentence a reason why fits have no numbers; none where all have."""
         whys = Counter(self.absent.values())
         return [f"{n} fits have no numbers of ours: {why}." for why, n in whys.most_common()]
-
-    @cached_property
-    def partly_scored(self) -> dict[str, str]:
-        """Submitted detector -> a sentence on how many clips of its fits have scores; none where all have."""
-        found = {}
-        for name in sorted(outside(self.params)):
-            shares = coverage(self.paths, self.params, name)
-            parts = [f"{scored} of {of} clips (fit {fit})" for fit, (scored, of) in shares.items() if scored < of]
-            if parts:
-                found[name] = f"{name} was scored on {', '.join(parts)}."
-        return found
 
     def scores(self, detector: str, fit: str, kind: str = "") -> pd.DataFrame:
         """The scores that cells.csv was computed from; `kind`, of score_files: those of shuffled sound or labels.
@@ -265,8 +254,7 @@ def _states(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def _submitted(paths: Paths) -> list[tuple[str, int, int]]:
-    files = (paths.results / "scores").glob(f"*/{ABOUT}")
-    return [(str(file), *_state(file.stat())) for file in sorted(files)]
+    return [(str(file), *_state(file.stat())) for file in sorted((paths.results / "scores").glob(f"*/{ABOUT}"))]
 
 
 def _state(about: os.stat_result) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from thb.core.errors import ParamsError, unknown
 from thb.core.words import breakable, corpus_line, text, words
 from thb.report.load import LOWER_IS_BETTER, Results, open_results
 from thb.report.verdicts import FAILS, HOLDS, Told, mark
+from thb.submitted.compared import partly_scored
 
 REPRODUCED, PRINTED = "reproduced", "printed"
 SHORT = 24  # letters that stay on one line; a longer row head wraps
@@ -379,7 +380,7 @@ def _absent(results: Results, cells: Sequence[Cell]) -> list[str]:
 def _partly_scored(results: Results, tables: Sequence[Table]) -> list[str]:
     """Of each submitted detector that these tables show: which fits it was scored on in part only."""
     shown = {row.head for one in tables for body in one.bodies for row in body.rows}
-    return [line for label, line in results.partly_scored.items() if _row_head(label) in shown]
+    return [line for label, line in partly_scored(results.paths, results.params).items() if _row_head(label) in shown]
 
 
 def _plainly(one: Table) -> str:

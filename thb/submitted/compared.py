@@ -94,6 +94,17 @@ def outside(params: Params) -> frozenset[str]:
     return frozenset(name for name, entry in params.detectors.items() if not entry.printed and not entry.control)
 
 
+def partly_scored(paths: Paths, params: Params) -> dict[str, str]:
+    """Submitted detector -> a sentence on how many clips of its fits have scores; none where all have."""
+    found = {}
+    for name in sorted(outside(params)):
+        shares = coverage(paths, params, name)
+        parts = [f"{scored} of {of} clips (fit {fit})" for fit, (scored, of) in shares.items() if scored < of]
+        if parts:
+            found[name] = f"{name} was scored on {', '.join(parts)}."
+    return found
+
+
 def trained_here(params: Params) -> Params:
     """The settings without them: of a control corpus nobody submits scores."""
     gone = outside(params)
