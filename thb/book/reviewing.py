@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from thb.cells.columns import COMPARISON_COLUMNS
@@ -56,9 +57,9 @@ def _answers(results: Results) -> Stated:
     own = cells[(cells["protocol"] == last) & (cells["detector"] == keys.get(best)) & (cells["metric"] == AUC)]
     lowest = own.dropna(subset="value").nsmallest(1, "value")
     yield "q_hardest", ("".join(results.label(name) for name in lowest["generator"]), CELLS)
-    yield "q_unresolved", (f"{sum(~cells['resolvable'].astype(bool)):,} of {len(cells):,}", CELLS)
+    yield "q_unresolved", (f"{_count(~cells['resolvable'].astype(bool)):,} of {len(cells):,}", CELLS)
     told = _compared(results)["verdict"].dropna()
-    yield "q_inconclusive", (f"{sum(told == INCONCLUSIVE):,} of {sum(told != ''):,}", COMPARISONS)
+    yield "q_inconclusive", (f"{_count(told == INCONCLUSIVE):,} of {_count(told != ''):,}", COMPARISONS)
     yield from _of_fit(results, keys[best] or "") if best else ((name, ("", SCORES)) for name in OF_FIT)
 
 
@@ -75,13 +76,17 @@ def _of_fit(results: Results, detector: str) -> Stated:
     top = reals.nlargest(1, "score")
     yield "q_score", (_named(fakes.nsmallest(1, "score")), source)
     yield "q_real", (_named(top), source)
-    yield "q_missed", (f"{sum(fakes['score'] <= top['score'].max()):,} of {len(fakes):,}", source)
+    yield "q_missed", (f"{_count(fakes['score'] <= top['score'].max()):,} of {len(fakes):,}", source)
     yield "q_epoch", (str(about.get("best_epoch", "")), source)
     yield "q_weights", (", ".join(str(one)[:HASH] for one in about.get("weights_sha256", ())), source)
 
 
 def _named(rows: pd.DataFrame) -> str:
-    return "".join(f"{row.clip} ({row.score:.4f})" for row in rows.itertuples())
+    return "".join(f"{row['clip']} ({row['score']:.4f})" for row in rows.to_dict("records"))
+
+
+def _count(mask: Any) -> int:
+    return int(np.count_nonzero(mask))
 
 
 def _compared(results: Results) -> pd.DataFrame:
@@ -92,7 +97,7 @@ def _checklist(results: Results) -> Stated:
     cells, paths = results.cells, results.paths
     valued = cells.dropna(subset="value")
     bounded = valued[["lo", "hi"]].notna().all(axis=1)
-    yield "with_interval", (f"{sum(bounded):,} of {len(valued):,}", CELLS)
+    yield "with_interval", (f"{_count(bounded):,} of {len(valued):,}", CELLS)
     yield "n_compared", (f"{len(_compared(results)):,}", COMPARISONS)
     yield "n_claims", (str(len(load(paths.claims))), CLAIMS)
     shared = [one for kinds in vouched.leakage(paths, results.params)["protocols"].values() for one in kinds.values()]
