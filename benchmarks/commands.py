@@ -36,7 +36,7 @@ def main(name: str, *words: str) -> None:
         "command": " ".join(words),
         "seconds": seconds,
         "memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000,
-        "written_mb": (size(root) - before) / 1e6,
+        "written_mb": max(size(root) - before, 0) / 1e6,  # a command may clear away more than it writes
         "cores": len(os.sched_getaffinity(0)),
         "processor": processor(),
         "python": platform.python_version(),

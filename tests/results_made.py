@@ -79,7 +79,7 @@ def clone(repo: Path, root: Path) -> Paths:
     few_draws(Paths(root))
     shutil.copy(repo / "CITATION.cff", root)
     (root / "benchmarks").mkdir()
-    for name in ("faces.csv", "face_resolution.csv", "coverage.csv"):
+    for name in ("faces.csv", "face_resolution.csv", "coverage.csv", "commands.csv"):
         shutil.copy(repo / "benchmarks" / name, root / "benchmarks")
     shutil.copytree(repo / "benchmarks" / "results", root / "benchmarks" / "results")
     shutil.copytree(repo / "paper", root / "paper")
