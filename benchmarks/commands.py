@@ -20,6 +20,7 @@ from thb.book.reviewing import TIME_COLUMNS, TIMES
 from thb.core.errors import DataError
 from thb.core.paths import find_root
 from thb.core.tables import read_csv, write_csv
+from thb.review.telling import system
 
 KEPT = Path(__file__).resolve().parent.parent / TIMES
 
@@ -31,6 +32,7 @@ def main(name: str, *words: str) -> None:
     seconds = time.monotonic() - start
     if code:
         raise DataError(f"`{' '.join(words)}` ended with code {code}; its time is not kept")
+    machine = system()
     row = {
         "name": name,
         "command": " ".join(words),
@@ -38,7 +40,7 @@ def main(name: str, *words: str) -> None:
         "memory_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000,
         "written_mb": max(size(root) - before, 0) / 1e6,  # a command may clear away more than it writes
         "cores": len(os.sched_getaffinity(0)),
-        "processor": processor(),
+        "processor": machine.get("processor", machine["machine"]),
         "python": platform.python_version(),
         "commit": provenance.commit(root),
     }
@@ -55,13 +57,6 @@ def size(root: Path) -> int:
         for file in root.rglob("*")
         if file.is_file() and not file.is_symlink() and ".venv" not in file.parts
     )
-
-
-def processor() -> str:
-    """What Linux calls it; elsewhere its architecture."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.is_file() else []
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 if __name__ == "__main__":

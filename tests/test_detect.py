@@ -25,6 +25,7 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.params import switch_profile
 from thb.core.tables import read_json
 from thb.detect import detect, verdicts
+from thb.detect import told as saying
 from thb.fits import loop
 from thb.fits.feed import Feed
 from thb.fits.picture_measures import seen
@@ -437,8 +438,8 @@ def test_wide_letters_do_not_shift_the_columns():
         for name in ("abcd", CJK, "e\u0301bcd")
     ]
     judge = verdicts.Judge("tall", None, None, "haar", None, ())
-    lines = list(detect._table([judge], "all", rows))
-    assert [detect._width(line.split("tall/all")[0]) for line in lines[1:]] == [6, 6, 6]
+    lines = list(saying._table([judge], "all", rows))
+    assert [saying._width(line.split("tall/all")[0]) for line in lines[1:]] == [6, 6, 6]
 
 
 def test_letters_that_the_font_lacks_are_drawn_as_escapes():

@@ -55,13 +55,24 @@ def test_the_answers_are_those_of_the_files(results, said):
     assert said["q_weights"] == beside["weights_sha256"][0][:16]
 
 
-def test_the_checklist_counts_what_the_files_hold(results, said, made):
+def test_the_checklist_counts_what_the_files_hold(results, said, made, monkeypatch):
     cells = rows(results.paths.cells)
     assert said["with_interval"] == f"{len(cells)} of {len(cells)}"
     assert said["n_claims"] == str(results.paths.claims.read_text().count("- id: "))
     protocols = json.loads(results.paths.leakage.read_text())["protocols"]
     promised = [one for kinds in protocols.values() for one in kinds.values() if one["promised"]]
     assert said["promises_kept"] == f"{len(promised)} of {len(promised)}"
+    broken = json.loads(made.leakage.read_text())
+    for kinds, found in zip(broken["protocols"].values(), (2, 0), strict=False):  # of a promise broken, and of none
+        next(one for one in kinds.values() if one["promised"])["count"] = found
+        next(one for one in kinds.values() if not one["promised"])["count"] = 3
+    monkeypatch.setattr(reviewing.vouched, "leakage", lambda *_: broken)
+    assert dict(reviewing._checklist(results))["promises_kept"][0] == f"{len(promised) - 1} of {len(promised)}"
+    trained = results.cells.assign(n_seeds=[5, 1, *[float("nan")] * (len(cells) - 2)])
+    assert said["with_training_luck"] == f"0 of {len(cells)}"
+    monkeypatch.setitem(vars(results), "cells", trained)
+    assert dict(reviewing._checklist(results))["with_training_luck"][0] == f"1 of {len(cells)}"
+    monkeypatch.undo()
     beside = made.scores("tall", "all").with_suffix(".json")
     about = json.loads(beside.read_text())
     del about["fit_made_by"]
@@ -80,7 +91,9 @@ def test_times_are_those_that_were_measured(made, results, monkeypatch, repo):
     spec = importlib.util.spec_from_file_location("commands", repo / "benchmarks" / "commands.py")
     commands = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(commands)
-    monkeypatch.setattr(commands, "KEPT", made.root / reviewing.TIMES)
+    kept = made.root / reviewing.TIMES
+    kept.unlink(missing_ok=True)  # what this clone measured of other commands
+    monkeypatch.setattr(commands, "KEPT", kept)
     monkeypatch.setenv("THB_ROOT", str(made.root))
     ticks = iter([0.0, 90.0, 100.0, 102.4, 0.0, 1.0])
     monkeypatch.setattr(commands.time, "monotonic", lambda: next(ticks))

@@ -15,8 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 from notebooks import run
 from thb.cells import choices, effects, evaluate
+from thb.cells.bench import Bench
 from thb.cells.choices import Choice
-from thb.cells.effects import ACCUSED, BOUND, INCONCLUSIVE, MOVES, OTHER_FITS, SAME, STILL, Bench
+from thb.cells.effects import ACCUSED, BOUND, INCONCLUSIVE, MOVES, OTHER_FITS, SAME, STILL
 from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import ParamsError
 from thb.core.params import load

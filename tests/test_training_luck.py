@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from vouching import for_score_file, with_seed
 
 from thb.cells import evaluate, training_luck
-from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS, QUESTION
 from thb.cli.main import app
 from thb.core import intervals, origin
 from thb.core.errors import DataError, ParamsError
@@ -24,7 +24,7 @@ from thb.fits.score_files import ScoreFile
 from thb.review import seed_study, workplace
 
 KEY = ("P1", "tall", "hallo", "AUC")
-NAMES = list(training_luck.CELL)
+NAMES = list(CELL)
 
 
 @dataclass
@@ -163,7 +163,7 @@ def test_a_difference_is_widened_by_how_it_moves_itself(study):
 def test_each_trainings_verdicts_and_claims_stand_side_by_side(study):
     folder, first = training_luck.place(study.paths), study.params.active.training_seed
     seeds = [str(first + k) for k in range(3)]
-    verdicts = read_csv(folder / "verdicts.csv", [*training_luck.QUESTION, *seeds])
+    verdicts = read_csv(folder / "verdicts.csv", [*QUESTION, *seeds])
     assert len(verdicts) > 1000
     claims = read_csv(folder / "claims.csv", ["id", *seeds])
     assert claims["id"].is_unique

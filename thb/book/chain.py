@@ -12,7 +12,8 @@ from typing import Any
 import pandas as pd
 
 from thb.book import provenance
-from thb.cells.columns import CELL_COLUMNS
+from thb.cells.columns import CELL, CELL_COLUMNS
+from thb.cells.questions import MEAN
 from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.origin import Origin
@@ -27,8 +28,6 @@ from thb.splits.protocols import Trial
 
 SAME, CHANGED, ABSENT, UNRECORDED = "as recorded", "not as recorded", "not here", "no hash on record"
 CURRENT, UNSAID = "as checked out", "not said"
-CELL = ["protocol", "detector", "generator", "metric"]
-MEAN = "mean"  # in a generator's place: the mean over those of the protocol
 SCORES, WEIGHTS, SPLIT = "scores", "weights", "split"
 
 

@@ -1,5 +1,7 @@
 """What a row of cells.csv and of comparisons.csv holds."""
 
+CELL = ["protocol", "detector", "generator", "metric"]  # what tells one cell from another
+
 # lo and hi hold the luck of clips and of training; sd_seed: how far n_seeds trainings lie apart, where more are known.
 CELL_COLUMNS = [
     "corpus",
@@ -36,3 +38,4 @@ COMPARISON_COLUMNS = [
     "left_out",
     "verdict",
 ]
+QUESTION = COMPARISON_COLUMNS[: COMPARISON_COLUMNS.index("second") + 1]  # what tells one question from another

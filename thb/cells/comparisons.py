@@ -146,7 +146,7 @@ def _compared(numbers: Estimates, sides: Sequence[tuple[Weights, Weights]], conf
 def _judged(
     asked: Sequence[Question], found: Sequence[Compared], confidence: float, apart: Collection[str] = ()
 ) -> list[Compared]:
-    """The same with the verdict that is left after Holm's correction over each family; a level has none."""
+    """The same with the verdict that is left after Holm's correction over each family; of a level, one number."""
     families: dict[Hashable, list[int]] = {}
     for i, one in enumerate(asked):
         families.setdefault(family(one, apart), []).append(i)
@@ -154,7 +154,7 @@ def _judged(
     for key, places in families.items():
         for i, p in zip(places, intervals.holm(np.array([found[i].p for i in places])), strict=True):
             if key is None:
-                out[i] = replace(found[i], second_value=NAN, p=NAN, verdict="")
+                out[i] = replace(found[i], first_value=NAN, second_value=NAN, p=NAN, verdict="")
             else:
                 told = found[i].verdict if p < 1 - confidence else INCONCLUSIVE
                 out[i] = replace(found[i], p_holm=float(p), verdict=told)

@@ -25,7 +25,7 @@ from thb.submitted.compared import compared
 
 COMPARED = ["clip", "source", "role", "split", "portrait", "video", "status"]  # columns by which clips are chosen
 ALONE = Luck()  # one training, about whose luck nothing is known
-DIGITS = 5  # of what is compared: more than any page shows, and the file stays small
+DIGITS = 6  # of what is compared: enough for any page, and the file stays small
 
 
 def run(paths: Paths, params: Params) -> None:

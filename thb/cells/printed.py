@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from thb.cells.columns import CELL
 from thb.core.errors import DataError, check_known
 from thb.core.params import Params
 from thb.core.tables import read_csv
@@ -23,10 +24,9 @@ def printed_cells(folder: Path, name: str = CELLS) -> dict[tuple[str, str, str, 
     if not path.is_file():
         raise DataError(f"missing {name} in {folder}: the paper's printed tables")
     table = pd.read_csv(path)
-    keys = ["protocol", "detector", "generator", "metric"]
-    if table.duplicated(keys).any():
-        raise DataError(f"{name}: cell {tuple(table.loc[table.duplicated(keys), keys].iloc[0])} stands twice")
-    axes = (table[key] for key in keys)
+    if table.duplicated(CELL).any():
+        raise DataError(f"{name}: cell {tuple(table.loc[table.duplicated(CELL), CELL].iloc[0])} stands twice")
+    axes = (table[key] for key in CELL)
     return {(p, d, g, m): float(value) for p, d, g, m, value in zip(*axes, table["value"], strict=True)}
 
 

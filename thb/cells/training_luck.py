@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from thb.cells.columns import COMPARISON_COLUMNS
+from thb.cells.columns import CELL
 from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import RECORD, Paths
 from thb.core.tables import read_csv, read_json
 
-CELL = ["protocol", "detector", "generator", "metric"]
 SEED_COLUMNS = ["training_seed", *CELL, "value"]
 CELLS, VERDICTS, CLAIMS = "cells.csv", "verdicts.csv", "claims.csv"
-QUESTION = COMPARISON_COLUMNS[: COMPARISON_COLUMNS.index("second") + 1]  # what tells one question from another
 MEND = "thb seeds"
 Key = tuple[str, str, str, str]  # CELL
 

@@ -83,7 +83,7 @@ def _passes(
     bundle: Path | None,
 ) -> bool:
     """Print and write the checks; whether nothing differs."""
-    from thb.review import bundled, reference, verify
+    from thb.review import bundled, reference, telling, verify
     from thb.review import paper as printed
     from thb.review import spot as one_fit
 
@@ -99,8 +99,8 @@ def _passes(
             checks = [*bundled.checks(paths, params, known), *checks]
         if paper:
             checks.append(printed.check(paths, params))
-        verify.tell(checks, against)
-        verify.write(paths, params, checks, against)
+        telling.tell(checks, against)
+        telling.write(paths, params, checks, against)
     return verify.judge(checks) == verify.PASS
 
 

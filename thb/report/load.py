@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from thb.cells.claims import ledger
-from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
+from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.cells.questions import MEAN, averaged
 from thb.core.errors import DataError, ParamsError, check_known, entry, unknown
@@ -359,7 +359,7 @@ def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Seque
     shown = _chosen("metric", metrics, dict.fromkeys(key[3] for key in theirs))
     chosen = _chosen("protocol", protocols, [name for name in places if places[name]])
     keys = {entry.printed: key for key, entry in results.params.detectors.items() if entry.printed}
-    ours = results.cells.set_index(["protocol", "detector", "generator", "metric"]).to_dict("index")
+    ours = results.cells.set_index(CELL).to_dict("index")
     rows = []
     for protocol, detector in product(chosen, dict.fromkeys(key[1] for key in theirs)):
         for generator, metric in product(places[protocol], shown):

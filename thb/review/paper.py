@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 from scipy.stats import binom
 
-from thb.cells.columns import CELL_COLUMNS
+from thb.cells.claims.cells import HALF
+from thb.cells.columns import CELL, CELL_COLUMNS
 from thb.cells.printed import printed_cells
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import read_csv
 from thb.report.load import rank_correlation
-from thb.review.verify import AGREES, CELL, DIFFERS, EXACT, NOT_COMPARABLE, UNCHECKED, Check
+from thb.review.verify import AGREES, DIFFERS, EXACT, NOT_COMPARABLE, UNCHECKED, Check
 
-HALF = 0.005  # of the last printed place: a printed number stands for all that round to it
 SURE = 0.999  # how seldom chance alone may put as many printed cells outside
 
 
@@ -54,8 +54,7 @@ def check(paths: Paths, params: Params) -> Check:
 
 def _table(paths: Paths, params: Params, told: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """A row a protocol and metric that the paper prints, whether or not a cell of it is told here."""
-    names = ["protocol", "detector", "generator", "metric"]
-    printed = pd.DataFrame.from_records(list(printed_cells(paths.published)), columns=names)
+    printed = pd.DataFrame.from_records(list(printed_cells(paths.published)), columns=CELL)
     for name, protocol in params.protocols.items():
         generators = [params.sources[key].printed for key in params.of_role(*protocol.fakes)]
         of = printed.loc[(printed["protocol"] == protocol.printed) & printed["generator"].isin(generators)]

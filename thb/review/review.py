@@ -14,8 +14,9 @@ from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic, write_json
 from thb.report.load import open_results
-from thb.review import paper, verify
-from thb.review.verify import UNCHECKED, Check, page_table
+from thb.review import paper, telling, verify
+from thb.review.telling import page_table
+from thb.review.verify import UNCHECKED, Check
 
 REPORT, PAGE = "review.json", "review.md"
 COMMANDS = {
@@ -36,7 +37,7 @@ def run(paths: Paths, params: Params, reference: Paths, against: str) -> None:
         paper.check(paths, params),
         other_files(paths, reference),
     ]
-    verify.tell(checks, against, REPORT)
+    telling.tell(checks, against, REPORT)
     about = report(paths, params, checks, against)
     write_json(about, paths.root / REPORT)
     text = "\n".join(_page(about)) + "\n"
@@ -76,7 +77,7 @@ def report(paths: Paths, params: Params, checks: list[Check], against: str) -> d
         "profile": params.profile,
         "corpus": params.active.corpus,
         "seed": params.active.seed,
-        "system": verify.system(),
+        "system": telling.system(),
         "versions": provenance.versions(),
         "commands": {
             what: command.format(detector=next(iter(params.detectors)), fit=params.fits[-1])
@@ -134,7 +135,7 @@ def _page(about: Mapping[str, Any]) -> Iterator[str]:
         f"{about['against']}.",
         *(f"- `{line}`" for line in about["changed"] or ()),
         *("", "## What agrees, what differs, what was not checked", ""),
-        *verify.page_checks(about["checks"]),
+        *telling.page_checks(about["checks"]),
         *("", "## System", "", *page_table(("", ""), about["system"].items())),
         *("", "## Versions", "", *page_table(("package", "version"), about["versions"].items())),
         *("", "## To run again", "", *(f"- {what}: `{command}`" for what, command in about["commands"].items())),

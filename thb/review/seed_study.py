@@ -13,7 +13,7 @@ import yaml
 
 from thb.cells import evaluate, training_luck
 from thb.cells.claims import ledger
-from thb.cells.columns import COMPARISON_COLUMNS
+from thb.cells.columns import COMPARISON_COLUMNS, QUESTION
 from thb.core import origin, plain_yaml
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params, load
@@ -123,7 +123,7 @@ def _verdicts(one: Results) -> pd.Series:
     """What is told of each question; a level is no question."""
     rows = read_csv(one.paths.comparisons, COMPARISON_COLUMNS, as_text=True).fillna("")
     rows = rows.loc[rows["verdict"] != ""]
-    return pd.Series(rows["verdict"].to_numpy(), index=pd.MultiIndex.from_frame(rows[training_luck.QUESTION]))
+    return pd.Series(rows["verdict"].to_numpy(), index=pd.MultiIndex.from_frame(rows[QUESTION]))
 
 
 def _claims(one: Results) -> pd.Series:

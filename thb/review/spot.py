@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from thb.cells.columns import CELL_COLUMNS
+from thb.cells.columns import CELL, CELL_COLUMNS
 from thb.core import metrics
 from thb.core.errors import DataError, check_known
 from thb.core.params import Params
@@ -17,7 +17,7 @@ from thb.core.paths import Paths
 from thb.core.tables import OK, SCORE_COLUMNS, read_csv
 from thb.fits import weights
 from thb.review import workplace
-from thb.review.verify import AGREES, CELL, DIFFERS, EXACT, SAME, Check
+from thb.review.verify import AGREES, DIFFERS, EXACT, SAME, Check
 from thb.splits import protocols
 
 START = "ffpp"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from thb.book import numbers, provenance
-from thb.book.chain import CURRENT, MEAN, UNSAID, Chain, Link, Tracer
+from thb.book.chain import CURRENT, UNSAID, Chain, Link, Tracer
 from thb.book.numbers import Number
+from thb.cells.questions import MEAN
 from thb.core import origin
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params
