@@ -57,6 +57,7 @@ READS = {
         *(f"results/variants/{{variant}}/{name}" for name in ("scores", "clips.csv", "clips.json")),
         "paper/published",
     ],
+    "containers": ["data/clips"],
     "contact": ["data/clips"],
     "exhibit": ["results", "data/contact.npz"],
     "book": [
@@ -104,7 +105,7 @@ CARRIED = [
     (ALL, "profiles.workers", "how many processes work, and never what comes out"),
     (ALL, "generators", "its names alone, which stand under `sources`; to fits they are the files in data/splits"),
     (
-        FITTED + " fetch prepare split identity contact evaluate variant_cells",
+        FITTED + " fetch prepare split identity containers contact evaluate variant_cells",
         "ablations",
         "the name given to --variant is known; fetch also puts clips where variant_clips looks at them anew",
     ),
@@ -116,7 +117,7 @@ CARRIED = [
         "label_checks",
         "of --shuffle-labels alone, and of its scores",
     ),
-    ("fetch prepare split identity contact variant_clips explain", "detectors", "their names are known"),
+    ("fetch prepare split identity containers contact variant_clips explain", "detectors", "their names are known"),
     ("split", "profiles.reals", "where clips lie; what they are, data/clips says"),
     ("variant_clips", "profiles.reals", "a control corpus is rendered; so are its reals"),
     ("variant_clips", "profiles.raw_dir", "nothing of it is taken over"),

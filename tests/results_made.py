@@ -17,7 +17,7 @@ import pandas as pd
 from filelock import FileLock
 from vouching import vouch
 
-from thb.cells import comparisons
+from thb.cells import comparisons, containers
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import printed_cells, printed_value
 from thb.core import metrics, origin
@@ -158,7 +158,17 @@ def _fill(paths: Paths, params: Params, p3: float) -> None:
         clips=[[f"{s}-{i}" for i in range(3)] for s in params.sources],
         made_by=json.dumps(asdict(origin.of_contact(paths, params))),
     )
+    _kinds_of_file(paths, params)
     vouch(paths, params)
+
+
+def _kinds_of_file(paths: Paths, params: Params) -> None:
+    """As `containers` writes them: of two kinds in turn, and LivePortrait's clips of one that no real has."""
+    clips = read_csv(paths.scores("tall", "all"), SCORE_COLUMNS)
+    kinds = [
+        "10 fps" if row.source == "liveportrait" else f"{25 + i % 2} fps" for i, row in enumerate(clips.itertuples())
+    ]
+    containers.write(paths, params, pd.DataFrame({"clip": clips["clip"], "kind": kinds}))
 
 
 def _every_score(paths: Paths, params: Params) -> None:

@@ -91,6 +91,7 @@ OURS = [
     "claims",
     "compared",
     "controls",
+    "containers",
     "sensitivity",
     "leakage",
     "findings",

@@ -101,7 +101,7 @@ def ends(m: Metrics, name: str, replicates: np.ndarray, parts: Sequence[tuple[Cl
         return share_ends(m, replicates, parts, m.fpr.get(name))
     clipwise = intervals.on_the_right_side if name == AUC else intervals.off
     said = [clipwise(real.side, fake.side) for real, fake in parts]
-    reals, fakes = (_sample([both[i] for both in parts], [one[i] for one in said]) for i in (0, 1))
+    reals, fakes = (sample([both[i] for both in parts], [one[i] for one in said]) for i in (0, 1))
     if name == AUC:
         return intervals.auc_ends(float(replicates[0]), reals, fakes, m.confidence)
     return intervals.brier_ends(float(replicates[0]), replicates[1:], reals, fakes, m.confidence)
@@ -115,13 +115,13 @@ def share_ends(m: Metrics, replicates: np.ndarray, parts: Sequence[tuple[Clips, 
     ]
     erring = [[real for real, _ in parts]] if alpha is None else []
     samples = [
-        _sample(of, [intervals.caught(one.side, limit) for one, limit in zip(of, limits, strict=True)])
+        sample(of, [intervals.caught(one.side, limit) for one, limit in zip(of, limits, strict=True)])
         for of in ([fake for _, fake in parts], *erring)
     ]
     return intervals.share_ends(float(replicates[0]), replicates[1:], samples, m.confidence)
 
 
-def _sample(of: Sequence[Clips], values: Sequence[np.ndarray]) -> Sample:
+def sample(of: Sequence[Clips], values: Sequence[np.ndarray]) -> Sample:
     """What each clip says, averaged over the fits that scored it."""
     if len(of) == 1:
         return Sample(values[0], of[0].people)

@@ -84,6 +84,7 @@ BASES = {
         of="ablations",
     ),
     "variant_cells": Basis(_doors("evaluate"), (*_CELLS, "ablated")),
+    "containers": Basis(("cells.containers",), ("sources", *_of_active("store"))),
     "contact": Basis(_doors("contact"), ("sources", *_of_active("store"))),
 }
 

@@ -182,6 +182,17 @@ def code() -> None:
     code_lists.run(*context.of_clone())
 
 
+@app.command(epilog="Example:  thb containers")
+def containers() -> None:
+    """Write what kind of file each clip is: frame rate, size, codecs.
+
+    By them the AUC among files that are alike is computed, without a clip.
+    """
+    from thb.cells import containers
+
+    containers.run(*context.of_clone())
+
+
 @app.command(epilog="Example:  thb contact")
 def contact() -> None:
     """Keep a few frames of each source for the book.
