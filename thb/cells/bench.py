@@ -35,6 +35,8 @@ class Results(Protocol):
 
     def pools(self, detector: str) -> pd.DataFrame | None: ...
 
+    def otherwise(self, detector: str, choice: str) -> tuple[pd.DataFrame, dict[str, Any]] | None: ...
+
     def table(self, protocol: str) -> pd.DataFrame: ...
 
 
@@ -75,7 +77,9 @@ class Counted:
     n_fake: int
 
 
-Which = tuple[str, str, str]  # a detector, its fit, and how its units are pooled
+Which = tuple[
+    str, str, str, str
+]  # a detector, its fit, how its units are pooled, and under which choice it was trained
 
 
 @dataclass(frozen=True)
@@ -133,10 +137,11 @@ class Bench:
 
     def _count(self, detector: str, fit: str, protocol: str, generator: str, choice: Choice) -> Counted | None:
         """Replicates of one generator under one fit; None without clips on both sides."""
-        table = self._table(detector, fit, choice.pool)
+        which = detector, fit, choice.pool, choice.trained
+        table = self._table(*which)
         if table is None:
             return None
-        sides = self._sides((detector, fit, choice.pool), protocol, generator, choice)
+        sides = self._sides(which, protocol, generator, choice)
         if not all(mask.any() for mask in sides):
             return None
         m = self.params.metrics
@@ -178,9 +183,16 @@ class Bench:
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
         return protocols.fakes(self._scored(of).rows, asked, generator).to_numpy()
 
-    def _read(self, detector: str, fit: str, pool: str) -> Scored | None:
-        """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept."""
-        table = self.results.pools(detector) if pool else self.results.scores(detector, fit)
+    def _read(self, detector: str, fit: str, pool: str, trained: str) -> Scored | None:
+        """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept.
+
+        None, too, where the fit was not `trained` so.
+        """
+        if trained:
+            found = self.results.otherwise(detector, trained)
+            table = found and found[0]
+        else:
+            table = self.results.pools(detector) if pool else self.results.scores(detector, fit)
         if table is None:
             return None
         table = table.rename(columns={pool: "score"}) if pool else table
