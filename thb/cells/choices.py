@@ -153,10 +153,7 @@ def questions(params: Params) -> dict[str, Question]:
             _counts(params),
             _with_fit(params, otherwise.FIT),
             both,
-            (
-                Choice("the card's: so many fakes a generator"),
-                Choice("the paper's for P1: so many fakes, and reals, in all", trained="validation"),
-            ),
+            (Choice("the release card's rule"), Choice("the paper's rule for P1", trained="validation")),
         ),
     )
     return {question.name: question for question in found}
