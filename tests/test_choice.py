@@ -7,16 +7,18 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import vouching
 from stores import smoke, write_store
 from typer.testing import CliRunner
 
+from thb.cells import other_fits
 from thb.cli.main import app
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import ERROR, OK, SCORE_COLUMNS, read_csv, read_json, write_json
 from thb.fits import choice, loop, score, score_files, train
 from thb.fits.score_files import ScoreFile
-from thb.report import vouched
+from thb.report.load import open_results
 from thb.splits import otherwise
 from thb.splits.otherwise import CHOICES, FIT, Fewer, kept
 
@@ -173,26 +175,24 @@ def test_an_unknown_choice_is_named_with_those_that_are(project):
 
 
 def test_scores_are_refused_with_the_command_that_mends_them(made):
-    params = load(made.params)
-    own = otherwise.place(made, params, "balance")
-    found = vouched.otherwise(made, params, "tall", "balance")
+    results = open_results(made.root)
+    own = otherwise.place(made, results.params, "balance")
+    found = other_fits.read(results, "tall", "balance")
     assert found
     assert np.isfinite(found[0]["score"]).all()
     file = own.scores("tall", FIT)
     file.write_text(file.read_text() + "\n")
     with pytest.raises(DataError, match=r"is not the file that was written there .*; run `thb choice tall balance`$"):
-        vouched.otherwise(made, params, "tall", "balance")
+        other_fits.read(results, "tall", "balance")
     file.unlink()
-    assert vouched.otherwise(made, params, "tall", "balance") is None
+    assert other_fits.read(results, "tall", "balance") is None
 
 
 def test_scores_of_other_clips_than_test_the_main_fit_are_refused(made):
-    import vouching
-
-    params = load(made.params)
-    own = otherwise.place(made, params, "balance")
+    results = open_results(made.root)
+    own = otherwise.place(made, results.params, "balance")
     file = own.scores("tall", FIT)
     file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
-    vouching.for_score_file(ScoreFile(own, params, "tall", FIT))
+    vouching.for_score_file(ScoreFile(own, results.params, "tall", FIT))
     with pytest.raises(DataError, match="is not of the clips that test fit 'all'; run `thb choice tall balance`"):
-        vouched.otherwise(made, params, "tall", "balance")
+        other_fits.read(results, "tall", "balance")

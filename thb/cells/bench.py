@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from thb.cells import other_fits
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice
 from thb.cells.trials import drawn_as, resolvable
 from thb.core import metrics
 from thb.core.metrics import AUC
 from thb.core.params import Params
+from thb.core.paths import Paths
 from thb.core.tables import OK
 from thb.splits import protocols
 from thb.splits.protocols import Trial
@@ -26,6 +28,9 @@ class Results(Protocol):
     """What is read: thb.report.load.Results is one."""
 
     @property
+    def paths(self) -> Paths: ...
+
+    @property
     def params(self) -> Params: ...
 
     @property
@@ -34,8 +39,6 @@ class Results(Protocol):
     def scores(self, detector: str, fit: str) -> pd.DataFrame: ...
 
     def pools(self, detector: str) -> pd.DataFrame | None: ...
-
-    def otherwise(self, detector: str, choice: str) -> tuple[pd.DataFrame, dict[str, Any]] | None: ...
 
     def table(self, protocol: str) -> pd.DataFrame: ...
 
@@ -189,7 +192,7 @@ class Bench:
         None, too, where the fit was not `trained` so.
         """
         if trained:
-            found = self.results.otherwise(detector, trained)
+            found = other_fits.read(self.results, detector, trained)
             table = found and found[0]
         else:
             table = self.results.pools(detector) if pool else self.results.scores(detector, fit)

@@ -120,10 +120,6 @@ class Results:
         found = self.paths.pools(detector).is_file()
         return vouched.pools(self.paths, self.params, detector) if found else None
 
-    def otherwise(self, detector: str, choice: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-        """Scores of fit `all` under a choice of thb.splits.otherwise, and what that fit was; None if there is none."""
-        return vouched.otherwise(self.paths, self.params, detector, choice)
-
     def means_of(self, paths: Paths) -> dict[str, Any]:
         """protocol -> detector -> metric -> {value, lo, hi}, of one corpus."""
         return vouched.metrics(paths, self.params)["means"]

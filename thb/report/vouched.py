@@ -15,8 +15,6 @@ from thb.core.paths import RECORD, Paths, variant_option
 from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, read_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
-from thb.splits.assignment import TEST
-from thb.splits.otherwise import FIT, command, place
 from thb.submitted.compared import trained_here
 
 
@@ -77,23 +75,6 @@ def fit(paths: Paths, params: Params, detector: str, name: str) -> dict[str, Any
 def other_scores(paths: Paths, params: Params, detector: str, name: str, kind: str) -> pd.DataFrame:
     """Scores of shuffled sound, or of shuffled labels."""
     return score_files.read(ScoreFile(paths, params, detector, name, kind))
-
-
-def otherwise(paths: Paths, params: Params, detector: str, choice: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """Scores of the fit that was trained under a choice, and what it was; None where there is none.
-
-    Raises DataError if they are not of the clips that test the main fit.
-    """
-    main, file = scores(paths, params, detector, FIT), ScoreFile(place(paths, params, choice), params, detector, FIT)
-    try:
-        if not file.path.is_file() or score_files.absent(file):
-            return None
-        found, about = score_files.read(file), score_files.about(file)
-        if set(found["clip"]) != set(main.loc[main["use"] == TEST, "clip"]):
-            raise DataError(f"{file} is not of the clips that test fit {FIT!r}")
-    except DataError as fault:  # whose advice is for fits that are trained as all others
-        raise DataError(f"{str(fault).partition('; run ')[0]}; run `{command(detector, choice)}`") from fault
-    return found, about
 
 
 def pools(paths: Paths, params: Params, detector: str) -> pd.DataFrame:
