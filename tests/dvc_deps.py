@@ -19,9 +19,10 @@ from thb.core import code
 from thb.core.params import Params, Profile, load
 
 CLI, CONTEXT = code.HOME / "cli" / "main.py", code.HOME / "cli" / "context.py"
+HOMES = {"choice": code.HOME / "cli" / "choice.py"}  # where a command's function is, if not in CLI
 CHECKS = {"check_printed", "check_detector"}  # functions that refuse params.yaml or do nothing
 CHECKED = {"detectors", "cells", "cells.printed"}  # modules that thb.cli.context asks for that alone
-OF_DETECTOR = ("train", "score", "explain")
+OF_DETECTOR = ("train", "score", "choice", "explain")
 MAKER = {
     "fetch": "of_raw",
     "prepare": "of_store",
@@ -48,6 +49,7 @@ READS = {
     "score_shuffled": [*SCORING, "runs/{detector}/all"],
     "label_train": ["data/splits/seen/{fit}.json"],
     "label_score": [*SCORING, "runs/shuffled_labels/{detector}"],
+    "choice": [*SCORING, START],
     "explain": [*SCORING, "data/truth", "runs/{detector}", "results/scores/{detector}", "results/scores/{reference}"],
     "evaluate": ["results/scores", "results/seeds", "results/clips.csv", "results/clips.json", "paper/published"],
     "variant_clips": ["data/clips", "paper/published/known_drivers.csv"],  # the reals of the main corpus
@@ -84,7 +86,7 @@ LIST_OF = {  # stages that share a list
     **dict.fromkeys(("score_shuffled", "variant_score"), "score"),
 }
 
-FITS = "pretrain train train_without score score_shuffled label_train label_score variant_train variant_score"
+FITS = "pretrain train train_without score score_shuffled label_train label_score variant_train variant_score choice"
 FITTED = f"{FITS} explain"
 # Of a key, what alone is a stage's own (of others it is the whole): stages, key, the parts.
 ALL = "*"
@@ -222,7 +224,7 @@ def modules_of_stage(stage: Stage) -> set[str]:
 
 def modules_of(command: str) -> set[str]:
     """The modules that answer a command: what its function in thb.cli.main imports, and what context does for it."""
-    return _modules(CLI, command) - {"cli.context"}
+    return _modules(HOMES.get(command, CLI), command) - {"cli.context"}
 
 
 @cache
@@ -297,11 +299,11 @@ def _of(table: list[tuple[str, str, Any]], stage: Stage, key: str) -> Any:
 def keys_of(command: str, detector: str = "") -> frozenset[str]:
     """Keys of params.yaml that code reads which the command can reach."""
     roots = (*modules_of(command), "cli.context", *([f"detectors.{detector}"] if detector else []))
-    return frozenset(Reach({*code.files_of(*roots), CLI}, command).keys)
+    return frozenset(Reach({*code.files_of(*roots), HOMES.get(command, CLI)}, command).keys)
 
 
 class Reach:
-    """What code a function of thb.cli.main can reach: names as they are imported, methods by their name alone."""
+    """What code the function of a command can reach: names as they are imported, methods by their name alone."""
 
     def __init__(self, files: set[Path], command: str) -> None:
         self.modules = {path: Module.of(path) for path in files}
@@ -314,9 +316,10 @@ class Reach:
             for field in kind.body
             if isinstance(field, ast.AnnAssign)
         }
-        self._waiting: list[tuple[Path, ast.AST]] = [(CLI, self.modules[CLI].functions[command])]
+        home = HOMES.get(command, CLI)
+        self._waiting: list[tuple[Path, ast.AST]] = [(home, self.modules[home].functions[command])]
         for path, module in self.modules.items():
-            if path != CLI:
+            if path != home:
                 self._waiting += [(path, node) for node in module.always]
             if {"detectors", "generators"} & set(path.parts):  # whose classes are had by name
                 self._waiting += [(path, node) for node in (*module.functions.values(), *module.classes.values())]

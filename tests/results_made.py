@@ -34,7 +34,7 @@ from thb.core.tables import (
     write_csv,
     write_json,
 )
-from thb.splits import assignment, leakage, protocols
+from thb.splits import assignment, leakage, otherwise, protocols
 
 PROFILE = "mini"
 REALS, FAKES, DRAWS = 310, 28, 60
@@ -145,6 +145,7 @@ def _fill(paths: Paths, params: Params, p3: float) -> None:
         _cells(Paths(paths.root, name), params, {**BASE, "P1": 0.7}, ["all"])
     _corpus(paths, params)
     _every_score(paths, params)
+    _otherwise(paths, params)
     _fits(paths, params)
     _drawn(paths, params)
     cams_made.write(paths, params)
@@ -186,6 +187,18 @@ def _every_score(paths: Paths, params: Params) -> None:
             score = 1 / (1 + np.exp(-rng.normal(2.5 * clips["label"], 1)))
             rows = clips.assign(score=score, use=assignment.uses(clips, fit))
             write_csv(rows[rows["use"].isin(["val", "test"])], paths.scores(detector, fit), SCORE_COLUMNS)
+
+
+def _otherwise(paths: Paths, params: Params) -> None:
+    """Scores under choices that need other fits: lower ones of fakes under the first, the same under the second."""
+    for choice, shift in zip(otherwise.CHOICES, (1.5, 0.0), strict=True):
+        for detector in otherwise.trained(params):
+            rows = read_csv(paths.scores(detector, otherwise.FIT), SCORE_COLUMNS).query("use == 'test'")
+            logit = np.log(rows["score"] / (1 - rows["score"])) - shift * rows["label"]
+            file = otherwise.place(paths, params, choice).scores(detector, otherwise.FIT)
+            write_csv(rows.assign(score=1 / (1 + np.exp(-logit))), file, SCORE_COLUMNS)
+            seen = {use: {"real": 20, "fake": 20} for use in ("train", "val")}
+            write_json({"seen": seen, "best_epoch": 2}, file.with_suffix(".json"))
 
 
 def _clips(role: str) -> dict[str, int]:

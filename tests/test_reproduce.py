@@ -23,6 +23,7 @@ from thb.cli.reproduce import repro, run, walk
 from thb.cli.stages import LockFile, Stages
 from thb.core.errors import DataError
 from thb.core.paths import Paths
+from thb.splits import otherwise
 
 POOL = "variant_clips@x"
 NEEDS = {
@@ -96,6 +97,9 @@ def test_dvc_iterates_the_keys_of_params(repo, params):
         assert {f"variant_{kind}@{d}-{v}" for d in params.ablated for v in params.ablations} <= set(stages)
         assert {f"label_{kind}@{d}" for d in params.label_checks} <= set(stages)
     assert {f"exhibit@{e}" for e in params.exhibits} <= set(stages)
+    chosen = {stage for stage in stages if stage.startswith("choice@")}
+    assert chosen == {f"choice@{d}-{c}" for d in params.explained for c in otherwise.CHOICES}
+    assert all("pretrain@" in " ".join(stages[stage]) for stage in chosen)
     fits = {"pretrain@tall", "train@tall", *(f"train_without@tall-{g}" for g in params.generators)}
     assert fits < stages["score@tall"]
     assert all("pretrain@tall" in stages[fit] for fit in fits - {"pretrain@tall"} | {"variant_train@tall-no_artefacts"})

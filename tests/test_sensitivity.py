@@ -24,6 +24,7 @@ from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import POOL_COLUMNS, SCORE_COLUMNS, read_csv, write_csv
 from thb.report.load import MEAN, open_results
+from thb.splits import otherwise
 
 PRINTED = ("P1", "P2", "P3", "unseen_P1", "unseen_P3")
 
@@ -192,6 +193,34 @@ def test_lines_between_the_points_of_the_roc_matter_only_with_ties(own):
         vouching.vouch(own)
         found = effects.effects(open_results(own.root), "T1", ["tall"], ["roc"])
         assert (of(found, "roc", "along straight lines", "T1", "P1")["difference"] > 0) == differs
+
+
+def test_other_fits_are_compared_on_the_same_clips(clone, results, rows):
+    """Of the networks that have them, the mean over these alone; fits of the same scores move nothing."""
+    names = {results.params.detectors[name].printed for name in otherwise.trained(results.params)}
+    own = rows[rows["question"].isin(otherwise.CHOICES)]
+    assert set(own["detector"]) == {*names, MEAN}
+    assert set(own["protocol"]) == {"P1", "unseen_P1"}
+    table = read_csv(otherwise.place(clone, results.params, "balance").scores("tall", "all"), SCORE_COLUMNS)
+    wanted = np.mean([area(reals_of(table, "test"), fakes_of(table, g, "test")) for g in results.params.generators])
+    row = of(rows, "balance", "as many reals as fakes", "AUC", "P1")
+    assert (row["value"], row["verdict"]) == (pytest.approx(wanted), MOVES)
+    assert row["hi"] < 0
+    assert row["hi"] - row["lo"] < 0.1  # paired: both sides resample the same people
+    same = own[own["question"] == "validation"]
+    assert (same[["difference", "lo", "hi"]] == 0).all(axis=None)
+    assert set(same["verdict"]) == {STILL}
+
+
+def test_where_no_fit_was_trained_so_the_page_names_the_command(own):
+    shutil.rmtree(own.results / "choices" / "balance")
+    ran = run("sensitivity_table", metric="AUC", questions=["balance", "validation", "average"])
+    found = ran["rows"][ran["rows"]["question"] == OTHER_FITS]
+    assert found["key"].tolist() == ["thb choice tall balance"]
+    assert "thb choice tall balance" in ran.html
+    assert set(ran["answers"]) == {"What counts once in a mean?", "How many clips choose the checkpoint?"}
+    assert ran.html.count("Used, Chosen and Change: the mean of TALL and DF-Adapter.") == 1
+    assert ran.html.count("20 real, 20 fake") == 2 * len(ran["saw"]) == 2 * len(otherwise.trained(load(own.params)))
 
 
 def test_a_class_without_its_bound_as_the_printed_tables_count_it(repo, rows):

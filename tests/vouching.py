@@ -18,7 +18,7 @@ from thb.core.paths import RECORD, Paths
 from thb.core.tables import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
 from thb.fits import weights
 from thb.fits.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND, ScoreFile
-from thb.splits import assignment
+from thb.splits import assignment, otherwise
 from thb.splits.clips_of_fit import seen_digest
 
 
@@ -58,6 +58,9 @@ def for_scores(paths: Paths, params: Params) -> None:
         for file in (paths.results / folder).glob("*/*.csv"):
             if file.parent.name in params.detectors and file.stem in params.fits:
                 for_score_file(ScoreFile(paths, params, file.parent.name, file.stem, kind))
+    for own in (otherwise.place(paths, params, choice) for choice in otherwise.CHOICES):
+        for file in (own.results / "scores").glob("*/*.csv"):
+            for_score_file(ScoreFile(own, params, file.parent.name, file.stem))
 
 
 def for_score_file(file: ScoreFile, **more: Any) -> None:

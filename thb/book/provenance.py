@@ -83,6 +83,7 @@ def inputs(paths: Paths) -> dict[str, str]:
         paths.corpus,
         paths.curation,
         paths.results / "scores",
+        paths.results / "choices",
         paths.results / "cams",
     )
     tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}

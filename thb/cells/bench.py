@@ -10,11 +10,13 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from thb.cells import other_fits
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice
 from thb.cells.trials import drawn_as, resolvable
 from thb.core import metrics
 from thb.core.metrics import AUC
 from thb.core.params import Params
+from thb.core.paths import Paths
 from thb.core.tables import OK
 from thb.splits import protocols
 from thb.splits.protocols import Trial
@@ -24,6 +26,9 @@ STEP, LINEAR = "step", "linear"
 
 class Results(Protocol):
     """What is read: thb.report.load.Results is one."""
+
+    @property
+    def paths(self) -> Paths: ...
 
     @property
     def params(self) -> Params: ...
@@ -75,7 +80,9 @@ class Counted:
     n_fake: int
 
 
-Which = tuple[str, str, str]  # a detector, its fit, and how its units are pooled
+Which = tuple[
+    str, str, str, str
+]  # a detector, its fit, how its units are pooled, and under which choice it was trained
 
 
 @dataclass(frozen=True)
@@ -133,10 +140,11 @@ class Bench:
 
     def _count(self, detector: str, fit: str, protocol: str, generator: str, choice: Choice) -> Counted | None:
         """Replicates of one generator under one fit; None without clips on both sides."""
-        table = self._table(detector, fit, choice.pool)
+        which = detector, fit, choice.pool, choice.trained
+        table = self._table(*which)
         if table is None:
             return None
-        sides = self._sides((detector, fit, choice.pool), protocol, generator, choice)
+        sides = self._sides(which, protocol, generator, choice)
         if not all(mask.any() for mask in sides):
             return None
         m = self.params.metrics
@@ -178,9 +186,16 @@ class Bench:
         asked = self.params.protocols[protocol].model_copy(update={"split": list(splits)})
         return protocols.fakes(self._scored(of).rows, asked, generator).to_numpy()
 
-    def _read(self, detector: str, fit: str, pool: str) -> Scored | None:
-        """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept."""
-        table = self.results.pools(detector) if pool else self.results.scores(detector, fit)
+    def _read(self, detector: str, fit: str, pool: str, trained: str) -> Scored | None:
+        """The scored clips of one fit; `pool` takes another column for the score, None where no unit was kept.
+
+        None, too, where the fit was not `trained` so.
+        """
+        if trained:
+            found = other_fits.read(self.results, detector, trained)
+            table = found and found[0]
+        else:
+            table = self.results.pools(detector) if pool else self.results.scores(detector, fit)
         if table is None:
             return None
         table = table.rename(columns={pool: "score"}) if pool else table

@@ -9,6 +9,7 @@ from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.params_schema import Split
 from thb.core.tables import POOLS
+from thb.splits import otherwise
 
 MEAN_FIT, LOWEST, HIGHEST = "mean", "lowest", "highest"
 GENERATORS, FAKES = "generators", "fakes"
@@ -35,6 +36,7 @@ class Choice:
     fit: str = MEAN_FIT  # which of several fits speaks
     mean_over: str = GENERATORS  # each generator counts once, or each fake
     accused: bool = False  # what is counted above the threshold: the test reals, not the fakes
+    trained: str = ""  # the choice of thb.splits.otherwise under which the fit was trained; '': the main one
 
     def filled(self, params: Params, protocol: str, detector: str) -> Choice:
         """The same answer with nothing left empty."""
@@ -135,8 +137,31 @@ def questions(params: Params) -> dict[str, Question]:
             both,
             (Choice("each generator"), Choice("each fake, all pooled", mean_over=FAKES)),
         ),
+        Question(
+            "balance",
+            "balance of classes",
+            "How many reals and fakes train?",
+            _counts(params),
+            _with_fit(params, otherwise.FIT),
+            both,
+            (Choice("all of them"), Choice("as many reals as fakes", trained="balance")),
+        ),
+        Question(
+            "validation",
+            "validation clips",
+            "How many clips choose the checkpoint?",
+            _counts(params),
+            _with_fit(params, otherwise.FIT),
+            both,
+            (Choice("the release card's rule"), Choice("the paper's rule for P1", trained="validation")),
+        ),
     )
     return {question.name: question for question in found}
+
+
+def _counts(params: Params) -> str:
+    """Where params.yaml says how many clips there are to train and validate on, if they are rendered."""
+    return f"profiles.{params.profile}.render.clips" if params.active.render else ""
 
 
 def _with_fit(params: Params, fit: str) -> tuple[str, ...]:
@@ -171,12 +196,9 @@ def _fits() -> tuple[Choice, ...]:
 
 
 def other_fits(params: Params) -> dict[str, str]:
-    """What is open -> where params.yaml decides it ('': nowhere), of the choices that need other fits."""
+    """What is open -> where params.yaml decides it ('': nowhere), of the choices that need fits which nobody trains."""
     profile = f"profiles.{params.profile}"
-    clips = f"{profile}.render.clips" if params.active.render else ""
     return {
-        "as many reals as fakes in training": clips,
-        "how many clips choose the checkpoint": clips,
         "which epoch is the checkpoint": "",
         "the seed of a fit": f"{profile}.training_seed",
         "what a fit starts from": "detectors.*.defaults.start_from",

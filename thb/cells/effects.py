@@ -20,6 +20,7 @@ from thb.core import metrics
 from thb.core.errors import check_known
 from thb.core.metrics import AUC
 from thb.core.params import Params
+from thb.splits import otherwise
 
 NAN = float("nan")
 MOVES, STILL, SAME = "moves", "does not move beyond its interval", "is what is used"
@@ -66,7 +67,7 @@ def effects(
     bench, found = Bench(results, shown), [asked[name] for name in wanted if name in asked]
     if "threshold" in wanted:
         found.append(_accusing(asked["threshold"]))
-    rows = [row for question in found for row in _answers(bench, question, labels)]
+    rows = [row for question in found for row in _answers(bench, question, labels) or _untrained(params, question)]
     if BOUND in wanted:
         rows += [row for name in shown if name in params.metrics.fpr for row in _bounds(results, name, labels)]
     if OTHER_FITS in wanted:
@@ -92,21 +93,42 @@ def _known(kind: str, asked: Sequence[str], known: Collection[str]) -> list[str]
 # ---- questions that another choice of clips or pooling answers ----------------------------------------
 
 
-def _answers(bench: Bench, question: Question, labels: dict[str, str]) -> Iterator[dict]:
+def _answers(bench: Bench, question: Question, labels: dict[str, str]) -> list[dict]:
     """Each choice against what is used, by protocol and metric."""
-    for protocol in question.protocols:
-        for metric in (name for name in bench.shown if name in question.metrics):
-            for choice in question.choices:
-                yield from _choice(bench, question, choice, protocol, metric, labels)
+    return [
+        row
+        for protocol in question.protocols
+        for metric in (name for name in bench.shown if name in question.metrics)
+        for choice in question.choices
+        for row in _choice(bench, question, choice, protocol, metric, labels)
+    ]
+
+
+def _untrained(params: Params, question: Question) -> list[dict]:
+    """What makes the fits that an answer needs and that are not here, for one network."""
+    return [
+        ROW
+        | {
+            "question": OTHER_FITS,
+            "choice": question.short,
+            "key": otherwise.command(otherwise.trained(params)[0], choice.trained),
+            "verdict": OTHER,
+        }
+        for choice in question.choices
+        if choice.trained
+    ]
 
 
 def _choice(
     bench: Bench, question: Question, choice: Choice, protocol: str, metric: str, labels: dict[str, str]
 ) -> Iterator[dict]:
-    """A row a detector, and their mean; none if the choice is what is used for everybody."""
+    """A row a detector, and their mean; none if the choice is what is used for everybody.
+
+    Of a choice that needs other fits, they are the detectors that have them.
+    """
     sides = {key: [c.filled(bench.params, protocol, key) for c in (question.base, choice)] for key in labels}
     pairs = {key: [bench.measure(key, protocol, metric, c) for c in both] for key, both in sides.items()}
-    pairs = {key: pair for key, pair in pairs.items() if pair[0]}
+    pairs = {key: pair for key, pair in pairs.items() if pair[0] and (pair[1] or not choice.trained)}
     used = {key: sides[key][0] for key in pairs}
     if all(sides[key][1] == one for key, one in used.items()):
         return

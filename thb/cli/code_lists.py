@@ -72,6 +72,7 @@ BASES = {
     "score": Basis(_SCORE, _FIT, of="detectors"),
     "label_train": Basis(_TRAIN, (*_FIT, "label_checks.{of}"), of="label_checks"),
     "label_score": Basis(_SCORE, (*_FIT, "label_checks.{of}"), of="label_checks"),
+    "choice": Basis((LACKING, "fits.choice", "detectors.{of}"), (*_FIT, "explained"), of="explained"),
     "explain": Basis(
         (LACKING, *_doors("explain"), "detectors.{of}"),
         ("explain", "metrics", "protocols", *_of_active("explain")),
