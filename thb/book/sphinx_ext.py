@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
@@ -12,6 +13,7 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 from thb.book import citation, explorer, numbers, page, rows
+from thb.book.chain import Tracer
 from thb.core.errors import unknown
 from thb.core.paths import find_root
 from thb.core.words import text
@@ -29,7 +31,6 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("explorer", explorer.Explorer)
     app.connect("config-inited", _configure, priority=100)
     app.connect("source-read", _put_in)
-    app.connect("doctree-read", _add_footer, priority=100)
     app.connect("html-page-context", _add_citation)
     app.connect("html-page-context", _escape_title, priority=900)
     app.connect("build-finished", _copy_files)
@@ -44,6 +45,8 @@ def _results(app: Sphinx) -> Results:
 def _configure(app: Sphinx, config: Config) -> None:
     """Every page says which corpus its numbers come from."""
     results = _results(app)
+    tracer = Tracer(results.paths, results.params, look=False)  # one for all pages: most rest on the same files
+    app.connect("doctree-read", partial(_add_footer, tracer), priority=100)
     app.add_css_file("thb-table.css")
     config.html_context.setdefault("default_mode", "auto")  # unsaid, every page logs an error
     config.html_theme_options |= {"announcement": page.banner(results), "secondary_sidebar_items": []}
@@ -67,13 +70,12 @@ def _put_in(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = numbers.SLOT.sub(value, source[0])
 
 
-def _add_footer(app: Sphinx, doctree: nodes.document) -> None:
+def _add_footer(tracer: Tracer, app: Sphinx, doctree: nodes.document) -> None:
     """Files, rerun command and provenance at the end of an exhibit's page."""
     docname = app.env.docname
     if not docname.startswith(EXECUTED):
         return
-    results, name = _results(app), docname.removeprefix(EXECUTED)
-    html = page.footer(results.paths, results.params, name)
+    html = page.footer(tracer, docname.removeprefix(EXECUTED))
     next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
 
 
