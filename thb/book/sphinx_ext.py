@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from thb.book import citation, explorer, numbers, page, rows
+from thb.book import citation, explorer, numbers, page, previews, rows
 from thb.book.chain import Tracer
 from thb.core.errors import unknown
 from thb.core.paths import find_root
@@ -33,9 +33,12 @@ def setup(app: Sphinx) -> dict:
     app.connect("source-read", _put_in)
     app.connect("html-page-context", _add_citation)
     app.connect("html-page-context", _escape_title, priority=900)
+    known: dict = {}  # what previews of links show, collected page by page
+    app.connect("doctree-resolved", partial(_add_previews, known))
+    app.connect("build-finished", partial(_write_previews, known))
     app.connect("build-finished", _copy_files)
     app.connect("build-finished", _drop_preloads)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
 
 
 def _results(app: Sphinx) -> Results:
@@ -79,6 +82,15 @@ def _add_footer(tracer: Tracer, app: Sphinx, doctree: nodes.document) -> None:
     next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
 
 
+def _add_previews(known: dict, app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    known |= previews.of_page(doctree, docname, f"{docname}.png" if docname.startswith(EXECUTED) else "")
+
+
+def _write_previews(known: dict, app: Sphinx, exception: Exception | None) -> None:
+    if exception is None and app.builder.name == "html":
+        previews.write(known, Path(app.outdir) / "_static")
+
+
 def _add_citation(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
     """How to cite, at the foot of every page."""
     context["theme_extra_footer"] = citation.line(_results(app).paths, context["pathto"]("here/cite"))
@@ -95,6 +107,8 @@ def _copy_files(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     (Path(app.outdir) / "_static" / "thb-table.css").write_text(CSS, encoding="utf-8")
+    if app.builder.name != "html":  # all pages on one, to be printed
+        return
     for notebook in sorted((Path(app.srcdir) / EXECUTED).glob("*.ipynb")):
         if f"{EXECUTED}{notebook.stem}" in app.env.found_docs:
             for kind in FILES:
