@@ -19,7 +19,7 @@ import yaml
 from PIL import Image
 from vouching import vouch
 
-from thb.book import book, numbers, page, provenance, rows
+from thb.book import book, numbers, page, pdf, provenance, rows
 from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
@@ -357,6 +357,27 @@ def test_two_builds_of_a_book_are_alike_to_the_byte(small):
         return {str(f.relative_to(small.html)): f.read_bytes() for f in sorted(small.html.rglob("*")) if f.is_file()}
 
     assert build() == build()
+
+
+@pytest.mark.skipif(not any(map(shutil.which, pdf.BROWSERS)), reason="no Chromium is installed")
+def test_the_pdf_has_bookmarks_and_leads_nowhere_on_this_machine(small, capsys):
+    with (small.book / "index.md").open("a") as file:
+        file.write("\n\n## A part\n\n```{image} _static/logo.svg\n:alt: a sign\n:width: 9em\n```\n")
+    pdf.run(small, load(small.params))
+    made = Path(capsys.readouterr().out.splitlines()[-1])
+    assert made == small.html.with_name("thb.pdf")
+    said = made.read_bytes()
+    assert said.startswith(b"%PDF-")
+    assert b"/Outlines" in said
+    assert b"A part" in said  # a bookmark; the page's own words are compressed
+    assert b"file:" not in said
+    assert [f.name for f in made.parent.iterdir()] == ["thb.pdf"]
+
+
+def test_without_a_browser_one_line_says_what_to_install(small, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DataError, match="install it so that one of chromium"):
+        pdf.run(small, load(small.params))
 
 
 def test_every_image_has_words_and_none_is_its_file_name(built):

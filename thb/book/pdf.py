@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from thb.core.tables import disk_errors
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NAME = "thb.pdf"
+PICTURE = re.compile(r"<a (?=[^>]*\bimage-reference\b)[^>]*")
 PATIENCE = 600  # seconds that printing may take
 
 
@@ -29,6 +31,7 @@ def run(paths: Paths, params: Params) -> None:
         with tempfile.TemporaryDirectory(dir=file.parent, prefix="pdf.") as folder:
             book.faces(paths)
             book.build(paths, Path(folder) / "pages", "singlehtml")
+            _unlink_pictures(Path(folder) / "pages" / "index.html")
             part = Path(folder) / NAME
             _print(browser, Path(folder) / "pages" / "index.html", part)
             part.replace(file)
@@ -40,6 +43,11 @@ def installed() -> str:
     if found := next(filter(None, map(shutil.which, BROWSERS)), None):
         return found
     raise DataError(f"a PDF is printed by Chromium: install it so that one of {', '.join(BROWSERS)} is on the PATH")
+
+
+def _unlink_pictures(page: Path) -> None:
+    """A picture is a link to its own file, which nobody who reads the PDF has."""
+    page.write_text(PICTURE.sub("<a", page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _print(browser: str, page: Path, file: Path) -> None:
