@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 from html import unescape
@@ -17,7 +19,7 @@ import yaml
 from PIL import Image
 from vouching import vouch
 
-from thb.book import book, numbers, page, provenance, rows
+from thb.book import book, numbers, page, pdf, provenance, rows
 from thb.core.errors import DataError
 from thb.core.params import load
 from thb.core.paths import Paths
@@ -328,6 +330,55 @@ def test_every_link_and_file_of_a_page_exists(built):
             if parts.scheme or not parts.path:
                 continue
             assert (file.parent / unquote(parts.path)).exists(), f"{file.name}: {url}"
+
+
+def previewed(html: Path) -> dict[str, dict[str, str]]:
+    said = (html / "_static" / "previews.js").read_text(encoding="utf-8")
+    return json.loads(said.removeprefix("globalThis.PREVIEWS = ").removesuffix(";\n"))
+
+
+def test_every_link_within_the_book_has_a_preview_whose_picture_exists(built):
+    known, asked = previewed(built.html), set()
+    link = re.compile(r'<a class="reference internal[^"]*" href="([^"]*)"')
+    for name in toc_files():
+        for href in link.findall((built.html / f"{name}.html").read_text()):
+            file = f"{name}.html{href}" if href.startswith("#") else os.path.normpath(f"{Path(name).parent}/{href}")
+            asked |= {file.replace(".html", "", 1)} if ".html" in file else set()
+    assert {"_executed/table5", "here/glossary#term-T1", "paper/4-1-setup#intervals"} <= set(known)
+    assert not asked - set(known)
+    pictures = {one["picture"] for one in known.values() if "picture" in one}
+    assert len(pictures) > 30
+    assert all((built.html / picture).is_file() for picture in pictures)
+    assert all(one["title"] and "<" not in one["title"] and len(one["words"]) <= 322 for one in known.values())
+
+
+def test_two_builds_of_a_book_are_alike_to_the_byte(small):
+    def build() -> dict[str, bytes]:
+        book.run(small, load(small.params))
+        return {str(f.relative_to(small.html)): f.read_bytes() for f in sorted(small.html.rglob("*")) if f.is_file()}
+
+    assert build() == build()
+
+
+@pytest.mark.skipif(not any(map(shutil.which, pdf.BROWSERS)), reason="no Chromium is installed")
+def test_the_pdf_has_bookmarks_and_leads_nowhere_on_this_machine(small, capsys):
+    with (small.book / "index.md").open("a") as file:
+        file.write("\n\n## A part\n\n```{image} _static/logo.svg\n:alt: a sign\n:width: 9em\n```\n")
+    pdf.run(small, load(small.params))
+    made = Path(capsys.readouterr().out.splitlines()[-1])
+    assert made == small.html.with_name("thb.pdf")
+    said = made.read_bytes()
+    assert said.startswith(b"%PDF-")
+    assert b"/Outlines" in said
+    assert b"A part" in said  # a bookmark; the page's own words are compressed
+    assert b"file:" not in said
+    assert [f.name for f in made.parent.iterdir()] == ["thb.pdf"]
+
+
+def test_without_a_browser_one_line_says_what_to_install(small, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DataError, match="install it so that one of chromium"):
+        pdf.run(small, load(small.params))
 
 
 def test_every_image_has_words_and_none_is_its_file_name(built):

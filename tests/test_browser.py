@@ -208,6 +208,45 @@ def test_a_figure_lies_on_white_in_the_dark(visit):
     assert visit.page.locator(".cell_output img").first.evaluate(ground) == "rgb(255, 255, 255)"
 
 
+def test_a_link_shows_what_lies_behind_it_to_mouse_and_focus_and_escape_hides_it(visit):
+    visit.open("paper/4-2-shifts")
+    preview = visit.page.locator("#thb-preview")
+    exhibit = visit.page.locator(".bd-article a[href*='_executed/table5']").first
+    exhibit.hover()
+    preview.wait_for(state="visible")
+    assert "Table 5" in preview.locator("strong").text_content()
+    visit.page.wait_for_function("document.querySelector('#thb-preview img').naturalWidth > 0")
+    visit.page.mouse.move(1, 1)
+    preview.wait_for(state="hidden")
+    term = visit.page.locator(".bd-article a[href*='#term-interval']").first
+    visit.page.keyboard.press("Tab")  # from here on focus is the keyboard's
+    term.focus()
+    preview.wait_for(state="visible")
+    assert preview.text_content().startswith("interval")
+    assert "cut off" in preview.text_content()
+    assert term.get_attribute("aria-describedby") == "thb-preview"
+    box, page = preview.bounding_box(), visit.page.viewport_size
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= page["width"]
+    assert box["y"] >= 0
+    visit.page.keyboard.press("Escape")
+    preview.wait_for(state="hidden")
+    assert term.get_attribute("aria-describedby") is None
+
+
+def test_a_link_that_is_touched_opens_and_shows_no_preview(browser, built):
+    context = browser.new_context(viewport=NARROW, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(f"{built.html.as_uri()}/paper/4-2-shifts.html")
+    page.evaluate(
+        "addEventListener('pagehide', () => sessionStorage.shown = !document.querySelector('#thb-preview').hidden)"
+    )
+    page.locator(".bd-article a[href*='#term-interval']").first.tap()
+    page.wait_for_url("**/here/glossary.html#term-interval")
+    assert page.evaluate("sessionStorage.shown") == "false"
+    context.close()
+
+
 @pytest.mark.parametrize("kind", ["csv", "ipynb"])
 def test_a_download_is_the_file_on_disk(served, built, kind):
     served.open("_executed/table5")

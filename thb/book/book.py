@@ -60,13 +60,17 @@ def faces(paths: Paths) -> None:
     write_atomic(file, lambda part: band.save(part, "JPEG", quality=85))
 
 
-def build(paths: Paths, out: Path) -> None:
-    """Jupyter Book's own build, called in this interpreter so that no other installation can answer."""
+def build(paths: Paths, out: Path, builder: str = "html") -> None:
+    """Jupyter Book's own build, called in this interpreter so that no other installation can answer.
+
+    `builder` is Sphinx's: `html`, or `singlehtml` for all pages on one.
+    """
     from jupyter_book.sphinx import build_sphinx
 
     result = build_sphinx(
         str(paths.book),
         str(out),
+        builder=builder,
         noconfig=True,
         path_config=str(paths.book / "_config.yml"),
         freshenv=True,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Tracer:
-    """Finds the links. `look`: say of each file whether it is here and as recorded, which hashes it."""
+    """Finds the links, each once. `look`: say of each file whether it is here and as recorded, which hashes it."""
 
     paths: Paths
     params: Params
@@ -93,11 +93,16 @@ class Tracer:
         fits = list(dict.fromkeys(fit for trial in trials for fit in trial.fits))
         used = self._sources(trials, fits)
         return [
-            *(link for d in detectors for fit in fits for link in self.fit(d, fit)),
-            *(self._split(fit) for fit in fits),
-            *(self._clips(source) for source in self.params.sources if source in used),
-            self._corpus(),
+            *(link for d in detectors for fit in fits for link in self._known(self.fit, d, fit)),
+            *(self._known(self._split, fit) for fit in fits),
+            *(self._known(self._clips, source) for source in self.params.sources if source in used),
+            self._known(self._corpus),
         ]
+
+    @cached_property
+    def _known(self) -> Callable[..., Any]:
+        """What one of our own questions was answered with, asked once."""
+        return cache(lambda question, *about: question(*about))
 
     def behind(self, path: Path) -> list[Link]:
         """A table of results/, and what it rests on."""
@@ -114,15 +119,15 @@ class Tracer:
                 return self._link("results", path, listed, _at(found, "made_by"), wanted(self.paths, self.params))
         return self._link("results", path, "", None, None)
 
-    def fit(self, detector: str, fit: str) -> Iterator[Link]:
+    def fit(self, detector: str, fit: str) -> list[Link]:
         """The score file, and the weights behind it as it names them."""
         file = ScoreFile(self.paths, self.params, detector, fit)
         about = _record(file.beside)
         listed = self._scored.get(f"{detector}/{fit}") or _at(about, "files", file.path.name) or ""
         facts = _only(about, "statuses", score_files.GIVEN, "absent")
-        yield self._link(SCORES, file.path, listed, _at(about, "made_by"), file.made_by, facts)
-        if about and not {"absent", score_files.GIVEN} & set(about):
-            yield self._weights(file, about)
+        scores = self._link(SCORES, file.path, listed, _at(about, "made_by"), file.made_by, facts)
+        elsewhere = not about or {"absent", score_files.GIVEN} & set(about)
+        return [scores] if elsewhere else [scores, self._weights(file, about)]
 
     # ---- numbers
 
@@ -166,9 +171,12 @@ class Tracer:
 
     def _sources(self, trials: Iterable[Trial], fits: Iterable[str]) -> set[str]:
         """Those that these fits learnt from, or that test them."""
-        clips = self._tested
-        seen = {s for fit in fits for s in clips.loc[assignment.uses(clips, fit).isin(assignment.SEEN), "source"]}
+        seen = {source for fit in fits for source in self._known(self._seen, fit)}
         return seen | {trial.generator for trial in trials} | set(self.params.of_role("real"))
+
+    def _seen(self, fit: str) -> set[str]:
+        clips = self._tested
+        return set(clips.loc[assignment.uses(clips, fit).isin(assignment.SEEN), "source"])
 
     # ---- links
 

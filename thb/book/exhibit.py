@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,10 +73,10 @@ def execute(paths: Paths, source: Path, parameters: dict, name: str) -> Notebook
 
 
 def _run_once(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
-    with _root_named(paths.root), waiting_kernel() as manager, tempfile.TemporaryDirectory() as scratch:
+    with _root_named(paths.root), waiting_kernel() as manager:
         return papermill.execute_notebook(
             str(source),
-            str(Path(scratch) / source.name),
+            None,  # written once it is settled, not after every cell
             parameters=parameters,
             kernel_name="python3",
             cwd=str(paths.root),

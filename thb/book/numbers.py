@@ -12,6 +12,7 @@ import pandas as pd
 
 from thb.book import citation, reviewing
 from thb.cells.questions import SHIFTS
+from thb.core import origin
 from thb.core.decimals import decimal
 from thb.core.errors import DataError, printable, unknown
 from thb.core.metrics import AUC
@@ -81,7 +82,7 @@ def _fingerprint(results: Results) -> str:
     root, found = results.paths.root, hashlib.sha256(results.params.model_dump_json().encode())
     below = [file for name in ("paper", "results") for file in sorted((root / name).rglob("*"))]
     for file in (f for f in (results.paths.params, results.paths.citation, *below) if f.is_file()):
-        found.update(f"{file.relative_to(root)}\0".encode() + file.read_bytes())
+        found.update(f"{file.relative_to(root)}\0{origin.sha256(file)}\0".encode())
     return found.hexdigest()
 
 

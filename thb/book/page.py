@@ -7,8 +7,6 @@ from collections import defaultdict
 
 from thb.book import provenance
 from thb.book.chain import Tracer
-from thb.core.params import Params
-from thb.core.paths import Paths
 from thb.core.words import text
 from thb.report.load import Results
 
@@ -28,8 +26,9 @@ def banner(results: Results) -> str:
     return f"<b>Published clips</b>, revision {text(params.active.revision)} ({where})."
 
 
-def footer(paths: Paths, params: Params, name: str) -> str:
+def footer(tracer: Tracer, name: str) -> str:
     """HTML below an exhibit: its files, the command that reruns it, and where it comes from."""
+    paths, params = tracer.paths, tracer.params
     made = provenance.made_from(paths, name)
     files = "".join(
         f'<a href="{text(name)}.{kind}"{extra}>{label}</a>'
@@ -54,13 +53,13 @@ def footer(paths: Paths, params: Params, name: str) -> str:
         f'<div class="thb-foot"><p class="files"><b>Download</b> {files}</p>'
         f"<p><b>Rerun this exhibit</b> from the root of the clone:</p>"
         f'<div class="highlight"><pre>{text(provenance.rerun(params, name))}</pre></div>'
-        f'<p class="provenance">{" · ".join(facts)}</p>{_chain(paths, params, name)}</div>'
+        f'<p class="provenance">{" · ".join(facts)}</p>{_chain(tracer, name)}</div>'
     )
 
 
-def _chain(paths: Paths, params: Params, name: str) -> str:
+def _chain(tracer: Tracer, name: str) -> str:
     """Folded HTML: the files that an exhibit rests on, from results to the corpus, those made alike together."""
-    chain, alike = Tracer(paths, params, look=False).exhibit(name), defaultdict(list)
+    chain, alike = tracer.exhibit(name), defaultdict(list)
     for link in chain.links[1:]:
         made = ", ".join(f"{key} {link.made_by[key]}" for key in ("code", "settings") if key in link.made_by)
         alike[link.step, made].append(f"{SHORTER.sub('', link.name)} {link.sha256[: provenance.SHORT]}".strip())

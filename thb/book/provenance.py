@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
 from shlex import quote
@@ -91,7 +91,13 @@ def inputs(paths: Paths) -> dict[str, str]:
 
 
 def _digest(files: Iterable[Path]) -> str:
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:SHORT]
+    """Of all their bytes, read once for as long as the files stay what they are."""
+    return _digested(tuple((file, (now := file.stat()).st_size, now.st_mtime_ns, now.st_ino) for file in files))
+
+
+@lru_cache(maxsize=64)
+def _digested(files: tuple[tuple[Path, int, int, int], ...]) -> str:
+    return hashlib.sha256(b"".join(file.read_bytes() for file, *_ in files)).hexdigest()[:SHORT]
 
 
 def made_from(paths: Paths, name: str) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
@@ -11,7 +12,8 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
-from thb.book import citation, explorer, numbers, page, rows
+from thb.book import citation, explorer, numbers, page, previews, rows
+from thb.book.chain import Tracer
 from thb.core.errors import unknown
 from thb.core.paths import find_root
 from thb.core.words import text
@@ -29,12 +31,14 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("explorer", explorer.Explorer)
     app.connect("config-inited", _configure, priority=100)
     app.connect("source-read", _put_in)
-    app.connect("doctree-read", _add_footer, priority=100)
     app.connect("html-page-context", _add_citation)
     app.connect("html-page-context", _escape_title, priority=900)
+    known: dict = {}  # what previews of links show, collected page by page
+    app.connect("doctree-resolved", partial(_add_previews, known))
+    app.connect("build-finished", partial(_write_previews, known))
     app.connect("build-finished", _copy_files)
     app.connect("build-finished", _drop_preloads)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
 
 
 def _results(app: Sphinx) -> Results:
@@ -44,6 +48,8 @@ def _results(app: Sphinx) -> Results:
 def _configure(app: Sphinx, config: Config) -> None:
     """Every page says which corpus its numbers come from."""
     results = _results(app)
+    tracer = Tracer(results.paths, results.params, look=False)  # one for all pages: most rest on the same files
+    app.connect("doctree-read", partial(_add_footer, tracer), priority=100)
     app.add_css_file("thb-table.css")
     config.html_context.setdefault("default_mode", "auto")  # unsaid, every page logs an error
     config.html_theme_options |= {"announcement": page.banner(results), "secondary_sidebar_items": []}
@@ -67,14 +73,22 @@ def _put_in(app: Sphinx, docname: str, source: list[str]) -> None:
     source[0] = numbers.SLOT.sub(value, source[0])
 
 
-def _add_footer(app: Sphinx, doctree: nodes.document) -> None:
+def _add_footer(tracer: Tracer, app: Sphinx, doctree: nodes.document) -> None:
     """Files, rerun command and provenance at the end of an exhibit's page."""
     docname = app.env.docname
     if not docname.startswith(EXECUTED):
         return
-    results, name = _results(app), docname.removeprefix(EXECUTED)
-    html = page.footer(results.paths, results.params, name)
+    html = page.footer(tracer, docname.removeprefix(EXECUTED))
     next(doctree.findall(nodes.section)).append(nodes.raw("", html, format="html"))
+
+
+def _add_previews(known: dict, app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    known |= previews.of_page(doctree, docname, f"{docname}.png" if docname.startswith(EXECUTED) else "")
+
+
+def _write_previews(known: dict, app: Sphinx, exception: Exception | None) -> None:
+    if exception is None and app.builder.name == "html":
+        previews.write(known, Path(app.outdir) / "_static")
 
 
 def _add_citation(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None) -> None:
@@ -93,6 +107,8 @@ def _copy_files(app: Sphinx, exception: Exception | None) -> None:
     if exception is not None or app.builder.format != "html":
         return
     (Path(app.outdir) / "_static" / "thb-table.css").write_text(CSS, encoding="utf-8")
+    if app.builder.name != "html":  # all pages on one, to be printed
+        return
     for notebook in sorted((Path(app.srcdir) / EXECUTED).glob("*.ipynb")):
         if f"{EXECUTED}{notebook.stem}" in app.env.found_docs:
             for kind in FILES:

@@ -212,15 +212,24 @@ def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in
     exhibit.run(*context.of_clone(), name)
 
 
-@app.command(epilog="Example:  thb book")
-def book() -> None:
+@app.command(epilog="Examples:  thb book   ·   thb book --pdf")
+def book(
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="as one PDF with bookmarks, printed by an installed Chromium")
+    ] = False,
+) -> None:
     """Build the book; warnings are errors.
 
-    The last line is the path of its first page.
+    The last line is the path of its first page, or of the PDF.
     """
-    from thb.book import book
+    if pdf:
+        from thb.book import pdf as printed
 
-    book.run(*context.of_clone())
+        printed.run(*context.of_clone())
+    else:
+        from thb.book import book
+
+        book.run(*context.of_clone())
 
 
 @app.command(
