@@ -52,8 +52,8 @@ reproduce: install  ## everything, from nothing to the book  (PROFILE=smoke for 
 recompute: install  ## every number, table, claim and the book from the committed score files: minutes, no torch, no clip
 	@thb verify --recompute
 
-rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1; FULL=1: at full size, on a GPU)
-	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals) $(if $(FULL),--full)
+rehearse: install  ## the road of the published data, fetch to book, on a small release made here  (WITHOUT_REALS=1; RENDERED=a clone's data/raw; FULL=1: at full size, on a GPU)
+	@python tests/published_made.py $(if $(WITHOUT_REALS),--without-reals) $(if $(RENDERED),--rendered "$(RENDERED)") $(if $(FULL),--full)
 
 test: install  ## the test suite  (COVER=1: counting the lines of thb/ that it visits, which takes half as long again)
 	@rm -f .coverage .coverage.*

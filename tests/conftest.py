@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from thb.core.paths import Paths
 from thb.report.load import Results, open_results
 
 ROOT = Path(__file__).resolve().parent.parent
+gc.set_threshold(50_000, 20, 20)  # libraries leave some 300,000 objects behind, gone through for nothing each time
 LONGEST = ["test_hostile_values.py", "test_left_out.py", "test_book.py", "test_one_verdict.py"]
 
 
