@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,16 @@ def run(name: str, **given: Any) -> Ran:
     Raises KeyError for a parameter that the notebook does not have, and whatever a cell raises.
     """
     return _run(name, given, "")
+
+
+def seen(name: str, **given: Any) -> Ran:
+    """The same in the clone that THB_ROOT names and nobody changes, once for the same parameters; only look at it."""
+    return _once(os.environ["THB_ROOT"], name, json.dumps(given))
+
+
+@cache
+def _once(root: str, name: str, given: str) -> Ran:
+    return run(name, **json.loads(given))
 
 
 def run_cell(source: str, names: dict[str, Any], where: str = "cell") -> Any:

@@ -3,6 +3,7 @@
     python tests/published_made.py                    # with the real videos
     python tests/published_made.py --without-reals    # fakes alone: what can be run is run, and the rest says why
     python tests/published_made.py --in FOLDER        # keep everything there, and go on from it
+    python tests/published_made.py --rendered FOLDER  # with the clips of another clone's data/raw, in profile smoke
     python tests/published_made.py --full             # profile paper's own settings but epochs, on 512 px; needs a GPU
 
 The clips are rendered and stand where the published ones would; the client library, the stages, `thb reproduce` and
@@ -153,9 +154,9 @@ def check(here: Path, with_reals: bool) -> None:
     assert (results.html / "index.html").is_file()
 
 
-def go(target: Path, with_reals: bool, full: bool) -> None:
+def go(target: Path, with_reals: bool, full: bool, rendered: Path | None) -> None:
     """Fetch to book by `thb reproduce`; then DVC must find nothing to do."""
-    raw, here = render(target, full), target / ("with-reals" if with_reals else "without-reals")
+    raw, here = rendered or render(target, full), target / ("with-reals" if with_reals else "without-reals")
     if not here.exists():
         clone(here)
         use_fixture_profile(here / "params.yaml", full)
@@ -176,16 +177,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--without-reals", action="store_true", help="as somebody who has the release alone")
     parser.add_argument("--in", dest="folder", type=Path, help="keep everything in this folder, and go on from it")
+    parser.add_argument("--rendered", type=Path, help=f"another clone's data/raw, in profile {RENDERED_BY}")
     parser.add_argument("--full", action="store_true", help="at profile paper's own sizes; refused without a GPU")
     asked = parser.parse_args()
     if asked.full and not cards.found():
         raise SystemExit("a rehearsal at full size needs a GPU, and nvidia-smi lists none; leave FULL (--full) out")
+    if asked.rendered and not all((asked.rendered / name).exists() for name in RELEASED):
+        raise SystemExit(f"--rendered {asked.rendered} is no rendered corpus: it has to hold {', '.join(RELEASED)}")
+    given = not asked.without_reals, asked.full, asked.rendered
     if asked.folder:
         asked.folder.mkdir(parents=True, exist_ok=True)
-        go(asked.folder.resolve(), not asked.without_reals, asked.full)
+        go(asked.folder.resolve(), *given)
     else:
         with tempfile.TemporaryDirectory() as folder:
-            go(Path(folder), not asked.without_reals, asked.full)
+            go(Path(folder), *given)
 
 
 if __name__ == "__main__":

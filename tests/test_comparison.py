@@ -11,7 +11,7 @@ import results_made
 import vouching
 from results_made import edit_cells
 
-from notebooks import Ran, run
+from notebooks import Ran, run, seen
 from thb import report
 from thb.cells.columns import CELL_COLUMNS
 from thb.cells.printed import LATER, printed_cells
@@ -129,8 +129,9 @@ def pairs(printed, value) -> pd.DataFrame:
 
 
 @pytest.fixture
-def ran(made) -> Ran:
-    return run("comparison", metrics=["T1", "T0.1"], protocols=["P1"])
+def ran(filled, monkeypatch) -> Ran:
+    monkeypatch.setenv("THB_ROOT", str(filled))
+    return seen("comparison", metrics=["T1", "T0.1"], protocols=["P1"])
 
 
 def test_ranks_agree_with_an_independent_computation(ran):

@@ -39,6 +39,13 @@ def params(made):
     return load(made.params)
 
 
+@pytest.fixture(scope="module")
+def table7(made, params) -> dict[Path, bytes]:
+    """Its files, as the stage writes them."""
+    exhibit.run(made, params, "table7")
+    return {file: file.read_bytes() for file in sorted(made.executed.glob("table7.*"))}
+
+
 def papermill(folder: Path, *words: str) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "papermill", *words, "--no-progress-bar", "--log-level", "ERROR"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -77,17 +84,16 @@ def test_every_notebook_serves_an_exhibit_and_every_exhibit_has_its_notebook(par
 # ---- the stage ----------------------------------------------------------------------------------------
 
 
-def test_an_exhibit_is_written_whole_and_the_same_each_time(made, params):
+def test_an_exhibit_is_written_whole_and_the_same_each_time(made, params, table7):
+    assert {file.suffix for file in table7} == {".ipynb", ".csv", ".svg", ".pdf", ".png"}
+    for file in table7:
+        file.unlink()
     exhibit.run(made, params, "table7")
-    files = sorted(made.executed.glob("table7.*"))
-    assert {f.suffix for f in files} == {".ipynb", ".csv", ".svg", ".pdf", ".png"}
-    before = {f: f.read_bytes() for f in files}
-    exhibit.run(made, params, "table7")
-    assert {f: f.read_bytes() for f in files} == before
+    assert {file: file.read_bytes() for file in table7} == table7
 
 
+@pytest.mark.usefixtures("table7")
 def test_an_executed_notebook_knows_its_title_alt_text_and_provenance(made, params):
-    exhibit.run(made, params, "table7")
     text = (made.executed / "table7.ipynb").read_text()
     notebook = nbformat.reads(text, as_version=4)
     assert notebook.cells[0].source.startswith("# Table 7. Identity and generator shift (P3)\n")
@@ -99,8 +105,8 @@ def test_an_executed_notebook_knows_its_title_alt_text_and_provenance(made, para
     assert not any(word in text for word in ("start_time", "iopub", "duration"))
 
 
-def test_the_notebook_to_download_holds_its_parameters_and_overwrites_nothing(made, params, tmp_path):
-    exhibit.run(made, params, "table7")
+@pytest.mark.usefixtures("table7")
+def test_the_notebook_to_download_holds_its_parameters_and_overwrites_nothing(made, tmp_path):
     before = {file: file.read_bytes() for file in made.executed.iterdir()}
     notebook = nbformat.read(made.executed / "table7.ipynb", as_version=4)
     (given,) = (cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))

@@ -13,6 +13,7 @@ from thb.cli import main
 from thb.core.errors import DataError, ParamsError
 from thb.core.metrics import auc
 from thb.core.params import parse
+from thb.core.paths import Paths
 from thb.core.tables import ERROR, OK, SHUFFLED_COLUMNS, read_csv, read_json, shuffled_columns
 from thb.fits import loop, score, train
 from thb.splits.clips_of_fit import clips_of_fit, with_shuffled_labels
@@ -21,14 +22,21 @@ TINY = {"epochs": 1, "size": 32, "thumbnail": 64, "dim": 16, "window": 4}
 DRAWS = 3
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny(params):
     return smoke(params, tall=TINY).model_copy(update={"label_checks": dict.fromkeys(params.detectors, DRAWS)})
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, tiny) -> Paths:
+    """A store and its split; `store` hands out copies."""
+    return write_store(tmp_path_factory.mktemp("written"), tiny)
+
+
 @pytest.fixture
-def store(tmp_path, tiny):
-    return write_store(tmp_path, tiny)
+def store(tmp_path, written) -> Paths:
+    shutil.copytree(written.root, tmp_path, dirs_exist_ok=True)
+    return Paths(tmp_path)
 
 
 @pytest.fixture

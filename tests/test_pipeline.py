@@ -12,14 +12,13 @@ import pytest
 import vouching
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from notebooks import run
+from notebooks import run, seen
 from thb.core import origin
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
 from thb.core.tables import CURATION_COLUMNS, write_csv
 from thb.report import NOT_SHOWN
 from thb.report.figure import look
-from thb.report.load import open_results
 
 MADE, REMOVED, CURATED, SPLIT = "made by generators", "removed, per cent", "curated", "split"
 FAKES, REALS, TRAIN, TEST = "All fakes", "All reals", "training", "testing"
@@ -46,9 +45,9 @@ def empty_contact(paths) -> None:
     )
 
 
-def test_counts_add_up_from_made_to_split(made):
-    rows = run("pipeline")["rows"].set_index(["step", "what"])
-    results, corpus = open_results(), pd.read_csv(made.corpus)
+def test_counts_add_up_from_made_to_split(results):
+    rows = seen("pipeline")["rows"].set_index(["step", "what"])
+    corpus = pd.read_csv(results.paths.corpus)
     fakes = corpus[corpus["role"].isin(["generator", "unseen"])]
     assert rows.loc[(CURATED, FAKES), "here"] == fakes["clips"].sum()
     assert rows.loc[(CURATED, REALS), "here"] == corpus.loc[corpus["role"] == "real", "clips"].sum()
@@ -60,9 +59,9 @@ def test_counts_add_up_from_made_to_split(made):
     assert rows.loc[(REMOVED, FAKES), "here"] == 50
 
 
-def test_printed_counts_are_the_published_ones(made):
-    rows = run("pipeline")["rows"].set_index(["step", "what"])["printed"]
-    table4 = pd.read_csv(made.published / "table4_stats.csv").set_index("generator")
+def test_printed_counts_are_the_published_ones(results):
+    rows = seen("pipeline")["rows"].set_index(["step", "what"])["printed"]
+    table4 = pd.read_csv(results.paths.published / "table4_stats.csv").set_index("generator")
     assert rows[(CURATED, FAKES)] == table4.loc["TOTAL", "total"]
     assert rows[(SPLIT, f"{FAKES}, {TEST}")] == table4.loc["TOTAL", "test"]
     assert rows[(CURATED, "Hallo2")] == table4.loc["Hallo2", "total"]
@@ -79,9 +78,8 @@ def test_the_drawing_says_what_the_rows_say(made):
     assert f"here {kept['here'] + 100:,.0f}" in words(run("pipeline"))
 
 
-def test_a_frame_of_every_generator_and_real_source_is_shown(made):
-    params = open_results().params
-    assert pictures(run("pipeline")) == len(params.of_role("generator", "unseen", "real"))
+def test_a_frame_of_every_generator_and_real_source_is_shown(results):
+    assert pictures(seen("pipeline")) == len(results.params.of_role("generator", "unseen", "real"))
 
 
 def extents(figure) -> dict[str, object]:
@@ -98,8 +96,8 @@ def overlaps(figure) -> list[tuple[str, str]]:
     return [(a, b) for a, b in combinations(found, 2) if found[a].overlaps(found[b])]
 
 
-def test_words_are_large_enough_and_inside_the_figure(made):
-    figure = run("pipeline")["figure"]
+def test_words_are_large_enough_and_inside_the_figure(results):
+    figure = seen("pipeline")["figure"]
     assert min(text.get_fontsize() for text in writings(figure)) >= 7.5
     whole = figure.get_figure(root=True).bbox
     assert not [words for words, box in extents(figure).items() if box.x0 < whole.x0 or box.x1 > whole.x1]
@@ -140,8 +138,8 @@ def test_what_nobody_counted_is_a_dash(made):
     assert "kept 12" in words(ran)
 
 
-def test_the_protocols_are_those_of_params(made):
-    ran = run("pipeline")
+def test_the_protocols_are_those_of_params(results):
+    ran = seen("pipeline")
     assert list(ran["protocols"]) == ["P1", "P2", "P3"]
     assert set(ran["protocols"]) <= set(words(ran))
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from stores import smoke, vouch_for_splits, write_store
 from thb import detectors
 from thb.clips.clip_store import open_clips
 from thb.core.errors import DataError, ParamsError
+from thb.core.paths import Paths
 from thb.core.tables import OK, SCORE_COLUMNS, SPLIT_COLUMNS, read_csv, read_json, write_csv
 from thb.fits import loop, score, train, weights
 from thb.fits.feed import Feed
@@ -35,17 +39,28 @@ def detector(request):
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tiny(params):
     return smoke(params, tall=TINY)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, tiny) -> Callable[[str], Paths]:
+    """By detector a store whose last clip of each source is broken, and one fit; `fitted` hands out copies."""
+
+    @cache
+    def of(detector: str) -> Paths:
+        paths = write_store(tmp_path_factory.mktemp(detector), tiny)
+        train.run(paths, tiny, detector, "all")
+        return paths
+
+    return of
+
+
 @pytest.fixture
-def fitted(tmp_path, tiny, detector):
-    """A store whose last clip of each source is broken, and one fit."""
-    paths = write_store(tmp_path, tiny)
-    train.run(paths, tiny, detector, "all")
-    return paths
+def fitted(tmp_path, trained, detector) -> Paths:
+    shutil.copytree(trained(detector).root, tmp_path, dirs_exist_ok=True)
+    return Paths(tmp_path)
 
 
 def scored(paths, params, detector) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from stores import random_clips, rng, smoke, write_store
 
 from thb import detectors
 from thb.clips.clip_store import open_clips
+from thb.core.paths import Paths
 from thb.detectors.caddm import augment, swap
 from thb.fits import loop
 from thb.fits import step as steps
@@ -48,13 +49,18 @@ def name(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, params) -> Paths:
+    """A store that is only read."""
+    return write_store(tmp_path_factory.mktemp("written"), smoke(params))
+
+
 @pytest.fixture
-def feed(tmp_path, params, name):
+def feed(written, params, name):
     """Twenty clips, which are no multiple of a batch of eight."""
-    paths = write_store(tmp_path, smoke(params))
-    rows = usable(clips_of_fit(paths, smoke(params), "all", ("train",)), "train").head(20)
+    rows = usable(clips_of_fit(written, smoke(params), "all", ("train",)), "train").head(20)
     rows = rows.assign(label=np.arange(len(rows)) % 2)
-    store = open_clips(paths, smoke(params), sorted(set(rows["source"])))
+    store = open_clips(written, smoke(params), sorted(set(rows["source"])))
     return Feed(store, rows, CPU, detectors.kind(name))
 
 

@@ -50,6 +50,22 @@ def store(tmp_path, written) -> Paths:
     return Paths(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory, written, params) -> tuple[bytes, pd.DataFrame]:
+    """The weights and the log of a fit of LONGER that ran through."""
+    paths = Paths(shutil.copytree(written.root, tmp_path_factory.mktemp("longer"), dirs_exist_ok=True))
+    train.run(paths, smoke(params, tall=LONGER), "tall", "all")
+    return weights(paths), pd.read_csv(paths.run("tall", "all") / "log.csv")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, written, tiny) -> bytes:
+    """The weights of the tiny fit `all` of TALL."""
+    paths = Paths(shutil.copytree(written.root, tmp_path_factory.mktemp("uninterrupted"), dirs_exist_ok=True))
+    train.run(paths, tiny, "tall", "all")
+    return weights(paths)
+
+
 def weights(paths, fit="all", detector="tall") -> bytes:
     return (paths.run(detector, fit) / "weights.safetensors").read_bytes()
 
@@ -87,26 +103,22 @@ def test_a_fits_key_knows_all_code_that_it_rests_on(store, tiny, detector, count
         assert train._key(changed) != before, file
 
 
-def test_another_training_seed_gives_other_weights_of_the_same_clips(store, tiny):
-    train.run(store, tiny, "tall", "all")
-    first = weights(store)
+def test_another_training_seed_gives_other_weights_of_the_same_clips(store, tiny, uninterrupted):
     changed = {tiny.profile: tiny.active.model_copy(update={"training_seed": 1})}
     other = tiny.model_copy(update={"profiles": {**tiny.profiles, **changed}})
     train.run(store, other, "tall", "all")
-    assert weights(store) != first
+    assert weights(store) != uninterrupted
 
 
 @pytest.mark.parametrize("whole", [1, 2, 3])
-def test_an_interrupted_fit_ends_in_the_same_weights(store, tiny, monkeypatch, whole):
-    train.run(store, tiny, "tall", "all")
-    expected = forgotten(store)
+def test_an_interrupted_fit_ends_in_the_same_weights(store, tiny, uninterrupted, monkeypatch, whole):
     with monkeypatch.context() as patch:
         _interrupt_after(patch, whole)
         with pytest.raises(KeyboardInterrupt):
             train.run(store, tiny, "tall", "all")
     epochs = _count_epochs(monkeypatch)
     train.run(store, tiny, "tall", "all")
-    assert weights(store) == expected
+    assert weights(store) == uninterrupted
     assert len(epochs) == 3 - whole
     assert not store.partial("tall", "all").exists()
 
@@ -137,13 +149,12 @@ def _count_epochs(patch) -> list[int]:
     return seen
 
 
-def test_a_killed_fit_ends_in_the_same_weights(store, params):
+def test_a_killed_fit_ends_in_the_same_weights(store, params, longer):
     """kill -9 after the first whole epoch of another process."""
     code = (
         "import sys; from pathlib import Path; from thb.core import params, paths;"
-        "from thb.fits import train; sys.path.insert(0, sys.argv[2]);"
-        "from stores import smoke; from test_train import LONGER;"
-        "tiny = smoke(params.load(Path(sys.argv[3])), tall=LONGER);"
+        "from thb.fits import train; sys.path.insert(0, sys.argv[2]); from stores import smoke;"
+        f"tiny = smoke(params.load(Path(sys.argv[3])), tall={LONGER!r});"
         "train.run(paths.Paths(Path(sys.argv[1])), tiny, 'tall', 'all')"
     )
     here = Path(__file__).parent
@@ -156,10 +167,9 @@ def test_a_killed_fit_ends_in_the_same_weights(store, params):
     victim.send_signal(signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL
     assert not store.run("tall", "all").exists()
-    subprocess.run(command, cwd=here.parent, check=True, capture_output=True)
-    resumed = weights(store)
+    assert list(partial.glob("*.pt"))
     train.run(store, smoke(params, tall=LONGER), "tall", "all")
-    assert weights(store) == resumed
+    assert weights(store) == longer[0]
 
 
 def test_a_partial_fit_of_other_settings_is_not_taken_up(store, tiny, params, monkeypatch):
@@ -175,9 +185,7 @@ def test_a_partial_fit_of_other_settings_is_not_taken_up(store, tiny, params, mo
 # ── Chosen on validation clips ───────────────────────────────────────────────────────────────────
 
 
-def test_test_clips_have_no_say(store, tiny):
-    train.run(store, tiny, "tall", "all")
-    before = weights(store)
+def test_test_clips_have_no_say(store, tiny, uninterrupted):
     rows = clips_of_fit(store, tiny, "all", ("test",))
     for source, group in rows[rows["row"] >= 0].groupby("source"):
         frames = np.load(store.clips(source) / "frames.npy", mmap_mode="r+")
@@ -185,7 +193,7 @@ def test_test_clips_have_no_say(store, tiny):
         frames.flush()
         vouching.for_store(store, tiny, source)
     train.run(store, tiny, "tall", "all")
-    assert weights(store) == before
+    assert weights(store) == uninterrupted
 
 
 def test_the_best_epoch_is_kept(store, tiny, monkeypatch):
@@ -247,9 +255,8 @@ def test_what_is_hashed_of_a_fit_is_the_same_twice(store, tiny, detector, repo):
     assert "/runs/**/took.json" in (repo / ".dvcignore").read_text().splitlines()
 
 
-def test_the_synthetic_weave_is_learnt(store, params):
-    train.run(store, smoke(params, tall=LONGER), "tall", "all")
-    log = pd.read_csv(store.run("tall", "all") / "log.csv")
+def test_the_synthetic_weave_is_learnt(longer):
+    _, log = longer
     assert log["val_auc"].max() > 0.9
     assert log["loss"].iloc[-1] < log["loss"].iloc[0]
 
