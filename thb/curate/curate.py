@@ -114,7 +114,7 @@ def _summary(clips: list[str], sheet: Sheet) -> str:
     own = [one for clip, one in sheet.answers.items() if clip in clips]
     removed = sum(one.verdict == REMOVE for one in own)
     left = len(clips) - len(own)
-    on = f"; {left} are left: the same command goes on" if left else ""
+    on = f"; {left} left: the same command goes on" if left else ""
     return (
         f"{sheet.rater}: {len(own)} of {len(clips)} clips judged, {removed} of them to be removed -> {sheet.file}{on}"
     )
