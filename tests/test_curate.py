@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(folder: Path, tmp_path: Path) -> Iterator[Server]:
-    with Server(folder.resolve(), curate.listed(folder), Sheet(tmp_path / "curation.csv", "ann")) as served:
+    with Server(folder, curate.listed(folder), Sheet(tmp_path / "curation.csv", "ann")) as served:
         threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield served
         served.shutdown()
@@ -95,7 +95,7 @@ def test_a_page_of_another_origin_can_write_nothing(server):
 
 
 def test_each_run_has_a_token_and_nothing_is_shown_without_it(server, folder, tmp_path):
-    other = Server(folder.resolve(), list(CLIPS), Sheet(tmp_path / "other.csv", "ann"))
+    other = Server(folder, list(CLIPS), Sheet(tmp_path / "other.csv", "ann"))
     other.server_close()
     assert len({server.token, other.token}) == 2
     assert len(server.token) >= 20
@@ -308,8 +308,11 @@ def test_a_folder_without_clips_and_odd_names_are_said(tmp_path, capsys):
     (tmp_path / "a\rb.mp4").touch()
     (tmp_path / "good.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
     assert curate.listed(tmp_path) == ["good.mp4"]
-    assert "a\\rb.mp4: a name with letters that cannot be seen" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "a\\rb.mp4: a name with letters that cannot be seen" in said
+    assert "loop.mp4: no regular file that can be read" in said
 
 
 def test_a_port_or_a_file_in_use_is_one_line(monkeypatch, server, folder, tmp_path):
@@ -419,8 +422,8 @@ def test_each_two_of_three_raters_are_compared(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([], "c.csv: raters are 0 (nobody); agreement needs two"),
-        (as_rows("ann", [KEEP]), "c.csv: raters are 1 (ann); agreement needs two"),
+        ([], "c.csv: agreement needs two raters; here is nobody"),
+        (as_rows("ann", [KEEP]), "c.csv: agreement needs two raters; here is ann"),
         (
             [*as_rows("ann", [KEEP]), *as_rows("bob", [KEEP], 1)],
             "c.csv: no clip was seen, with the same bytes, by two of ann, bob",

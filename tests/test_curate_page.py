@@ -41,7 +41,7 @@ def folder(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def served(folder: Path, tmp_path: Path) -> Iterator[Server]:
-    with Server(folder.resolve(), curate.listed(folder), Sheet(tmp_path / "curation.csv", "ann")) as server:
+    with Server(folder, curate.listed(folder), Sheet(tmp_path / "curation.csv", "ann")) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
         server.shutdown()

@@ -20,7 +20,7 @@ def curate(
     out: Annotated[Path, typer.Option(metavar="FILE", help="the answers, of all raters; what is in it stays")] = Path(
         "curation.csv"
     ),
-    port: Annotated[int, typer.Option(min=0, max=65535, help="where the page is; 0: any that is free")] = 0,
+    port: Annotated[int | None, typer.Option(min=1024, max=65535, help="of the page; none: any that is free")] = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="open the page")] = True,
 ) -> None:
     """Judge clips by eye: keep or remove, and why.
@@ -31,7 +31,7 @@ def curate(
     """
     from thb.curate import curate
 
-    curate.run(folder, rater, out, port, browser)
+    curate.run(folder, rater, out, port or 0, browser)
 
 
 @app.command(epilog="Examples:  thb agreement curation.csv   ·   thb agreement ann.csv bob.csv")

@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.metrics import cohen_kappa_score
 
 from thb.core.decimals import decimal
-from thb.core.errors import DataError
+from thb.core.errors import DataError, printable
 from thb.curate.ratings import KEEP, REMOVE, Rating, read, reasons, some
 
 
@@ -49,7 +49,7 @@ def run(files: Sequence[Path]) -> None:
     for one in read(files):
         by_rater.setdefault(one.rater, {})[one.clip] = one
     if len(by_rater) < 2:
-        raise DataError(f"{names}: raters are {len(by_rater)} ({', '.join(by_rater) or 'nobody'}); agreement needs two")
+        raise DataError(f"{names}: agreement needs two raters; here is {', '.join(by_rater) or 'nobody'}")
     pairs = [compare(by_rater[a], by_rater[b]) for a, b in combinations(by_rater, 2)]
     if not any(pair.agreed[VERDICT].n for pair in pairs):
         raise DataError(f"{names}: no clip was seen, with the same bytes, by two of {', '.join(by_rater)}")
@@ -90,7 +90,7 @@ def _met(first: list[str], second: list[str]) -> pd.DataFrame:
 
 
 def _told(pair: Pair) -> str:
-    a, b = pair.raters
+    a, b = map(printable, pair.raters)
     lines = [f"{a} and {b}: {pair.agreed[VERDICT].n} clips in common"]
     if pair.changed:
         lines.append(f"  left out, as they saw different bytes of them: {some(pair.changed)}")

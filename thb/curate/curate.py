@@ -8,7 +8,8 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tqdm import tqdm
@@ -18,7 +19,7 @@ from thb.core.errors import DataError, ParamsError, printable
 from thb.core.folders import alone
 from thb.core.tables import disk_errors
 from thb.curate.ratings import REMOVE, Sheet, some
-from thb.curate.server import LOOPBACK, Server
+from thb.curate.server import LOOPBACK, Server, stays_below
 from thb.detect import own_videos
 
 
@@ -34,16 +35,12 @@ def run(folder: Path, rater: str, file: Path, port: int, opens: bool) -> None:
     if os.path.isdir(file):
         raise ParamsError(f"--out {file} is a folder; name a file in it")
     clips = listed(folder)
-    with disk_errors(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        lock = file.with_name(f".{file.name}.lock")
-        with alone(lock, file.name):
-            sheet = Sheet(file, rater)
-            _set_aside(folder, clips, sheet)
-            with _served(folder, clips, sheet, port) as server:
-                _until_interrupted(server, opens)
-            print(_summary(clips, sheet))
-            lock.unlink()
+    with _to_ourselves(file):
+        sheet = Sheet(file, rater)
+        _set_aside(folder, clips, sheet)
+        with _served(folder, clips, sheet, port) as server:
+            _until_interrupted(server, opens)
+        print(_summary(clips, sheet))
 
 
 def _login_name() -> str:
@@ -60,14 +57,13 @@ def listed(folder: Path) -> list[str]:
     """
     if not folder.is_dir():
         raise ParamsError(f"{printable(folder)} is {'a file' if folder.exists() else 'not there'}; name a folder")
-    root = folder.resolve()
     clips = []
     for path in own_videos.listed([folder], _say):
         name = path.relative_to(folder).as_posix()
-        if not path.resolve().is_relative_to(root):
+        if not stays_below(folder, path):
             _say(path, "a link that leads out of the folder; left out")
-        elif not path.is_file():
-            _say(path, "no regular file; left out")
+        elif not path.is_file() or not os.access(path, os.R_OK):
+            _say(path, "no regular file that can be read; left out")
         elif printable(name) != name:  # nor could every program read it from a CSV
             _say(path, "a name with letters that cannot be seen; left out: rename it")
         else:
@@ -75,6 +71,18 @@ def listed(folder: Path) -> list[str]:
     if not clips:
         raise DataError(f"{printable(folder)}: no clip to judge")
     return clips
+
+
+@contextmanager
+def _to_ourselves(file: Path) -> Iterator[None]:
+    """While the block runs, no other process writes the file."""
+    lock = file.with_name(f".{file.name}.lock")
+    with ExitStack() as held:
+        with disk_errors(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(lock, file.name))
+        yield
+        lock.unlink()
 
 
 def _say(path: Path, why: str) -> None:
@@ -94,7 +102,7 @@ def _set_aside(folder: Path, clips: list[str], sheet: Sheet) -> None:
 
 def _served(folder: Path, clips: list[str], sheet: Sheet, port: int) -> Server:
     try:
-        return Server(folder.resolve(), clips, sheet, port)
+        return Server(folder, clips, sheet, port)
     except OSError as fault:
         if fault.errno not in (errno.EADDRINUSE, errno.EACCES):
             raise

@@ -14,7 +14,7 @@ let busy = false;
 // ---- what is shown ---------------------------------------------------------------------------------------
 
 const named = answer => answer === "keep" ? "keep" : `remove: ${data.reasons[answer]}`;
-const open = () => answers.filter(one => !one).length;
+const left = () => answers.filter(one => !one).length;
 
 function show(wanted, words = "") {
   place = wanted;
@@ -35,7 +35,7 @@ function tell() {
   const words = [`${given.length} of ${data.clips.length} judged`];
   if (given.length) words.push(`${Math.round(100 * removed / given.length)}% to be removed`);
   if (typical) words.push(`${(60 / typical).toFixed(1)} clips a minute`);
-  if (typical && open()) words.push(`about ${Math.ceil(typical * open() / 60)} min left`);
+  if (typical && left()) words.push(`about ${Math.ceil(typical * left() / 60)} min left`);
   at("progress").textContent = words.join(" · ");
   at("bar").value = given.length;
   at("name").textContent = `clip ${place + 1} of ${data.clips.length}: ${data.clips[place]}${own ? ` (${named(own.answer)})` : ""}`;
@@ -82,7 +82,7 @@ async function judge(answer) {
   await send("answer", { clip: judged, answer, seconds });
   answers[judged] = { answer, seconds };
   const words = `${data.clips[judged]}: ${named(answer)}`;
-  if (open()) show(after(judged), words);
+  if (left()) show(after(judged), words);
   else {
     tell();
     at("said").textContent = `${words}. Every clip is judged; this page can be closed.`;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import os
 import re
 import secrets
 import sys
@@ -45,6 +46,11 @@ class Answer(BaseModel):
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+def stays_below(folder: Path, file: Path) -> bool:
+    """Whether the file, wherever its links lead, lies in the folder."""
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
+
+
 class Server(ThreadingHTTPServer):
     """Serves the page, its clips by their numbers, and takes answers; port 0 is any that is free."""
 
@@ -69,8 +75,8 @@ class Server(ThreadingHTTPServer):
     def film(self, place: int) -> Path:
         """The file of a clip; raises DataError if it has vanished, or has come to lead out of the folder."""
         file = self.folder / self.clips[place]
-        if not file.is_file() or not file.resolve().is_relative_to(self.folder):
-            raise DataError(f"{self.clips[place]} is no longer there")
+        if not file.is_file() or not os.access(file, os.R_OK) or not stays_below(self.folder, file):
+            raise DataError(f"{self.clips[place]} is no longer there, or can no longer be read")
         return file
 
     def page(self) -> str:
@@ -82,7 +88,7 @@ class Server(ThreadingHTTPServer):
             "answers": [one and {"answer": one.answer, "seconds": one.seconds} for one in answers],
             "reasons": {name: one.shown for name, one in reasons().items()},
         }
-        about = {"folder": self.folder.name, "file": self.sheet.file.name, "rater": self.sheet.rater}
+        about = {"folder": self.folder.resolve().name, "file": self.sheet.file.name, "rater": self.sheet.rater}
         return _TEMPLATE.render(data=data, reasons=reasons().values(), **about)
 
     def take(self, given: Answer) -> None:
