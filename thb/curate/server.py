@@ -92,11 +92,9 @@ class Server(ThreadingHTTPServer):
         return _TEMPLATE.render(data=data, reasons=reasons().values(), **about)
 
     def take(self, given: Answer) -> None:
-        """Write an answer down."""
+        """Write an answer down; raises ValidationError for one that is neither `keep` nor a reason."""
         if given.clip >= len(self.clips):
             raise DataError(unknown("clip", given.clip, [f"0 to {len(self.clips) - 1}"]))
-        if given.answer not in (KEEP, *reasons()):
-            raise DataError(unknown("answer", given.answer, (KEEP, *reasons())))
         kept, seconds = given.answer == KEEP, round(given.seconds, 1)
         verdict, reason = (KEEP, "") if kept else (REMOVE, given.answer)
         with self._one_at_a_time:
