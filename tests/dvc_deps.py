@@ -78,6 +78,7 @@ READS = {
         "benchmarks/face_resolution.csv",
         "benchmarks/faces.csv",
         "benchmarks/results",
+        "thb/curate/reasons.csv",
     ],
 }
 WHOLE = ("exhibit", "book")  # whose lists hold params.yaml itself, and paper/

@@ -82,6 +82,8 @@ def clone(repo: Path, root: Path) -> Paths:
     for name in ("faces.csv", "face_resolution.csv", "coverage.csv", "commands.csv"):
         shutil.copy(repo / "benchmarks" / name, root / "benchmarks")
     shutil.copytree(repo / "benchmarks" / "results", root / "benchmarks" / "results")
+    (root / "thb" / "curate").mkdir(parents=True)
+    shutil.copy(repo / "thb" / "curate" / "reasons.csv", root / "thb" / "curate")
     shutil.copytree(repo / "paper", root / "paper")
     shutil.copytree(repo / "notebooks", root / "notebooks")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))

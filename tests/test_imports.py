@@ -26,7 +26,7 @@ FLOORS = [
     {"cams", "cells", "status"},
     {"report"},
     {"detect", "book"},
-    {"review"},
+    {"review", "curate"},
     {"cli"},
     {"__main__"},
 ]

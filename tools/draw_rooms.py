@@ -38,6 +38,7 @@ WRITES = {  # room -> what its stage leaves behind, or what it is for
     "report": "tables, figures",
     "book": "book/_build",
     "detect": "your own videos",
+    "curate": "curation.csv",
     "review": "verify.json",
     "cli": "the commands",
 }
