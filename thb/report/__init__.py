@@ -12,6 +12,7 @@ from thb.core.decimals import decimal, signed
 from thb.core.metrics import weakest
 from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
+from thb.report.claims import claims
 from thb.report.conditions import leakage, look_alikes, settings, shared, sizes, stops
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
@@ -34,7 +35,6 @@ from thb.report.load import (
     LOWER_IS_BETTER,
     SHUFFLED_SOUND,
     cells,
-    claims,
     clips_behind,
     corpora,
     detector,

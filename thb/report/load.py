@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thb.cells.claims import ledger
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.cells.questions import MEAN, averaged
@@ -322,20 +321,6 @@ def scores(detector: str, fit: str, kind: str = "") -> pd.DataFrame:
     `kind` as of `Results.scores`: SHUFFLED_SOUND, to hear the clips with another's sound.
     """
     return open_results().scores(detector, fit, kind)
-
-
-def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
-    """The paper's claims with their verdicts, as `thb.cells.claims.ledger` has them; those asked for.
-
-    `section` is one of the paper's, `verdict` one on the paper's own tables. Raises ParamsError for others.
-    """
-    results = open_results()
-    for kind, value, known in (("section", section, ledger.SECTIONS), ("verdict", verdict, ledger.JUDGED)):
-        if value and value not in known:
-            raise ParamsError(unknown(kind, value, known))
-    rows = ledger.ledger(results.params, results.paths, results.cells, results.verdicts)
-    chosen = rows["section"].isin([section] if section else ledger.SECTIONS)
-    return rows.loc[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
 
 
 def printed_list(table: int) -> pd.DataFrame:
