@@ -551,6 +551,9 @@ def test_only_misclassified_clips_count_where_the_claim_is_of_failures(results, 
         mixed = found[detector].copy()
         mixed.loc[these, shares] = elsewhere[detector].loc[these, shares]
         assert judged_here(results, "C58", {**maps, detector: mixed}).verdict == verdict
+    for alone in inside:  # of fakes and reals, each must lean
+        moved = leaning(maps, detector, regions, [alone], 0.2, -0.05)
+        assert judged_here(results, "C58", moved).verdict == FAILS
 
 
 @pytest.mark.parametrize(("more", "verdict"), [(0.65, HOLDS), (0.3, FAILS)])

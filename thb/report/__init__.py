@@ -34,6 +34,7 @@ from thb.report.figure import (
 from thb.report.load import (
     LOWER_IS_BETTER,
     SHUFFLED_SOUND,
+    addresses,
     cells,
     clips_behind,
     corpora,
@@ -77,6 +78,7 @@ __all__ = [
     "RULES",
     "SHUFFLED_SOUND",
     "Cell",
+    "addresses",
     "against",
     "answer",
     "badge",

@@ -41,6 +41,7 @@ LISTS = {  # Tables 1 to 3 of the paper: file and columns
     2: ("table2_generators.csv", ["generator", "modality", "framework", "venue", "code_available", "used_in_thb"]),
     3: ("table3_detectors.csv", ["detector", "modality", "framework", "venue", "code_available", "benchmarked"]),
 }
+ADDRESS_COLUMNS = ["kind", "name", "repository", "licence", "commit", "source"]
 REFERENCES = {"v1": CELLS, "later": LATER}  # versions of the paper
 
 
@@ -328,6 +329,12 @@ def printed_list(table: int) -> pd.DataFrame:
     check_known("table", [table], LISTS)
     file, columns = LISTS[table]
     return read_csv(open_results().paths.published / file, columns).astype(str)
+
+
+def addresses() -> pd.DataFrame:
+    """ADDRESS_COLUMNS: where the code of generators and detectors is, named as in Tables 2 and 3; '' if not known."""
+    file = open_results().paths.published.parent / "addresses.csv"
+    return read_csv(file, ADDRESS_COLUMNS, as_text=True).fillna("")
 
 
 def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Sequence[str] = ()) -> pd.DataFrame:

@@ -97,9 +97,9 @@ def overview(tables: Tables, column: str, stated: int) -> Said:
 @register(CHECKS)
 def parts(tables: Tables, stated: int, sources: Sequence[str]) -> Said:
     """A total is that of Table 1, and that of the clips which the paper and the release's own lists count."""
-    counted = tables.read("release_counts.csv").set_index("source")["clips"]
-    check_known("source in claims.yaml", sources, list(counted.index))
-    own = {name: int(counted[name]) for name in sources}
+    counted = dict(tables.read("release_counts.csv")[["source", "clips"]].itertuples(index=False, name=None))
+    check_known("source in claims.yaml", sources, counted)
+    own = {name: counted[name] for name in sources}
     said = f"{tables.reals:,} in Table 1; counted by source: {_counts(own)}, together {sum(own.values()):,}"
     return Said(tables.reals == stated == sum(own.values()), said)
 
@@ -158,16 +158,20 @@ def turned(tables: Tables, stated: Mapping[str, float]) -> Said:
 @register(CHECKS)
 def hits_fit(tables: Tables, detector: str, metric: str, within: float) -> Said:
     """Table 8 against Table 4 and the cells: hits among the test clips, as many as are caught, and no more misses."""
-    cells = tables.read(CELLS).query("detector == @detector and metric == @metric").set_index(["protocol", "generator"])
-    truths, said = [], []
-    for row in tables.read(TABLE8).itertuples():
-        tested = int(tables.generators.loc[row.generator, "test"])
-        caught, kept = (float(cells["value"][protocol, row.generator]) for protocol in ("P1", "P3"))
-        missed, share = (1 - kept) * tested, row.tps_p1 / tested
-        truths.append(row.tps_p1 <= tested and abs(share - caught) <= within and row.fns_p3 <= missed + 0.5)
+    cells = tables.read(CELLS)
+    values = {
+        (row["protocol"], row["generator"]): row["value"]
+        for row in cells.to_dict("records")
+        if (row["detector"], row["metric"]) == (detector, metric)
+    }
+    tested, truths, said = tables.generators["test"].to_dict(), [], []
+    for row in tables.read(TABLE8).to_dict("records"):
+        name, hits, misses = row["generator"], row["tps_p1"], row["fns_p3"]
+        caught, missed, share = values["P1", name], (1 - values["P3", name]) * tested[name], hits / tested[name]
+        truths.append(hits <= tested[name] and abs(share - caught) <= within and misses <= missed + 0.5)
         said.append(
-            f"{row.generator} {row.tps_p1}/{tested} = {share:.3f}, {metric} in P1 {caught:.2f}; "
-            f"{row.fns_p3} misses, {missed:.0f} at {metric} in P3"
+            f"{name} {hits}/{tested[name]} = {share:.3f}, {metric} in P1 {caught:.2f}; "
+            f"{misses} misses, {missed:.0f} at {metric} in P3"
         )
     return Said(all(truths), "; ".join(said))
 
@@ -187,9 +191,10 @@ def one_label(tables: Tables, generator: str) -> Said:
 @register(CHECKS)
 def stands_alone(tables: Tables) -> Said:
     """Table 1 marks no other dataset as curated, as of talking heads and as of several generators."""
-    rows = tables.read("table1_datasets.csv").set_index("dataset")
-    marks = (rows["talking_head"] == "yes") & (rows["curation"] == "yes") & (rows["n_generators"] == "Multiple")
-    return Said(list(rows.index[marks]) == [OWN], f"all three marks in Table 1: {', '.join(rows.index[marks]) or 'none'}")
+    rows = tables.read("table1_datasets.csv").to_dict("records")
+    marks = {"talking_head": "yes", "curation": "yes", "n_generators": "Multiple"}
+    found = [row["dataset"] for row in rows if all(row[name] == mark for name, mark in marks.items())]
+    return Said(found == [OWN], f"all three marks in Table 1: {', '.join(found) or 'none'}")
 
 
 @register(CHECKS)
@@ -197,7 +202,9 @@ def validated(tables: Tables, stated: int) -> Said:
     """The fakes that validate under P1, by the paper and by the dataset's card."""
     row, each = tables.elsewhere.loc["validation fakes a generator"], len(tables.academic)
     total = int(row["value"]) * each
-    return Said(total == stated, f"{stated} in all by the paper, {total} by {row['where']} ({row['value']} a generator)")
+    return Said(
+        total == stated, f"{stated} in all by the paper, {total} by {row['where']} ({row['value']} a generator)"
+    )
 
 
 @register(CHECKS)
@@ -212,7 +219,7 @@ def to_be_had(tables: Tables, what: str) -> Said:
 def drive_nothing(tables: Tables) -> Said:
     """No real clip is known to drive a fake: open where none is known, as not every driver is."""
     rows = tables.read("known_drivers.csv")
-    seen = [f"{row.clip} drives a fake of {row.generator} ({row.seen})" for row in rows.itertuples()]
+    seen = [f"{row['clip']} drives a fake of {row['generator']} ({row['seen']})" for row in rows.to_dict("records")]
     return Said(False if seen else None, "; ".join(seen) or "no real clip is known to be a driver")
 
 
@@ -226,9 +233,10 @@ def fail_alike(tables: Tables, generators: Sequence[str]) -> Said:
 @register(CHECKS)
 def loses_most(tables: Tables, generator: str, more_than: float) -> Said:
     """Curation removed the largest share of this generator's videos, and more than so many per cent."""
-    share = tables.generators["ratio_removed_pct_approx"]
-    said = ", ".join(f"{name} {value:g} %" for name, value in share.sort_values(ascending=False).items())
-    return Said(share.idxmax() == generator and bool(share[generator] > more_than), f"removed, Table 4: {said}")
+    share = tables.generators["ratio_removed_pct_approx"].to_dict()
+    order = sorted(share, key=share.__getitem__, reverse=True)
+    said = ", ".join(f"{name} {share[name]:g} %" for name in order)
+    return Said(order[0] == generator and share[generator] > more_than, f"removed, Table 4: {said}")
 
 
 @register(CHECKS)
