@@ -123,9 +123,9 @@ def test_what_is_recorded_stands_beside_what_is_printed(recorded):
     found = of(recorded, cost.beside_printed)
     assert "A4500" in found["printed"]["hardware"]
     here = found["here"]
-    assert here["records"] == "2 of 3 fits, 2 of 4 runs of stages"
+    assert here["records"] == "2 of 3 stages that train, 2 of 4 runs of stages"
     assert here["hardware"] == "one CPU"
-    longest = "2.0 min for the longest fit (shuffled_labels/tall); 3.0 min for all 2"
+    longest = "1.0 min for the longest fit (tall/all); 3.0 min for all 3 fits"
     assert here["training of a detector"] == longest
     assert here["making of the videos"] == "2.0 min for all clips"
     assert here["everything"] == "0.05 h, one stage after the other; 0.09 h of a core"
@@ -153,6 +153,6 @@ def test_the_page_is_set_with_records_and_without(made):
     assert "fetch 1 0 — — — 100.0" in shown("cost_stages", *cost.STAGE_COLUMNS)
     fit(made, "runs/tall/all", 90)
     stage(made, "fetch", 120, 240, 1500)
-    assert shown("cost_fits", *cost.FIT_COLUMNS).endswith("tall/all one CPU 2 1.5 — — 4.0")
+    assert shown("cost_fits", *cost.FIT_COLUMNS).endswith("tall/all 1 one CPU 2 1.5 — — 4.0")
     assert "fetch 1 1 2.0 4.0 1,500 100.0" in shown("cost_stages", *cost.STAGE_COLUMNS)
     assert "none" not in shown("cost", "what", "here")

@@ -23,7 +23,7 @@ from thb.fits import weights
 STAGES = "runs/.took"  # by `thb reproduce`: a folder a profile, a file a stage
 PRINTED = "paper/published/costs.csv"
 LAST = "book"  # which is made before its own record is
-FIT_COLUMNS = ["fit", "hardware", "epochs", "minutes", "processor_minutes", "memory_mb", "disk_mb"]
+FIT_COLUMNS = ["fit", "n_fits", "hardware", "epochs", "minutes", "processor_minutes", "memory_mb", "disk_mb"]
 STAGE_COLUMNS = ["stage", "n_runs", "n_recorded", "minutes", "processor_minutes", "memory_mb", "disk_mb"]
 MINUTE, MB = 60, 1e6
 Record = Mapping[str, Any]
@@ -44,6 +44,7 @@ def fits(paths: Paths, params: Params) -> pd.DataFrame:
             rows.append(
                 {
                     "fit": folder.removeprefix("runs/"),
+                    "n_fits": len(took),
                     "hardware": ", ".join(dict.fromkeys(one["hardware"] for one in took)),
                     "epochs": str(sum(len(one["epochs"]) for one in took)),
                     "minutes": sum(one["seconds"] for one in took) / MINUTE,
@@ -77,17 +78,19 @@ def beside_printed(paths: Paths, params: Params) -> pd.DataFrame:
     return printed.assign(here=[here.get(what, NONE) for what in printed["what"]])
 
 
-def _here(trained: pd.DataFrame, every: pd.DataFrame, n_fits: int) -> Iterator[tuple[str, str]]:
+def _here(trained: pd.DataFrame, every: pd.DataFrame, n_trained: int) -> Iterator[tuple[str, str]]:
     known = every[every["n_recorded"] > 0]
-    told = f"{len(trained)} of {n_fits} fits, {known['n_recorded'].sum()} of {every['n_runs'].sum()} runs of stages"
+    runs = f"{known['n_recorded'].sum()} of {every['n_runs'].sum()} runs of stages"
+    told = f"{len(trained)} of {n_trained} stages that train, {runs}"
     yield "records", told if len(trained) or len(known) else "none: nothing was run here"
     if len(trained):
-        longest = trained.loc[trained["minutes"].idxmax()]
+        single = trained[trained["n_fits"] == 1].set_index("fit")["minutes"].to_dict()
+        longest = max(single, key=single.__getitem__, default="")
         yield "hardware", "; ".join(dict.fromkeys(trained["hardware"]))
+        told = f"{single[longest]:.1f} min for the longest fit ({longest}); " if longest else ""
         yield (
             "training of a detector",
-            f"{longest['minutes']:.1f} min for the longest fit ({longest['fit']}); {trained['minutes'].sum():.1f} min "
-            f"for all {len(trained)}",
+            f"{told}{trained['minutes'].sum():.1f} min for all {trained['n_fits'].sum()} fits",
         )
     if "fetch" in (made := known.set_index("stage")["minutes"].to_dict()):
         yield "making of the videos", f"{made['fetch']:.1f} min for all clips"
