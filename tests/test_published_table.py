@@ -133,3 +133,30 @@ def test_on_the_published_clips_nothing_is_called_imitated(made):
     switch_profile(made.params, "paper")
     vouching.vouch(made)
     assert not any("mitated" in run(NOTEBOOK[table], **GIVEN[table]).html for table in LISTS)
+
+
+@pytest.mark.parametrize(("table", "name"), [(2, "Hallo"), (3, "CADDM")])
+def test_an_address_is_a_link_from_the_one_file_that_holds_it(made, table, name):
+    file = made.published.parent / "addresses.csv"
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False).set_index("name", drop=False)
+    rows.loc[name, ["repository", "licence"]] = ["https://github.com/some/where", "X-1.0"]
+    rows.loc["FSRT", "repository"] = ""  # which Table 2 marks as without code
+    rows.to_csv(file, index=False)
+    ran = run("published_models", table=table)
+    html = ran.shown["table"].data["text/html"]
+    assert '<a href="https://github.com/some/where">some/where</a>' in html
+    assert "X-1.0" in html
+    odd = ran["odds"]["marked as without code, with a repository all the same"]
+    assert odd == {2: "SkyReels-A1", 3: "AltFreezing, StyleFlow"}[table]
+
+
+def test_every_generator_and_detector_of_the_tables_has_a_line_of_addresses(repo):
+    known = pd.read_csv(repo / "paper" / "addresses.csv")
+    for table, kind in ((2, "generator"), (3, "detector")):
+        file, _ = LISTS[table]
+        names = pd.read_csv(repo / "paper" / "published" / file)[kind]
+        assert set(names) == set(known.loc[known["kind"] == kind, "name"])
+    assert not known["name"].duplicated().any()
+    assert known["source"].notna().all()
+    assert known["repository"].dropna().str.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+").all()
+    assert known.loc[known["commit"].notna(), "source"].str.contains("code we read").all()

@@ -23,7 +23,9 @@ from thb.cli.reproduce import repro, run, walk
 from thb.cli.stages import LockFile, Stages
 from thb.core.errors import DataError
 from thb.core.paths import Paths
+from thb.core.tables import read_json
 from thb.splits import otherwise
+from thb.status import cost
 
 POOL = "variant_clips@x"
 NEEDS = {
@@ -383,6 +385,9 @@ def test_a_second_run_says_which_one_is_active_and_what_a_killed_one_left_stops_
     third = reproducing(small_clone)  # which waits until all that the first one had under way has ended
     out, err = third.communicate(timeout=60)
     assert (third.returncode, "every stage is up to date" in out, alive(small_clone)) == (0, True, []), err
+    took = read_json(cost.of_stage(small_clone, "mini", "quick"))
+    assert took["seconds"] > 0
+    assert not cost.of_stage(small_clone, "mini", "fetch").exists()  # killed before it ended
 
 
 @pytest.mark.parametrize(

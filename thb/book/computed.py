@@ -13,15 +13,18 @@ from thb.core.errors import DataError
 from thb.core.metrics import AUC
 from thb.core.tables import read_csv
 from thb.core.words import text
-from thb.fits import score_files
+from thb.fits import score_files, weights
 from thb.fits.score_files import ScoreFile
 from thb.report.load import Entrant, Results
+from thb.report.table import Cell, plain
+from thb.status import cost as costs
 from thb.status.full_size import RATES, measured
 from thb.submitted import compared
 from thb.submitted.compared import outside
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
 COVERAGE = "benchmarks/coverage.csv"
+COST_RECORDS = f"{costs.STAGES}, {weights.TOOK} of each fit, dvc.lock"
 NEIGHBOURS = "paper/neighbours.csv"
 MARKS = {  # its columns of yes, in part, no or nothing -> what a dataset does that has a yes there
     "whole_heads": "generates whole heads",
@@ -157,6 +160,31 @@ def submitted(results: Results) -> tuple[pd.DataFrame, str]:
     return pd.DataFrame(rows, columns=columns), "results/scores, results/metrics.json"
 
 
+def cost(results: Results) -> tuple[pd.DataFrame, str]:
+    """What the paper says of cost beside what the records here say."""
+    return costs.beside_printed(results.paths, results.params), f"{costs.PRINTED}, {COST_RECORDS}"
+
+
+def cost_fits(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a fit whose record lies here."""
+    return _amounts(costs.fits(results.paths, results.params)), COST_RECORDS
+
+
+def cost_stages(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a kind of stage in dvc.lock."""
+    return _amounts(costs.stages(results.paths, results.params)), COST_RECORDS
+
+
+def _amounts(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same with minutes to a tenth and whole megabytes, as cells that sort by the number."""
+    shown = {"minutes": "{:,.1f}", "processor_minutes": "{:,.1f}", "memory_mb": "{:,.0f}", "disk_mb": "{:,.1f}"}
+    cells = {
+        name: [plain(None) if pd.isna(value) else Cell(how.format(value), float(value)) for value in rows[name]]
+        for name, how in shown.items()
+    }
+    return rows.assign(**cells)
+
+
 TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "model_cards": model_cards,
     "release_counts": release_counts,
@@ -165,4 +193,7 @@ TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "coverage_least": coverage_least,
     "alone": alone,
     "submitted": submitted,
+    "cost": cost,
+    "cost_fits": cost_fits,
+    "cost_stages": cost_stages,
 }

@@ -167,6 +167,8 @@ def _cell(results: Results, row: Mapping, column: str, words: Mapping[str, str],
     if column == "verdict" and "question" in row and "first_value" in row:
         told = results.verdicts.tell(row)
         return answer(told, **{key: words[key] for key in ("above", "below") if key in words})
+    if isinstance(value, Cell):
+        return value
     if isinstance(value, str):
         return _worded(row, column, words.get(value, labels.get(value, value)))
     if isinstance(value, bool) or pd.isna(value):

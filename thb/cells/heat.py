@@ -97,19 +97,19 @@ def attention(params: Params, clips: Clips, names: Sequence[str], by: str = "pro
 def _groups(params: Params, clips: pd.DataFrame, name: str, by: str) -> Iterator[tuple[str, dict]]:
     """(mean, reals or a generator, what was measured of its clips)."""
     generators = params.of_role(*params.protocols[name].fakes)
-    own = {g: _shares(params, _fakes(params, clips, name, g)) for g in generators}
+    own = {g: shares_of(params, fakes_of(params, clips, name, g)) for g in generators}
     if by == "generator":
         yield from own.items()
         return
     yield MEAN, _averaged(list(own.values()), sum)
     fits = {_fit(params, name, g): g for g in generators}
-    yield REALS, _averaged([_shares(params, _reals(params, clips, name, g)) for g in fits.values()], max)
+    yield REALS, _averaged([shares_of(params, reals_of(params, clips, name, g)) for g in fits.values()], max)
 
 
-def _shares(params: Params, clips: pd.DataFrame) -> dict:
+def shares_of(params: Params, clips: pd.DataFrame) -> dict:
     """Replicates [1 + bootstrap, regions] of mass and area; a clip without heat has no shares and is counted apart."""
     warm = clips.loc[clips[MASS].notna().all(axis=1)]
-    mass, area = np.split(_replicates(params, warm, [*MASS, *AREA]), 2, axis=1)
+    mass, area = np.split(replicates_of(params, warm, [*MASS, *AREA]), 2, axis=1)
     return {"mass": mass, "area": area, "clips": len(clips), "cold": len(clips) - len(warm)}
 
 
@@ -156,10 +156,10 @@ def pointing(params: Params, clips: Clips, checked: Clips, names: Sequence[str])
 
 def _pointed(params: Params, clips: pd.DataFrame, name: str) -> Iterator[dict]:
     """A row a generator and measure, and a measure of the mean over generators."""
-    own = {g: _fakes(params, clips, name, g) for g in params.of_role(*params.protocols[name].fakes)}
+    own = {g: fakes_of(params, clips, name, g) for g in params.of_role(*params.protocols[name].fakes)}
     for measure, columns in AGAINST.items():
         known = {g: fakes.loc[fakes[list(columns)].notna().all(axis=1)] for g, fakes in own.items()}
-        found = {g: _replicates(params, rows, columns) for g, rows in known.items()}
+        found = {g: replicates_of(params, rows, columns) for g, rows in known.items()}
         counts = {g: (len(rows), len(own[g]) - len(rows)) for g, rows in known.items()}
         found[MEAN] = np.mean([found[g] for g in known if counts[g][0]] or list(found.values()), axis=0)
         total, without = map(sum, zip(*counts.values(), strict=True))
@@ -195,7 +195,7 @@ def _sanity(params: Params, clips: pd.DataFrame, checked: pd.DataFrame) -> dict:
     people = clips.loc[clips["fit"] == SANITY_FIT, ["clip", "portrait", "video"]]
     joined = checked.merge(people, on="clip", how="left").fillna({"portrait": "", "video": ""})
     known = joined[joined["empty"] == 0].assign(alike=lambda rows: rows["rank_correlation"].abs())
-    row = _bounds(params, _replicates(params, known, ["alike"])[:, 0], "value", "lo", "hi")
+    row = _bounds(params, replicates_of(params, known, ["alike"])[:, 0], "value", "lo", "hi")
     return {
         "protocol": "",
         "generator": "",
@@ -216,18 +216,18 @@ def _fit(params: Params, name: str, generator: str) -> str:
     return fit
 
 
-def _fakes(params: Params, clips: pd.DataFrame, name: str, generator: str) -> pd.DataFrame:
+def fakes_of(params: Params, clips: pd.DataFrame, name: str, generator: str) -> pd.DataFrame:
     """The explained fakes of one generator under one protocol."""
     mask = protocols.fakes(clips, params.protocols[name], generator)
     return clips.loc[mask & (clips["fit"] == _fit(params, name, generator))]
 
 
-def _reals(params: Params, clips: pd.DataFrame, name: str, generator: str) -> pd.DataFrame:
+def reals_of(params: Params, clips: pd.DataFrame, name: str, generator: str) -> pd.DataFrame:
     """The explained reals under the fit that this generator is tested on."""
     return clips.loc[protocols.reals(clips, params.protocols[name]) & (clips["fit"] == _fit(params, name, generator))]
 
 
-def _replicates(params: Params, clips: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
+def replicates_of(params: Params, clips: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """float [1 + bootstrap, columns]: means over these clips, then over resamples of the people in them; nan if none.
 
     The same people are drawn for every column, so differences between columns are paired.

@@ -12,23 +12,27 @@ from __future__ import annotations
 import codecs
 import multiprocessing
 import os
+import resource
 import runpy
 import shlex
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import cast
 
-from thb.core.errors import DataError
+from thb.core.errors import DataError, ThbError
 
 ASKED, TOLD = 3.0, 1.0  # seconds that a group has after Ctrl-C, and then after SIGTERM
 TAIL = 1 << 16  # bytes of what a command says that are kept
 OURS = "thb"
 STAGE = "DVC_STAGE"  # the variable in which DVC tells a command for which stage it runs
+TOOK = "THB_TOOK"  # the one that names the file for what the commands took
 _forking = multiprocessing.get_context("fork")
 _server = multiprocessing.get_context("forkserver")
 
@@ -174,12 +178,28 @@ def _run_held(commands: Sequence[str], held: int) -> int:
     running = _Running()
     watch = threading.Thread(target=_watch, args=(held, running), daemon=True)
     watch.start()
-    code = 0
+    code, begun = 0, time.monotonic()
     for command in commands:
         code = code or running.finish(command)
     if running.told:
         watch.join()
+    if not code and (file := os.environ.get(TOOK)):
+        _note(Path(file), time.monotonic() - begun)
     return code
+
+
+def _note(file: Path, seconds: float) -> None:
+    """Write what all processes of the commands took; a record that cannot be written stops nothing."""
+    from thb.core.tables import write_json  # pandas, for which a command shall not wait
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took = {
+        "seconds": round(seconds, 1),
+        "processor_seconds": round(used.ru_utime + used.ru_stime, 1),
+        "memory_mb": round(used.ru_maxrss / 1000),  # of the largest process
+    }
+    with suppress(OSError, ThbError):
+        write_json(took, file)
 
 
 class _Running:

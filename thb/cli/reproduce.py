@@ -22,12 +22,13 @@ import yaml
 
 from thb.cli.cards import Cards
 from thb.cli.cluster import Cluster
-from thb.cli.leash import ASKED, STAGE, TOLD, Leashes, is_ours, load_ahead
+from thb.cli.leash import ASKED, STAGE, TOLD, TOOK, Leashes, is_ours, load_ahead
 from thb.core.errors import DataError
 from thb.core.folders import alone
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import disk_errors
+from thb.status import cost
 
 if TYPE_CHECKING:
     from thb.cli.stages import Stages
@@ -73,7 +74,8 @@ def _bring_up_to_date(
             nonlocal done
             try:
                 with cards.lent_to(name) as card:
-                    seconds = repro(stages, runner, name, card)
+                    took = cost.of_stage(paths.root, params.profile, name)
+                    seconds = repro(stages, runner, name, {TOOK: str(took), **card})
             except DataError as fault:
                 print(f"  {fault}", file=sys.stderr, flush=True)
                 raise
@@ -193,13 +195,13 @@ def _startable(waiting: Mapping[str, set[str]], done: set[str], running: list[st
 # ---- one stage --------------------------------------------------------------------------------------
 
 
-def repro(stages: Stages, runner: Leashes | Cluster, name: str, card: Mapping[str, str]) -> float:
-    """The seconds that it took to bring a stage up to date; `card` names the GPU that it may use, if it has one."""
+def repro(stages: Stages, runner: Leashes | Cluster, name: str, more: Mapping[str, str]) -> float:
+    """The seconds that it took to bring a stage up to date; `more` goes into the commands' environment."""
     start = time.monotonic()
     if commands := stages.begin(name):
         # its own bar is shown where nothing runs beside it: lanes side by side would scramble theirs
         with stages.running(name):
-            code, said = runner.run(commands, _uses_every_core(name), {STAGE: name, **card})
+            code, said = runner.run(commands, _uses_every_core(name), {STAGE: name, **more})
         if code:
             raise DataError(f"stage {name} failed: {last_words(said, code)}")
         stages.end(name)

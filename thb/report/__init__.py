@@ -12,6 +12,7 @@ from thb.core.decimals import decimal, signed
 from thb.core.metrics import weakest
 from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
+from thb.report.claims import claims
 from thb.report.conditions import leakage, look_alikes, settings, shared, sizes, stops
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
@@ -33,8 +34,8 @@ from thb.report.figure import (
 from thb.report.load import (
     LOWER_IS_BETTER,
     SHUFFLED_SOUND,
+    addresses,
     cells,
-    claims,
     clips_behind,
     corpora,
     detector,
@@ -77,6 +78,7 @@ __all__ = [
     "RULES",
     "SHUFFLED_SOUND",
     "Cell",
+    "addresses",
     "against",
     "answer",
     "badge",

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from thb.cells.claims import ledger
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.cells.questions import MEAN, averaged
@@ -42,6 +41,7 @@ LISTS = {  # Tables 1 to 3 of the paper: file and columns
     2: ("table2_generators.csv", ["generator", "modality", "framework", "venue", "code_available", "used_in_thb"]),
     3: ("table3_detectors.csv", ["detector", "modality", "framework", "venue", "code_available", "benchmarked"]),
 }
+ADDRESS_COLUMNS = ["kind", "name", "repository", "licence", "commit", "source"]
 REFERENCES = {"v1": CELLS, "later": LATER}  # versions of the paper
 
 
@@ -324,25 +324,17 @@ def scores(detector: str, fit: str, kind: str = "") -> pd.DataFrame:
     return open_results().scores(detector, fit, kind)
 
 
-def claims(section: str = "", verdict: str = "") -> pd.DataFrame:
-    """The paper's claims with their verdicts, as `thb.cells.claims.ledger` has them; those asked for.
-
-    `section` is one of the paper's, `verdict` one on the paper's own tables. Raises ParamsError for others.
-    """
-    results = open_results()
-    for kind, value, known in (("section", section, ledger.SECTIONS), ("verdict", verdict, ledger.JUDGED)):
-        if value and value not in known:
-            raise ParamsError(unknown(kind, value, known))
-    rows = ledger.ledger(results.params, results.paths, results.cells, results.verdicts)
-    chosen = rows["section"].isin([section] if section else ledger.SECTIONS)
-    return rows.loc[chosen & ((rows["verdict"] == verdict) | (verdict == ""))].reset_index(drop=True)
-
-
 def printed_list(table: int) -> pd.DataFrame:
     """The paper's Table 1 (benchmarks), 2 (generators) or 3 (detectors); raises ParamsError for another."""
     check_known("table", [table], LISTS)
     file, columns = LISTS[table]
     return read_csv(open_results().paths.published / file, columns).astype(str)
+
+
+def addresses() -> pd.DataFrame:
+    """ADDRESS_COLUMNS: where the code of generators and detectors is, named as in Tables 2 and 3; '' if not known."""
+    file = open_results().paths.published.parent / "addresses.csv"
+    return read_csv(file, ADDRESS_COLUMNS, as_text=True).fillna("")
 
 
 def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Sequence[str] = ()) -> pd.DataFrame:

@@ -8,11 +8,11 @@ from typing import Any
 
 from thb.book import provenance
 from thb.book.chain import ABSENT, SCORES, Tracer
-from thb.cells.claims import ledger
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import write_atomic, write_json
+from thb.report.claims import judged
 from thb.report.load import open_results
 from thb.review import paper, telling, verify
 from thb.review.telling import page_table
@@ -94,7 +94,7 @@ def _claims(paths: Paths) -> tuple[list[dict[str, Any]], str]:
     """The paper's claims with both verdicts; or none, and why, where results are of other code or settings."""
     results = open_results(paths.root)
     try:
-        rows = ledger.ledger(results.params, paths, results.cells, results.verdicts)
+        rows = judged(results)
     except DataError as fault:
         return [], str(fault)
     return rows.loc[:, ["id", "section", "claim", "verdict", "here"]].to_dict("records"), ""

@@ -129,10 +129,19 @@ class Cells:
 
     @classmethod
     def printed(cls, params: Params, published: Path) -> Cells:
-        """What stands in the paper's tables; a silent axis means P1 to P3, its detectors, the six generators."""
+        """What stands in the paper's tables; a silent axis means P1 to P3, its detectors, the six generators.
+
+        A claim may also name protocols and sources of params.yaml that no printed table has.
+        """
         known = {key: Estimate.printed(value) for key, value in printed_cells(published).items()}
         names = {axis: list(dict.fromkeys(key[i] for key in known)) for i, axis in enumerate(AXES)}
-        return cls(known, {**names, "generator": [params.sources[g].printed for g in params.generators]}, names)
+        every = {**names, "generator": [params.sources[g].printed for g in params.generators]}
+        more = {
+            "protocol": [name for name, protocol in params.protocols.items() if not protocol.printed],
+            "generator": [source.printed for source in params.sources.values()],
+        }
+        said = {axis: list(dict.fromkeys([*own, *more.get(axis, ())])) for axis, own in names.items()}
+        return cls(known, every, said)
 
     def mean(self, metric: str, chosen: Chosen) -> Estimate:
         """Over the selection; unknown if one cell is."""
@@ -191,15 +200,15 @@ class OwnCells(Cells):
 
     @classmethod
     def of(cls, params: Params, printed: Cells, cells: pd.DataFrame, answers: Verdicts) -> OwnCells:
-        """The cells that the paper has too; what cannot be resolved stays unknown."""
+        """The cells of the paper's detectors; what cannot be resolved stays unknown."""
         known, unscored, protocols = {}, set(), {}
         for row in cells.to_dict("records"):
-            protocol, detector = params.protocols[row["protocol"]], params.detectors[row["detector"]]
+            protocol, detector = params.protocols[row["protocol"]].printed, params.detectors[row["detector"]]
             generator = params.sources[row["generator"]].printed
-            if not (protocol.printed and detector.printed):
+            if not detector.printed:
                 continue
-            key = (protocol.printed, detector.printed, generator, row["metric"])
-            protocols[protocol.printed, generator] = row["protocol"]
+            key = (protocol or row["protocol"], detector.printed, generator, row["metric"])
+            protocols[key[0], generator] = row["protocol"]
             if not row["n_fake"]:
                 unscored.add(key)
             elif row["resolvable"]:

@@ -1,4 +1,4 @@
-"""Every claim of paper/claims.yaml with its verdicts: by the paper's own tables, and by the cells computed here."""
+"""Every claim of paper/claims.yaml with its verdicts: by the paper's own tables, and by what was computed here."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from thb.cells.answers import VERDICTS, Told, Verdicts, all_of, by_machine
-from thb.cells.claims import on_cells, on_tables
-from thb.cells.claims.cells import AXES, Cells, OwnCells
+from thb.cells.claims import on_cells, on_heat, on_tables
+from thb.cells.claims.cells import AXES, Cells, OwnCells, Said
+from thb.cells.claims.on_heat import Maps
 from thb.cells.claims.on_tables import Tables
+from thb.cells.heat import Clips
 from thb.core.errors import DataError, ParamsError, check_known
 from thb.core.params import Params
 from thb.core.paths import Paths
@@ -25,7 +27,7 @@ SECTIONS = ("abstract", "1", "2", "3", "4.1", "4.2", "4.3", "4.4", "4.5", "5", "
 ELSEWHERE, PAPER_ONLY = "not comparable (another corpus)", "about the paper only"
 JUDGED = tuple(VERDICTS.values())  # of a claim that was put to the test
 PRINT_ONLY = ("fractions", "same_class")  # checks on how cells are printed: ours have nothing to say to them
-CHECKS = on_cells.CHECKS | on_tables.CHECKS
+CHECKS = on_cells.CHECKS | on_tables.CHECKS | on_heat.CHECKS
 COLUMNS = [
     "id",
     "section",
@@ -61,7 +63,7 @@ class Claim(BaseModel):
 
     @property
     def of_paper_only(self) -> bool:
-        return any(name not in on_cells.CHECKS or name in PRINT_ONLY for check in self.checks for name in check)
+        return any(name in on_tables.CHECKS or name in PRINT_ONLY for check in self.checks for name in check)
 
 
 @dataclass(frozen=True)
@@ -74,17 +76,42 @@ class Judged:
     told: tuple[Told, ...] = ()  # the answers of comparisons.csv that a verdict on ours rests on
 
 
-def ledger(params: Params, paths: Paths, cells: pd.DataFrame, answers: Verdicts) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Evidence:
+    """What checks look at: the paper's cells and maps, or ours; its other tables in either case."""
+
+    cells: Cells
+    tables: Tables
+    maps: Maps
+
+    def said(self, check: str, arguments: Mapping[str, Any]) -> Said:
+        """What one check finds."""
+        if check in on_cells.CHECKS:
+            return on_cells.CHECKS[check](self.cells, **arguments)
+        if check in on_heat.CHECKS:
+            return on_heat.CHECKS[check](self.maps, **arguments)
+        return on_tables.CHECKS[check](self.tables, **arguments)
+
+
+def in_print(params: Params, paths: Paths) -> Evidence:
+    """What the paper printed. Raises DataError if a file of it is missing."""
+    return Evidence(Cells.printed(params, paths.published), Tables(paths.published), Maps(params, None))
+
+
+def ledger(
+    params: Params, paths: Paths, cells: pd.DataFrame, answers: Verdicts, maps: Clips | None = None
+) -> pd.DataFrame:
     """COLUMNS, a row a claim, in the order of the paper's sections.
 
-    `cells` and `answers` are what `evaluate` computed. Raises DataError if a file of the paper is missing and
-    ParamsError if claims.yaml asks for what is not there.
+    `cells` and `answers` are what `evaluate` computed, `maps` what `explain` measured of each detector, where it did.
+    Raises DataError if a file of the paper is missing and ParamsError if claims.yaml asks for what is not there.
     """
-    tables, printed = Tables(paths.published), Cells.printed(params, paths.published)
-    own = OwnCells.of(params, printed, cells, answers)
+    printed = in_print(params, paths)
+    cells_here = OwnCells.of(params, printed.cells, cells, answers)
+    own = Evidence(cells_here, printed.tables, Maps(params, maps or {}))
     rows = []
     for claim in sorted(read(paths.claims), key=lambda claim: SECTIONS.index(claim.section)):
-        theirs, ours = judge_readings(claim, printed, tables), judge_here(claim, own, tables, params.active.corpus)
+        theirs, ours = judge_readings(claim, printed), judge_here(claim, own, params.active.corpus)
         rows.append(
             [
                 *(claim.id, claim.section, claim.where, claim.claim),
@@ -95,22 +122,18 @@ def ledger(params: Params, paths: Paths, cells: pd.DataFrame, answers: Verdicts)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def judge(checks: Checks, cells: Cells, tables: Tables) -> Judged:
+def judge(checks: Checks, evidence: Evidence) -> Judged:
     """Every check must hold; what each found is told, once."""
-    said = [
-        on_cells.CHECKS[name](cells, **arguments) if name in on_cells.CHECKS else CHECKS[name](tables, **arguments)
-        for check in checks
-        for name, arguments in check.items()
-    ]
+    said = [evidence.said(name, arguments) for check in checks for name, arguments in check.items()]
     new = [one.text for i, one in enumerate(said) if not any(one.text in earlier.text for earlier in said[:i])]
     told = tuple(answer for one in said for answer in one.told)
     return Judged(VERDICTS[all_of(one.truth for one in said)], "; ".join(new), told=told)
 
 
-def judge_readings(claim: Claim, cells: Cells, tables: Tables) -> Judged:
+def judge_readings(claim: Claim, evidence: Evidence) -> Judged:
     """The claim as it stands, qualified by the readings that come out otherwise."""
-    main = judge(claim.checks, cells, tables)
-    readings = {reading: judge(checks, cells, tables) for reading, checks in claim.readings.items()}
+    main = judge(claim.checks, evidence)
+    readings = {reading: judge(checks, evidence) for reading, checks in claim.readings.items()}
     otherwise = {reading: one for reading, one in readings.items() if one.verdict != main.verdict}
     qualifier = [
         f"{one.verdict} {reading}{'' if one.text == main.text else f' ({one.text})'}"
@@ -120,15 +143,15 @@ def judge_readings(claim: Claim, cells: Cells, tables: Tables) -> Judged:
     return Judged(main.verdict, main.text, "; ".join(qualifier), told)
 
 
-def judge_here(claim: Claim, own: Cells, tables: Tables, corpus: str) -> Judged:
-    """The claim put to our cells; of another corpus than the paper's only its shape can be."""
+def judge_here(claim: Claim, own: Evidence, corpus: str) -> Judged:
+    """The claim put to our cells and maps; of another corpus than the paper's only its shape can be."""
     if claim.of_paper_only:
         return Judged(PAPER_ONLY)
     if corpus != "mini":
-        return judge_readings(claim, own, tables)
+        return judge_readings(claim, own)
     if isinstance(claim.here, list):
-        return judge(claim.here, own, tables)
-    return judge_readings(claim, own, tables) if claim.here else Judged(ELSEWHERE)
+        return judge(claim.here, own)
+    return judge_readings(claim, own) if claim.here else Judged(ELSEWHERE)
 
 
 def read(path: Path) -> list[Claim]:

@@ -158,6 +158,24 @@ def drops_most(cells: Cells, before: str, after: str, by: str, are: Sequence[str
 
 
 @register(CHECKS)
+def loses(
+    cells: Cells,
+    before: str,
+    after: str,
+    by: str,
+    more_than: float = -math.inf,
+    at_most: float = math.inf,
+    most: bool = False,
+    **chosen,
+) -> Said:
+    """What is lost from one metric to a stricter one is on the stated side of a bound: for all, or most."""
+    found = _losses(cells, *(cells.by(by, metric, chosen) for metric in (before, after)))
+    lost = {name: one.size for name, one in found.items()}
+    truths = [all_of([exceeds(one, more_than), negate(exceeds(one, at_most))]) for one in lost.values()]
+    return Said((most_of if most else all_of)(truths), "lost: " + listing(lost), _told(found.values()))
+
+
+@register(CHECKS)
 def drops_but(cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str, **chosen) -> Said:
     """From one protocol to another every detector loses more than stated, one apart, which does not."""
     found = _losses(cells, *(cells.by("detector", metric, {**chosen, "protocol": p}) for p in (before, after)))
