@@ -9,10 +9,13 @@ from dataclasses import replace
 
 from thb.core.params import Params
 from thb.core.paths import Paths
+from thb.core.tables import OK
 from thb.fits import score, score_files, train, weights
 from thb.fits.score_files import ScoreFile
 from thb.splits import assignment, otherwise
 from thb.splits.otherwise import FIT
+
+CLASSES = ("real", "fake")  # by label
 
 
 def run(paths: Paths, params: Params, detector: str, choice: str) -> None:
@@ -23,9 +26,10 @@ def run(paths: Paths, params: Params, detector: str, choice: str) -> None:
     train._run(job)
     fit = weights.vouched(own, job.folder, detector, FIT)
     rows = score._scored(fit.model, paths, params, detector, FIT, uses=(assignment.TEST,))
-    counts = job.rows.groupby(["use", "label"]).size()
+    usable = job.rows.loc[job.rows["status"] == OK]
     said = {
-        use: {name: int(counts.get((use, i), 0)) for i, name in enumerate(("real", "fake"))} for use in assignment.SEEN
+        use: {name: int(((usable["use"] == use) & (usable["label"] == i)).sum()) for i, name in enumerate(CLASSES)}
+        for use in assignment.SEEN
     }
     score_files.write(ScoreFile(own, params, detector, FIT), rows, [fit], seen=said, best_epoch=fit.run["best_epoch"])
     train._forget([job])

@@ -33,12 +33,12 @@ class Fewer:
 
 def _rarer(clips: pd.DataFrame) -> int:
     """As many as there are of the class that has fewer."""
-    return int(min((clips["label"] == label).sum() for label in (0, 1)))
+    return min(len(clips.loc[clips["label"] == label]) for label in (0, 1))
 
 
 def _of_a_generator(clips: pd.DataFrame) -> int:
     """As many as there are of one generator's fakes; where they differ, of the one that has fewest."""
-    return int(clips.loc[clips["label"] == 1].groupby("source").size().min())
+    return min(map(len, clips.loc[clips["label"] == 1].groupby("source").groups.values()))
 
 
 # balance: sections 4.1 and B.1.3. validation: for P1, B.1.3 has as many clips of each class as the release card has
