@@ -374,10 +374,10 @@ def test_the_pdf_has_bookmarks_and_leads_nowhere_on_this_machine(small, capsys):
     assert [f.name for f in made.parent.iterdir()] == ["thb.pdf"]
 
 
-def test_without_a_browser_one_line_says_what_to_install(small, monkeypatch):
+def test_without_a_browser_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(DataError, match="install it so that one of chromium"):
-        pdf.run(small, load(small.params))
+        pdf.installed()
 
 
 def test_every_image_has_words_and_none_is_its_file_name(built):
