@@ -36,16 +36,25 @@
     if (!found || link !== anchor) return;
     const title = Object.assign(document.createElement("strong"), { textContent: found.title });
     card.replaceChildren(title, Object.assign(document.createElement("p"), { textContent: found.words }));
-    if (found.picture) card.append(Object.assign(new Image(), { src: new URL(found.picture, root).href, alt: "" }));
+    if (found.picture) {
+      const picture = Object.assign(new Image(), { src: new URL(found.picture, root).href, alt: "" });
+      picture.addEventListener("load", () => link === anchor && lay());
+      card.append(picture);
+    }
     card.hidden = false;
     anchor.setAttribute("aria-describedby", card.id);
-    const line = anchor.getClientRects()[0], below = line.bottom + card.offsetHeight + 12 < innerHeight;
+    lay();
+  }
+
+  // Below the link, or above where there is no room.
+  function lay() {
+    const line = link.getClientRects()[0], below = line.bottom + card.offsetHeight + 12 < innerHeight;
     card.style.left = `${Math.max(8, Math.min(line.left, innerWidth - card.offsetWidth - 8))}px`;
     card.style.top = `${below ? line.bottom + 6 : Math.max(8, line.top - card.offsetHeight - 6)}px`;
   }
 
   function ask(anchor, wait) {
-    if (anchor === link) return clearTimeout(timer);
+    if (anchor === link) return card.hidden || clearTimeout(timer);    // which would hide it
     hide();
     link = anchor;
     timer = setTimeout(() => show(anchor), wait);
@@ -70,6 +79,6 @@
   });
   document.addEventListener("focusout", hide);
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  document.addEventListener("scroll", hide, { passive: true });
+  document.addEventListener("scroll", () => card.hidden || lay(), { passive: true });   // as focus itself may cause
   document.addEventListener("DOMContentLoaded", () => document.body.append(card));
 })();

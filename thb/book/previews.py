@@ -1,4 +1,4 @@
-"""What a link's preview shows: the first words behind every section, exhibit and term, in one file for all pages.
+"""What previews of links show: the first words behind every section, exhibit, term and reference, in one file.
 
 It is a script, since a page opened as a file may not read its neighbours; book/_static/preview.js loads it when a
 preview is first asked for.
@@ -36,10 +36,14 @@ def _places(doctree: nodes.document) -> Iterator[tuple[nodes.Element, nodes.Elem
     """What links lead to, what it is called, and its first paragraph; the page's own section first."""
     for section in doctree.findall(nodes.section):
         if isinstance(title := section.next_node(nodes.title), nodes.title):
-            yield section, title, next(iter(section.findall(nodes.paragraph)), None)
+            prose = (one for one in section.findall(nodes.paragraph) if not isinstance(one.parent, nodes.entry))
+            yield section, title, next(filter(_text, prose), None)
     for term in doctree.findall(nodes.term):
         if isinstance(definition := term.next_node(nodes.definition, siblings=True, descend=False), nodes.definition):
             yield term, term, definition
+    for work in doctree.findall(nodes.citation):
+        if isinstance(title := work.next_node(nodes.label), nodes.label):
+            yield work, title, work.next_node(nodes.paragraph)
 
 
 def _text(node: nodes.Node) -> str:
