@@ -14,14 +14,11 @@ import pandas as pd
 import results_made
 import yaml
 from hostile import LONG, UNSEEN, WORDS
-from matplotlib.figure import Figure, SubFigure
 from ruamel.yaml import YAML
 
 from thb.book import book, exhibit
 from thb.core.paths import Paths
 from thb.core.tables import write_csv, write_json
-from thb.report import figure
-from thb.report.figure import as_bytes as draw
 
 ROOT = Path(__file__).resolve().parent.parent
 READABLE = [word for word in [*WORDS, *UNSEEN, *LONG] if "\0" not in word]  # in a CSV; others are refused
@@ -67,16 +64,11 @@ def built(root: Path) -> tuple[Paths, dict[str, str]]:
         mock.patch.object(results_made, "write_json", writer.json),
     ):
         params = results_made.fill(paths)
-    with mock.patch.object(exhibit, "_run_once", book_made.run_here), mock.patch.object(figure, "as_bytes", drawn):
+    with mock.patch.object(exhibit, "_run_once", book_made.run_here):
         for name in params.exhibits:
             exhibit.run(paths, params, name)
     book.run(paths, params)
     return paths, field.given
-
-
-def drawn(shown: Figure | SubFigure, kind: str) -> bytes:
-    """A figure as pages show it; its PDF, which they only link to, is left empty."""
-    return b"" if kind == "pdf" else draw(shown, kind)
 
 
 def _params(paths: Paths, field: Field) -> dict[str, str]:
