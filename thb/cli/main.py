@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__
-from thb.cli import checking, context, handing_on, own_files, scores
+from thb.cli import checking, context, handing_on, own_files, reencoding, scores
 from thb.cli.own_files import Detector
 from thb.core.errors import ParamsError, ThbError, printable
 
@@ -274,7 +274,7 @@ def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: s
         print(f"{params.profile}  (known: {', '.join(params.profiles)})")
 
 
-for group in (own_files, checking, handing_on):
+for group in (own_files, reencoding, checking, handing_on):
     app.registered_commands += group.app.registered_commands
 
 
