@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,28 +11,19 @@ import pandas as pd
 from thb.cells.comparisons import INCONCLUSIVE, judge
 from thb.cells.questions import MEAN
 from thb.cells.trials import Measured, Scored, estimates, measure, nothing, resolvable
-from thb.core import code, intervals, origin
+from thb.core import intervals, origin
 from thb.core.metrics import AUC, weakest
-from thb.core.origin import Origin
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.tables import OK, read_csv, write_csv, write_json
+from thb.core.tables import OK, write_csv, write_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
-from thb.reencoded import conditions, scored
+from thb.reencoded import conditions, files
 from thb.reencoded.conditions import Reencoding
+from thb.reencoded.files import NUMBERS
 from thb.splits import protocols
 from thb.splits.protocols import Trial
 
-# `before` is of the same clips as they were, `change` the value less that, with the interval of the paired difference;
-# `lost` clips could be scored before only, and are in neither. The verdict: where the value lies, seen from `before`.
-NUMBERS = ["value", "lo", "hi", "before", "before_lo", "before_hi", "change", "change_lo", "change_hi"]
-COLUMNS = [
-    *("condition", "protocol", "detector", "generator", "metric"),
-    *NUMBERS,
-    *("n_real", "n_fake", "lost", "resolvable", "p_holm", "verdict"),
-]
-MEND = "thb evaluate-reencoded"
 DIGITS = 6  # enough for any page, and the file stays small
 
 
@@ -45,40 +35,25 @@ class Pair(NamedTuple):
     lost: int
 
 
-def place(paths: Paths) -> Path:
-    return paths.results / "reencoded" / "cells.csv"
-
-
-def made_by(params: Params) -> Origin:
-    """Of the cells, as they would be made of the scores that are there."""
-    active = params.active
-    said = [
-        params.metrics.model_dump(),
-        {name: one.model_dump() for name, one in params.protocols.items()},
-        {name: one.model_dump() for name, one in params.sources.items()},
-        list(params.detectors),
-    ]
-    digest = code.digest("reencoded.cells")
-    return Origin("evaluate-reencoded", active.corpus, params.profile, active.seed, origin.digest(said), digest)
-
-
 def run(paths: Paths, params: Params) -> None:
     """Write every condition's cells, and beside them what they are of."""
     settings = conditions.load(paths, params)
     rows, absent = [], {}
     for detector in params.detectors:
-        again, why = scored.read(paths, params, settings, detector)
+        again, why = files.read_scores(paths, params, settings, detector)
         absent |= {f"{detector}/{fit}": said for fit, said in why.items()}
-        fits = [fit for fit in scored.sources_of_fits(params, settings) if fit not in why]
+        fits = [fit for fit in files.sources_of_fits(params, settings) if fit not in why]
         own = {fit: score_files.read(ScoreFile(paths, params, detector, fit)) for fit in fits}
         rows += _of_detector(params, settings, detector, again, own)
-    table, file = judged(pd.DataFrame(rows), params.metrics.confidence), place(paths)
+    table, file = judged(pd.DataFrame(rows), params.metrics.confidence), files.cells(paths)
     file.with_suffix(".json").unlink(missing_ok=True)  # until all is written, nothing vouches for it
-    write_csv(table, file, COLUMNS, DIGITS)
-    read = {name: origin.sha256(scored.place(paths, name)) for name in params.detectors}
+    write_csv(table, file, files.CELL_COLUMNS, DIGITS)
+    read = {name: origin.sha256(files.scores(paths, name)) for name in params.detectors}
     said = {name: {"says": one.says, "does": one.does} for name, one in settings.conditions.items()}
     write_json(
-        origin.record(made_by(params), file.parent, [file.name], scores=read, conditions=said, absent=absent),
+        origin.record(
+            files.cells_made_by(params), file.parent, [file.name], scores=read, conditions=said, absent=absent
+        ),
         file.with_suffix(".json"),
     )
     print(f"{len(table)} cells -> {paths.relative(file)}")
@@ -160,20 +135,10 @@ def judged(rows: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """
     told = rows["resolvable"].astype(bool)
     ends = rows[["change", "change_lo", "change_hi"]].where(told).to_numpy(float)
-    p = pd.Series([intervals.p_value(*one, confidence) for one in ends], rows.index)
+    p = pd.Series([intervals.p_value(change, lo, hi, confidence) for change, lo, hi in ends], rows.index)
     family = [rows["protocol"], rows["metric"], rows["generator"] == MEAN]
     raised = p.groupby(family).transform(lambda own: intervals.holm(own.to_numpy()))
     verdicts = [
         judge(lo, hi) if p < 1 - confidence else INCONCLUSIVE for p, (_, lo, hi) in zip(raised, ends, strict=True)
     ]
     return rows.assign(p_holm=raised, verdict=verdicts)
-
-
-def read(paths: Paths, params: Params) -> tuple[pd.DataFrame, dict[str, dict[str, str]]]:
-    """The cells, and condition -> what it `says` and `does`; DataError unless these scores and this code made them."""
-    file = place(paths)
-    about = origin.read(file.with_suffix(".json"), made_by(params), paths, MEND, file)
-    origin.check_files(paths, file.parent, about, [file.name], MEND)
-    scores = {scored.place(paths, name).name: digest for name, digest in about.get("scores", {}).items()}
-    origin.check_files(paths, file.parent, {"files": scores}, scores, MEND)
-    return read_csv(file, COLUMNS), dict(origin.part(about, "conditions", paths.relative(file), MEND))

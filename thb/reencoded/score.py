@@ -14,7 +14,7 @@ from thb.core.tables import OK, write_csv, write_json
 from thb.fits import score_files, weights
 from thb.fits.picture_measures import measured
 from thb.fits.score_files import ScoreFile
-from thb.reencoded import clips, conditions, scored
+from thb.reencoded import clips, conditions, files
 from thb.splits.clips_of_fit import soundless_marked
 
 
@@ -28,7 +28,7 @@ def run(paths: Paths, params: Params, detector: str) -> None:
         ignore_index=True,
     )
     absent, hashes = {}, {}
-    for fit, sources in scored.sources_of_fits(params, settings).items():
+    for fit, sources in files.sources_of_fits(params, settings).items():
         rows[fit] = np.nan
         if why := score_files.absent(ScoreFile(paths, params, detector, fit)):
             absent[fit] = why
@@ -39,11 +39,11 @@ def run(paths: Paths, params: Params, detector: str) -> None:
             asked = (rows["condition"] == name) & (rows["status"] == OK) & rows["source"].isin(sources)
             title = f"score {detector}/{fit}, {name}"
             rows.loc[asked, fit] = _scores(trained.model, store, rows.loc[asked], params.active.seed, title)
-    file = scored.place(paths, detector)
+    file = files.scores(paths, detector)
     file.with_suffix(".json").unlink(missing_ok=True)  # until all is written, nothing vouches for it
-    write_csv(rows, file, scored.columns(params, settings))
+    write_csv(rows, file, files.score_columns(params, settings))
     write_json(
-        scored.record(paths, params, settings, detector, weights_sha256=hashes, absent=absent),
+        files.scores_record(paths, params, settings, detector, weights_sha256=hashes, absent=absent),
         file.with_suffix(".json"),
     )
     print(f"{len(rows)} clips of {len(stores)} conditions -> {paths.relative(file)}")

@@ -12,7 +12,7 @@ from thb.core.decimals import decimal, signed
 from thb.core.metrics import weakest
 from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
-from thb.report.conditions import leakage, look_alikes, settings, shared, sizes, stops
+from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
     PALETTES,
@@ -125,6 +125,7 @@ __all__ = [
     "protocol",
     "rank_correlation",
     "rates",
+    "reencoded",
     "regions",
     "sanity",
     "save",
