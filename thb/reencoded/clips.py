@@ -12,23 +12,21 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from thb.clips import clip, clip_store, faces
+from thb.clips import clip, faces
 from thb.clips.clip import Prepared, Row
-from thb.clips.clip_store import ARRAYS, FILES, META, TABLE, ClipStore
+from thb.clips.clip_store import ARRAYS, FILES, META, TABLE
 from thb.clips.media import DAMAGE, plain
-from thb.core import code, origin
+from thb.core import origin
 from thb.core.errors import CoverageError, DataError
 from thb.core.folders import LOCK, building, scratch
-from thb.core.origin import Origin
 from thb.core.params import Net, Params, Store
 from thb.core.paths import Paths
 from thb.core.processes import in_order
 from thb.core.tables import CLIP_COLUMNS, ERROR, NAMES, OK, require, write_json
 from thb.corpus import layout
-from thb.reencoded import conditions
-from thb.reencoded.conditions import TESTED, Condition, Reencoding
+from thb.reencoded import conditions, store
+from thb.reencoded.conditions import Condition
 from thb.reencoded.encode import Moved, encode
-from thb.splits import protocols
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Job:
     paths: Paths
     condition: Condition
     finder: str
-    store: Store
+    kept_as: Store
     nets: Mapping[str, Net]
     kept: Path  # where the prepared clip is kept
 
@@ -50,10 +48,10 @@ def run(paths: Paths, params: Params, name: str) -> None:
     A store that is as it should be is left, and a run that was broken off goes on with the clips that it lacks.
     """
     settings = conditions.load(paths, params)
-    condition, folder = settings.condition(name), place(paths, name)
-    rows = chosen(paths, params, settings)
-    wanted = made_by(params, condition, rows, paths)
-    if is_whole(paths, wanted, folder):
+    condition, folder = settings.condition(name), store.place(paths, name)
+    rows = store.chosen(paths, params, settings)
+    wanted = store.made_by(params, condition, rows, paths)
+    if store.is_whole(paths, wanted, folder):
         return print(f"{name}: its {len(rows)} clips are there")
     origin.check_raw(paths, params)
     faces.finder(params.active.finder, paths, params.nets)  # one without weights is refused at once
@@ -76,76 +74,6 @@ def run(paths: Paths, params: Params, name: str) -> None:
             write_json(origin.record(wanted, part, FILES, condition=condition.model_dump()), part / META)
     faceless = int((table.loc[ok, "face_share"] == 0).sum())
     print(f"{name}: {len(table)} clips, {len(table) - ok.sum()} failed; no face was found in {faceless}")
-
-
-def place(paths: Paths, name: str) -> Path:
-    """A condition's store."""
-    return paths.root / "data" / "reencoded" / name
-
-
-def chosen(paths: Paths, params: Params, settings: Reencoding) -> pd.DataFrame:
-    """CLIP_COLUMNS of the clips that take part, as they were prepared: of each source so many, evenly by name."""
-    asked, tables = settings.test_clips[params.profile], []
-    fakes = dict.fromkeys(trial.generator for trial in protocols.trials(params, settings.reencoded))
-    for source in [*fakes, *params.of_role("real")]:
-        rows = clip_store.read_clips(paths, params, source)
-        usable = rows.loc[(rows["status"] == OK) & (rows["split"] == TESTED)].sort_values("clip")
-        tables.append(usable.iloc[evenly(len(usable), asked.fakes if source in fakes else asked.reals)])
-    found = pd.concat(tables, ignore_index=True)
-    if found.empty:
-        raise DataError("there is no usable test clip to encode again; run `thb data status`")
-    return found
-
-
-def evenly(n: int, wanted: int) -> np.ndarray:
-    """int [at most `wanted`]: places in 0..n-1, the first and the last among them; all of them if that is 0 or more."""
-    if not 0 < wanted < n:
-        return np.arange(n)
-    return np.round(np.linspace(0, n - 1, wanted)).astype(int) if wanted > 1 else np.array([n // 2])
-
-
-def made_by(params: Params, condition: Condition, rows: pd.DataFrame, paths: Paths) -> Origin:
-    """Of a condition's store, as `reencode` would make it of these clips."""
-    active = params.active
-    stores = {source: clip_store.digest(paths, params, source) for source in dict.fromkeys(rows["source"])}
-    settings = [condition.model_dump(exclude={"says"}), stores, list(rows["clip"]), active.finder]
-    corpus, digest = active.corpus, code.digest("reencoded.clips")
-    return Origin("reencode", corpus, params.profile, active.seed, origin.digest(settings), digest)
-
-
-def is_whole(paths: Paths, wanted: Origin, folder: Path) -> bool:
-    """Whether a store is there, of this origin, each file as it was written."""
-    try:
-        _record(paths, wanted, folder)
-    except DataError:
-        return False
-    return True
-
-
-def open_store(paths: Paths, params: Params, settings: Reencoding, condition: str) -> tuple[pd.DataFrame, ClipStore]:
-    """CLIP_COLUMNS of a condition's clips, whatever their status, and the store of those that are ok.
-
-    Raises DataError for a store that is not there, or is of other clips, settings or code.
-    """
-    folder, store = place(paths, condition), params.active.store
-    wanted = made_by(params, settings.condition(condition), chosen(paths, params, settings), paths)
-    _record(paths, wanted, folder)
-    table = pd.read_parquet(folder / TABLE)
-    arrays: dict[str, np.ndarray] = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
-    sources = list(table["source"].unique())
-    held = {name: dict.fromkeys(sources, array) for name, array in arrays.items()}
-    rows = table.loc[table["status"] == OK].reset_index(drop=True)
-    hop = store.sound.hop_seconds
-    return table, ClipStore(
-        rows, **held, mel_hop=hop, windows=store.windows, run=store.run, test_windows=store.test_windows
-    )
-
-
-def _record(paths: Paths, wanted: Origin, folder: Path) -> None:
-    mend = f"thb reencode {folder.name}"
-    if not (folder / META).is_file():
-        raise DataError(f"{paths.relative(folder)} is missing; run `{mend}`")
-    origin.check_files(paths, folder, origin.read(folder / META, wanted, paths, mend, folder), FILES, mend)
 
 
 # ---- one clip, in a process of its own --------------------------------------------------------------
@@ -172,7 +100,7 @@ def make(job: Job) -> Row:
     try:
         moved = encode(job.paths.clip_file(str(job.row["path"])), again, job.condition, str(job.row["clip"]))
         find = find if job.finder in faces.ON_PIXELS else MovedFinder(find, moved)
-        done = clip.prepare(job.row, again, job.finder, find, job.store, layout.sound_file(job.paths, job.row))
+        done = clip.prepare(job.row, again, job.finder, find, job.kept_as, layout.sound_file(job.paths, job.row))
     except (DataError, *DAMAGE) as e:
         why = str(e) if isinstance(e, DataError) else plain(e)
         done = Prepared({**job.row, "status": ERROR, "reason": why})

@@ -111,7 +111,7 @@ def read_scores(
 
 
 def cells(paths: Paths) -> Path:
-    return paths.results / "reencoded" / "cells.csv"
+    return paths.results / "reencoded" / "changes.csv"
 
 
 def cells_made_by(params: Params) -> Origin:

@@ -47,14 +47,12 @@ def reencoded() -> pd.DataFrame:
     """
     results = open_results()
     rows, conditions = read_cells(results.paths, trained_here(results.params))
-    labels = {entrant.key: entrant.label for entrant in results.entrants}
-    controls = [entrant.key for entrant in results.entrants if entrant.control]
-    says, does = ({name: one[key] for name, one in conditions.items()} for key in ("says", "does"))
+    entrants = {entrant.key: entrant for entrant in results.entrants}
     return rows.assign(
-        says=rows["condition"].map(says),
-        does=rows["condition"].map(does),
-        control=rows["detector"].isin(controls),
-        detector=rows["detector"].map(labels),
+        says=[conditions[name]["says"] for name in rows["condition"]],
+        does=[conditions[name]["does"] for name in rows["condition"]],
+        control=[entrants[name].control for name in rows["detector"]],
+        detector=[entrants[name].label for name in rows["detector"]],
     )
 
 
