@@ -87,7 +87,8 @@ def params() -> Params:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     """An empty clone: params.yaml and the printed tables, nothing made yet."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for name in ("params.yaml", "reencode.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "paper", tmp_path / "paper")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("THB_ROOT", raising=False)

@@ -18,11 +18,11 @@ from thb.cli import code_lists
 from thb.core import code
 from thb.core.params import Params, Profile, load
 
-CLI, CONTEXT = code.HOME / "cli" / "main.py", code.HOME / "cli" / "context.py"
-HOMES = {"choice": code.HOME / "cli" / "choice.py"}  # where a command's function is, if not in CLI
+COMMANDS, CONTEXT = code.HOME / "cli", code.HOME / "cli" / "context.py"
+CLI = COMMANDS / "main.py"
 CHECKS = {"check_printed", "check_detector"}  # functions that refuse params.yaml or do nothing
 CHECKED = {"detectors", "cells", "cells.printed"}  # modules that thb.cli.context asks for that alone
-OF_DETECTOR = ("train", "score", "choice", "explain")
+OF_DETECTOR = ("train", "score", "choice", "explain", "score-reencoded")
 MAKER = {
     "fetch": "of_raw",
     "prepare": "of_store",
@@ -60,6 +60,11 @@ READS = {
         "paper/published",
     ],
     "containers": ["data/clips"],
+    "reencode": ["reencode.yaml", "data/clips", "data/raw", "data/truth"],
+    "reencode_score": [
+        *("reencode.yaml", *SCORING, "data/reencoded", "runs/{detector}", "results/scores/{detector}"),
+    ],
+    "reencode_cells": ["reencode.yaml", "results/reencoded/scores", "results/scores"],
     "contact": ["data/clips"],
     "exhibit": ["results", "data/contact.npz"],
     "book": [
@@ -87,7 +92,10 @@ LIST_OF = {  # stages that share a list
     **dict.fromkeys(("score_shuffled", "variant_score"), "score"),
 }
 
-FITS = "pretrain train train_without score score_shuffled label_train label_score variant_train variant_score choice"
+FITS = (
+    "pretrain train train_without score score_shuffled label_train label_score variant_train variant_score choice "
+    "reencode_score"
+)
 FITTED = f"{FITS} explain"
 # Of a key, what alone is a stage's own (of others it is the whole): stages, key, the parts.
 ALL = "*"
@@ -99,7 +107,7 @@ PARTS = [
     (ALL, "fetch", ["fetch.repo"]),  # the rest says how patiently it is asked
     (FITS, "detectors", ["detectors.{detector}.defaults"]),
     ("prepare", "sources", ["sources.{source}"]),
-    ("prepare variant_clips", "nets", ["nets.yunet"]),  # the one face finder that is a network
+    ("prepare variant_clips reencode", "nets", ["nets.yunet"]),  # the one face finder that is a network
     ("identity", "nets", ["nets.{net}"]),
 ]
 
@@ -108,7 +116,7 @@ CARRIED = [
     (ALL, "profiles.workers", "how many processes work, and never what comes out"),
     (ALL, "generators", "its names alone, which stand under `sources`; to fits they are the files in data/splits"),
     (
-        FITTED + " fetch prepare split identity containers contact evaluate variant_cells",
+        FITTED + " fetch prepare split identity containers contact evaluate variant_cells reencode reencode_cells",
         "ablations",
         "the name given to --variant is known; fetch also puts clips where variant_clips looks at them anew",
     ),
@@ -116,12 +124,16 @@ CARRIED = [
     (FITTED, "profiles.store", "of clips that are refused unless they were prepared with it; other ones are new data"),
     (FITTED, "profiles.finder", "of the same clips"),
     (
-        f"{FITTED.replace('label_train label_score ', '')} evaluate variant_cells",
+        f"{FITTED.replace('label_train label_score ', '')} evaluate variant_cells reencode_cells",
         "label_checks",
         "of --shuffle-labels alone, and of its scores",
     ),
-    ("fetch prepare split identity containers contact variant_clips explain", "detectors", "their names are known"),
-    ("split", "profiles.reals", "where clips lie; what they are, data/clips says"),
+    (
+        "fetch prepare split identity containers contact variant_clips reencode explain",
+        "detectors",
+        "their names are known",
+    ),
+    ("split reencode", "profiles.reals", "where clips lie; what they are, data/clips says"),
     ("variant_clips", "profiles.reals", "a control corpus is rendered; so are its reals"),
     ("variant_clips", "profiles.raw_dir", "nothing of it is taken over"),
     ("variant_clips", "profiles.revision", "nor fetched"),
@@ -131,6 +143,8 @@ CARRIED = [
     ("explain", "explained", "the stages are as many as it has names"),
     ("evaluate", "profiles.detectors", "a submitted detector has an empty entry there"),
     ("variant_cells", "profiles.detectors", "the same; of a control corpus nobody submits scores"),
+    ("reencode_cells", "profiles.detectors", "of scores that are refused unless made with it; other ones are new data"),
+    ("reencode_cells", "profiles.training_seed", "of the same scores"),
     ("explain", "profiles.detectors", "of weights that are refused unless made with it; other ones are new data"),
 ]
 
@@ -180,7 +194,8 @@ def with_every_stage(root: Path, scratch: Path) -> Path:
     on = text.replace("\nidentity_checks: []\n", "\nidentity_checks: [sface]\n")
     assert on != text
     (scratch / "params.yaml").write_text(on, encoding="utf-8")
-    (scratch / "dvc.yaml").write_bytes((root / "dvc.yaml").read_bytes())
+    for name in ("dvc.yaml", "reencode.yaml"):
+        (scratch / name).write_bytes((root / name).read_bytes())
     return scratch
 
 
@@ -225,7 +240,18 @@ def modules_of_stage(stage: Stage) -> set[str]:
 
 def modules_of(command: str) -> set[str]:
     """The modules that answer a command: what its function in thb.cli.main imports, and what context does for it."""
-    return _modules(HOMES.get(command, CLI), command) - {"cli.context"}
+    return _modules(_where(command), _function(command)) - {"cli.context"}
+
+
+def _function(command: str) -> str:
+    return command.replace("-", "_")
+
+
+@cache
+def _where(command: str) -> Path:
+    """The file of thb/cli that a command stands in."""
+    known = [CLI, *sorted(COMMANDS.glob("*.py"))]
+    return next(file for file in known if _function(command) in Module.of(file).functions)
 
 
 @cache
@@ -300,7 +326,7 @@ def _of(table: list[tuple[str, str, Any]], stage: Stage, key: str) -> Any:
 def keys_of(command: str, detector: str = "") -> frozenset[str]:
     """Keys of params.yaml that code reads which the command can reach."""
     roots = (*modules_of(command), "cli.context", *([f"detectors.{detector}"] if detector else []))
-    return frozenset(Reach({*code.files_of(*roots), HOMES.get(command, CLI)}, command).keys)
+    return frozenset(Reach({*code.files_of(*roots), _where(command)}, command).keys)
 
 
 class Reach:
@@ -317,8 +343,8 @@ class Reach:
             for field in kind.body
             if isinstance(field, ast.AnnAssign)
         }
-        home = HOMES.get(command, CLI)
-        self._waiting: list[tuple[Path, ast.AST]] = [(home, self.modules[home].functions[command])]
+        home = _where(command)
+        self._waiting: list[tuple[Path, ast.AST]] = [(home, self.modules[home].functions[_function(command)])]
         for path, module in self.modules.items():
             if path != home:
                 self._waiting += [(path, node) for node in module.always]

@@ -30,6 +30,7 @@ from thb.cli import cards
 from thb.core.params import load
 from thb.core.paths import Paths
 from thb.core.tables import CORPUS_COLUMNS, COVERAGE_COLUMNS, MISSING, read_csv, read_json
+from thb.reencoded import conditions
 
 ROOT = Path(__file__).resolve().parent.parent
 PROFILE, RENDERED_BY = "fixture", "smoke"
@@ -66,6 +67,10 @@ def use_fixture_profile(params: Path, full: bool) -> None:
     }
     settings["profile"] = PROFILE
     params.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    again = params.with_name(conditions.FILE)
+    asked = yaml.safe_load(again.read_text(encoding="utf-8"))
+    asked["test_clips"][PROFILE] = asked["test_clips"][RENDERED_BY]
+    again.write_text(yaml.safe_dump(asked, sort_keys=False), encoding="utf-8")
 
 
 def at_full_size(settings: dict[str, Any]) -> dict[str, Any]:

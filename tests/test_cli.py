@@ -93,7 +93,7 @@ def test_an_unknown_name_is_one_line_and_exit_2(project, monkeypatch, capsys, ar
     assert re.fullmatch(r"thb: .*\n", told), told
     assert names in told
     assert lists in told
-    assert sorted(p.name for p in project.root.iterdir()) == ["paper", "params.yaml"]
+    assert sorted(p.name for p in project.root.iterdir()) == ["paper", "params.yaml", "reencode.yaml"]
 
 
 def test_outside_a_clone_says_so(tmp_path):

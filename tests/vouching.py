@@ -15,9 +15,10 @@ from thb.clips import clip_store
 from thb.core import origin
 from thb.core.params import Params, load
 from thb.core.paths import RECORD, Paths
-from thb.core.tables import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_csv, write_csv, write_json
+from thb.core.tables import SCORE_COLUMNS, SPLIT_COLUMNS, TESTED_COLUMNS, read_csv, read_json, write_csv, write_json
 from thb.fits import weights
 from thb.fits.score_files import SCORES, SHUFFLED_LABELS, SHUFFLED_SOUND, ScoreFile
+from thb.reencoded import conditions, files
 from thb.splits import assignment, otherwise
 from thb.splits.clips_of_fit import seen_digest
 
@@ -38,6 +39,24 @@ def vouch(paths: Paths, params: Params | None = None) -> None:
     for name in params.ablations:
         for_cells(Paths(paths.root, name), params)
     for_maps(paths, params)
+    for_reencoded(paths, params)
+
+
+def for_reencoded(paths: Paths, params: Params) -> None:
+    """Scores and cells of clips that were encoded again, by the weights behind the other scores."""
+    if not files.cells(paths).is_file():
+        return
+    settings = conditions.load(paths, params)
+    fits = files.sources_of_fits(params, settings)
+    for name in params.detectors:
+        hashes = {fit: read_json(ScoreFile(paths, params, name, fit).beside)["weights_sha256"][0] for fit in fits}
+        made = files.scores_record(paths, params, settings, name, weights_sha256=hashes, absent={})
+        write_json(made, files.scores(paths, name).with_suffix(".json"))
+    said = {name: {"says": one.says, "does": one.does} for name, one in settings.conditions.items()}
+    scores = {name: origin.sha256(files.scores(paths, name)) for name in params.detectors}
+    file, of = files.cells(paths), {"scores": scores, "conditions": said, "absent": {}}
+    made = origin.record(files.cells_made_by(params), file.parent, [file.name], **of)
+    write_json(made, file.with_suffix(".json"))
 
 
 def for_cells(paths: Paths, params: Params) -> None:

@@ -35,6 +35,7 @@ WRITES = {  # room -> what its stage leaves behind, or what it is for
     "cells": "results/cells.csv",
     "cams": "results/cams",
     "status": "what clips allow",
+    "reencoded": "results/reencoded",
     "report": "tables, figures",
     "book": "book/_build",
     "detect": "your own videos",

@@ -22,6 +22,7 @@ from thb.core.paths import Paths
 from thb.core.tables import MANIFEST_COLUMNS, TESTED_COLUMNS, read_csv, read_json
 from thb.fits import score_files, weights
 from thb.fits.score_files import ScoreFile
+from thb.reencoded import files
 from thb.report.load import TABLE_COLUMNS
 from thb.splits import assignment, protocols
 from thb.splits.protocols import Trial
@@ -106,13 +107,17 @@ class Tracer:
 
     def behind(self, path: Path) -> list[Link]:
         """A table of results/, and what it rests on."""
-        if path in (self.paths.cells, self.paths.comparisons, self.paths.metrics):
+        if path in (self.paths.cells, self.paths.comparisons, self.paths.metrics, files.cells(self.paths)):
             return [self.result(path), *self.below(protocols.trials(self.params), self.params.detectors)]
         return [self.result(path), *map(self._clips, self.params.sources), self._corpus()]
 
     def result(self, path: Path) -> Link:
         """A table or record of results/, by whichever record vouches for it."""
-        for beside, wanted in ((self.paths.metrics, origin.of_cells), (self.paths.tested_record, origin.of_splits)):
+        for beside, wanted in (
+            (self.paths.metrics, origin.of_cells),
+            (self.paths.tested_record, origin.of_splits),
+            (files.cells(self.paths).with_suffix(".json"), lambda _, params: files.cells_made_by(params)),
+        ):
             found = _record(beside)
             listed = _at(found, "files", path.name) or ""
             if listed or path == beside:

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from thb.book import citation, reviewing
-from thb.cells.questions import SHIFTS
+from thb.cells.comparisons import BELOW
+from thb.cells.questions import MEAN, SHIFTS
 from thb.core import origin
-from thb.core.decimals import decimal
+from thb.core.decimals import NONE, decimal
 from thb.core.errors import DataError, printable, unknown
 from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.tables import read_csv
 from thb.core.words import text
+from thb.report.conditions import reencoded
 from thb.report.corpus import distinct, read_corpus
 from thb.report.load import Results, printed_beside, rank_correlation
 from thb.report.means import cells_across, mean_of
@@ -27,6 +29,7 @@ PARAMS, CORPUS, CELLS = "params.yaml", "results/corpus.csv", "results/cells.csv"
 TABLE1, TABLE4, COUNTS = (
     f"paper/published/{name}.csv" for name in ("table1_datasets", "table4_stats", "release_counts")
 )
+REENCODED = "results/reencoded/changes.csv"
 PRINTED = "paper/published/tables_5_6_7_D9_D10_all_long.csv"
 CITATION, REFERENCES = "CITATION.cff", "paper/references.bib"
 
@@ -57,9 +60,9 @@ def all_numbers(results: Results) -> dict[str, Number]:
     key = _fingerprint(results)
     if key not in _KNOWN:
         _KNOWN.clear()
-        _KNOWN[key] = {**_settings(results.params), **clips(results), **_printed(results), **_citations(results)} | {
-            name: Number(*one) for name, one in reviewing.stated(results).items()
-        }
+        read = (_settings(results.params), clips(results), _printed(results), _citations(results), _reencoded())
+        stated = {name: Number(*one) for name, one in reviewing.stated(results).items()}
+        _KNOWN[key] = {name: number for part in (*read, stated) for name, number in part.items()}
     return dict(_KNOWN[key])
 
 
@@ -163,6 +166,28 @@ def _printed(results: Results) -> dict[str, Number]:
     means = mean_of(cells_across(SHIFTS, metric), ["protocol"]).set_index("protocol")["printed"]
     values |= {f"printed_{protocol}": (decimal(means.loc[protocol]), PRINTED) for protocol in SHIFTS}
     return {key: Number(shown, source) for key, (shown, source) in values.items()}
+
+
+def _reencoded() -> dict[str, Number]:
+    """The condition that takes most of the detectors' mean AUC, and what it takes; a dash where nothing was scored."""
+    rows = reencoded()
+    own = rows.loc[(rows["metric"] == AUC) & (rows["generator"] == MEAN) & ~rows["control"] & (rows["n_fake"] > 0)]
+    values = dict.fromkeys(("condition", "protocol", "losing", "before", "after", "worst", "unharmed"), NONE)
+    if len(own):
+        means = own.groupby(["protocol", "says"], sort=False)[["value", "before", "change"]].mean()
+        protocol, says = means["change"].idxmin()
+        there = own.loc[(own["protocol"] == protocol) & (own["says"] == says)]
+        harms = own["verdict"].eq(BELOW).groupby(own["says"], sort=False).any()
+        values = {
+            "condition": says,
+            "protocol": protocol,
+            "losing": f"{(there['verdict'] == BELOW).sum()} of {len(there)}",
+            "before": decimal(means.loc[(protocol, says), "before"]),
+            "after": decimal(means.loc[(protocol, says), "value"]),
+            "worst": there.loc[there["change"].idxmin(), "detector"],
+            "unharmed": ", ".join(map(str, harms.index[~harms])) or "none",
+        }
+    return {f"reencoded_{name}": Number(str(value), REENCODED) for name, value in values.items()}
 
 
 def _citations(results: Results) -> dict[str, Number]:

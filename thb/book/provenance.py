@@ -85,6 +85,7 @@ def inputs(paths: Paths) -> dict[str, str]:
         paths.results / "scores",
         paths.results / "choices",
         paths.results / "cams",
+        paths.results / "reencoded",
     )
     tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}
     return {paths.relative(path): _digest(files) for path, files in tables.items() if files}

@@ -18,7 +18,7 @@ from thb.core.errors import ParamsError
 VARIABLE = "CUDA_VISIBLE_DEVICES"
 ON_A_CARD = (  # stages where networks run
     *("pretrain", "train", "train_without", "label_train", "variant_train"),
-    *("score", "score_shuffled", "label_score", "variant_score", "choice", "explain"),
+    *("score", "score_shuffled", "label_score", "variant_score", "reencode_score", "choice", "explain"),
 )
 _LISTED = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[0-9A-Za-z-]+)\)$", re.M)  # a line of `nvidia-smi -L`
 _SECONDS = 30  # that nvidia-smi may take

@@ -23,6 +23,13 @@ from thb.core.tables import write_atomic
 # The modules that do a stage's work. `thb.cli.main` is not among them: it parses arguments and passes them on; a new
 # line of help makes nothing run again.
 ALWAYS = ("core.params", "core.paths")
+# Doors that stand here and not in core/code.py, which is code of every trained fit.
+DOORS = {
+    **code.DOORS,
+    "reencode": "reencoded.clips",
+    "reencode_score": "reencoded.score",
+    "reencode_cells": "reencoded.cells",
+}
 LACKING, OWN = "fits.absent", "corpus.own_reals"
 PLUGIN = "book.sphinx_ext"  # which book/_config.yml names
 EVERYWHERE = ("profile", "profiles.{profile}.corpus", "profiles.{profile}.seed")
@@ -43,7 +50,7 @@ def _of_active(*names: str) -> tuple[str, ...]:
 
 
 def _doors(*stages: str) -> tuple[str, ...]:
-    return tuple(code.DOORS[stage] for stage in stages)
+    return tuple(DOORS[stage] for stage in stages)
 
 
 _TRAIN = (LACKING, *_doors("train"), "detectors.{of}")
@@ -86,6 +93,9 @@ BASES = {
     ),
     "variant_cells": Basis(_doors("evaluate"), (*_CELLS, "ablated")),
     "containers": Basis(("cells.containers",), ("sources", *_of_active("store"))),
+    "reencode": Basis((LACKING, OWN, *_doors("reencode")), ("sources", "protocols", *_DECODED)),
+    "reencode_score": Basis((*_doors("reencode_score"), "detectors.{of}"), (*_FIT, "protocols"), of="detectors"),
+    "reencode_cells": Basis(_doors("reencode_cells"), _CELLS),
     "contact": Basis(_doors("contact"), ("sources", *_of_active("store"))),
 }
 

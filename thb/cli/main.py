@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__
-from thb.cli import checking, choice, context, curation, handing_on, own_files, scores
+from thb.cli import checking, choice, context, curation, handing_on, own_files, reencoding, scores
 from thb.cli.own_files import Detector
 from thb.core.errors import ParamsError, ThbError, printable
 
@@ -294,7 +294,7 @@ def profile(name: Annotated[str, typer.Argument(help="what to switch to; none: s
         print(f"{params.profile}  (known: {', '.join(params.profiles)})")
 
 
-for group in (choice, own_files, curation, checking, handing_on):
+for group in (choice, own_files, curation, reencoding, checking, handing_on):
     app.registered_commands += group.app.registered_commands
 
 

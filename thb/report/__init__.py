@@ -13,7 +13,7 @@ from thb.core.metrics import weakest
 from thb.core.words import clip
 from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
 from thb.report.claims import claims
-from thb.report.conditions import leakage, look_alikes, settings, shared, sizes, stops
+from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
     PALETTES,
@@ -127,6 +127,7 @@ __all__ = [
     "protocol",
     "rank_correlation",
     "rates",
+    "reencoded",
     "regions",
     "sanity",
     "save",

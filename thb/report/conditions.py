@@ -13,9 +13,11 @@ from ruamel.yaml.comments import CommentedMap
 from thb.core import origin
 from thb.core.errors import check_known
 from thb.core.tables import read_json
+from thb.reencoded.files import read_cells
 from thb.report import vouched
 from thb.report.load import open_results
 from thb.splits.shared import COLUMNS, by_face, by_name
+from thb.submitted.compared import trained_here
 
 
 def leakage() -> dict[str, Any]:
@@ -35,6 +37,23 @@ def shared(protocols: Sequence[str] = ()) -> pd.DataFrame:
     names = protocols or [name for name in results.params.protocols if name in found["protocols"]]
     seen = [row for of_net in look_alikes()[0].values() for row in by_face(of_net, names)]
     return pd.DataFrame([*by_name(found, names), *seen], columns=COLUMNS)
+
+
+def reencoded() -> pd.DataFrame:
+    """What re-encoding costs: a row a condition, protocol, detector, generator (their mean, too) and metric.
+
+    The columns of `thb.reencoded.files`, `change` being the value less that of the same clips before, with the interval
+    of the paired difference; what each condition `says` and `does`, and whether a detector is a `control`.
+    """
+    results = open_results()
+    rows, conditions = read_cells(results.paths, trained_here(results.params))
+    entrants = {entrant.key: entrant for entrant in results.entrants}
+    return rows.assign(
+        says=[conditions[name]["says"] for name in rows["condition"]],
+        does=[conditions[name]["does"] for name in rows["condition"]],
+        control=[entrants[name].control for name in rows["detector"]],
+        detector=[entrants[name].label for name in rows["detector"]],
+    )
 
 
 def look_alikes() -> tuple[dict[str, dict], list[str]]:

@@ -177,13 +177,13 @@ def answer(told: Told, above: str = ABOVE, below: str = BELOW) -> Cell:
     return Cell(mark(f"{word} <small>{by}{text(told.without)}</small>", [told]), told.difference, "told", told.chances)
 
 
-def difference(value: float, lo: float, hi: float) -> Cell:
-    """'+0.035' above its interval, bold where the interval leaves out zero; a dash where there is no number."""
+def difference(value: float, lo: float, hi: float, told: bool | None = None) -> Cell:
+    """'+0.035' above its interval, bold where `told`, or where the interval leaves out zero; a dash for no number."""
     if math.isnan(value):
         return UNKNOWN
     shown, *ends = (f"{round(one, 3) + 0.0:.3f}".replace("-", "−") for one in (value, lo, hi))
     shown = f"+{shown}" if round(value, 3) > 0 else shown
-    shown = f"<b>{shown}</b>" if lo > 0 or hi < 0 else shown
+    shown = f"<b>{shown}</b>" if (lo > 0 or hi < 0 if told is None else told) else shown
     between = "" if math.isnan(lo) else f"<small>{' to '.join(ends)}</small>"
     return Cell(Markup(shown + between), value, "told")
 

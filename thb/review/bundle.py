@@ -27,6 +27,7 @@ SUMS, ABOUT = "SHA256SUMS", "bundle.json"
 SETTINGS = (
     "README.md",
     "params.yaml",
+    "reencode.yaml",
     "dvc.yaml",
     "dvc.lock",
     "requirements.lock",
