@@ -22,7 +22,7 @@ COMMANDS, CONTEXT = code.HOME / "cli", code.HOME / "cli" / "context.py"
 CLI = COMMANDS / "main.py"
 CHECKS = {"check_printed", "check_detector"}  # functions that refuse params.yaml or do nothing
 CHECKED = {"detectors", "cells", "cells.printed"}  # modules that thb.cli.context asks for that alone
-OF_DETECTOR = ("train", "score", "choice", "explain", "score-reencoded")
+OF_DETECTOR = ("train", "score", "choice", "explain", "reencode-score")
 MAKER = {
     "fetch": "of_raw",
     "prepare": "of_store",

@@ -138,6 +138,6 @@ def test_every_stage_on_a_card_is_one_of_dvcs(repo: Path):
     networks = {
         name
         for name, cmd in commands.items()
-        if any(f"thb {s} " in cmd for s in ("train", "score", "score-reencoded", "explain"))
+        if any(f"thb {s} " in cmd for s in ("train", "score", "choice", "reencode-score", "explain"))
     }
     assert set(cards.ON_A_CARD) == networks

@@ -11,7 +11,6 @@ import vouching
 from stores import smoke, write_store
 from typer.testing import CliRunner
 
-from thb.cells import other_fits
 from thb.cli.main import app
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import load
@@ -177,15 +176,15 @@ def test_an_unknown_choice_is_named_with_those_that_are(project):
 def test_scores_are_refused_with_the_command_that_mends_them(made):
     results = open_results(made.root)
     own = otherwise.place(made, results.params, "balance")
-    found = other_fits.read(results, "tall", "balance")
+    found = results.scores_under("balance", "tall")
     assert found
     assert np.isfinite(found[0]["score"]).all()
     file = own.scores("tall", FIT)
     file.write_text(file.read_text() + "\n")
     with pytest.raises(DataError, match=r"is not the file that was written there .*; run `thb choice tall balance`$"):
-        other_fits.read(results, "tall", "balance")
+        results.scores_under("balance", "tall")
     file.unlink()
-    assert other_fits.read(results, "tall", "balance") is None
+    assert results.scores_under("balance", "tall") is None
 
 
 def test_scores_of_other_clips_than_test_the_main_fit_are_refused(made):
@@ -195,4 +194,4 @@ def test_scores_of_other_clips_than_test_the_main_fit_are_refused(made):
     file.write_text("\n".join(file.read_text().splitlines()[:-1]) + "\n")
     vouching.for_score_file(ScoreFile(own, results.params, "tall", FIT))
     with pytest.raises(DataError, match="is not of the clips that test fit 'all'; run `thb choice tall balance`"):
-        other_fits.read(results, "tall", "balance")
+        results.scores_under("balance", "tall")

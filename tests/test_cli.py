@@ -14,7 +14,7 @@ from thb.cli import context, main, own_files
 from thb.cli.main import app
 from thb.core.errors import ParamsError
 
-COMMANDS = sorted(c.name or c.callback.__name__ for c in app.registered_commands)
+COMMANDS = sorted(c.name or c.callback.__name__.replace("_", "-") for c in app.registered_commands)
 
 
 def thb(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess:

@@ -57,5 +57,5 @@ def test_a_metric_or_protocol_without_cells_is_named(made):
 def test_cells_of_other_scores_are_refused(made, params):
     file = files.scores(made, "tall")
     write_csv(pd.read_csv(file).assign(reason="x"), file, files.score_columns(params, conditions.load(made, params)))
-    with pytest.raises(DataError, match=r"tall\.csv is not the file that was written there.*thb evaluate-reencoded"):
+    with pytest.raises(DataError, match=r"tall\.csv is not the file that was written there.*thb reencode-cells"):
         run("reencoding_table")

@@ -10,13 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from thb.cells import other_fits
 from thb.cells.choices import FAKES, HIGHEST, LOWEST, Choice
 from thb.cells.trials import drawn_as, resolvable
 from thb.core import metrics
 from thb.core.metrics import AUC
 from thb.core.params import Params
-from thb.core.paths import Paths
 from thb.core.tables import OK
 from thb.splits import protocols
 from thb.splits.protocols import Trial
@@ -28,15 +26,14 @@ class Results(Protocol):
     """What is read: thb.report.load.Results is one."""
 
     @property
-    def paths(self) -> Paths: ...
-
-    @property
     def params(self) -> Params: ...
 
     @property
     def entrants(self) -> Sequence[Any]: ...
 
     def scores(self, detector: str, fit: str) -> pd.DataFrame: ...
+
+    def scores_under(self, choice: str, detector: str) -> tuple[pd.DataFrame, dict[str, Any]] | None: ...
 
     def pools(self, detector: str) -> pd.DataFrame | None: ...
 
@@ -192,7 +189,7 @@ class Bench:
         None, too, where the fit was not `trained` so.
         """
         if trained:
-            found = other_fits.read(self.results, detector, trained)
+            found = self.results.scores_under(trained, detector)
             table = found and found[0]
         else:
             table = self.results.pools(detector) if pool else self.results.scores(detector, fit)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from thb.core.errors import DataError
+from thb.core.params import Params
+from thb.core.paths import Paths
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.splits.assignment import TEST
 from thb.splits.otherwise import FIT, command, place
 
-if TYPE_CHECKING:
-    from thb.cells.bench import Results
 
-
-def read(results: Results, detector: str, choice: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """One detector's, and what its fit was; None where there is none.
+def read(
+    paths: Paths, params: Params, main: pd.DataFrame, detector: str, choice: str
+) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+    """One detector's, and what its fit was; None where there is none. `main` are the scores of the main fit.
 
     Raises DataError if they are not of the clips that test the main fit, or not what would be made now.
     """
-    main = results.scores(detector, FIT)
-    file = ScoreFile(place(results.paths, results.params, choice), results.params, detector, FIT)
+    file = ScoreFile(place(paths, params, choice), params, detector, FIT)
     try:
         if not file.path.is_file() or score_files.absent(file):
             return None

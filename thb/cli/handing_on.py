@@ -1,4 +1,4 @@
-"""What leaves the clone: results in one file, and what describes them to machines."""
+"""What leaves the clone: the book or the results in one file, and what describes them to machines."""
 
 from __future__ import annotations
 
@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from thb.core.paths import Paths
 
 app = typer.Typer()
+
+
+@app.command(epilog="Example:  thb pdf")
+def pdf() -> None:
+    """Print the book as one PDF with bookmarks.
+
+    By an installed Chromium. The last line is its path.
+    """
+    from thb.book import pdf
+
+    pdf.run(*context.of_clone())
 
 
 @app.command(epilog="Example:  thb metadata")

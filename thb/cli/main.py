@@ -184,7 +184,7 @@ def code() -> None:
 
 @app.command(epilog="Example:  thb containers")
 def containers() -> None:
-    """Write what kind of file each clip is: frame rate, size, codecs.
+    """Write each clip's kind of file: frame rate, size, codecs.
 
     By them the AUC among files that are alike is computed, without a clip.
     """
@@ -212,24 +212,15 @@ def exhibit(name: Annotated[str, typer.Argument(help="a name under `exhibits` in
     exhibit.run(*context.of_clone(), name)
 
 
-@app.command(epilog="Examples:  thb book   ·   thb book --pdf")
-def book(
-    pdf: Annotated[
-        bool, typer.Option("--pdf", help="as one PDF with bookmarks, printed by an installed Chromium")
-    ] = False,
-) -> None:
+@app.command(epilog="Example:  thb book")
+def book() -> None:
     """Build the book; warnings are errors.
 
-    The last line is the path of its first page, or of the PDF.
+    The last line is the path of its first page.
     """
-    if pdf:
-        from thb.book import pdf as printed
+    from thb.book import book
 
-        printed.run(*context.of_clone())
-    else:
-        from thb.book import book
-
-        book.run(*context.of_clone())
+    book.run(*context.of_clone())
 
 
 @app.command(

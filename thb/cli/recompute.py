@@ -18,7 +18,7 @@ from thb.core.tables import disk_errors
 def commands(params: Params) -> dict[str, set[str]]:
     """Each command, and those that come before it."""
     variants = params.ablations if params.active.corpus == "mini" else ()
-    cells = [*(f"thb evaluate{variant_option(name)}" for name in ("", *variants)), "thb evaluate-reencoded"]
+    cells = [*(f"thb evaluate{variant_option(name)}" for name in ("", *variants)), "thb reencode-cells"]
     exhibits = [f"thb exhibit {name}" for name in params.exhibits]
     return {name: set() for name in cells} | {name: set(cells) for name in exhibits} | {"thb book": set(exhibits)}
 

@@ -27,8 +27,8 @@ def reencode(
     clips.run(*context.of_clips(), condition)
 
 
-@app.command(epilog="Examples:  thb score-reencoded tall   ·   thb score-reencoded container")
-def score_reencoded(detector: Detector) -> None:
+@app.command(epilog="Examples:  thb reencode-score tall   ·   thb reencode-score container")
+def reencode_score(detector: Detector) -> None:
     """Score the clips that were encoded again.
 
     By the fits that are there, without training: those that the protocols of reencode.yaml test.
@@ -39,8 +39,8 @@ def score_reencoded(detector: Detector) -> None:
     score.run(paths, params, detector)
 
 
-@app.command(epilog="Example:  thb evaluate-reencoded")
-def evaluate_reencoded() -> None:
+@app.command(epilog="Example:  thb reencode-cells")
+def reencode_cells() -> None:
     """Say what each detector loses by re-encoding.
 
     Cells of every condition, and how far they lie from the cells of the very same clips before.

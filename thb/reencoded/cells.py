@@ -1,4 +1,4 @@
-"""evaluate-reencoded: what each detector loses by re-encoding, held against the very same clips before."""
+"""reencode-cells: what each detector loses by re-encoding, held against the very same clips before."""
 
 from __future__ import annotations
 

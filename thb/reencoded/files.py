@@ -26,7 +26,7 @@ CELL_COLUMNS = [
     *NUMBERS,
     *("n_real", "n_fake", "lost", "resolvable", "p_holm", "verdict"),
 ]
-EVALUATE = "thb evaluate-reencoded"
+EVALUATE = "thb reencode-cells"
 
 # ---- scores -----------------------------------------------------------------------------------------
 
@@ -37,7 +37,7 @@ def scores(paths: Paths, detector: str) -> Path:
 
 def score_command(detector: str) -> str:
     """The command that makes them anew."""
-    return f"thb score-reencoded {detector}"
+    return f"thb reencode-score {detector}"
 
 
 def sources_of_fits(params: Params, settings: Reencoding) -> dict[str, list[str]]:
@@ -55,7 +55,7 @@ def score_columns(params: Params, settings: Reencoding) -> list[str]:
 
 
 def scores_made_by(params: Params, settings: Reencoding, detector: str) -> Origin:
-    """Of one detector's file, as `score-reencoded` would make it."""
+    """Of one detector's file, as `reencode-score` would make it."""
     active = params.active
     said = [params.detector(detector), active.training_seed, *_settings(params, settings)]
     digest = code.digest("reencoded.score", f"detectors.{detector}")
@@ -115,7 +115,7 @@ def cells(paths: Paths) -> Path:
 
 
 def cells_made_by(params: Params) -> Origin:
-    """Of the cells, as `evaluate-reencoded` would make them of the scores that are there."""
+    """Of the cells, as `reencode-cells` would make them of the scores that are there."""
     active = params.active
     said = [
         params.metrics.model_dump(),

@@ -1,4 +1,4 @@
-"""score-reencoded: the clips of every condition, scored by the fits that are there; nothing is trained."""
+"""reencode-score: the clips of every condition, scored by the fits that are there; nothing is trained."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thb.cells import other_fits
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.cells.questions import MEAN, averaged
@@ -26,6 +27,7 @@ from thb.core.tables import read_csv
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
+from thb.splits.otherwise import FIT
 from thb.submitted.compared import ABOUT, compared
 
 MAIN = "main"
@@ -114,6 +116,10 @@ class Results:
         if kind:
             return vouched.other_scores(self.paths, self.params, detector, fit, kind)
         return vouched.scores(self.paths, self.params, detector, fit)
+
+    def scores_under(self, choice: str, detector: str) -> tuple[pd.DataFrame, dict[str, Any]] | None:
+        """Scores of a fit trained under a choice of thb.splits.otherwise, and what it was; None where there is none."""
+        return other_fits.read(self.paths, self.params, self.scores(detector, FIT), detector, choice)
 
     def pools(self, detector: str) -> pd.DataFrame | None:
         """Scores of fit `all`, had its units been pooled otherwise; None where no unit was kept."""
