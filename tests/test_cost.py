@@ -128,7 +128,7 @@ def test_what_is_recorded_stands_beside_what_is_printed(recorded):
     longest = "1.0 min for the longest fit (tall/all); 3.0 min for all 3 fits"
     assert here["training of a detector"] == longest
     assert here["making of the videos"] == "2.0 min for all clips"
-    assert here["everything"] == "0.05 h, one stage after the other; 0.09 h of a core"
+    assert here["everything"] == "2 of 4 runs of stages alone: 0.05 h, one stage after the other; 0.09 h of a core"
     assert here["memory"] == "800 MB for the largest process"
     assert here["disk"] == "112 MB of outputs"
 

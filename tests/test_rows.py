@@ -65,6 +65,17 @@ def test_other_words_are_counted_as_they_come(made):
     assert plain(rows.render(open_results(), "leakage", {"trust": "checks"}, count=True)) == "checks kept 2 allowed 1"
 
 
+def test_other_words_are_all_counted_where_some_cannot_be_told(made):
+    put(made, "sensitivity", pd.DataFrame({"verdict": ["moves", "cannot be told", "moves"]}))
+    html = rows.render(open_results(), "sensitivity", {"verdict": "numbers"}, count=True)
+    assert plain(html) == "numbers moves 2 cannot be told 1"
+
+
+def test_a_change_has_its_sign(made):
+    put(made, "reencoded", pd.DataFrame({"d": ["a", "b"], "change": [-0.2, 0.1]}))
+    assert plain(rows.render(open_results(), "reencoded", {"d": "D", "change": "change"})) == "D change a −0.20 b 0.10"
+
+
 def test_comparisons_are_told_in_the_words_of_the_page(tmp_path, repo):
     for p3, word in ((0.6, "falls"), (0.92, "cannot be told"), (0.99, "rises")):
         (tmp_path / str(p3)).mkdir()

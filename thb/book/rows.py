@@ -23,6 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from thb.book import computed
 from thb.cells.answers import KEYS
+from thb.cells.answers import FAILS, HOLDS
 from thb.cells.claims.ledger import JUDGED
 from thb.core.decimals import NONE, UNRESOLVABLE, decimal, signed
 from thb.core.errors import DataError, ThbError, unknown
@@ -127,10 +128,11 @@ def read(results: Results, source: str) -> tuple[pd.DataFrame, str]:
 
 
 def _counted(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """How many rows say what, for each of the columns; where verdicts are given, only those."""
+    """How many rows say what, for each of the columns; where claims are judged, only verdicts on them."""
     counts = {head: Counter(rows[column]) for column, head in columns.items()}
     said = list(dict.fromkeys(word for column in columns for word in rows[column].dropna()))
-    order = [word for word in JUDGED if word in said] or said
+    judged = {HOLDS, FAILS} & set(said)  # that something cannot be told is said of much else
+    order = [word for word in JUDGED if word in said] if judged else said
     return pd.DataFrame({head: [found[word] for word in order] for head, found in counts.items()}, order)
 
 
@@ -178,7 +180,7 @@ def _cell(results: Results, row: Mapping, column: str, words: Mapping[str, str],
         return Cell(UNRESOLVABLE, css="unknown", hover="not resolvable: too few test reals")
     if column.startswith(NUMBERED) or not isinstance(value, float):
         return plain(int(value))
-    number = signed(value) if column in ("difference", "fall", "lost", "gained") else decimal(value)
+    number = signed(value) if column in ("change", "difference", "fall", "lost", "gained") else decimal(value)
     return Cell(Markup(f"{number} <small>{ends}</small>" if ends else number), float(value), "told")
 
 

@@ -96,10 +96,9 @@ def _here(trained: pd.DataFrame, every: pd.DataFrame, n_trained: int) -> Iterato
         yield "making of the videos", f"{made['fetch']:.1f} min for all clips"
     if len(known):
         hours = known[["minutes", "processor_minutes"]].sum() / 60
-        yield (
-            "everything",
-            f"{hours['minutes']:.2f} h, one stage after the other; {hours['processor_minutes']:.2f} h of a core",
-        )
+        part = "" if known["n_recorded"].sum() == every["n_runs"].sum() else f"{runs} alone: "
+        told = f"{hours['minutes']:.2f} h, one stage after the other; {hours['processor_minutes']:.2f} h of a core"
+        yield "everything", part + told
         yield "memory", f"{known['memory_mb'].max():,.0f} MB for the largest process"
     if len(every):
         yield "disk", f"{every['disk_mb'].sum():,.0f} MB of outputs"
