@@ -187,6 +187,14 @@ def test_scores_are_refused_with_the_command_that_mends_them(made):
     assert results.scores_under("balance", "tall") is None
 
 
+def test_beside_a_fit_that_was_left_out_there_is_nothing_to_compare(made, monkeypatch):
+    results = open_results(made.root)
+    of_main = results.scores("tall", FIT)
+    assert results.scores_under("balance", "tall")
+    monkeypatch.setattr(type(results), "scores", lambda *_: of_main.iloc[:0])
+    assert results.scores_under("balance", "tall") is None
+
+
 def test_scores_of_other_clips_than_test_the_main_fit_are_refused(made):
     results = open_results(made.root)
     own = otherwise.place(made, results.params, "balance")

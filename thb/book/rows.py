@@ -22,8 +22,7 @@ from markupsafe import Markup
 from sphinx.util.docutils import SphinxDirective
 
 from thb.book import computed
-from thb.cells.answers import KEYS
-from thb.cells.answers import FAILS, HOLDS
+from thb.cells.answers import FAILS, HOLDS, KEYS
 from thb.cells.claims.ledger import JUDGED
 from thb.core.decimals import NONE, UNRESOLVABLE, decimal, signed
 from thb.core.errors import DataError, ThbError, unknown

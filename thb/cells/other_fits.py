@@ -18,13 +18,13 @@ from thb.splits.otherwise import FIT, command, place
 def read(
     paths: Paths, params: Params, main: pd.DataFrame, detector: str, choice: str
 ) -> tuple[pd.DataFrame, dict[str, Any]] | None:
-    """One detector's, and what its fit was; None where there is none. `main` are the scores of the main fit.
+    """One detector's, and what its fit was; None where there is none, or none of the main fit, whose scores `main` are.
 
     Raises DataError if they are not of the clips that test the main fit, or not what would be made now.
     """
     file = ScoreFile(place(paths, params, choice), params, detector, FIT)
     try:
-        if not file.path.is_file() or score_files.absent(file):
+        if main.empty or not file.path.is_file() or score_files.absent(file):
             return None
         found, about = score_files.read(file), score_files.about(file)
         if set(found["clip"]) != set(main.loc[main["use"] == TEST, "clip"]):
