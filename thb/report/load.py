@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from markupsafe import Markup
 
 from thb.cells import other_fits
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS
@@ -338,9 +339,15 @@ def printed_list(table: int) -> pd.DataFrame:
 
 
 def addresses() -> pd.DataFrame:
-    """ADDRESS_COLUMNS: where the code of generators and detectors is, named as in Tables 2 and 3; '' if not known."""
+    """ADDRESS_COLUMNS: where the code of generators and detectors is, named as in Tables 2 and 3; '' if not known.
+
+    And `link`, the repository as HTML.
+    """
     file = open_results().paths.published.parent / "addresses.csv"
-    return read_csv(file, ADDRESS_COLUMNS, as_text=True).fillna("")
+    known = read_csv(file, ADDRESS_COLUMNS, as_text=True).fillna("")
+    anchor = Markup('<a href="{}">{}</a>')
+    links = [anchor.format(url, url.removeprefix("https://github.com/")) if url else "" for url in known["repository"]]
+    return known.assign(link=pd.Series(links, dtype=object))  # or pandas makes plain words of HTML
 
 
 def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Sequence[str] = ()) -> pd.DataFrame:
