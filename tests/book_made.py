@@ -20,6 +20,7 @@ from notebooks import run_cell
 from thb.book import book, exhibit
 from thb.core.paths import Paths
 from thb.report import figure
+from thb.status import cost
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +38,8 @@ def built(folder: Path) -> Paths:
 
 def _build(paths: Paths) -> None:
     params = results_made.fill(paths)
+    (paths.root / cost.STAGES).mkdir(parents=True)  # as after a run that left no record of what it took
+    paths.dvc_lock.write_text("schema: '2.0'\nstages: {}\n")
     with standing_in(paths), mock.patch.object(exhibit, "_run_once", run_here):
         for name in params.exhibits:
             exhibit.run(paths, params, name)

@@ -81,6 +81,7 @@ def build(paths: Paths, out: Path, builder: str = "html") -> None:
             "external_toc_path": str(paths.book / "_toc.yml"),
             "nitpicky": True,
             "latex_individualpages": False,
+            "templates_path": [],  # Sphinx's own default is one list for all builds, to which each adds
         },
     )
     if result:

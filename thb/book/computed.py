@@ -13,7 +13,7 @@ from thb.core.errors import DataError
 from thb.core.metrics import AUC
 from thb.core.tables import read_csv
 from thb.core.words import text
-from thb.fits import score_files, weights
+from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
 from thb.report.load import Entrant, Results
 from thb.report.table import Cell, plain
@@ -24,7 +24,7 @@ from thb.submitted.compared import outside
 
 COUNTS, TABLE4 = "paper/published/release_counts.csv", "paper/published/table4_stats.csv"
 COVERAGE = "benchmarks/coverage.csv"
-COST_RECORDS = f"{costs.STAGES}, {weights.TOOK} of each fit, dvc.lock"
+COST_RECORDS = f"{costs.STAGES}, runs, dvc.lock"
 NEIGHBOURS = "paper/neighbours.csv"
 MARKS = {  # its columns of yes, in part, no or nothing -> what a dataset does that has a yes there
     "whole_heads": "generates whole heads",
