@@ -98,7 +98,7 @@ def _params(paths: Paths, field: Field) -> dict[str, str]:
 
 
 def _published(paths: Paths, renamed: dict[str, str]) -> None:
-    for file in sorted(paths.published.glob("*.csv")):
+    for file in (*sorted(paths.published.glob("*.csv")), paths.published.parent / "addresses.csv"):
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
         table.map(lambda cell: renamed.get(cell, cell)).to_csv(file, index=False)
 

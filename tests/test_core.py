@@ -232,7 +232,7 @@ def test_a_mean_over_fits_says_of_each_clip_what_its_fits_say_of_it(params):
     assert np.ptp(both["AUC"]) < np.ptp(alone["AUC"])
     fakes = [t[(t["label"] == 1) & (t["status"] == OK)] for t in (one, two)]
     of = [trials.Clips(t["clip"].to_numpy(object), t["portrait"].to_numpy(str), None) for t in fakes]
-    sample = trials._sample(of, [t["score"].to_numpy() for t in fakes])
+    sample = trials.sample(of, [t["score"].to_numpy() for t in fakes])
     assert sample.values == pytest.approx(np.full(12, 0.5))
     assert sorted(sample.people) == [f"{i:03d}" for i in range(12)]
 
