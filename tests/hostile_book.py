@@ -105,7 +105,7 @@ def _published(paths: Paths, renamed: dict[str, str]) -> None:
 
 def _with_new_names(words: str, renamed: dict[str, str]) -> str:
     """'P3 Hallo2': each name in it as it is called now."""
-    return " ".join(renamed.get(word, word) for word in words.split(" "))
+    return renamed.get(words) or " ".join(renamed.get(word, word) for word in words.split(" "))
 
 
 def _claims(paths: Paths, field: Field, renamed: dict[str, str]) -> None:
