@@ -31,10 +31,10 @@ from thb.report.figure import (
     share_axis,
     theme,
 )
+from thb.report.lists import addresses, printed_list
 from thb.report.load import (
     LOWER_IS_BETTER,
     SHUFFLED_SOUND,
-    addresses,
     cells,
     clips_behind,
     corpora,
@@ -42,7 +42,6 @@ from thb.report.load import (
     label,
     open_results,
     printed_beside,
-    printed_list,
     protocol,
     rank_correlation,
     rates,

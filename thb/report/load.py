@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from thb.cells import other_fits
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS
@@ -24,7 +23,6 @@ from thb.core.metrics import AUC, UNTOLD, weakest
 from thb.core.params import Params, load
 from thb.core.params_schema import Protocol
 from thb.core.paths import Paths, find_root
-from thb.core.tables import read_csv
 from thb.fits.score_files import SHUFFLED_SOUND
 from thb.report import vouched
 from thb.report.verdicts import Verdicts
@@ -36,15 +34,6 @@ LOWER_IS_BETTER = {"Brier", "EER"}
 NAN = float("nan")
 NO_CELL = {"value": NAN, "lo": NAN, "hi": NAN, "n_real": 0, "n_fake": 0, "resolvable": UNTOLD}
 TABLE_COLUMNS = ["protocol", "detector", "control", "generator", "metric", *NO_CELL, "printed"]
-LISTS = {  # Tables 1 to 3 of the paper: file and columns
-    1: (
-        "table1_datasets.csv",
-        ["dataset", "talking_head", "n_generators", "modality", "curation", "year", "real_count", "fake_count"],
-    ),
-    2: ("table2_generators.csv", ["generator", "modality", "framework", "venue", "code_available", "used_in_thb"]),
-    3: ("table3_detectors.csv", ["detector", "modality", "framework", "venue", "code_available", "benchmarked"]),
-}
-ADDRESS_COLUMNS = ["kind", "name", "repository", "licence", "commit", "source"]
 REFERENCES = {"v1": CELLS, "later": LATER}  # versions of the paper
 
 
@@ -329,25 +318,6 @@ def scores(detector: str, fit: str, kind: str = "") -> pd.DataFrame:
     `kind` as of `Results.scores`: SHUFFLED_SOUND, to hear the clips with another's sound.
     """
     return open_results().scores(detector, fit, kind)
-
-
-def printed_list(table: int) -> pd.DataFrame:
-    """The paper's Table 1 (benchmarks), 2 (generators) or 3 (detectors); raises ParamsError for another."""
-    check_known("table", [table], LISTS)
-    file, columns = LISTS[table]
-    return read_csv(open_results().paths.published / file, columns).astype(str)
-
-
-def addresses() -> pd.DataFrame:
-    """ADDRESS_COLUMNS: where the code of generators and detectors is, named as in Tables 2 and 3; '' if not known.
-
-    And `link`, the repository as HTML.
-    """
-    file = open_results().paths.published.parent / "addresses.csv"
-    known = read_csv(file, ADDRESS_COLUMNS, as_text=True).fillna("")
-    anchor = Markup('<a href="{}">{}</a>')
-    links = [anchor.format(url, url.removeprefix("https://github.com/")) if url else "" for url in known["repository"]]
-    return known.assign(link=pd.Series(links, dtype=object))  # or pandas makes plain words of HTML
 
 
 def printed_beside(reference: str, metrics: Sequence[str] = (), protocols: Sequence[str] = ()) -> pd.DataFrame:
