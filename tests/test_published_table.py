@@ -13,7 +13,7 @@ from notebooks import run
 from thb import report
 from thb.core.errors import ParamsError
 from thb.core.params import load, switch_profile
-from thb.report.load import LISTS
+from thb.report.lists import LISTS
 
 NOTEBOOK = {1: "benchmarks_table", 2: "published_models", 3: "published_models"}
 GIVEN = {1: {}, 2: {"table": 2}, 3: {"table": 3}}
