@@ -15,7 +15,7 @@ import notebooks
 from thb.book.provenance import arguments
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, read_csv, write_csv
-from thb.report import cams
+from thb.report import cams, heat_page
 from thb.report.figure import WIDTH
 from thb.report.load import open_results
 
@@ -170,7 +170,7 @@ def clip(heat: float) -> dict[str, np.ndarray]:
 
 
 def drawn(clip: dict[str, np.ndarray]) -> np.ndarray:
-    return cams._raster("inferno", 264, **clip).astype(int)
+    return heat_page._raster("inferno", 264, **clip).astype(int)
 
 
 def test_every_clip_has_a_scale_of_its_own():
@@ -209,7 +209,7 @@ def test_no_caption_runs_into_the_next_column(made, detector, by):
 def test_several_protocols_stand_side_by_side_and_a_clip_that_is_not_there_is_said(made):
     panel = cams.chosen(NETWORK, ["P1", "P3"])
     short = replace(panel, rows=panel.rows[:-1], arrays={k: v[:-1] for k, v in panel.arrays.items()})
-    whole, cut = (cams.faces(one, [["a"]] * len(one.rows)) for one in (panel, short))
+    whole, cut = (heat_page.faces(one, [["a"]] * len(one.rows)) for one in (panel, short))
     assert {"P1", "P3", open_results().protocol("P3").title} <= set(texts(whole))
     assert texts(cut).count("no such clip here") == 1
     assert "no such clip here" not in texts(whole)
@@ -218,7 +218,7 @@ def test_several_protocols_stand_side_by_side_and_a_clip_that_is_not_there_is_sa
 def test_a_spectrogram_has_low_frequencies_at_the_bottom_and_all_of_the_greys():
     sound = np.full((100, 250, 3), 100, np.uint8)
     sound[:20] = 110  # low frequencies, which are stored above, a little louder
-    heard = cams._heard(sound, 250)
+    heard = heat_page._heard(sound, 250)
     assert heard[-3:].min() == 255
     assert heard[:3].max() == 0
 
@@ -235,7 +235,7 @@ def test_boxes_are_drawn_with_their_probability_unless_they_are_empty_or_the_who
     boxes[0, 0, 0], sure[0, 0, 0] = (0.1, 0.2, 0.5, 0.6), 0.875
     boxes[0, 1, 0], sure[0, 1, 0] = (-0.1, 0.0, 1.0, 1.1), 0.75
     told = replace(panel, arrays={**panel.arrays, "boxes": boxes, "box_sure": sure})
-    figure = cams.faces(told, [["a"]])
+    figure = heat_page.faces(told, [["a"]])
     assert len([patch for ax in figure.axes for patch in ax.patches]) == 1
     assert "0.88" in texts(figure)
     assert not {"0.75", "nan"} & set(texts(figure))
@@ -257,18 +257,20 @@ def test_every_panel_of_params_is_as_wide_as_a_page_and_not_too_heavy(made, name
 @pytest.mark.parametrize(("heat", "said"), [(0.25, "0.25"), (0.0, "nothing raises it")])
 def test_a_strip_of_frames_has_one_scale_and_says_its_end(heat, said):
     shown = clip(heat)
-    figure = cams.strip(shown["pictures"] / 255, shown["maps"], np.array([0.0, 1.5]), "a/" * 99 + "b.mp4", "tall: 0.9")
+    figure = heat_page.strip(
+        shown["pictures"] / 255, shown["maps"], np.array([0.0, 1.5]), "a/" * 99 + "b.mp4", "tall: 0.9"
+    )
     assert said in [label.get_text() for ax in figure.axes for label in ax.get_xticklabels()]
     assert {"0.00 s", "1.50 s", "tall: 0.9"} <= set(texts(figure))
     assert any(text.startswith("…") and text.endswith("/b.mp4") for text in texts(figure))
 
 
 def test_the_palette_can_be_changed():
-    one, other = (cams._raster(palette, 264, **clip(1.0)) for palette in ("inferno", "cividis"))
+    one, other = (heat_page._raster(palette, 264, **clip(1.0)) for palette in ("inferno", "cividis"))
     assert not np.array_equal(one, other)
 
 
 def test_the_notebook_names_the_palettes_and_rules_that_are_known(repo):
     cells = json.loads((repo / "notebooks" / "gradcam_panel.ipynb").read_text())["cells"]
     text = "".join("".join(cell["source"]) for cell in cells)
-    assert all(word in text for word in (*cams.RULES, *cams.HEAT_PALETTES))
+    assert all(word in text for word in (*cams.RULES, *heat_page.HEAT_PALETTES))

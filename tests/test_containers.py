@@ -10,11 +10,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from notebooks import run
+from thb.book import provenance
+from thb.book.chain import CHANGED, SAME, Tracer
 from thb.cells import containers
 from thb.cells.questions import MEAN
 from thb.cells.trials import Scored, measure
 from thb.clips import clip_store
 from thb.core.errors import DataError
+from thb.core.params import load
 from thb.core.tables import SCORE_COLUMNS, read_csv
 from thb.splits import protocols
 
@@ -178,3 +181,15 @@ def test_without_the_table_the_page_says_what_makes_it(made):
     shutil.move(made.results / containers.RECORD, made.root)
     with pytest.raises(DataError, match="missing containers.json .* run `dvc repro`"):
         run("container_table")
+
+
+def test_an_exhibit_and_the_trace_of_a_table_know_it(made, params):
+    """A book of exhibits that were made from another table is refused, and `thb where` holds it against its record."""
+    where = f"results/{containers.FILE}"
+    before = provenance.inputs(made)[where]
+    link = Tracer(made, load(made.params)).behind(made.results / containers.FILE)[0]
+    assert (link.name, link.state) == (where, SAME)
+    file = made.results / containers.FILE
+    file.write_text(file.read_text() + "\n")
+    assert provenance.inputs(made)[where] != before
+    assert Tracer(made, load(made.params)).behind(file)[0].state == CHANGED

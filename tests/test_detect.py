@@ -32,7 +32,7 @@ from thb.fits.picture_measures import seen
 from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
 from thb.rendered.heads.renderer import render
-from thb.report import cams, figure
+from thb.report import figure, heat_page
 from thb.splits.clips_of_fit import clips_of_fit, usable
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
@@ -443,7 +443,7 @@ def test_wide_letters_do_not_shift_the_columns():
 
 
 def test_letters_that_the_font_lacks_are_drawn_as_escapes():
-    assert cams.drawable(f"a{CJK}\u00fc") == "a\\u6f22\\u5b57\u00fc"
+    assert heat_page.drawable(f"a{CJK}\u00fc") == "a\\u6f22\\u5b57\u00fc"
 
 
 def test_a_pipe_is_no_regular_file_and_is_not_waited_for(project, small, good, capsys):

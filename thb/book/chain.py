@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from thb.book import provenance
+from thb.cells import containers
 from thb.cells.columns import CELL, CELL_COLUMNS
 from thb.cells.questions import MEAN
 from thb.core import origin
@@ -117,6 +118,7 @@ class Tracer:
             (self.paths.metrics, origin.of_cells),
             (self.paths.tested_record, origin.of_splits),
             (files.cells(self.paths).with_suffix(".json"), lambda _, params: files.cells_made_by(params)),
+            (self.paths.results / containers.RECORD, containers.made_by),
         ):
             found = _record(beside)
             listed = _at(found, "files", path.name) or ""

@@ -16,6 +16,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from thb.cells.columns import CONTAINERS
 from thb.core import errors
 from thb.core.errors import DataError
 from thb.core.params import Params
@@ -82,6 +83,7 @@ def inputs(paths: Paths) -> dict[str, str]:
         paths.comparisons,
         paths.corpus,
         paths.curation,
+        paths.results / CONTAINERS,
         paths.results / "scores",
         paths.results / "choices",
         paths.results / "cams",

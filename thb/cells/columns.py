@@ -39,3 +39,5 @@ COMPARISON_COLUMNS = [
     "verdict",
 ]
 QUESTION = COMPARISON_COLUMNS[: COMPARISON_COLUMNS.index("second") + 1]  # what tells one question from another
+
+CONTAINERS = "containers.csv"  # in results/: the kind of file that each clip is

@@ -14,6 +14,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
+from thb.cells.columns import CONTAINERS
 from thb.cells.curves import Scores
 from thb.cells.questions import MEAN
 from thb.cells.trials import Clips, Measured, clips, mean_of, sample, tested
@@ -29,7 +30,7 @@ from thb.splits.protocols import Trial
 
 COLUMNS = ["clip", "kind"]
 MATCHED = ["protocol", "detector", "generator", "metric", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
-FILE, RECORD, COMMAND = "containers.csv", "containers.json", "thb containers"
+FILE, RECORD, COMMAND = CONTAINERS, "containers.json", "thb containers"
 RATE = 2  # decimals of a frame rate: 30000/1001 and 29.97 are one
 SILENT = "no sound"
 NAN = float("nan")
@@ -49,7 +50,7 @@ def run(paths: Paths, params: Params) -> None:
 def write(paths: Paths, params: Params, table: pd.DataFrame) -> None:
     """A table of COLUMNS, and beside it what made it."""
     write_csv(table, paths.results / FILE, COLUMNS)
-    write_json(origin.record(_made_by(paths, params), paths.results, [FILE]), paths.results / RECORD)
+    write_json(origin.record(made_by(paths, params), paths.results, [FILE]), paths.results / RECORD)
 
 
 def kinds_of(rows: pd.DataFrame) -> list[str]:
@@ -61,7 +62,8 @@ def kinds_of(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _made_by(paths: Paths, params: Params) -> Origin:
+def made_by(paths: Paths, params: Params) -> Origin:
+    """Of the table, as `containers` would make it of these stores."""
     stores, active = [asdict(origin.of_store(paths, params, source)) for source in params.sources], params.active
     own = code.digest("cells.containers")
     return Origin("containers", active.corpus, params.profile, active.seed, origin.digest(stores), own)
@@ -70,7 +72,7 @@ def _made_by(paths: Paths, params: Params) -> Origin:
 def read(paths: Paths, params: Params) -> dict[str, str]:
     """clip -> its kind of file; raises DataError where other clips, settings or code made the table."""
     file = paths.results / FILE
-    record = origin.read(paths.results / RECORD, _made_by(paths, params), paths, COMMAND, file)
+    record = origin.read(paths.results / RECORD, made_by(paths, params), paths, COMMAND, file)
     origin.check_files(paths, paths.results, record, [FILE], COMMAND)
     table = read_csv(file, COLUMNS)
     return dict(zip(table["clip"], table["kind"], strict=True))

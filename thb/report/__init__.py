@@ -11,7 +11,7 @@ Nothing below this package imports torch.
 from thb.core.decimals import decimal, signed
 from thb.core.metrics import weakest
 from thb.core.words import clip
-from thb.report.cams import RULES, chosen, faces, heat, regions, sanity, telling, unexplained
+from thb.report.cams import RULES, chosen, heat, regions, sanity, telling, unexplained
 from thb.report.claims import claims
 from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
@@ -31,6 +31,7 @@ from thb.report.figure import (
     share_axis,
     theme,
 )
+from thb.report.heat_page import faces
 from thb.report.lists import addresses, printed_list
 from thb.report.load import (
     LOWER_IS_BETTER,

@@ -79,8 +79,8 @@ def beside_printed(paths: Paths, params: Params) -> pd.DataFrame:
 
 
 def _here(trained: pd.DataFrame, every: pd.DataFrame, n_trained: int) -> Iterator[tuple[str, str]]:
-    known = every[every["n_recorded"] > 0]
-    runs = f"{known['n_recorded'].sum()} of {every['n_runs'].sum()} runs of stages"
+    known, (n_recorded, n_runs) = every[every["n_recorded"] > 0], (int(sum(every[n])) for n in ("n_recorded", "n_runs"))
+    runs = f"{n_recorded} of {n_runs} runs of stages"
     told = f"{len(trained)} of {n_trained} stages that train, {runs}"
     yield "records", told if len(trained) or len(known) else "none: nothing was run here"
     if len(trained):
@@ -96,7 +96,7 @@ def _here(trained: pd.DataFrame, every: pd.DataFrame, n_trained: int) -> Iterato
         yield "making of the videos", f"{made['fetch']:.1f} min for all clips"
     if len(known):
         hours = known[["minutes", "processor_minutes"]].sum() / 60
-        part = "" if known["n_recorded"].sum() == every["n_runs"].sum() else f"{runs} alone: "
+        part = "" if n_recorded == n_runs else f"{runs} alone: "
         told = f"{hours['minutes']:.2f} h, one stage after the other; {hours['processor_minutes']:.2f} h of a core"
         yield "everything", part + told
         yield "memory", f"{known['memory_mb'].max():,.0f} MB for the largest process"
