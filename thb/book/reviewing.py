@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from thb.cells.claims import ledger
 from thb.cells.columns import COMPARISON_COLUMNS
 from thb.cells.comparisons import INCONCLUSIVE
 from thb.cells.questions import SHIFTS
 from thb.core.decimals import NONE, decimal
 from thb.core.metrics import AUC
-from thb.core.plain_yaml import load
 from thb.core.tables import OK, read_csv, read_json
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
@@ -96,7 +96,7 @@ def _checklist(results: Results) -> Stated:
     yield "with_interval", (f"{int(np.count_nonzero(bounded)):,} of {len(valued):,}", CELLS)
     yield "with_training_luck", (f"{int(np.count_nonzero(cells['n_seeds'].to_numpy() > 1)):,} of {len(cells):,}", CELLS)
     yield "n_compared", (f"{len(_compared(results)):,}", COMPARISONS)
-    yield "n_claims", (str(len(load(paths.claims))), CLAIMS)
+    yield "n_claims", (str(len(ledger.read(paths.claims))), CLAIMS)
     shared = [one for kinds in vouched.leakage(paths, results.params)["protocols"].values() for one in kinds.values()]
     promised = [one for one in shared if one["promised"]]
     yield "promises_kept", (f"{sum(not one['count'] for one in promised)} of {len(promised)}", LEAKAGE)
