@@ -6,10 +6,13 @@ import json
 import re
 import subprocess
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import thb
 from thb.rendered.fakes.strengths import CALIBRATION_SEEDS
@@ -45,9 +48,19 @@ def test_environment_yml_holds_the_same_pins(repo):
     assert "python=3.11" in conda
 
 
-def test_the_lock_satisfies_pyproject(repo):
-    from packaging.requirements import Requirement
+def test_what_a_pinned_package_needs_is_pinned_too(repo):
+    pinned = {canonicalize_name(line.split("==")[0]) for line in lock(repo)}
+    for name in sorted(pinned):
+        try:
+            needed = metadata.requires(name) or []
+        except metadata.PackageNotFoundError:  # a light installation
+            continue
+        for one in map(Requirement, needed):
+            if one.marker is None or one.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(one.name) in pinned, f"{name} needs {one.name}"
 
+
+def test_the_lock_satisfies_pyproject(repo):
     project = tomllib.loads((repo / "pyproject.toml").read_text())["project"]
     pins = {name.lower().replace("_", "-"): v for name, v in (line.split("==") for line in lock(repo))}
     extras = project["optional-dependencies"]

@@ -19,10 +19,9 @@ HEADER = """\
 
 
 def pins() -> list[str]:
-    """name==version of every installed package but this one, without local build tags such as +cpu."""
-    frozen = subprocess.run(
-        [sys.executable, "-m", "pip", "freeze", "--exclude-editable"], check=True, capture_output=True, text=True
-    ).stdout
+    """name==version of every installed package but this one and pip, without local build tags such as +cpu."""
+    freeze = [sys.executable, "-m", "pip", "freeze", "--all", "--exclude", "pip", "--exclude-editable"]
+    frozen = subprocess.run(freeze, check=True, capture_output=True, text=True).stdout
     wanted = [line.split("+")[0] for line in frozen.splitlines() if "==" in line]
     return sorted((pin for pin in wanted if not pin.startswith("thb==")), key=str.lower)
 
