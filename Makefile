@@ -11,10 +11,11 @@ PYTHON  ?= $(shell for p in python3.11 python3 python /usr/bin/python3.11; do \
 BIN     := .venv/bin
 # LIGHT=1: without torch and what reads clips, which recomputing does without; a whole environment serves as well
 LIGHT   ?= $(filter recompute,$(MAKECMDGOALS))
-FULL    := .venv/.installed
-STAMP   := $(if $(and $(LIGHT),$(if $(wildcard $(FULL)),,1)),.venv/.light,$(FULL))
+WHOLE   := .venv/.installed
+STAMP   := $(if $(and $(LIGHT),$(if $(wildcard $(WHOLE)),,1)),.venv/.light,$(WHOLE))
 PROFILE ?=
 COVER   ?=
+FULL    ?=
 JOBS    ?= 0
 # what Python compiles by itself when it is first imported is not compiled beforehand: most of 17,000 files never are
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile

@@ -48,9 +48,9 @@ def make(clone: Path, *words: str) -> str:
     return done.stdout
 
 
-def commands(clone: Path, target: str) -> list[list[str]]:
+def commands(clone: Path, *words: str) -> list[list[str]]:
     """The words of each command line that a target would run, as a shell takes them apart."""
-    said = make(clone, "-n", target, "PROFILE=smoke").replace("\\\n", " ")
+    said = make(clone, "-n", *words, "PROFILE=smoke").replace("\\\n", " ")
     return [shlex.split(line) for line in said.splitlines() if line]
 
 
@@ -81,6 +81,12 @@ def test_no_word_of_a_command_is_a_piece_of_the_clones_path(clone, tmp_path, tar
     assert words
     pieces = [word for word in words if str(tmp_path / "a") in word and str(clone.parent) not in word]
     assert not pieces
+
+
+def test_a_rehearsal_is_at_full_size_only_if_it_is_asked_for(clone):
+    road = ["python", "tests/published_made.py"]
+    assert commands(clone, "rehearse")[-1] == road
+    assert commands(clone, "rehearse", "FULL=1")[-1] == [*road, "--full"]
 
 
 def test_the_book_is_named_by_one_path(clone):
