@@ -58,7 +58,7 @@ rehearse: install  ## the road of the published data, fetch to book, on a small 
 
 test: install  ## the test suite  (COVER=1: counting the lines of thb/ that it visits, which takes half as long again)
 	@rm -f .coverage .coverage.*
-	@python -m pytest -n auto $(if $(COVER),--cov --cov-report=)
+	@python -m pytest -n auto --durations 30 --durations-min 10 $(if $(COVER),--cov --cov-report=)
 
 check: install  ## format, lint, types, params.yaml and dvc.yaml; then the share of thb/ that tests visit (run first, if need be)
 	@ruff format --check .
