@@ -77,6 +77,7 @@ READS = {
         "book/here",
         "book/_executed",
         "CITATION.cff",
+        "data/clips",
         "results",
         "benchmarks/commands.csv",
         "benchmarks/coverage.csv",

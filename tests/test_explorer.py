@@ -189,6 +189,32 @@ def test_a_drag_over_a_plot_sets_the_threshold(visit):
     assert counts[2] < counts[3], "a higher rate accuses more"
 
 
+WITH_FRAMES = """frames => {
+    const parse = JSON.parse;
+    JSON.parse = text => { const found = parse(text); return found?.groups ? { ...found, frames } : found; };
+}"""
+
+
+def test_beside_a_name_stands_the_frame_of_that_clip(visit, found):
+    """Of a picture that is put into the data here: the clone has no clips."""
+    groups = explorer.data(found)["groups"]
+    starts = {group: 1000 * i for i, group in enumerate(groups)}
+    frames = {"picture": "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=", "side": 64, "columns": 7}
+    visit.page.add_init_script(f"({WITH_FRAMES})({json.dumps({**frames, 'starts': starts})})")
+    open_at(visit, detector="caddm", protocol="P3", generator="hallo", rate=0.02)
+    for name, group in {"accused": "real test", "caught": "hallo test", "missed": "hallo test"}.items():
+        lines = visit.page.locator(f"[data-list={name}] li")
+        shown = lines.evaluate_all("""all => all.map(li => {
+            const style = getComputedStyle(li.querySelector(".frame"));
+            return [li.innerText, style.backgroundPosition, style.backgroundImage]; })""")
+        assert shown, name
+        for words, place, picture in shown:
+            (clip,) = (one for one in groups[group] if words.split()[1] == one)
+            row, column = divmod(starts[group] + groups[group].index(clip), frames["columns"])
+            assert place == f"{-64 * column}px {-64 * row}px"
+            assert picture == f'url("{frames["picture"]}")'
+
+
 @pytest.mark.parametrize(
     "odd",
     [

@@ -3,7 +3,7 @@
 (() => {
   "use strict";
 
-  // ---- what a threshold does: pure functions of two sides, each an array of {name, score} from the highest score down
+  // ---- what a threshold does: pure functions of two sides, each an array of {name, score, frame} from the highest score down
 
   const reach = (clips, threshold) => clips.filter((clip) => clip.score >= threshold).length;
 
@@ -85,7 +85,7 @@
         const of = data.scores[detector]?.[trial.fit] ?? {};
         const [reals, fakes] = [trial.reals, trial.fakes].map((group) =>
           (of[group] ?? [])
-            .map((value, i) => ({ name: data.groups[group][i], score: value }))
+            .map((value, i) => ({ name: data.groups[group][i], score: value, frame: (data.frames?.starts[group] ?? 0) + i }))
             .filter((clip) => clip.score !== null)
             .sort((a, b) => b.score - a.score));
         const both = { reals, fakes, cell: data.cells[[state.protocol, state.generator, detector].join(" ")] ?? {} };
@@ -178,6 +178,13 @@
         made("tbody", [first, second].filter(Boolean).map(row)));
     }
 
+    // The clip's frame, cut out of the one picture that holds all.
+    function framed(clip) {
+      if (!data.frames) return [];
+      const { side, columns } = data.frames, at = [clip.frame % columns, Math.floor(clip.frame / columns)];
+      return [made("span", [], { class: "frame", style: `background-position: ${at.map((n) => `${-side * n}px`).join(" ")}` })];
+    }
+
     function lists({ first, second }) {
       const theirs = second ? [...second.reals, ...second.fakes].filter((clip) => clip.score >= second.threshold) : [];
       const also = new Set(theirs.map((clip) => clip.name));
@@ -187,7 +194,7 @@
         const place = block.querySelector(`[data-list="${name}"]`);
         place.querySelector("b").textContent = count(clips.length);
         place.querySelector("ol").replaceChildren(...clips.map((clip) => made("li", [
-          made("span", score(clip.score), { class: "n" }), " ", ...breakable(clip.name),
+          ...framed(clip), made("span", score(clip.score), { class: "n" }), " ", ...breakable(clip.name),
           ...(also.has(clip.name) ? [made("small", ` ${second.label} too`)] : [])])));
       }
     }
@@ -341,6 +348,7 @@
     }
 
     block.hidden = false;
+    if (data.frames) block.append(made("style", `.thb-explorer .frame { background-image: url(${data.frames.picture}); }`));
     for (const name of selects) part(name).addEventListener("change", () => choose({ [name]: part(name).value }));
     part("rate").addEventListener("input", () => choose({ rate: rounded(10 ** part("rate").value) }));
     part("threshold").addEventListener("input", () => choose({ threshold: Number(part("threshold").value) }));

@@ -15,6 +15,7 @@ import pandas as pd
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
+from thb.book import frames
 from thb.cells.questions import SHIFTS
 from thb.cells.trials import tested
 from thb.core.decimals import COARSE, NONE, UNRESOLVABLE
@@ -54,6 +55,7 @@ def data(results: Results) -> dict[str, Any]:
     trials: protocol -> generator -> the fit that is tested, and the groups that reals and fakes are. Trials that are
     averaged over several fits have no one threshold and are left out.
     scores: detector -> fit -> group -> a score for each clip of `groups`, null where the clip could not be scored.
+    frames: a frame of each clip, as thb.book.frames has them, null where none may be shown.
     """
     params, sides = results.params, list(_sides(results))
     clips: dict[str, set[str]] = {}
@@ -72,15 +74,17 @@ def data(results: Results) -> dict[str, Any]:
             group: [None if pd.isna(s) else round(s, places) for s in one.reindex(groups[group])]
             for group, one in own.items()
         }
+    generators = dict.fromkeys(one.generator for one in sides)
     return {
         "detectors": {e.key: {"label": e.label, "control": e.control} for e in results.entrants if e.key in scores},
         "protocols": {name: f"{name}: {params.protocols[name].title}" for name in trials},
-        "generators": {name: results.label(name) for name in dict.fromkeys(one.generator for one in sides)},
+        "generators": {name: results.label(name) for name in generators},
         "rates": params.metrics.fpr,
         "roc": params.metrics.roc,
         "confidence": params.metrics.confidence,
         "marks": {"none": NONE, "untold": UNRESOLVABLE, FEW: COARSE},
         "groups": groups,
+        "frames": frames.sheet(results, [*params.of_role("real"), *generators], groups),
         "scores": scores,
         "trials": trials,
         "cells": _cells(results, trials),

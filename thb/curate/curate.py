@@ -80,7 +80,9 @@ def _to_ourselves(file: Path) -> Iterator[None]:
     with ExitStack() as held:
         with disk_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            held.enter_context(alone(lock, file.name))
+            mine = held.enter_context(alone(lock, file.name))
+            while not (lock.exists() and os.path.samestat(os.fstat(mine), lock.stat())):  # whose it was has removed it
+                mine = held.enter_context(alone(lock, file.name))
         yield
         lock.unlink()
 

@@ -34,7 +34,7 @@ function tell() {
   const seconds = given.map(one => one.seconds).sort((a, b) => a - b), typical = seconds[seconds.length >> 1];
   const words = [`${given.length} of ${data.clips.length} judged`];
   if (given.length) words.push(`${Math.round(100 * removed / given.length)}% to be removed`);
-  if (typical) words.push(`${(60 / typical).toFixed(1)} clips a minute`);
+  if (typical) words.push(`${Number((60 / typical).toPrecision(2))} clips a minute`);
   if (typical && left()) words.push(`about ${Math.ceil(typical * left() / 60)} min left`);
   at("progress").textContent = words.join(" · ");
   at("bar").value = given.length;
