@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pandas as pd
 import pytest
 
 from thb.cli import main
+from thb.core import folders
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import read_rows, write_rows
 from thb.curate import agreement, curate
@@ -324,6 +326,26 @@ def test_a_port_or_a_file_in_use_is_one_line(monkeypatch, server, folder, tmp_pa
     monkeypatch.setattr(curate, "_until_interrupted", lambda *_: curate.run(*again))
     with pytest.raises(DataError, match=r"another process is making x\.csv"):
         curate.run(folder, "ann", tmp_path / "x.csv", 0, False)
+
+
+def test_one_alone_writes_a_file_though_whoever_had_it_before_has_just_ended(monkeypatch, tmp_path):
+    file, had = tmp_path / "x.csv", []
+
+    @contextmanager
+    def as_another_ends(lock: Path, what: str) -> Iterator[int]:
+        """Got hold of, at first, is a lock that is removed in that moment."""
+        with folders.alone(lock, what, wait=0) as mine:
+            if not had:
+                lock.unlink()
+            had.append(mine)
+            yield mine
+
+    monkeypatch.setattr(curate, "alone", as_another_ends)
+    with curate._to_ourselves(file):
+        assert len(had) == 2
+        with pytest.raises(DataError, match=r"another process is making x\.csv"), curate._to_ourselves(file):
+            pass
+    assert not list(tmp_path.iterdir())
 
 
 # ---- the reasons --------------------------------------------------------------------------------------

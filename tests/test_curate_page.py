@@ -78,9 +78,11 @@ def test_every_clip_is_judged_by_key_and_each_answer_is_written_before_the_next_
         visit.page.locator("#name", has_text=f"clip {i + 2} of {N}").wait_for()
         visit.page.keyboard.up(keys[answer])
         assert written(served.sheet.file) == [(f"{j}.mp4", one) for j, one in enumerate(order[: i + 1])]
-    assert re.match(
-        r"3 of 4 judged · 67% to be removed · [\d.]+ clips a minute · about 1 min left", text(visit, "#progress")
+    told = re.match(
+        r"3 of 4 judged · 67% to be removed · ([\d.]+) clips a minute · about 1 min left", text(visit, "#progress")
     )
+    typical = sorted(visit.page.evaluate("answers.slice(0, 3).map(one => one.seconds)"))[1]
+    assert float(told[1]) == float(f"{60 / typical:.2g}")
     visit.page.keyboard.press("Z")  # as with the shift lock on
     visit.page.locator("#said", has_text="Every clip is judged").wait_for()
     assert written(served.sheet.file) == [(f"{j}.mp4", one) for j, one in enumerate(order)]
@@ -155,6 +157,10 @@ def test_it_fits_a_phone_light_and_dark(visit, scheme):
     assert light == (scheme == "light")
     heights = visit.page.eval_on_selector_all("button", "all => all.map(one => one.offsetHeight)")
     assert min(heights) >= 44
+    visit.page.evaluate("data.clips[0] = 'a_long_name'.repeat(20)")
+    visit.page.keyboard.press("h")
+    visit.page.locator("#said", has_text="a_long_name").wait_for()
+    assert visit.page.evaluate(OVERFLOW) <= 0
 
 
 def test_what_is_not_written_is_said_and_the_clip_stays(visit, served):
