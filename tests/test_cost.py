@@ -133,6 +133,15 @@ def test_what_is_recorded_stands_beside_what_is_printed(recorded):
     assert here["disk"] == "112 MB of outputs"
 
 
+def test_to_fetch_published_videos_is_not_to_make_them(recorded):
+    params = load(recorded.params)
+    mini = params.active.model_copy(update={"corpus": "hub"})
+    hub = params.model_copy(update={"profiles": {**params.profiles, params.profile: mini}})
+    here = cost.beside_printed(recorded, hub).set_index("what")["here"]
+    assert here[cost.MAKING] == "—"
+    assert here["memory"] == "800 MB for the largest process"
+
+
 def test_where_nothing_was_run_the_page_says_so(locked):
     here = of(locked, cost.beside_printed)["here"]
     assert here["records"] == "none: nothing was run here"

@@ -25,6 +25,7 @@ PRINTED = "paper/published/costs.csv"
 LAST = "book"  # which is made before its own record is
 FIT_COLUMNS = ["fit", "n_fits", "hardware", "epochs", "minutes", "processor_minutes", "memory_mb", "disk_mb"]
 STAGE_COLUMNS = ["stage", "n_runs", "n_recorded", "minutes", "processor_minutes", "memory_mb", "disk_mb"]
+MAKING = "making of the videos"  # in costs.csv
 MINUTE, MB = 60, 1e6
 Record = Mapping[str, Any]
 
@@ -75,6 +76,8 @@ def beside_printed(paths: Paths, params: Params) -> pd.DataFrame:
     """what, printed, here: what the paper says of cost, and what the records here do; a dash where there is none."""
     printed = read_csv(paths.root / PRINTED, ["what", "printed", "where"], as_text=True)
     here = dict(_here(fits(paths, params), stages(paths, params), len(list(_trained(paths)))))
+    if params.active.corpus != "mini":
+        here.pop(MAKING, None)  # what took so long was a download
     return printed.assign(here=[here.get(what, NONE) for what in printed["what"]])
 
 
@@ -93,7 +96,7 @@ def _here(trained: pd.DataFrame, every: pd.DataFrame, n_trained: int) -> Iterato
             f"{told}{trained['minutes'].sum():.1f} min for all {trained['n_fits'].sum()} fits",
         )
     if "fetch" in (made := known.set_index("stage")["minutes"].to_dict()):
-        yield "making of the videos", f"{made['fetch']:.1f} min for all clips"
+        yield MAKING, f"{made['fetch']:.1f} min for all clips"
     if len(known):
         hours = known[["minutes", "processor_minutes"]].sum() / 60
         part = "" if n_recorded == n_runs else f"{runs} alone: "
