@@ -10,7 +10,9 @@ import re
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +57,7 @@ def ask(server: Server, path: str, method: str = "GET", body: object = None, **h
     line = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
     line.putrequest(method, path if path.startswith("/") else f"/{server.token}/{path}", skip_host="Host" in headers)
     content = json.dumps(body).encode() if body is not None else b""
-    for name, value in {**headers, "Content-Length": str(len(content))}.items():
+    for name, value in {"Content-Length": str(len(content)), **headers}.items():
         line.putheader(name.replace("_", "-"), value)
     line.endheaders(content)
     answer = line.getresponse()
@@ -207,6 +209,21 @@ def test_an_answer_that_is_none_is_refused_and_nothing_written(server, body):
     assert status in (400, 409)
     assert "\n" not in json.loads(said)["error"]
     assert not server.sheet.file.exists()
+
+
+def test_no_more_is_read_than_an_answer_can_be_long(server):
+    long = {"clip": 0, "answer": KEEP, "seconds": 1, "more": "x" * 2_000}
+    for headers in ({}, {"Content-Length": "9" * 9}, {"Content-Length": "-1"}, {"Content-Length": "1_0"}):
+        assert ask(server, "answer", "POST", long, **headers)[0] == 413
+    assert not server.sheet.file.exists()
+
+
+def test_of_answers_that_come_at_once_none_is_lost(server, monkeypatch):
+    keep = Sheet._keep
+    monkeypatch.setattr(Sheet, "_keep", lambda *of: (time.sleep(0.05), keep(*of)))  # the others come meanwhile
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(lambda clip: judge(server, clip, KEEP), range(3))) == [200] * 3
+    assert len(read_rows(server.sheet.file, COLUMNS)) == 3
 
 
 def test_what_cannot_be_written_is_not_taken(server):
