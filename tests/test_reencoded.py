@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from clips_made import tone, write_video
 
 from thb.clips import audio, video
 from thb.core.errors import ParamsError
 from thb.reencoded import cells, conditions, files, store
+from thb.reencoded import encode as encoding
 from thb.reencoded.clips import MovedFinder
 from thb.reencoded.conditions import Condition
 from thb.reencoded.encode import Moved, encode, on_time
@@ -24,8 +26,7 @@ def clip(tmp_path_factory):
     frames = np.full((RATE, SIDE, SIDE, 3), 90, np.uint8)
     frames[:, 16:24, 8:24] = 230
     file = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    tone = (0.3 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)).astype(np.float32)
-    file.write_bytes(mp4(frames, RATE, 18, tone, "aac"))
+    file.write_bytes(mp4(frames, RATE, 18, tone(1.0).astype(np.float32), "aac"))
     return file
 
 
@@ -53,6 +54,45 @@ def test_a_clip_has_the_size_the_frames_and_the_sound_that_are_asked_for(clip, t
     samples, begin = audio.read_track(file, 16_000)
     assert abs(begin) < 0.01
     assert np.abs(np.fft.rfft(samples[2000:10_000])).argmax() * 2 == pytest.approx(440, abs=4)
+
+
+@pytest.mark.parametrize(("starts", "ticks", "heard"), [(0.4, None, 1.0), (0.0, [*range(10, 10 + RATE)], 0.2)])
+def test_what_is_heard_stays_at_its_picture(tmp_path, starts, ticks, heard):
+    sound = np.concatenate([np.zeros(9600), tone(0.5)])
+    file = write_video(tmp_path / "own.mp4", RATE, sound=sound, sound_starts=starts, ticks=ticks)
+    made, _ = again(file, tmp_path)
+    assert [onset(file), onset(made)] == pytest.approx([heard, heard], abs=0.03)
+
+
+def onset(file) -> float:
+    """Seconds from the first picture to where a sound begins."""
+    samples, begin = audio.read_track(file, 16_000)
+    return begin + np.argmax(np.abs(samples) > 0.1) / 16_000 - video.read(file, np.arange, SIDE).start
+
+
+@pytest.mark.parametrize("key", ["gamma", "blur", "noise"])
+def test_what_is_asked_for_is_seen(clip, tmp_path, key):
+    plain, changed = (first_of(again(clip, tmp_path, crf=8, **more)[0]) for more in ({}, {key: 3}))
+    apart = np.abs(changed - plain)
+    field, edge = apart[40:, 40:], apart[14:18, 10:22]
+    if key == "gamma":  # all of it brighter, or all darker
+        assert field.min() > 10
+    elif key == "blur":
+        assert edge.mean() > 10 > 2 > field.max()
+    else:
+        assert 1 < field.mean() < 4
+
+
+def first_of(file) -> np.ndarray:
+    """float [SIDE, SIDE]: how bright the first frame is."""
+    return next(iter(video.read(file, np.arange, SIDE).pictures((SIDE, SIDE))))[..., 0].astype(float)
+
+
+def test_a_tilted_picture_has_no_corner_where_it_was_and_none_outside():
+    tilted = encoding._quad(Condition(says="so", crf=23, tilt=0.2), np.random.default_rng(1))
+    inwards = (tilted - encoding.CORNERS) * np.sign(0.5 - encoding.CORNERS)
+    assert ((inwards > 0) & (inwards < 0.2)).all()
+    assert len(np.unique(inwards)) == 8
 
 
 def test_fewer_bits_are_fewer(clip, tmp_path):
