@@ -89,6 +89,12 @@ def test_every_clip_is_judged_by_key_and_each_answer_is_written_before_the_next_
     assert visit.page.locator("[aria-pressed=true]").all_inner_texts() == ["z\nanother fault"]
 
 
+def test_a_key_while_an_answer_is_on_its_way_is_about_no_clip(visit, served):
+    visit.page.evaluate("Promise.all([act('k', 'keep'), act('h', 'hair')])")
+    assert written(served.sheet.file) == [("0.mp4", "keep")]
+    assert text(visit, "#name").startswith("clip 2 of 4")
+
+
 def test_back_skip_and_undo(visit, served):
     press(visit, "ArrowRight", 1)
     press(visit, "h", 2)
