@@ -25,7 +25,7 @@ FLOORS = [
     {"fits"},
     {"submitted"},
     {"cams", "cells", "status"},
-    {"reencoded"},
+    {"reencoded", "leaderboard"},
     {"report"},
     {"detect", "book"},
     {"review", "curate"},

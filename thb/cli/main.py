@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thb import __version__
-from thb.cli import checking, choice, context, curation, handing_on, own_files, reencoding, running, scores
+from thb.cli import checking, choice, context, curation, handing_on, leaderboard, own_files, reencoding, running, scores
 from thb.cli.own_files import Detector
 from thb.core.errors import ParamsError, ThbError, printable
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 data = typer.Typer(no_args_is_help=True, help="What there is of the corpus.")
 app.add_typer(data, name="data")
 app.add_typer(scores.app, name="scores")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 FULL = ("torch", "torchvision", "timm", "pytorch_grad_cam", "cv2", "av", "pyarrow", "sklearn", "dvc", "huggingface_hub")
 INTERRUPTED = (129, 130, 143)  # the shell's own codes for a closed terminal, Ctrl-C and SIGTERM

@@ -1,0 +1,1 @@
+"""Two leaderboards, of detectors and of generators: their entries, editions, and the rule for retiring."""

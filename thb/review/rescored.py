@@ -1,0 +1,56 @@
+"""An entry of the leaderboard scored anew from the weights that are here, and held against the scores entered."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from thb.core import origin
+from thb.core.errors import DataError
+from thb.core.tables import OK, SCORE_COLUMNS, read_csv, write_json
+from thb.fits import weights
+from thb.leaderboard.judge import Judge, Judged
+from thb.review import workplace
+
+
+def run(judge: Judge, one: Judged) -> dict[str, float]:
+    """Fit -> how far a score lies from the one entered, at most; kept in leaderboard/verified.
+
+    Raises DataError for an entry that is not in order, whose weights or clips are not here, or if a command fails.
+    """
+    entry, paths = one.entry, judge.paths
+    if one.state or entry is None:
+        raise DataError(f"{one.name} is {one.state}: {one.why}")
+    missing = [fit for fit in entry.fits if not (paths.run(entry.detector, fit) / weights.FILE).is_file()]
+    if entry.baseline or missing:
+        where = paths.relative(paths.run(entry.detector, missing[0] if missing else "all"))
+        raise DataError(f"{one.name} cannot be scored anew: no weights in {where}; train or import them there")
+    if not paths.data.is_dir():
+        raise DataError("scores are made of clips, and none are here; run `dvc repro split` first")
+    fits = {}
+    with tempfile.TemporaryDirectory(prefix="thb-") as scratch:
+        own = workplace.made(paths, Path(scratch))
+        for fit, table in one.scores.items():
+            shutil.copytree(paths.run(entry.detector, fit), own.run(entry.detector, fit))
+            workplace.thb(own, "score", entry.detector, fit)
+            anew = read_csv(own.scores(entry.detector, fit), SCORE_COLUMNS)
+            weights_hash = origin.sha256(paths.run(entry.detector, fit) / weights.FILE)
+            fits[fit] = {"largest": _apart(f"{one.name}, fit {fit}", anew, table), "weights_sha256": weights_hash}
+    said = {"entry": entry.hash, "evaluator": judge.evaluator, "fits": fits}
+    write_json(said, judge.verified_file(one.name))
+    return {fit: found["largest"] for fit, found in fits.items()}
+
+
+def _apart(what: str, anew: pd.DataFrame, then: pd.DataFrame) -> float:
+    """How far two scores of a clip lie apart, at most; raises DataError where other clips are scored."""
+    one, other = (dict(zip(rows["clip"], rows["score"], strict=True)) for rows in map(_ok, (anew, then)))
+    if odd := sorted(one.keys() ^ other.keys()):
+        raise DataError(f"{what}: other clips are scored, {odd[0]!r} for one ({len(odd)} in all)")
+    return max(abs(one[clip] - other[clip]) for clip in one)
+
+
+def _ok(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.loc[rows["status"] == OK]
