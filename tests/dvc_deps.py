@@ -37,7 +37,7 @@ MAKER = {
 SCORING, START = ["data/clips", "data/splits"], "runs/{detector}/ffpp/start.json"
 # What each kind of stage reads besides code and params.yaml. {x} stands for the stage's own; the book reads everything.
 READS = {
-    "code": ["thb", "notebooks", "paper", "params.yaml"],
+    "code": ["thb", "notebooks", "paper", "leaderboard", "params.yaml"],
     "fetch": [],
     "prepare": ["data/raw/{folder}", "data/raw/listed_reals.csv", "data/raw/audio", "data/truth/{source}"],
     "split": ["data/clips", "data/raw", "paper/published/known_drivers.csv"],

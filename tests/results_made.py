@@ -35,6 +35,8 @@ from thb.core.tables import (
     write_csv,
     write_json,
 )
+from thb.leaderboard import baseline, entries, submission
+from thb.leaderboard.judge import Judge
 from thb.reencoded import conditions, files
 from thb.splits import assignment, leakage, otherwise, protocols
 
@@ -89,6 +91,7 @@ def clone(repo: Path, root: Path) -> Paths:
     shutil.copy(repo / "thb" / "curate" / "reasons.csv", root / "thb" / "curate")
     shutil.copytree(repo / "paper", root / "paper")
     shutil.copytree(repo / "notebooks", root / "notebooks")
+    shutil.copytree(repo / "leaderboard", root / "leaderboard")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))
     return Paths(root)
 
@@ -139,7 +142,7 @@ def _once(paths: Paths, what: str, p3: float, make: Callable[[], None]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    for folder in (name for name in ("results", "data") if (source / name).is_dir()):
+    for folder in (name for name in ("results", "data", "leaderboard") if (source / name).is_dir()):
         shutil.copytree(source / folder, target / folder, dirs_exist_ok=True)
 
 
@@ -167,6 +170,17 @@ def _fill(paths: Paths, params: Params, p3: float) -> None:
     )
     _kinds_of_file(paths, params)
     vouch(paths, params)
+    _entered(paths, params)
+
+
+def _entered(paths: Paths, params: Params) -> None:
+    """An entry of each detector and of the baseline, in the place of those of other clips."""
+    for file in (entries.folder(paths), entries.ledger(paths)):
+        shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+    judge = Judge.of(paths, params)
+    for name in (*params.detectors, baseline.NAME):
+        said = submission.Said(name, ["A. Author"], "2025-06-01", {}, baseline=name == baseline.NAME)
+        submission.enter(judge, said)
 
 
 def _kinds_of_file(paths: Paths, params: Params) -> None:

@@ -36,6 +36,7 @@ WRITES = {  # room -> what its stage leaves behind, or what it is for
     "cams": "results/cams",
     "status": "what clips allow",
     "reencoded": "results/reencoded",
+    "leaderboard": "boards of entries",
     "report": "tables, figures",
     "book": "book/_build",
     "detect": "your own videos",

@@ -38,6 +38,22 @@ function makeSortable(table) {
   });
 }
 
+// A table with a column of editions shows one at a time, or all.
+function makeFilter(table) {
+  const column = [...table.tHead.rows[0].cells].findIndex((head) => head.textContent.trim() === "Edition");
+  if (column < 0) return;
+  const of = (body) => body.rows[0].cells[column].textContent.trim();
+  const choice = document.createElement("select");
+  choice.append(new Option("all", ""));
+  [...new Set([...table.tBodies].map(of))].sort().reverse().forEach((name) => choice.append(new Option(name, name)));
+  choice.addEventListener("change", () => {
+    for (const body of table.tBodies) body.hidden = choice.value !== "" && of(body) !== choice.value;
+  });
+  const label = Object.assign(document.createElement("label"), { className: "thb-filter", textContent: "edition " });
+  label.append(choice);
+  table.closest(".thb-scroll").before(label);
+}
+
 // A modal dialog: Escape closes it and the browser gives the focus back to the figure.
 function openLarge(image) {
   const dialog = document.createElement("dialog");
@@ -67,6 +83,6 @@ function makeLarge(image) {
 if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS === "object") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("table.sortable").forEach(makeSortable);
+  document.querySelectorAll("table.sortable").forEach((table) => [makeFilter, makeSortable].forEach((make) => make(table)));
   document.querySelectorAll(".cell_output img, figure img").forEach(makeLarge);
 });

@@ -31,6 +31,7 @@ DOORS = {
     "reencode_cells": "reencoded.cells",
 }
 LACKING, OWN = "fits.absent", "corpus.own_reals"
+LEADERBOARD = "leaderboard"  # a room, and the folder of entries that only its notebooks read
 PLUGIN = "book.sphinx_ext"  # which book/_config.yml names
 EVERYWHERE = ("profile", "profiles.{profile}.corpus", "profiles.{profile}.seed")
 
@@ -132,11 +133,13 @@ def bases(params: Params) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
 
 
 def documents(paths: Paths) -> dict[str, tuple[tuple[str, ...], tuple[Path, ...]]]:
-    """Name of a list -> the modules and the notebook of what shows all settings and all that was printed."""
+    """Name of a list -> modules, notebook and entries of what shows all settings and all that was printed."""
     found: dict[str, tuple[tuple[str, ...], tuple[Path, ...]]] = {"book": ((*ALWAYS, *_doors("book"), PLUGIN), ())}
     for notebook in sorted(paths.notebooks.glob("*.ipynb")):
-        modules = (*ALWAYS, *_doors("exhibit"), *sorted(_imported(notebook)))
-        found[f"exhibit-{notebook.stem}"] = modules, (notebook,)
+        own = sorted(_imported(notebook))
+        ranks = any(module.startswith(LEADERBOARD) for module in own)
+        entered = sorted(f for f in (paths.root / LEADERBOARD).rglob("*") if f.is_file()) if ranks else []
+        found[f"exhibit-{notebook.stem}"] = (*ALWAYS, *_doors("exhibit"), *own), (notebook, *entered)
     return found
 
 

@@ -130,14 +130,15 @@ def names(paths: Paths) -> list[str]:
 
 def entered(paths: Paths) -> dict[str, str]:
     """Entry -> the hash under which it was entered, in order; raises DataError for one that stands twice."""
-    rows = read_rows(_ledger(paths), ENTERED)
+    rows = read_rows(ledger(paths), ENTERED)
     found = {row["entry"]: row["digest"] for row in rows}
     if len(found) < len(rows):
-        raise DataError(f"{paths.relative(_ledger(paths))} lists an entry twice; it is only ever added to")
+        raise DataError(f"{paths.relative(ledger(paths))} lists an entry twice; it is only ever added to")
     return found
 
 
-def _ledger(paths: Paths) -> Path:
+def ledger(paths: Paths) -> Path:
+    """The list of what was entered, which is only ever added to."""
     return paths.root / FOLDER / "entered.csv"
 
 
@@ -194,7 +195,7 @@ def enter(paths: Paths, params: Params, editions: Editions, entry: Entry) -> str
     _check(params, name, entry)
     check_known("edition", [entry.edition], editions.editions)
     _write(paths, name, entry)
-    write_rows([*entered(paths).items(), (name, entry.hash)], _ledger(paths), ENTERED)
+    write_rows([*entered(paths).items(), (name, entry.hash)], ledger(paths), ENTERED)
     return name
 
 

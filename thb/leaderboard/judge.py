@@ -20,7 +20,7 @@ from thb.leaderboard import editions, entries
 from thb.leaderboard.editions import FOLDER, Editions
 from thb.leaderboard.entries import Aside, Entry, Scores
 from thb.submitted import match, score_rows, submit
-from thb.submitted.compared import compared
+from thb.submitted.compared import compared, trained_here
 
 Tables = dict[str, pd.DataFrame]  # fit -> SCORE_COLUMNS
 
@@ -50,7 +50,7 @@ class Judge:
 
     @classmethod
     def of(cls, paths: Paths, params: Params) -> Judge:
-        params = compared(paths, params)
+        params = compared(paths, trained_here(params))  # whether or not the submitted ones are among them already
         return cls(paths, params, editions.load(paths, params))
 
     @cached_property
