@@ -137,6 +137,21 @@ def test_the_checks_of_a_page_can_fail(visit):
 # ---- what one can do with it --------------------------------------------------------------------------
 
 
+def test_a_board_shows_one_edition_at_a_time_by_keyboard(visit):
+    visit.open("_executed/boards")
+    table = visit.page.locator("table.sortable").first
+    heads = table.locator("thead th").all_text_contents()
+    table.evaluate(f"(t) => t.tBodies[0].rows[0].cells[{heads.index('Edition')}].textContent = '2026-01'")
+    choice = visit.page.locator(".thb-filter select").first
+    assert choice.locator("option").all_text_contents() == ["all", "2025-05"]
+    choice.focus()
+    visit.page.keyboard.press("2")
+    bodies = table.locator("tbody")
+    assert [bodies.nth(i).is_visible() for i in range(bodies.count())] == [False, *[True] * (bodies.count() - 1)]
+    visit.page.keyboard.press("a")
+    assert all(bodies.nth(i).is_visible() for i in range(bodies.count()))
+
+
 def test_a_header_sorts_its_table_up_and_down(visit):
     visit.open("_executed/table7")
     table = visit.page.locator("table.sortable").first

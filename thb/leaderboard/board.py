@@ -88,7 +88,12 @@ class Board:
         every = [(name, fit) for name in self.shown for fit in self.judge.params.fits]
         absent = {key: "not entered" for key in every if key not in scores}
         luck = training_luck.read(self.judge.paths, self.judge.params)
-        return evaluate.of_scores(self.params, scores, absent, luck)
+        found = evaluate.of_scores(self.params, scores, absent, luck)
+        return [(trial, detector, self._by_metric(one)) for trial, detector, one in found]
+
+    def _by_metric(self, one: Measured) -> Measured:
+        """The same with the numbers by the board's metric alone: nothing else is compared here."""
+        return {**one, "replicates": {self.metric: one["replicates"][self.metric]}}
 
     @cached_property
     def means(self) -> dict[str, Any]:
@@ -189,19 +194,20 @@ class Board:
     # ---- generators
 
     def generators(self) -> pd.DataFrame:
-        """GENERATOR_COLUMNS, the generators of which least is found under the last protocol first."""
+        """GENERATOR_COLUMNS, those of which least is found under the last protocol first; last those that are gone."""
+        every = [name for name, one in self.judge.editions.generators.items() if one.taken_in <= self.edition]
         rows = [
             {"edition": self.edition, "protocol": p, "metric": self.metric, **self._about(g), **self._found(p, g)}
-            for g in self.judge.editions.present(self.edition)
+            for g in every
             for p in self.protocols
         ]
         order = {row["generator"]: row["value"] for row in rows if row["protocol"] == self.protocols[-1]}
-        rows.sort(key=lambda row: -_falling(order[row["generator"]]))
+        rows.sort(key=lambda row: (bool(row["retired"]), -_falling(order[row["generator"]])))
         return pd.DataFrame(rows, columns=GENERATOR_COLUMNS)
 
     def _about(self, generator: str) -> dict[str, Any]:
         when = self.judge.editions.generators[generator]
-        gone = when.retired or ""
+        gone = when.retired if when.retired and when.retired <= self.edition else ""  # what came later is not known yet
         label = self.judge.params.sources[generator].printed
         return {"generator": generator, "label": label, "taken_in": when.taken_in, "retired": gone}
 

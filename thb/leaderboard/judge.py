@@ -23,6 +23,7 @@ from thb.submitted import match, score_rows, submit
 from thb.submitted.compared import compared, trained_here
 
 Tables = dict[str, pd.DataFrame]  # fit -> SCORE_COLUMNS
+Known = dict[tuple[str, str], pd.DataFrame]  # hash of a file, fit -> its scores
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ class Judge:
     paths: Paths
     params: Params  # the submitted detectors among the others
     editions: Editions
-    _read: dict[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+    known: Known
 
     @classmethod
-    def of(cls, paths: Paths, params: Params) -> Judge:
+    def of(cls, paths: Paths, params: Params, known: Known | None = None) -> Judge:
+        """Of a clone; `known`: what another judge of the same clips has read."""
         params = compared(paths, trained_here(params))  # whether or not the submitted ones are among them already
-        return cls(paths, params, editions.load(paths, params))
+        return cls(paths, params, editions.load(paths, params), {} if known is None else known)
 
     @cached_property
     def clips(self) -> pd.DataFrame:
@@ -164,15 +166,15 @@ class Judge:
 
     def _table(self, entry: Entry, fit: str, one: Scores) -> pd.DataFrame:
         """The scores of a fit, every row held against the clips; read once for the same bytes."""
-        if (key := (one.sha256, fit)) not in self._read:
+        if (key := (one.sha256, fit)) not in self.known:
             if entry.baseline:
                 rows = score_rows.read(self.paths.root / one.file)
                 found = match.match(self.params, self.clips, fit, rows, (), allowed=1.0).table
             else:
                 file = ScoreFile(self.paths, self.params, entry.detector, fit)
                 found = score_files.read_against(file, self.clips)
-            self._read[key] = found
-        return self._read[key]
+            self.known[key] = found
+        return self.known[key]
 
     def _coverage(self, name: str, entry: Entry, tables: Tables) -> tuple[int, int]:
         """How many of the clips that the board's protocols test on these fits are scored; raises Aside for too few."""
