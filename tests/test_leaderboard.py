@@ -289,6 +289,12 @@ BAD = {  # what is wrong -> whose entry, how it comes about, its state, and the 
         entries.MALFORMED,
         "unknown fit 'no-hallo9'; known: ffpp, all",
     ),
+    "a change of the first": (
+        "lipfd",
+        lambda p: edit(p, "lipfd-1", lambda s: s.update(change={"kind": "corrected", "why": "x"})),
+        entries.MALFORMED,
+        "a version after the first, and no other, says under `change`",
+    ),
     "no day": ("lipfd", lambda p: edit(p, "lipfd-1", lambda s: s.update(date="soon")), entries.MALFORMED, "is no day"),
 }
 

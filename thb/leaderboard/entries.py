@@ -144,10 +144,10 @@ def ledger(paths: Paths) -> Path:
 
 def read(paths: Paths, params: Params, name: str) -> Entry:
     """One entry as its file says it; raises Aside, MALFORMED or GONE, for one that says it wrongly or not at all."""
-    check_name("entry", name)
     if not file_of(paths, name).is_file():
         raise Aside(name, GONE, f"{FOLDER}/entries/{name}.yaml was removed; an entry is withdrawn, and stays")
     try:
+        check_name("entry", name)
         found = Entry.model_validate(plain_yaml.load(file_of(paths, name)))
         _check(params, name, found)
     except ValidationError as error:

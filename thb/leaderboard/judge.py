@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from thb.core import origin
-from thb.core.errors import DataError
+from thb.core.errors import ThbError
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import OK, read_json
@@ -161,7 +161,7 @@ class Judge:
                 )
         try:
             return {fit: self._table(entry, fit, one) for fit, one in entry.fits.items()}
-        except DataError as fault:
+        except ThbError as fault:
             raise Aside(name, entries.ODD, str(fault)) from None
 
     def _table(self, entry: Entry, fit: str, one: Scores) -> pd.DataFrame:
@@ -205,7 +205,9 @@ class Judge:
         """Whether a maintainer scored every fit anew, to what was entered."""
         file = self.verified_file(name)
         said = read_json(file) if file.is_file() else {}
-        fits = said.get("fits", {}) if isinstance(said, dict) and said.get("entry") == entry.hash else {}
-        apart = [one.get("largest") for one in fits.values()]
-        near = all(isinstance(x, int | float) and x <= self.editions.verified_within for x in apart)
-        return set(fits) == set(entry.fits) and near
+        if not isinstance(said, dict) or said.get("entry") != entry.hash or said.get("evaluator") != self.evaluator:
+            return False
+        apart = said.get("largest")
+        if not isinstance(apart, dict) or set(apart) != set(entry.fits):
+            return False
+        return all(isinstance(far, float) and far <= self.editions.verified_within for far in apart.values())

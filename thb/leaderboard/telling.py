@@ -41,7 +41,7 @@ def lines(board: Board) -> Iterator[str]:
     ranked = [rows for _, rows in found.groupby("entry", sort=False) if not rows["state"].iloc[0]]
     yield from _grid(
         ["place", "detector", *board.protocols, "scored", "entry", ""],
-        [[*_line(rows), rows["entry"].iloc[0], _standing(rows.iloc[0].to_dict())] for rows in ranked],
+        [[*_line(rows), rows["entry"].iloc[0], standing(rows.iloc[0].to_dict())] for rows in ranked],
     )
     yield ""
     yield f"generators, by the most that a detector finds ({board.metric})"
@@ -63,8 +63,10 @@ def _line(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _standing(row: Mapping[str, Any]) -> str:
-    return "verified" if row["verified"] else "claimed" if row["kind"] == DETECTOR else row["kind"]
+def standing(row: Mapping[str, Any]) -> str:
+    """'claimed', 'verified', or 'control, verified'."""
+    kind = [] if row["kind"] == DETECTOR else [row["kind"]]
+    return ", ".join([*kind, *(["verified"] if row["verified"] else [] if kind else ["claimed"])])
 
 
 def _generator(rows: pd.DataFrame) -> list[str]:

@@ -30,18 +30,18 @@ def run(judge: Judge, one: Judged) -> dict[str, float]:
         raise DataError(f"{one.name} cannot be scored anew: no weights in {where}; train or import them there")
     if not paths.data.is_dir():
         raise DataError("scores are made of clips, and none are here; run `dvc repro split` first")
-    fits = {}
+    largest, weights_read = {}, {}
     with tempfile.TemporaryDirectory(prefix="thb-") as scratch:
         own = workplace.made(paths, Path(scratch))
         for fit, table in one.scores.items():
             shutil.copytree(paths.run(entry.detector, fit), own.run(entry.detector, fit))
             workplace.thb(own, "score", entry.detector, fit)
             anew = read_csv(own.scores(entry.detector, fit), SCORE_COLUMNS)
-            weights_hash = origin.sha256(paths.run(entry.detector, fit) / weights.FILE)
-            fits[fit] = {"largest": _apart(f"{one.name}, fit {fit}", anew, table), "weights_sha256": weights_hash}
-    said = {"entry": entry.hash, "evaluator": judge.evaluator, "fits": fits}
+            largest[fit] = _apart(f"{one.name}, fit {fit}", anew, table)
+            weights_read[fit] = origin.sha256(paths.run(entry.detector, fit) / weights.FILE)
+    said = {"entry": entry.hash, "evaluator": judge.evaluator, "largest": largest, "weights_sha256": weights_read}
     write_json(said, judge.verified_file(one.name))
-    return {fit: found["largest"] for fit, found in fits.items()}
+    return largest
 
 
 def _apart(what: str, anew: pd.DataFrame, then: pd.DataFrame) -> float:
