@@ -36,10 +36,11 @@ ALLOWED = re.compile(
     r"|^overlap .*\bmedian; least"
 )
 
-# Places that judge no cells: heat, the paper's choices (each asked of one file, on one page), the paper's lists, and
-# how far boxes of faces overlap.
+# Places that judge no cells: heat, the paper's choices (each asked of one file, on one page), the paper's lists, how
+# far boxes of faces overlap, and the rule for retiring, whose bounds are its own and stand on one page.
 OTHERS = (
     "attention",
+    "editions",
     "pointing",
     "sensitivity",
     "table1",
