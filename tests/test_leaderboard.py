@@ -548,7 +548,9 @@ def test_one_comes_when_less_of_it_is_found_than_of_each_present(rules, new, wid
 
 def test_a_detector_that_scored_no_clip_of_a_generator_is_not_asked(rules):
     row = {"protocol": "P1", "generator": "C", "metric": "T1", "value": 0.1, "lo": 0.1, "hi": 0.1, "resolvable": "firm"}
-    rows = pd.DataFrame([{**row, "detector": "d0", "n_fake": 5}, {**row, "detector": "d1", "n_fake": 0}])
+    rows = pd.DataFrame(
+        [{**row, "detector": "d0", "n_fake": 5}, {**row, "detector": "d1", "n_fake": 0, "resolvable": ""}]
+    )
     table = rule.table(rules, rule.computed(rows) | cells((0.4, 0.4), "A", "T1"), ["A"], ["C"])
     assert list(table.query("rule == 'take in'")["verdict"]) == ["comes"]
 
