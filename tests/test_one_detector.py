@@ -36,12 +36,12 @@ def params(project) -> Params:
 
 @pytest.fixture
 def put(project, params) -> Callable[..., Results]:
-    """Results with the detector's cells among them: its T1 by protocol, the rest following; none where it is not said."""
+    """Results with the detector's cells among them: T1 by protocol, the rest following; none where it is not said."""
     others, theirs = read_csv(project.cells, CELL_COLUMNS), read_csv(project.comparisons, COMPARISON_COLUMNS)
 
     def results(t1: dict[str, float], loss: float = 0.3, change=lambda own: own) -> Results:
         own = others[others["detector"] == "tall"].assign(detector=NAME, printed=np.nan)
-        level = own["protocol"].map(t1)
+        level = own["protocol"].map(t1.get)
         value = level.where(own["metric"] == "T1", (1 + level) / 2).where(own["metric"] != "T0.1", level - loss)
         own = own.assign(value=value, lo=value - 0.02, hi=value + 0.02, n_fake=own["n_fake"].where(value.notna(), 0))
         own = change(own.assign(n_real=4000, resolvable="firm"))  # reals enough for T0.1

@@ -1,9 +1,9 @@
-"""Write book/here/sharing.txt and experiment.txt: what DVC says when fits travel to another clone, and when one is changed.
+"""Write book/here/sharing.txt and experiment.txt: what DVC says of fits that travel, and of an experiment.
 
     python tools/sharing_examples.py CLONE      # some minutes, half a gigabyte beside CLONE; it is left as it is
 
-CLONE has to be finished: `dvc status` in it names no stage but `book`. The commands are run in clones of it, by the code
-of its last commit; what they print, or the part of it that the line itself asks for, is what the page shows.
+CLONE has to be finished: `dvc status` in it names no stage but `book`. The commands are run in clones of it, by the
+code of its last commit; what they print, or the part of it that the line itself asks for, is what the page shows.
 """
 
 from __future__ import annotations

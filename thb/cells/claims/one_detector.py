@@ -60,7 +60,7 @@ def _evidence(params: Params, paths: Paths, cells: pd.DataFrame, answers: Verdic
     theirs = replace(printed.cells, **{kind: {**names, "detector": [detector]} for kind, names in axes.items()})
     entry = params.detectors[detector].model_copy(update={"printed": detector})
     alone = params.model_copy(update={"detectors": {detector: entry}})
-    return replace(printed, cells=OneDetector.of(alone, theirs, cells[cells["detector"] == detector], answers))
+    return replace(printed, cells=OneDetector.of(alone, theirs, cells.loc[cells["detector"] == detector], answers))
 
 
 def _judge(claim: Claim, checks: list, own: Evidence, corpus: str) -> Judged:
