@@ -45,7 +45,6 @@ CHANGED = (
     ("finished", "dvc plots diff HEAD one-run"),
     ("finished", "git checkout -q params.yaml results dvc.lock && dvc checkout -q && thb code"),
     ("finished", "dvc status evaluate"),
-    ("finished", "dvc exp list --all"),
 )
 
 
