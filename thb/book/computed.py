@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from thb.cells.claims import one_detector
 from thb.core.errors import DataError
 from thb.core.metrics import AUC
 from thb.core.tables import read_csv
@@ -160,6 +161,17 @@ def submitted(results: Results) -> tuple[pd.DataFrame, str]:
     return pd.DataFrame(rows, columns=columns), "results/scores, results/metrics.json"
 
 
+def claims_alone(results: Results) -> tuple[pd.DataFrame, str]:
+    """A row a submitted detector and statement of the paper about any detector, with the verdict on that one alone."""
+    paths, params = results.paths, results.params
+    told = [
+        one_detector.judged(params, paths, results.cells, results.verdicts, name) for name in sorted(outside(params))
+    ]
+    rows = pd.concat(told) if told else pd.DataFrame(columns=one_detector.COLUMNS)
+    reading = rows["reading"].map("; {}".format).where(rows["reading"] != "", "")
+    return rows.assign(claim=rows["id"] + reading + ": " + rows["claim"]), "paper/claims.yaml, results/cells.csv"
+
+
 def cost(results: Results) -> tuple[pd.DataFrame, str]:
     """What the paper says of cost beside what the records here say."""
     return costs.beside_printed(results.paths, results.params), f"{costs.PRINTED}, {COST_RECORDS}"
@@ -193,6 +205,7 @@ TABLES: dict[str, Callable[[Results], tuple[pd.DataFrame, str]]] = {
     "coverage_least": coverage_least,
     "alone": alone,
     "submitted": submitted,
+    "claims_alone": claims_alone,
     "cost": cost,
     "cost_fits": cost_fits,
     "cost_stages": cost_stages,

@@ -263,10 +263,10 @@ class OwnCells(Cells):
         return found | {"protocol": MEAN if found["protocol"] == MEAN else protocols.pop(), "metric": metric}
 
     def _name(self, axis: str, chosen: Sequence[str]) -> str:
-        if set(chosen) == set(self.every[axis]):
-            return MEAN
         if len(chosen) == 1:
             return self.keys[axis].get(chosen[0], chosen[0])
+        if set(chosen) == set(self.every[axis]):
+            return MEAN
         raise ParamsError(
             f"claims.yaml compares a mean over {', '.join(chosen)}; comparisons.csv has each {axis} and "
             f"the mean over {', '.join(self.every[axis])}"

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -55,15 +56,25 @@ class Claim(BaseModel):
     checks: Checks
     but: list[dict[str, Any]] = []
     here: bool | Checks = False
+    alone: list[dict[str, Any]] = []
 
     @property
     def readings(self) -> dict[str, Checks]:
         """Other readings -> what must hold in each."""
-        return {one["reading"]: [{k: v for k, v in one.items() if k != "reading"}] for one in self.but}
+        return _by_reading(self.but)
+
+    @property
+    def of_one_detector(self) -> dict[str, Checks]:
+        """Readings of what it says of any one detector -> what must hold in each; '': as it stands."""
+        return _by_reading(self.alone)
 
     @property
     def of_paper_only(self) -> bool:
         return any(name in on_tables.CHECKS or name in PRINT_ONLY for check in self.checks for name in check)
+
+
+def _by_reading(entries: Sequence[Mapping[str, Any]]) -> dict[str, Checks]:
+    return {one.get("reading", ""): [{k: v for k, v in one.items() if k != "reading"}] for one in entries}
 
 
 @dataclass(frozen=True)
@@ -181,7 +192,8 @@ def _parse(entry: Mapping[str, Any]) -> Claim:
         ) from e
     check_known(f"section of {claim.id}", [claim.section], SECTIONS)
     shape = claim.here if isinstance(claim.here, list) else []
-    for check in [*claim.checks, *shape, *(one for checks in claim.readings.values() for one in checks)]:
+    readings = [*claim.readings.values(), *claim.of_one_detector.values()]
+    for check in [*claim.checks, *shape, *chain(*readings)]:
         for name, arguments in check.items():
             check_known(f"check of {claim.id}", [name], CHECKS)
             takes = _takes(name)

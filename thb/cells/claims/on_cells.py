@@ -176,12 +176,14 @@ def loses(
 
 
 @register(CHECKS)
-def drops_but(cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str, **chosen) -> Said:
-    """From one protocol to another every detector loses more than stated, one apart, which does not."""
+def drops_but(
+    cells: Cells, metric: str, before: str, after: str, more_than: float, all_but: str = "", **chosen
+) -> Said:
+    """From one protocol to another every detector loses more than stated, one apart if one is named, which does not."""
     found = _losses(cells, *(cells.by("detector", metric, {**chosen, "protocol": p}) for p in (before, after)))
     lost = {name: one.size for name, one in found.items()}
     truths = {name: exceeds(one, more_than) for name, one in lost.items()}
-    truths[all_but] = negate(truths[all_but])
+    truths |= {name: negate(truths[name]) for name in [all_but] if name}
     return Said(all_of(truths.values()), "lost: " + listing(lost), _told(found.values()))
 
 
