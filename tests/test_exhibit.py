@@ -203,6 +203,17 @@ def test_papermill_names_the_known_protocols(made, tmp_path):
     assert last == "ParamsError: unknown protocol 'P9'; known: P1, P2, P3, unseen_P1, unseen_P3, ffpp"
 
 
+def test_a_cell_that_takes_too_long_is_one_line(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(exhibit, "TIMEOUT", 1)
+    slow = tmp_path / "slow.ipynb"
+    cells = [nbformat.v4.new_code_cell(code) for code in ("import time", "time.sleep(60)")]
+    python = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=python), slow)
+    with pytest.raises(DataError) as caught:
+        exhibit.execute(made, slow, {}, "x")
+    assert str(caught.value) == "exhibit x: one of its cells took longer than 1 s"
+
+
 def test_a_mute_kernel_is_replaced_and_mute_ones_are_an_error(project, monkeypatch):
     calls = []
 

@@ -66,6 +66,8 @@ def execute(paths: Paths, source: Path, parameters: dict, name: str) -> Notebook
             return _run_once(paths, source, parameters)
         except PapermillExecutionError as error:
             raise DataError(f"exhibit {name}: {error.ename}: {' '.join(str(error.evalue).split())}") from None
+        except TimeoutError:
+            raise DataError(f"exhibit {name}: one of its cells took longer than {TIMEOUT} s") from None
         except RuntimeError as error:
             if MUTE not in str(error):
                 raise
