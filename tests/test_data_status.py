@@ -131,7 +131,7 @@ def test_the_needs_that_are_named_are_of_notebooks_that_there_are(params):
 def test_a_kind_that_reads_scores_is_not_named_among_those_that_need_none_and_any_other_is_named(path):
     source = path.read_text(encoding="utf-8")
     reads_scores = re.search(r"report\.(cells|cells_across|scores|heat|falls|chosen)\b", source)
-    rests_on_them = re.search(r"report\.(printed_beside|verdicts)\b|from thb\.cells", source)
+    rests_on_them = re.search(r"report\.(printed_beside|verdicts)\b|from thb\.(cells|leaderboard)", source)
     needs = data_status.READS.get(path.stem)
     assert not (reads_scores and needs in (data_status.PAPER, data_status.CLIPS))
     assert reads_scores or rests_on_them or needs

@@ -24,7 +24,8 @@ from thb.core.words import corpus_line
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LINES = 90  # of code that a reader may want to change
-MAY_IMPORT = ("thb.report", "thb.cells", "thb.cams", "thb.splits", "thb.core.errors")  # of thb: none brings torch
+# of thb: none brings torch
+MAY_IMPORT = ("thb.report", "thb.cells", "thb.cams", "thb.leaderboard", "thb.splits", "thb.core.errors")
 
 
 @pytest.fixture(scope="module")

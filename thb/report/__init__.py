@@ -10,7 +10,7 @@ Nothing below this package imports torch.
 
 from thb.core.decimals import decimal, signed
 from thb.core.metrics import weakest
-from thb.core.words import clip
+from thb.core.words import clip, words
 from thb.report.cams import RULES, chosen, heat, regions, sanity, telling, unexplained
 from thb.report.claims import claims
 from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops
@@ -147,4 +147,5 @@ __all__ = [
     "verdict",
     "verdicts",
     "weakest",
+    "words",
 ]
