@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import getpass
 import os
+import signal
 import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tqdm import tqdm
@@ -116,8 +117,12 @@ def _until_interrupted(server: Server, opens: bool) -> None:
     print(f"{server.url}\n{len(server.clips)} clips, answers in {server.sheet.file}; Ctrl-C ends", flush=True)
     if opens:
         threading.Thread(target=webbrowser.open, args=[server.url], daemon=True).start()  # one of text would hold us up
-    with suppress(KeyboardInterrupt):
+    # KeyboardInterrupt would be lost where Python raises it in a destructor: the server is told to end instead
+    before = signal.signal(signal.SIGINT, lambda *_: threading.Thread(target=server.shutdown, daemon=True).start())
+    try:
         server.serve_forever()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _summary(clips: list[str], sheet: Sheet) -> str:
