@@ -19,7 +19,7 @@ from papermill.parameterize import parameterize_notebook
 from notebooks import run_cell
 from thb.book import book, exhibit
 from thb.core.paths import Paths
-from thb.report import figure
+from thb.report import saving
 from thb.status import cost
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,7 +57,7 @@ def run_here(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
     """Execute a notebook in this process: a kernel for each (as tests/test_exhibit.py has) would take minutes."""
     notebook = parameterize_notebook(papermill.iorw.load_notebook_node(str(source)), parameters)
     names: dict = {}
-    drawn = mock.patch.object(figure, "as_bytes", cache(figure.as_bytes))  # what is shown and saved is drawn once
+    drawn = mock.patch.object(saving, "as_bytes", cache(saving.as_bytes))  # what is shown and saved is drawn once
     with standing_in(paths), drawn:
         for cell in (c for c in notebook.cells if c.cell_type == "code"):
             shown = run_cell(cell.source, names)

@@ -21,7 +21,7 @@ from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.core.params import Params, load
 from thb.core.paths import Paths
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv, write_json
-from thb.report import figure
+from thb.report import saving
 from thb.report.load import Results, open_results
 
 ABSENT = "its clips are not at hand"
@@ -81,7 +81,7 @@ def made(results: Results) -> None:
     """Every exhibit that these results allow, its figures empty: they take most of the time, and no test reads them."""
     with (
         mock.patch.object(exhibit, "_run_once", book_made.run_here),
-        mock.patch.object(figure, "as_bytes", return_value=b"<svg/>"),
+        mock.patch.object(saving, "as_bytes", return_value=b"<svg/>"),
     ):
         for name, given in results.params.exhibits.items():
             cams = given["notebook"] == "gradcam_panel"

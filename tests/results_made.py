@@ -7,17 +7,18 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import cams_made
 import numpy as np
 import pandas as pd
 from filelock import FileLock
-from vouching import vouch
+from vouching import for_scores, for_tables, vouch
 
-from thb.cells import comparisons, containers
+from thb.cells import comparisons, containers, evaluate
 from thb.cells.columns import CELL_COLUMNS, COMPARISON_COLUMNS
 from thb.cells.printed import printed_cells, printed_value
 from thb.cells.questions import MEAN
@@ -30,6 +31,7 @@ from thb.core.tables import (
     CURATION_COLUMNS,
     SCORE_COLUMNS,
     SHUFFLED_COLUMNS,
+    TESTED_COLUMNS,
     read_csv,
     shuffled_columns,
     write_csv,
@@ -94,6 +96,38 @@ def clone(repo: Path, root: Path) -> Paths:
     shutil.copytree(repo / "leaderboard", root / "leaderboard")
     shutil.copytree(repo / "book", root / "book", ignore=shutil.ignore_patterns("_build", "_executed"))
     return Paths(root)
+
+
+def few(params: Params, detectors: Sequence[str]) -> Params:
+    """These detectors, two generators, the paper's protocols and few resamples."""
+    generators = {name: params.generators[name] for name in ("hallo", "hallo2")}
+    return params.model_copy(
+        update={
+            "generators": generators,
+            "sources": {**generators, **{name: params.sources[name] for name in ("ffpp", "celebvhq", "faceswap")}},
+            "protocols": {name: params.protocols[name] for name in ("P1", "P2", "P3")},
+            "detectors": {name: params.detectors[name] for name in detectors},
+            "ablated": [],
+            "metrics": params.metrics.model_copy(update={"bootstrap": 20}),
+        }
+    )
+
+
+def score(repo: Path, paths: Paths, params: Params, draw: Callable[[np.random.Generator, str, pd.Series], Any]) -> None:
+    """The clips of the committed results with made-up scores, evaluated; `draw` gives a detector's, by the labels."""
+    shutil.copytree(repo / "paper", paths.root / "paper")
+    shutil.copy(repo / "params.yaml", paths.root)
+    clips = read_csv(repo / "results" / "clips.csv", TESTED_COLUMNS)
+    clips = clips[clips["source"].isin(params.sources)]
+    for d, detector in enumerate(params.detectors):
+        for f, fit in enumerate(params.fits):
+            own = clips.assign(use=assignment.uses(clips, fit), reason="")
+            own = own[own["use"].isin(["val", "test"])]
+            drawn = draw(np.random.default_rng([d, f]), detector, own["label"])
+            write_csv(own.assign(score=drawn), paths.scores(detector, fit), SCORE_COLUMNS)
+    for_tables(paths, params, clips)
+    for_scores(paths, params)
+    evaluate.run(paths, params)
 
 
 def fill_cells(paths: Paths, p3: float = BASE["P3"]) -> Params:

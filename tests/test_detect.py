@@ -32,7 +32,7 @@ from thb.fits.picture_measures import seen
 from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
 from thb.rendered.heads.renderer import render
-from thb.report import figure, heat_page
+from thb.report import heat_page, saving
 from thb.splits.clips_of_fit import clips_of_fit, usable
 
 NETWORKS = [name for name in detectors.names() if detectors.load(name).Detector.reads == "frames"]
@@ -317,7 +317,7 @@ def test_what_was_scored_before_a_fault_is_told_and_written(project, small, vide
 
 def test_an_interrupted_strip_costs_no_score_and_leaves_nothing_half_written(project, small, good, monkeypatch):
     build(project, small, "tall")
-    monkeypatch.setattr(figure, "as_bytes", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(saving, "as_bytes", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         detect.run(project, small, ask(good, cam=project.root / "heat", to=str(project.root / "o.json")))
     assert list((project.root / "heat").iterdir()) == []

@@ -21,6 +21,7 @@ from thb.cli import main
 from thb.core.errors import printable
 from thb.core.words import text
 from thb.report import figure as figures
+from thb.report import saving
 
 NAMES = [*WORDS, *UNSEEN, *LONG]
 
@@ -139,11 +140,8 @@ def counted(page: Page) -> Counter:
 
 
 def free(name: str) -> dict[str, None]:
-    """What may differ in number: bold steps, as few resamples move them; notes on rows that one name of two finds; a
-    table of entries that hold no place, as clips' names that look like paths are not found in the baseline's file."""
-    table = ["table", "caption", "thead", "tr", "th", "td", "div", "span"]
-    pages = {"_executed/sensitivity.html": ["b"], "_executed/table2.html": ["li"], "_executed/boards.html": table}
-    return dict.fromkeys(pages.get(name, []))
+    """What may differ in number: bold steps, as few resamples move them; notes on rows that one name of two finds."""
+    return dict.fromkeys({"_executed/sensitivity.html": ["b"], "_executed/table2.html": ["li"]}.get(name, []))
 
 
 def html_of(paths) -> dict[str, Page]:
@@ -182,7 +180,7 @@ def test_figures_of_the_book_hold_no_markup_of_a_name():
         for place, word in enumerate(WORDS):
             ax.text(0, place / len(WORDS), word)
         assert not any(label.get_parse_math() for label in ax.texts)
-    svg = figures.as_bytes(figure, "svg").decode()
+    svg = saving.as_bytes(figure, "svg").decode()
     tags = {element.tag.split("}")[1] for element in ElementTree.fromstring(svg).iter() if isinstance(element.tag, str)}
     assert tags <= {
         "svg",

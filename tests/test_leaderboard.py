@@ -12,13 +12,12 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-import vouching
+import results_made
 import yaml
 from hostile import UNSEEN, WORDS, Page
 from typer.testing import CliRunner
 
 import notebooks
-from thb.cells import evaluate
 from thb.cells.columns import COMPARISON_COLUMNS
 from thb.cells.printed import CELLS, LATER, printed_cells
 from thb.cli import context
@@ -26,13 +25,12 @@ from thb.cli.main import app
 from thb.core import metrics, origin
 from thb.core.errors import DataError, ParamsError
 from thb.core.paths import Paths
-from thb.core.tables import SCORE_COLUMNS, TESTED_COLUMNS, read_csv, read_json, write_csv, write_rows
+from thb.core.tables import SCORE_COLUMNS, read_csv, read_json, write_csv, write_rows
 from thb.leaderboard import baseline, editions, entries, rule, submission, telling
 from thb.leaderboard.board import BASELINE, CONTROL, DETECTOR, Board
 from thb.leaderboard.judge import Judge
 from thb.report.load import open_results
 from thb.review import rescored, workplace
-from thb.splits import assignment
 
 EDITION, NEXT = "2025-05", "2026-01"
 DETECTORS = {"tall": 3.0, "lipfd": 1.2, "container": 0.8}  # how far their fakes lie from the reals
@@ -40,40 +38,21 @@ DETECTORS = {"tall": 3.0, "lipfd": 1.2, "container": 0.8}  # how far their fakes
 
 @pytest.fixture(scope="module")
 def quick(params):
-    """Three detectors, one a control, two generators, the paper's protocols and few resamples."""
-    generators = {name: params.generators[name] for name in ("hallo", "hallo2")}
-    return params.model_copy(
-        update={
-            "generators": generators,
-            "sources": {**generators, **{name: params.sources[name] for name in ("ffpp", "celebvhq", "faceswap")}},
-            "protocols": {name: params.protocols[name] for name in ("P1", "P2", "P3")},
-            "detectors": {name: params.detectors[name] for name in DETECTORS},
-            "ablated": [],
-            "metrics": params.metrics.model_copy(update={"bootstrap": 20}),
-        }
-    )
+    return results_made.few(params, tuple(DETECTORS))
 
 
 @pytest.fixture(scope="module")
 def once(repo, quick, tmp_path_factory) -> Path:
-    """The clips of the committed results with made-up scores, evaluated; an entry of each detector and the baseline."""
+    """Made-up scores, evaluated; an entry of each detector and the baseline."""
     paths = Paths(tmp_path_factory.mktemp("boards"))
-    shutil.copytree(repo / "paper", paths.root / "paper")
-    for name in ("params.yaml", "leaderboard/editions.yaml"):
-        (paths.root / name).parent.mkdir(exist_ok=True)
-        shutil.copy(repo / name, paths.root / name)
+
+    def draw(rng: np.random.Generator, detector: str, labels: pd.Series) -> pd.Series:
+        return 1 / (1 + np.exp(-rng.normal(DETECTORS[detector] * labels, 1)))
+
+    results_made.score(repo, paths, quick, draw)
+    (paths.root / "leaderboard").mkdir()
+    shutil.copy(repo / editions.FILE, paths.root / editions.FILE)
     change(paths, lambda said: said.update(generators={name: {"taken_in": EDITION} for name in ("hallo", "hallo2")}))
-    clips = read_csv(repo / "results" / "clips.csv", TESTED_COLUMNS)
-    clips = clips[clips["source"].isin(quick.sources)]
-    for d, (detector, apart) in enumerate(DETECTORS.items()):
-        for f, fit in enumerate(quick.fits):
-            own = clips.assign(use=assignment.uses(clips, fit), reason="")
-            own = own[own["use"].isin(["val", "test"])]
-            logit = np.random.default_rng([d, f]).normal(apart * own["label"], 1)
-            write_csv(own.assign(score=1 / (1 + np.exp(-logit))), paths.scores(detector, fit), SCORE_COLUMNS)
-    vouching.for_tables(paths, quick, clips)
-    vouching.for_scores(paths, quick)
-    evaluate.run(paths, quick)
     judge = Judge.of(paths, quick)
     for name in (*DETECTORS, baseline.NAME):
         enter(judge, name, authors=["A. Author"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import results_made
 import vouching
 from hostile import WORDS, Page
 from typer.testing import CliRunner
@@ -29,7 +30,7 @@ from thb.fits.score_files import ScoreFile
 from thb.report.load import open_results
 from thb.review import verify
 from thb.splits import assignment, protocols
-from thb.submitted import compared, submit
+from thb.submitted import compared, match, submit
 from thb.submitted.submit import Asked
 
 MINE = Asked("mine")
@@ -37,37 +38,14 @@ MINE = Asked("mine")
 
 @pytest.fixture(scope="module")
 def quick(params):
-    """Two detectors, two generators, the paper's protocols and few resamples."""
-    generators = {name: params.generators[name] for name in ("hallo", "hallo2")}
-    return params.model_copy(
-        update={
-            "generators": generators,
-            "sources": {**generators, **{name: params.sources[name] for name in ("ffpp", "celebvhq", "faceswap")}},
-            "protocols": {name: params.protocols[name] for name in ("P1", "P2", "P3")},
-            "detectors": {name: params.detectors[name] for name in ("tall", "container")},
-            "ablated": [],
-            "metrics": params.metrics.model_copy(update={"bootstrap": 20}),
-        }
-    )
+    return results_made.few(params, ("tall", "container"))
 
 
 @pytest.fixture(scope="module")
 def once(repo, quick, tmp_path_factory) -> Path:
-    """The clips of the committed results, and made-up scores of the two detectors; evaluated."""
+    """Two detectors that know a little, evaluated; only look at it."""
     paths = Paths(tmp_path_factory.mktemp("submitted"))
-    shutil.copytree(repo / "paper", paths.root / "paper")
-    shutil.copy(repo / "params.yaml", paths.root)
-    clips = read_csv(repo / "results" / "clips.csv", TESTED_COLUMNS)
-    clips = clips[clips["source"].isin(quick.sources)]
-    for d, detector in enumerate(quick.detectors):
-        for f, fit in enumerate(quick.fits):
-            own = clips.assign(use=assignment.uses(clips, fit), reason="")
-            own = own[own["use"].isin(["val", "test"])]
-            score = np.random.default_rng([d, f]).beta(2 + 2 * own["label"], 3)
-            write_csv(own.assign(score=score), paths.scores(detector, fit), SCORE_COLUMNS)
-    vouching.for_tables(paths, quick, clips)
-    vouching.for_scores(paths, quick)
-    evaluate.run(paths, quick)
+    results_made.score(repo, paths, quick, lambda rng, _, labels: rng.beta(2 + 2 * labels, 3))
     return paths.root
 
 
@@ -472,6 +450,11 @@ def test_a_clips_name_in_another_sources_folder_is_no_clip(clone, quick, tested)
     for path in (f"fake/Hallo2/test/{clip}.mp4", f"elsewhere/{clip}.mp4"):
         with pytest.raises(DataError, match="is no clip of the corpus"):
             submit.add(clone, quick, given(clone, f"{path},0.5\n"), MINE)
+
+
+@pytest.mark.parametrize("clip", ["hallo/a//b", "hallo/./a", "hallo/a.mp4", "hallo/a\\b", "hallo/a/", "hallo/"])
+def test_a_clip_of_any_name_may_be_called_by_it(quick, clip):
+    assert match._Names(quick, pd.Series([clip])).clip(clip) == clip
 
 
 def test_hits_that_become_misses_are_counted_of_clips_with_both_scores(clone, quick, tested):

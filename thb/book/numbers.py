@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from thb.book import citation, reviewing
-from thb.cells.comparisons import BELOW
-from thb.cells.questions import MEAN, SHIFTS
+from thb.cells.questions import SHIFTS
 from thb.core import origin
 from thb.core.decimals import NONE, decimal
 from thb.core.errors import DataError, printable, unknown
@@ -20,7 +19,7 @@ from thb.core.metrics import AUC
 from thb.core.params import Params
 from thb.core.tables import read_csv
 from thb.core.words import text
-from thb.report.conditions import reencoded
+from thb.report.conditions import reencoded, taken_by_condition
 from thb.report.corpus import distinct, read_corpus
 from thb.report.load import Results, printed_beside, rank_correlation
 from thb.report.means import cells_across, mean_of
@@ -170,22 +169,20 @@ def _printed(results: Results) -> dict[str, Number]:
 
 def _reencoded() -> dict[str, Number]:
     """The condition that takes most of the detectors' mean AUC, and what it takes; a dash where nothing was scored."""
-    rows = reencoded()
-    own = rows.loc[(rows["metric"] == AUC) & (rows["generator"] == MEAN) & ~rows["control"] & (rows["n_fake"] > 0)]
+    rows = reencoded().query("metric == @AUC")
+    taken = taken_by_condition(rows)
     values = dict.fromkeys(("condition", "protocol", "losing", "before", "after", "worst", "unharmed"), NONE)
-    if len(own):
-        means = own.groupby(["protocol", "says"], sort=False)[["value", "before", "change"]].mean()
-        protocol, says = means["change"].idxmin()
-        there = own.loc[(own["protocol"] == protocol) & (own["says"] == says)]
-        harms = own["verdict"].eq(BELOW).groupby(own["says"], sort=False).any()
+    if len(taken):
+        most = min(taken.reset_index().to_dict("records"), key=lambda one: one["change"])
+        harmful = set(taken.loc[taken["lose"] > 0].index.get_level_values("says"))
         values = {
-            "condition": says,
-            "protocol": protocol,
-            "losing": f"{(there['verdict'] == BELOW).sum()} of {len(there)}",
-            "before": decimal(means.loc[(protocol, says), "before"]),
-            "after": decimal(means.loc[(protocol, says), "value"]),
-            "worst": there.loc[there["change"].idxmin(), "detector"],
-            "unharmed": ", ".join(map(str, harms.index[~harms])) or "none",
+            "condition": most["says"],
+            "protocol": most["protocol"],
+            "losing": f"{most['lose']} of {most['of']}",
+            "before": decimal(most["before"]),
+            "after": decimal(most["value"]),
+            "worst": rows.loc[most["most"], "detector"],
+            "unharmed": ", ".join(dict.fromkeys(says for says, _ in taken.index if says not in harmful)) or "none",
         }
     return {f"reencoded_{name}": Number(str(value), REENCODED) for name, value in values.items()}
 

@@ -179,7 +179,7 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
 
     from thb.cams.grad_cam import heat
     from thb.detectors.base import spans
-    from thb.report import figure, heat_page
+    from thb.report import figure, heat_page, saving
 
     network = judge.model
     starts = spans(1, feed.windows, feed.run, network.length, network.config.test_units, None, feed.tested)
@@ -188,4 +188,4 @@ def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
     pictures, maps = np.concatenate(hot.pictures), np.concatenate(hot.maps)
     with figure.look():
         strip = heat_page.strip(pictures, maps, clips.times.flatten().cpu().numpy(), str(file), words)
-    write_atomic(path, lambda part: part.write_bytes(figure.as_bytes(strip, "png")))
+    write_atomic(path, lambda part: part.write_bytes(saving.as_bytes(strip, "png")))

@@ -65,8 +65,12 @@ def _line(rows: pd.DataFrame) -> list[str]:
 
 def standing(row: Mapping[str, Any]) -> str:
     """'claimed', 'verified', or 'control, verified'."""
-    kind = [] if row["kind"] == DETECTOR else [row["kind"]]
-    return ", ".join([*kind, *(["verified"] if row["verified"] else [] if kind else ["claimed"])])
+    kind, checked = row["kind"], _checked(row["verified"])
+    return checked if kind == DETECTOR else f"{kind}, {checked}" if row["verified"] else kind
+
+
+def _checked(verified: bool) -> str:
+    return "verified" if verified else "claimed"
 
 
 def _generator(rows: pd.DataFrame) -> list[str]:
@@ -92,8 +96,7 @@ def told(one: Judged) -> str:
     """An entry's state in one line."""
     if one.state:
         return printable(f"{one.name} is {one.state}: {one.why}")
-    standing = "verified" if one.verified else "claimed"
-    return f"{one.name} is in order: {one.scored:,} of {one.of:,} clips scored, {standing}"
+    return f"{one.name} is in order: {one.scored:,} of {one.of:,} clips scored, {_checked(one.verified)}"
 
 
 def result(board: Board, one: Judged) -> dict[str, Any]:

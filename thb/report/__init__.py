@@ -13,7 +13,7 @@ from thb.core.metrics import weakest
 from thb.core.words import clip, words
 from thb.report.cams import RULES, chosen, heat, regions, sanity, telling, unexplained
 from thb.report.claims import claims
-from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops
+from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops, taken_by_condition
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
 from thb.report.figure import (
     PALETTES,
@@ -25,9 +25,7 @@ from thb.report.figure import (
     listed,
     message,
     panels,
-    picture,
     powers,
-    save,
     share_axis,
     theme,
 )
@@ -50,6 +48,7 @@ from thb.report.load import (
     verdicts,
 )
 from thb.report.means import ALL, cells_across, falls, mean_of, unscored
+from thb.report.saving import picture, save
 from thb.report.table import (
     LEVELS,
     Cell,
@@ -140,6 +139,7 @@ __all__ = [
     "sizes",
     "stops",
     "table",
+    "taken_by_condition",
     "telling",
     "theme",
     "unexplained",

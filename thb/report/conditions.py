@@ -10,6 +10,8 @@ import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from thb.cells.comparisons import BELOW
+from thb.cells.questions import MEAN
 from thb.core import origin
 from thb.core.errors import check_known
 from thb.core.tables import read_json
@@ -53,6 +55,24 @@ def reencoded() -> pd.DataFrame:
         does=[conditions[name]["does"] for name in rows["condition"]],
         control=[entrants[name].control for name in rows["detector"]],
         detector=[entrants[name].label for name in rows["detector"]],
+    )
+
+
+def taken_by_condition(rows: pd.DataFrame) -> pd.DataFrame:
+    """A row a condition and protocol (index `says`, `protocol`) of rows of `reencoded` that are of one metric.
+
+    Over the detectors that have a number, controls apart, the mean of `before`, `value` and `change`; how many `lose`
+    more than chance, of how many (`of`); and `most`, the label of the row whose detector loses most.
+    """
+    told = rows[(rows["generator"] == MEAN) & ~rows["control"] & (rows["n_fake"] > 0) & (rows["resolvable"] != "")]
+    groups = told.assign(lose=told["verdict"] == BELOW).groupby(["says", "protocol"], sort=False)
+    return groups.agg(
+        before=("before", "mean"),
+        value=("value", "mean"),
+        change=("change", "mean"),
+        lose=("lose", "sum"),
+        of=("lose", "size"),
+        most=("change", "idxmin"),
     )
 
 

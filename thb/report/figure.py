@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -23,10 +21,8 @@ from matplotlib.typing import RcKeyType
 
 from thb.core.errors import entry
 from thb.core.metrics import AUC
-from thb.core.tables import write_atomic, write_csv
 from thb.core.words import corpus_line
 from thb.report.load import label, open_results
-from thb.report.table import Shown
 
 # Colours that colour-blind readers can tell apart. Okabe and Ito's without its yellow, which is too pale on
 # white; two of Paul Tol's, each without its grey, for a reader who wants other contrasts.
@@ -75,9 +71,6 @@ _RC: dict[RcKeyType, Any] = {
     "svg.fonttype": "path",
     "pdf.fonttype": 42,
 }
-# Dates would make each run's file differ; a key set to None is left out.
-_UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
-DPI = 200
 FOOT = 0.16  # inches of the line that names the clips
 with matplotlib.rc_context({"text.parse_math": True}):
     UNRESOLVABLE = MarkerStyle(r"$\oslash$")  # the one formula that is drawn
@@ -268,44 +261,3 @@ def legend(
         *(Line2D([], [], label=label, **ink, **mark) for label, mark in marks),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, columnspacing=1.2)
-
-
-# ---- showing and saving -------------------------------------------------------------------------------
-
-
-def picture(figure: Figure | SubFigure, alt: str) -> Shown:
-    """The figure as a notebook shows it; `alt` says in words what it shows."""
-    return Shown({"image/svg+xml": as_bytes(figure, "svg").decode("utf-8"), "text/plain": alt}, {"alt": alt})
-
-
-def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
-    """Write <prefix>.csv, .svg, .pdf and .png, each naming the clips behind it; nothing if the prefix is empty."""
-    if not prefix:
-        return
-    named = rows.assign(clips_from=corpus_line(open_results().params))
-    write_csv(named, Path(f"{prefix}.csv"), list(named.columns))
-    for kind in ("svg", "pdf", "png"):
-        write_atomic(Path(f"{prefix}.{kind}"), lambda part, kind=kind: part.write_bytes(as_bytes(figure, kind)))
-
-
-def as_bytes(figure: Figure | SubFigure, kind: str) -> bytes:
-    """The same bytes each time."""
-    buffer, root = io.BytesIO(), figure.get_figure(root=True)
-    with look():
-        if root.get_layout_engine():
-            _lay_out(root)
-        root.savefig(buffer, format=kind, dpi=DPI, metadata=_UNDATED[kind])
-    return buffer.getvalue()
-
-
-def _lay_out(root: Figure) -> None:
-    """Give every axes its place, once, rounded: the solver's last digits differ from run to run."""
-    root.draw_without_rendering()
-    root.set_layout_engine(None)  # "none" leaves a stand-in behind, for which each file is drawn three times
-    parts = list(root.subfigs)
-    for part in parts:
-        parts += part.subfigs
-        part.bbox_relative.set_points(part.bbox_relative.get_points().round(6))
-    for ax in root.axes:
-        left, bottom, width, height = (round(float(side), 6) for side in ax.get_position(original=True).bounds)
-        ax.set_position((left, bottom, width, height))

@@ -6,14 +6,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pandas as pd
-
 from thb.core import origin
 from thb.core.errors import DataError
-from thb.core.tables import OK, SCORE_COLUMNS, read_csv, write_json
+from thb.core.tables import SCORE_COLUMNS, read_csv, write_json
 from thb.fits import weights
 from thb.leaderboard.judge import Judge, Judged
 from thb.review import workplace
+from thb.review.spot import differences
 
 
 def run(judge: Judge, one: Judged) -> dict[str, float]:
@@ -37,20 +36,11 @@ def run(judge: Judge, one: Judged) -> dict[str, float]:
             shutil.copytree(paths.run(entry.detector, fit), own.run(entry.detector, fit))
             workplace.thb(own, "score", entry.detector, fit)
             anew = read_csv(own.scores(entry.detector, fit), SCORE_COLUMNS)
-            largest[fit] = _apart(f"{one.name}, fit {fit}", anew, table)
+            try:
+                largest[fit] = float(differences(anew, table).max())
+            except DataError as fault:
+                raise DataError(f"{one.name}, fit {fit}: {fault}") from None
             weights_read[fit] = origin.sha256(paths.run(entry.detector, fit) / weights.FILE)
     said = {"entry": entry.hash, "evaluator": judge.evaluator, "largest": largest, "weights_sha256": weights_read}
     write_json(said, judge.verified_file(one.name))
     return largest
-
-
-def _apart(what: str, anew: pd.DataFrame, then: pd.DataFrame) -> float:
-    """How far two scores of a clip lie apart, at most; raises DataError where other clips are scored."""
-    one, other = (dict(zip(rows["clip"], rows["score"], strict=True)) for rows in map(_ok, (anew, then)))
-    if odd := sorted(one.keys() ^ other.keys()):
-        raise DataError(f"{what}: other clips are scored, {odd[0]!r} for one ({len(odd)} in all)")
-    return max(abs(one[clip] - other[clip]) for clip in one)
-
-
-def _ok(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.loc[rows["status"] == OK]

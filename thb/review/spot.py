@@ -51,13 +51,22 @@ def _compared(params: Params, own: Paths, reference: Paths, detector: str, fit: 
     if own.scores(detector, fit).read_bytes() == reference.scores(detector, fit).read_bytes():
         yield Check(name, SAME, "every score the same, to the byte")
         return
-    here, there = (read_csv(p.scores(detector, fit), SCORE_COLUMNS).set_index("clip") for p in (own, reference))
-    if odd := here.index.symmetric_difference(there.index).tolist():
-        yield Check(name, DIFFERS, f"other clips are scored, {odd[0]!r} for one ({len(odd)} in all)")
+    here, there = (read_csv(p.scores(detector, fit), SCORE_COLUMNS) for p in (own, reference))
+    try:
+        apart = differences(here, there)
+    except DataError as fault:
+        yield Check(name, DIFFERS, str(fault))
         return
-    apart = (here["score"] - there["score"].reindex(here.index)).abs()
     yield Check(name, AGREES, f"scores differ by {apart.max():.3g} at most, {apart.mean():.3g} on average")
-    yield _cells(params, here.reset_index(), reference, detector, fit)
+    yield _cells(params, here, reference, detector, fit)
+
+
+def differences(here: pd.DataFrame, there: pd.DataFrame) -> pd.Series:
+    """How far two scores of each clip lie apart; raises DataError where one side alone has a score of a clip."""
+    ours, theirs = (rows.loc[rows["status"] == OK].set_index("clip")["score"] for rows in (here, there))
+    if odd := ours.index.symmetric_difference(theirs.index).tolist():
+        raise DataError(f"other clips are scored, {odd[0]!r} for one ({len(odd)} in all)")
+    return (ours - theirs.reindex(ours.index)).abs()
 
 
 def _cells(params: Params, scored: pd.DataFrame, reference: Paths, detector: str, fit: str) -> Check:

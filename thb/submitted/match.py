@@ -120,6 +120,8 @@ class _Names:
         self.alone = clips.groupby(clips.str.partition("/")[2]).agg(lambda own: own.iloc[0] if len(own) == 1 else None)
 
     def clip(self, name: str) -> str | None:
+        if name in self.clips:
+            return name
         path = PurePosixPath(name.replace("\\", "/"))
         path = path.with_suffix("") if path.suffix.lower() in VIDEO else path
         if str(path) in self.clips:

@@ -119,6 +119,11 @@ def most_of(truths: Iterable[Truth]) -> Truth:
     return None if 2 * (found.count(True) + found.count(None)) > len(found) else False
 
 
+def listing(found: Mapping[str, Estimate]) -> str:
+    """'TALL 0.91 (0.88–0.93), LipFD 0.62': each name with its number."""
+    return ", ".join(f"{name} {one}".strip() for name, one in found.items())
+
+
 @dataclass(frozen=True)
 class Cells:
     """Printed cells under the paper's names: every one that is known, and what a claim may select."""
