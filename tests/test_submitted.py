@@ -30,7 +30,7 @@ from thb.fits.score_files import ScoreFile
 from thb.report.load import open_results
 from thb.review import verify
 from thb.splits import assignment, protocols
-from thb.submitted import compared, match, submit
+from thb.submitted import compared, match, score_rows, submit
 from thb.submitted.submit import Asked
 
 MINE = Asked("mine")
@@ -452,9 +452,14 @@ def test_a_clips_name_in_another_sources_folder_is_no_clip(clone, quick, tested)
             submit.add(clone, quick, given(clone, f"{path},0.5\n"), MINE)
 
 
-@pytest.mark.parametrize("clip", ["hallo/a//b", "hallo/./a", "hallo/a.mp4", "hallo/a\\b", "hallo/a/", "hallo/"])
-def test_a_clip_of_any_name_may_be_called_by_it(quick, clip):
-    assert match._Names(quick, pd.Series([clip])).clip(clip) == clip
+@pytest.mark.parametrize(
+    "clip", ["hallo/a//b", "hallo/./a", "hallo/a.mp4", "hallo/a\\b", "hallo/a/", "hallo/", "hallo/a "]
+)
+def test_a_clip_of_any_name_may_be_called_by_it(quick, tmp_path, clip):
+    file = tmp_path / "scores.csv"
+    write_csv(pd.DataFrame({"clip": [clip], "score": [0.5]}), file, ["clip", "score"])
+    ((row,),) = [score_rows.read(file)]
+    assert match._Names(quick, pd.Series([clip])).clip(row.name) == clip
 
 
 def test_hits_that_become_misses_are_counted_of_clips_with_both_scores(clone, quick, tested):

@@ -122,7 +122,7 @@ class _Names:
     def clip(self, name: str) -> str | None:
         if name in self.clips:
             return name
-        path = PurePosixPath(name.replace("\\", "/"))
+        path = PurePosixPath(name.strip().replace("\\", "/"))
         path = path.with_suffix("") if path.suffix.lower() in VIDEO else path
         if str(path) in self.clips:
             return str(path)

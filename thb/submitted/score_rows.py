@@ -90,7 +90,7 @@ def _of_csv(name: str, text: str) -> Iterator[Row]:
     for number, cells in body:
         if len(cells) != len(head):
             raise DataError(f"{name}, line {number}: {len(cells)} values, but the head names {len(head)} columns")
-        found = {column: cells[place].strip() for column, place in columns.items()}
+        found = {column: cells[place] for column, place in columns.items()}
         yield _row(found, f"line {number}")
 
 
@@ -120,7 +120,8 @@ def _columns(name: str, head: Sequence[str]) -> dict[str, int]:
 
 def _row(found: Mapping[str, str], where: str) -> Row:
     named = next(found[column] for column in NAMED_BY if column in found)
-    return Row(named, found["score"], found.get("status", ""), found.get("label", ""), where)
+    score, status, label = (found.get(column, "").strip() for column in ("score", "status", "label"))
+    return Row(named, score, status, label, where)
 
 
 # ---- one JSON a clip ----------------------------------------------------------------------------------
