@@ -13,7 +13,7 @@ import pytest
 # Stands for a Python 3.11: empties and fills every folder that `-m venv` names, as the real one does; notes the rest.
 PYTHON = """#!/usr/bin/env bash
 set -eu
-printf '%s\\n' "$0 $*" >> "$STUB_LOG"
+printf '%s\\n' "${PYTHONDONTWRITEBYTECODE-}$0 $*" >> "$STUB_LOG"
 test "${1:-} ${2:-}" = "-m venv" || exit 0
 shift 2
 for folder in "$@"; do
@@ -63,6 +63,14 @@ def test_install_empties_its_own_environment_and_no_strangers_folder(clone, tmp_
     assert {f.name for f in tmp_path.iterdir()} == {"a", "b", "thb", "ü", "a b ü"}
     assert {f.name for f in (tmp_path / "a b ü").iterdir()} == {"thb", "an interpreter", "log"}
     assert "Nothing to be done" in make(clone, "install")  # and the second time it sees that it is there
+
+
+def test_what_python_compiles_is_kept_whatever_the_environment_says(clone, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "says not to")
+    make(clone, "install")
+    done = (clone.parent / "log").read_text()
+    assert "import thb.cli.preload" in done
+    assert "says not to" not in done
 
 
 def test_recomputing_installs_no_torch_and_takes_a_whole_environment_where_there_is_one(clone):
