@@ -157,3 +157,15 @@ def test_the_picture_of_the_rooms_is_as_the_imports_are(repo):
     spec.loader.exec_module(tool)
     assert set(tool.WRITES) == set(tool.rooms())
     assert tool.PICTURE.read_text(encoding="utf-8") == tool.draw(), "run `python tools/draw_rooms.py`"
+
+
+def test_what_is_loaded_ahead_in_a_light_installation_is_all_the_rest():
+    """Or the server that commands are forked from would start bare, and each would import everything by itself."""
+    script = """
+import sys
+sys.modules |= dict.fromkeys(["torch", "torchvision", "timm", "cv2", "av"])  # None: cannot be imported
+import thb.cli.preload
+sys.exit({"matplotlib.pyplot", "papermill", "thb.report", "thb.cells.evaluate", "thb.book.exhibit"} - {*sys.modules} or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

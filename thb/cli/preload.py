@@ -12,9 +12,10 @@ import os
 from contextlib import suppress
 
 from thb.core import code
-from thb.detectors.parts import torch_ready
 
+TORCH = "thb.detectors.parts.torch_ready"  # before any library that stands on it
 LIBRARIES = (
+    TORCH,
     *("tqdm.auto", "pandas", "scipy.stats", "sklearn.linear_model", "sklearn.metrics", "cv2", "av", "pyarrow.parquet"),
     *("safetensors.torch", "matplotlib.pyplot", "seaborn", "papermill"),
     # what a kernel, and a figure's first file of each kind, would load anew in every process
@@ -29,7 +30,7 @@ for name in LIBRARIES:
     with suppress(Exception):
         importlib.import_module(name)
 with suppress(Exception):
-    torch_ready.backbone("timm")
+    importlib.import_module(TORCH).backbone("timm")
 with suppress(Exception):
     importlib.import_module("PIL.Image").preinit()  # its common formats
 with suppress(Exception):
