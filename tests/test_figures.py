@@ -22,7 +22,7 @@ from thb.cells.trials import mean_of
 from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import DataError, ParamsError
 from thb.core.tables import SCORE_COLUMNS, read_csv, write_csv
-from thb.report import means
+from thb.report import means, saving
 from thb.report.figure import GREYS, PALETTES
 from thb.report.load import MEAN, open_results
 
@@ -321,3 +321,18 @@ def test_a_mean_of_means_has_one_definition(results):
     assert whole["resolvable"]
     assert own["resolvable"].all()
     assert whole["value"] == pytest.approx(own["value"].mean())
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_figure_is_drawn_once_to_be_shown_and_saved_unless_it_changes(results, tmp_path, monkeypatch, changed):
+    drawn, as_bytes = [], saving.as_bytes
+    monkeypatch.setattr(saving, "as_bytes", lambda figure, kind: drawn.append(kind) or as_bytes(figure, kind))
+    figure, (ax,) = report.panels([2])
+    (line,) = ax.plot([1, 2])
+    shown = report.picture(figure, "a line").data["image/svg+xml"]
+    if changed:
+        line.set_color("red")
+    report.save(str(tmp_path / "fig"), pd.DataFrame({"a": [1]}), figure)
+    assert drawn == ["svg", *(["svg"] if changed else []), "pdf", "png"]
+    assert ((tmp_path / "fig.svg").read_text() == shown) != changed
+    assert ("#ff0000" in (tmp_path / "fig.svg").read_text()) == changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
@@ -17,11 +18,15 @@ from thb.report.table import Shown
 # Dates would make each run's file differ; a key set to None is left out.
 _UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None, "ModDate": None}, "png": {}}
 DPI = 200
+_SHOWN: WeakKeyDictionary[Figure, bytes] = WeakKeyDictionary()  # as SVG, which is not drawn again to be saved
 
 
 def picture(figure: Figure | SubFigure, alt: str) -> Shown:
     """The figure as a notebook shows it; `alt` says in words what it shows."""
-    return Shown({"image/svg+xml": as_bytes(figure, "svg").decode("utf-8"), "text/plain": alt}, {"alt": alt})
+    root = figure.get_figure(root=True)
+    _SHOWN[root] = as_bytes(figure, "svg")
+    root.stale = False  # until something in it is changed
+    return Shown({"image/svg+xml": _SHOWN[root].decode("utf-8"), "text/plain": alt}, {"alt": alt})
 
 
 def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
@@ -30,8 +35,11 @@ def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:
         return
     named = rows.assign(clips_from=corpus_line(open_results().params))
     write_csv(named, Path(f"{prefix}.csv"), list(named.columns))
+    root = figure.get_figure(root=True)
+    shown = None if root.stale else _SHOWN.get(root)
     for kind in ("svg", "pdf", "png"):
-        write_atomic(Path(f"{prefix}.{kind}"), lambda part, kind=kind: part.write_bytes(as_bytes(figure, kind)))
+        content = shown if shown and kind == "svg" else as_bytes(figure, kind)
+        write_atomic(Path(f"{prefix}.{kind}"), lambda part, content=content: part.write_bytes(content))
 
 
 def as_bytes(figure: Figure | SubFigure, kind: str) -> bytes:
