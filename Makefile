@@ -39,12 +39,12 @@ help:  ## what can be made
 
 install: $(STAMP)  ## the environment in .venv, exactly as requirements.lock says  (LIGHT=1: without torch, 500 MB)
 
-.venv/.installed .venv/.light: requirements.lock pyproject.toml
+.venv/.installed .venv/.light: requirements.lock pyproject.toml tools/validators.txt
 	@echo "installing into .venv (about $(if $(LIGHT),500 MB,2 GB); a minute or two)"
 	@test -n "$(PYTHON)" || { echo "thb needs Python 3.11 with venv, and found none; set PYTHON=/path/to/python3.11" >&2; exit 2; }
 	"$(PYTHON)" -m venv --clear .venv
 	$(if $(filter %.light,$@),$(PIP) -c requirements.lock -e .,$(PIP) -r requirements.lock)
-	$(if $(filter %.light,$@),,$(PIP) --no-deps -e .)
+	$(if $(filter %.light,$@),,$(PIP) --no-deps -e . -r tools/validators.txt)
 	@$(BIN)/python -c "import thb.cli.preload"
 	@touch $@
 

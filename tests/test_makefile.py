@@ -28,8 +28,9 @@ def clone(repo, tmp_path) -> Path:
     """A clone beside folders with files of a stranger's, whose names are the words of its path."""
     place = tmp_path / "a b ü" / "thb"
     place.mkdir(parents=True)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        shutil.copy(repo / name, place)
+    (place / "tools").mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "tools/validators.txt"):
+        shutil.copy(repo / name, place / name)
     for folder in ("a", "b", "thb", "ü"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "kept").write_text("mine")
