@@ -314,13 +314,15 @@ def test_croissant_says_what_the_files_are(clone):
 
 def test_the_crate_names_each_stage_with_what_it_read_and_wrote(clone):
     run(clone, "metadata")
-    graph = json.loads((clone.root / "ro-crate-metadata.json").read_text())["@graph"]
+    crate = json.loads((clone.root / "ro-crate-metadata.json").read_text())
+    graph, (terms, own) = crate["@graph"], crate["@context"]
+    assert (terms, list(own)) == ("https://w3id.org/ro/crate/1.1/context", ["sha256"])  # all others are in the first
     known = {one["@id"]: one for one in graph}
     assert len(known) == len(graph)
     stage = known["#stage-evaluate"]
     assert stage["description"] == LOCK["cmd"]
-    assert stage["result"] == [{"@id": "results/cells.csv"}]  # a file of the crate
-    (read,) = (one["@id"] for one in stage["object"])  # a folder, which is none
+    assert stage["result"] == {"@id": "results/cells.csv"}  # a file of the crate; one is no list
+    read = stage["object"]["@id"]  # a folder, which is none
     assert known[read]["identifier"] == f"md5:{LOCK['deps'][0][1]}"
     assert all((clone.root / one["@id"]).is_file() for one in graph if "File" in one["@type"])
     used = {ref["@id"] for one in graph for value in one.values() for ref in _refs(value)}

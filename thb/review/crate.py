@@ -24,6 +24,8 @@ PROFILES = {
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0": "Workflow RO-Crate",
 }
 BIOSCHEMAS = "https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE"
+# RO-Crate's terms, and the one used here that it lacks
+CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}]
 KINDS = {
     ".csv": "text/csv",
     ".json": "application/json",
@@ -61,7 +63,12 @@ def describe(paths: Paths, params: Params, files: Iterable[Path]) -> dict[str, A
         "mentions": _refs(["#run", *(run["@id"] for run in runs)]),
     }
     graph = [_descriptor(), root, *_context(paths), *held.values(), *elsewhere.values(), whole, *runs]
-    return {"@context": "https://w3id.org/ro/crate/1.1/context", "@graph": graph}
+    return {"@context": CONTEXT, "@graph": [_alone(one) for one in graph]}
+
+
+def _alone(one: Mapping[str, Any]) -> dict[str, Any]:
+    """An entity, in which a list of one is that one, as the format recommends."""
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in one.items()}
 
 
 def _refs(names: Iterable[str]) -> list[dict[str, str]]:
