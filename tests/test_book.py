@@ -375,6 +375,17 @@ def test_the_pdf_has_bookmarks_and_leads_nowhere_on_this_machine(small, capsys):
     assert [f.name for f in made.parent.iterdir()] == ["thb.pdf"]
 
 
+def test_a_bookmark_says_a_heading_once_and_nothing_in_the_file_moves():
+    page = '<h1>A (b)<a class="headerlink" href="#a">#</a></h1><h2 id="x">Tam<em>tam</em></h2><h3>ü&amp;</h3>'
+    known = pdf.headings(page)
+    assert known == {"A (b)", "Tamtam", "ü&"}
+    twice = rb"/Title (A \(b\)A \(b\)) /Title (Tamtam) /Title <FEFF00FC002600FC0026> /Other (AbAb) /Title ()"
+    once = pdf.said_once(twice, known)
+    assert once.split() == rb"/Title (A \(b\)) /Title (Tamtam) /Title <FEFF00FC0026> /Other (AbAb) /Title ()".split()
+    assert len(once) == len(twice)
+    assert [once.index(part) for part in (b"(Tam", b"/Other")] == [twice.index(part) for part in (b"(Tam", b"/Other")]
+
+
 def test_without_a_browser_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(DataError, match="install it so that one of chromium"):

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from html import unescape
 from pathlib import Path
 
 from thb.book import book
@@ -18,6 +19,9 @@ from thb.core.tables import disk_errors
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NAME = "thb.pdf"
 PICTURE = re.compile(r"<a (?=[^>]*\bimage-reference\b)[^>]*")
+# a bookmark's title: plain, or in UTF-16 as hexadecimal digits
+TITLE = re.compile(rb"(?<=/Title )(?:\((?P<plain>(?:[^()\\]|\\.)*)\)|<FEFF(?P<wide>[0-9A-F]*)>)")
+HEADING = re.compile(r"<h[1-6][^>]*>(.*?)(?:<a class=\"headerlink|</h)", re.DOTALL)
 PATIENCE = 600  # seconds that printing may take
 
 
@@ -31,9 +35,10 @@ def run(paths: Paths, params: Params) -> None:
         with tempfile.TemporaryDirectory(dir=file.parent, prefix="pdf.") as folder:
             book.faces(paths)
             book.build(paths, Path(folder) / "pages", "singlehtml")
-            _unlink_pictures(Path(folder) / "pages" / "index.html")
-            part = Path(folder) / NAME
-            _print(browser, Path(folder) / "pages" / "index.html", part)
+            page, part = Path(folder) / "pages" / "index.html", Path(folder) / NAME
+            _unlink_pictures(page)
+            _print(browser, page, part)
+            part.write_bytes(said_once(part.read_bytes(), headings(page.read_text(encoding="utf-8"))))
             part.replace(file)
     print(file)
 
@@ -48,6 +53,35 @@ def installed() -> str:
 def _unlink_pictures(page: Path) -> None:
     """A picture is a link to its own file, which nobody who reads the PDF has."""
     page.write_text(PICTURE.sub("<a", page.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def headings(html: str) -> set[str]:
+    """The words of each heading of a page."""
+    return {" ".join(unescape(re.sub("<[^>]*>", "", found)).split()) for found in HEADING.findall(html)}
+
+
+def said_once(pdf: bytes, known: set[str]) -> bytes:
+    """The PDF with a heading's words once in its bookmark: Chromium says them twice of one that it moved to a new page.
+
+    It stays as long as it was, since a PDF lists where each of its parts begins.
+    """
+
+    def once(found: re.Match[bytes]) -> bytes:
+        opens, words, closes = (
+            (b"(", found["plain"], b")") if found["wide"] is None else (b"<FEFF", found["wide"], b">")
+        )
+        half = words[: len(words) // 2]
+        if words != half + half or _read(found) in known:
+            return found[0]
+        return (opens + half + closes).ljust(len(found[0]))
+
+    return TITLE.sub(once, pdf)
+
+
+def _read(title: re.Match[bytes]) -> str:
+    if title["wide"] is None:
+        return re.sub(rb"\\(.)", rb"\1", title["plain"]).decode("latin-1")
+    return bytes.fromhex(title["wide"].decode()).decode("utf-16-be", "replace")
 
 
 def _print(browser: str, page: Path, file: Path) -> None:
