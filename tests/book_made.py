@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -57,7 +56,7 @@ def run_here(paths: Paths, source: Path, parameters: dict) -> NotebookNode:
     """Execute a notebook in this process: a kernel for each (as tests/test_exhibit.py has) would take minutes."""
     notebook = parameterize_notebook(papermill.iorw.load_notebook_node(str(source)), parameters)
     names: dict = {}
-    as_bytes = cache(saving.as_bytes)  # what is shown and saved is drawn once, and no test reads a PDF of these
+    as_bytes = saving.as_bytes  # but of PDFs, which no test reads
     drawn = mock.patch.object(saving, "as_bytes", lambda figure, kind: b"" if kind == "pdf" else as_bytes(figure, kind))
     with standing_in(paths), drawn:
         for cell in (c for c in notebook.cells if c.cell_type == "code"):

@@ -19,7 +19,8 @@ from thb.core.decimals import UNRESOLVABLE
 from thb.core.errors import ParamsError
 from thb.core.params import switch_profile
 from thb.core.tables import read_csv, write_csv
-from thb.report.load import REFERENCES, open_results
+from thb.report.load import open_results
+from thb.report.queries import REFERENCES
 
 INSIDE, OUTSIDE, UNRESOLVED, ABSENT = "inside the interval", "outside", "not resolvable", "not reproduced"
 ELSEWHERE = "not comparable (another corpus)"

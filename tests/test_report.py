@@ -23,8 +23,9 @@ from thb.core.errors import DataError, ParamsError
 from thb.core.params import load, switch_profile
 from thb.core.tables import CURATION_COLUMNS, read_csv, write_csv
 from thb.core.words import text
+from thb.report.cell import UNKNOWN
 from thb.report.load import MEAN, open_results
-from thb.report.table import UNKNOWN, best_of, is_best
+from thb.report.table import best_of, is_best
 from thb.report.verdicts import FAILS, HOLDS, INCONCLUSIVE
 
 KINDS = {

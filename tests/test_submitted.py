@@ -458,7 +458,7 @@ def test_a_clips_name_in_another_sources_folder_is_no_clip(clone, quick, tested)
 def test_a_clip_of_any_name_may_be_called_by_it(quick, tmp_path, clip):
     file = tmp_path / "scores.csv"
     write_csv(pd.DataFrame({"clip": [clip], "score": [0.5]}), file, ["clip", "score"])
-    ((row,),) = [score_rows.read(file)]
+    (row,) = score_rows.read(file)
     assert match._Names(quick, pd.Series([clip])).clip(row.name) == clip
 
 

@@ -16,8 +16,8 @@ from thb.core.tables import read_csv
 from thb.core.words import text
 from thb.fits import score_files
 from thb.fits.score_files import ScoreFile
+from thb.report.cell import Cell, plain
 from thb.report.load import Entrant, Results
-from thb.report.table import Cell, plain
 from thb.status import cost as costs
 from thb.status.full_size import RATES, measured
 from thb.submitted import compared

@@ -21,8 +21,9 @@ from thb.core.tables import read_csv
 from thb.core.words import text
 from thb.report.conditions import reencoded, taken_by_condition
 from thb.report.corpus import distinct, read_corpus
-from thb.report.load import Results, printed_beside, rank_correlation
+from thb.report.load import Results
 from thb.report.means import cells_across, mean_of
+from thb.report.queries import printed_beside, rank_correlation
 
 PARAMS, CORPUS, CELLS = "params.yaml", "results/corpus.csv", "results/cells.csv"
 TABLE1, TABLE4, COUNTS = (

@@ -19,8 +19,10 @@ from thb.core.tables import disk_errors
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 NAME = "thb.pdf"
 PICTURE = re.compile(r"<a (?=[^>]*\bimage-reference\b)[^>]*")
-# a bookmark's title: plain, or in UTF-16 as hexadecimal digits
-TITLE = re.compile(rb"(?<=/Title )(?:\((?P<plain>(?:[^()\\]|\\.)*)\)|<FEFF(?P<wide>[0-9A-F]*)>)")
+# a bookmark's title that says its words twice: plain, or in UTF-16 as hexadecimal digits
+TWICE = re.compile(
+    rb"(?<=/Title )(?:\((?P<plain>(?:[^()\\]|\\.)+)(?P=plain)\)|<FEFF(?P<wide>(?:[0-9A-F]{4})+)(?P=wide)>)"
+)
 HEADING = re.compile(r"<h[1-6][^>]*>(.*?)(?:<a class=\"headerlink|</h)", re.DOTALL)
 PATIENCE = 600  # seconds that printing may take
 
@@ -67,21 +69,18 @@ def said_once(pdf: bytes, known: set[str]) -> bytes:
     """
 
     def once(found: re.Match[bytes]) -> bytes:
-        opens, words, closes = (
-            (b"(", found["plain"], b")") if found["wide"] is None else (b"<FEFF", found["wide"], b">")
-        )
-        half = words[: len(words) // 2]
-        if words != half + half or _read(found) in known:
-            return found[0]
-        return (opens + half + closes).ljust(len(found[0]))
+        whole, half = found[0], found["plain"] or found["wide"]
+        if _read(whole) in known:
+            return whole
+        return ((b"(" if found["plain"] else b"<FEFF") + half + whole[-1:]).ljust(len(whole))
 
-    return TITLE.sub(once, pdf)
+    return TWICE.sub(once, pdf)
 
 
-def _read(title: re.Match[bytes]) -> str:
-    if title["wide"] is None:
-        return re.sub(rb"\\(.)", rb"\1", title["plain"]).decode("latin-1")
-    return bytes.fromhex(title["wide"].decode()).decode("utf-16-be", "replace")
+def _read(title: bytes) -> str:
+    if title.startswith(b"<FEFF"):
+        return bytes.fromhex(title[5:-1].decode()).decode("utf-16-be", "replace")
+    return re.sub(rb"\\(.)", rb"\1", title[1:-1]).decode("latin-1")
 
 
 def _print(browser: str, page: Path, file: Path) -> None:

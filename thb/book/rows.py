@@ -29,8 +29,9 @@ from thb.core.errors import DataError, ThbError, unknown
 from thb.core.metrics import UNTOLD
 from thb.core.paths import find_root
 from thb.core.words import text
+from thb.report.cell import Cell, answer, plain, verdict
 from thb.report.load import MEAN, Results, open_results
-from thb.report.table import Cell, answer, as_html, plain, table, verdict
+from thb.report.table import as_html, table
 from thb.report.verdicts import mark_of
 
 RESTS_ON = {"verdict": "rests_on", "here": "here_rests_on"}  # column -> the answers it rests on

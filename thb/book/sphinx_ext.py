@@ -17,8 +17,8 @@ from thb.book.chain import Tracer
 from thb.core.errors import unknown
 from thb.core.paths import find_root
 from thb.core.words import text
+from thb.report.cell import CSS
 from thb.report.load import Results, open_results
-from thb.report.table import CSS
 
 EXECUTED = "_executed/"
 FONT = re.compile(r'<link rel="preload" as="font"[^>]*>\s*')

@@ -12,6 +12,20 @@ from thb.core.decimals import decimal, signed
 from thb.core.metrics import weakest
 from thb.core.words import clip, words
 from thb.report.cams import RULES, chosen, heat, regions, sanity, telling, unexplained
+from thb.report.cell import (
+    LEVELS,
+    Cell,
+    against,
+    answer,
+    class_of,
+    difference,
+    fixed,
+    level,
+    number,
+    plain,
+    printed,
+    verdict,
+)
 from thb.report.claims import claims
 from thb.report.conditions import leakage, look_alikes, reencoded, settings, shared, sizes, stops, taken_by_condition
 from thb.report.corpus import NOT_SHOWN, clip_counts, curation, frames
@@ -31,15 +45,14 @@ from thb.report.figure import (
 )
 from thb.report.heat_page import faces
 from thb.report.lists import addresses, printed_list
-from thb.report.load import (
-    LOWER_IS_BETTER,
-    SHUFFLED_SOUND,
+from thb.report.load import LOWER_IS_BETTER, SHUFFLED_SOUND, open_results
+from thb.report.means import ALL, cells_across, falls, mean_of, unscored
+from thb.report.queries import (
     cells,
     clips_behind,
     corpora,
     detector,
     label,
-    open_results,
     printed_beside,
     protocol,
     rank_correlation,
@@ -47,25 +60,8 @@ from thb.report.load import (
     scores,
     verdicts,
 )
-from thb.report.means import ALL, cells_across, falls, mean_of, unscored
 from thb.report.saving import picture, save
-from thb.report.table import (
-    LEVELS,
-    Cell,
-    against,
-    answer,
-    beside,
-    class_of,
-    difference,
-    fixed,
-    level,
-    number,
-    plain,
-    printed,
-    show,
-    table,
-    verdict,
-)
+from thb.report.table import beside, show, table
 from thb.report.verdicts import badge, by_machine, pooled
 
 __all__ = [

@@ -13,8 +13,8 @@ from thb.cells import heat as judged
 from thb.core.errors import DataError, ParamsError, check_known, unknown
 from thb.core.tables import CAM_COLUMNS, PANEL_COLUMNS, SANITY_COLUMNS, read_csv, read_json
 from thb.report import vouched
-from thb.report.load import detector as label
 from thb.report.load import open_results
+from thb.report.queries import detector as label
 
 RULES = {
     "caught_fake": "fake of the highest score",

@@ -22,7 +22,8 @@ from matplotlib.typing import RcKeyType
 from thb.core.errors import entry
 from thb.core.metrics import AUC
 from thb.core.words import corpus_line
-from thb.report.load import label, open_results
+from thb.report.load import open_results
+from thb.report.queries import label
 
 # Colours that colour-blind readers can tell apart. Okabe and Ito's without its yellow, which is too pale on
 # white; two of Paul Tol's, each without its grey, for a reader who wants other contrasts.

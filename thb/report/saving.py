@@ -24,9 +24,9 @@ _SHOWN: WeakKeyDictionary[Figure, bytes] = WeakKeyDictionary()  # as SVG, which 
 def picture(figure: Figure | SubFigure, alt: str) -> Shown:
     """The figure as a notebook shows it; `alt` says in words what it shows."""
     root = figure.get_figure(root=True)
-    _SHOWN[root] = as_bytes(figure, "svg")
+    drawn = _SHOWN[root] = as_bytes(figure, "svg")
     root.stale = False  # until something in it is changed
-    return Shown({"image/svg+xml": _SHOWN[root].decode("utf-8"), "text/plain": alt}, {"alt": alt})
+    return Shown({"image/svg+xml": drawn.decode("utf-8"), "text/plain": alt}, {"alt": alt})
 
 
 def save(prefix: str, rows: pd.DataFrame, figure: Figure | SubFigure) -> None:

@@ -14,7 +14,7 @@ from thb.cells.printed import printed_cells
 from thb.core.params import Params
 from thb.core.paths import Paths
 from thb.core.tables import read_csv
-from thb.report.load import rank_correlation
+from thb.report.queries import rank_correlation
 from thb.review.verify import AGREES, DIFFERS, EXACT, NOT_COMPARABLE, UNCHECKED, Check
 
 SURE = 0.999  # how seldom chance alone may put as many printed cells outside
