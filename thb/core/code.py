@@ -17,6 +17,7 @@ HOME = Path(__file__).resolve().parent.parent
 OWNED = (".css", ".j2")  # what a module may have beside it: table.py reads table.css and table.html.j2
 SHORT = 16  # hex digits of a digest: enough to tell two states of the code apart
 BY_NAME = {"rendered.fakes.generators": HOME / "rendered" / "fakes" / "generators"}  # all found by their names
+ARITHMETIC = "core.arithmetic"  # settled when thb is imported, before anything else is
 # Stage -> the module that does it.
 DOORS = {
     "fetch": "corpus.fetch",
@@ -37,10 +38,10 @@ DOORS = {
 def files_of(*modules: str) -> list[Path]:
     """Every file below thb/ that these modules (dotted, without `thb.`) depend on, and their own, sorted.
 
-    A template or style sheet that bears a module's name goes with it.
+    A template or style sheet that bears a module's name goes with it, and with all of them how numbers are added up.
     """
     found: set[Path] = set()
-    waiting = [file for module in modules for file in (_file(module), *_files(f"thb.{module}"))]
+    waiting = [file for module in (*modules, ARITHMETIC) for file in (_file(module), *_files(f"thb.{module}"))]
     while waiting:
         path = waiting.pop()
         if path not in found:
