@@ -43,4 +43,4 @@ def _recomputed(paths: Paths, params: Params, unpacked: Paths) -> Check:
                 evaluate.run(own, params)
         except ThbError as fault:
             return Check("its cells", DIFFERS, f"cannot be computed from its score files here: {fault}")
-        return replace(verify.cells(own, unpacked, exact=True), name="its cells")
+        return replace(verify.cells(own, params, unpacked, exact=True), name="its cells")
