@@ -154,7 +154,10 @@ def test_scores_of_other_clips_are_refused_when_numbers_are_made(clone, quick, t
 def test_verify_holds_what_is_not_submitted_against_the_reference(clone, quick, once, tested):
     submit.add(clone, quick, given(clone, lines(tested)), MINE)
     evaluate.run(clone, quick)
-    for check in (verify.cells(clone, quick, Paths(once), exact=True), verify.comparisons(clone, Paths(once), exact=True)):
+    for check in (
+        verify.cells(clone, quick, Paths(once), exact=True),
+        verify.comparisons(clone, Paths(once), exact=True),
+    ):
         assert check.verdict == verify.SAME, check
     write_csv(read_csv(clone.cells, CELL_COLUMNS).assign(value=0.1), clone.cells, CELL_COLUMNS)
     assert verify.cells(clone, quick, Paths(once), exact=True).verdict == verify.DIFFERS

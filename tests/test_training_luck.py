@@ -7,13 +7,16 @@ import shutil
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT
 from typer.testing import CliRunner
 from vouching import for_score_file, with_seed
 
-from thb.cells import evaluate, training_luck
+from thb.book import exhibit
+from thb.cells import evaluate, training_luck, trials
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS, QUESTION
+from thb.cells.comparisons import ABOVE, BELOW
 from thb.cli.main import app
 from thb.core import intervals, origin
 from thb.core.errors import DataError, ParamsError
@@ -223,3 +226,87 @@ def test_the_record_says_what_was_repeated(study):
     said = json.loads((training_luck.place(study.paths) / RECORD).read_text())
     assert said["fits"]["tall"] == vars(origin.of_fit(study.paths, study.params, "tall"))
     assert said["fits"]["tall"]["seed"] != with_seed(study.params, 1).active.seed
+
+
+def test_a_mean_stays_a_share_however_far_trainings_lie_apart(study):
+    means = json.loads(study.paths.metrics.read_text())["means"]
+    ends = [one[end] for by in means.values() for of in by.values() for one in of.values() for end in ("lo", "hi")]
+    told = [end for end in ends if end is not None]
+    assert min(told) >= 0
+    assert max(told) <= 1
+    measured = {
+        "replicates": {"AUC": np.full(3, 0.95)},
+        "ends": {"AUC": (0.9, 0.98)},
+        "trained": {"AUC": np.array([0.95, 0.5, 0.95])},
+    }
+    assert trials.mean_of(study.params, [measured], "AUC")[2] == 1.0
+
+
+# ---- its page -----------------------------------------------------------------------------------------
+
+
+def test_every_training_of_a_cell_is_read_the_reported_one_first(study):
+    cells = read_csv(study.paths.cells, CELL_COLUMNS)
+    rows = training_luck.trainings(study.paths, study.params, cells).set_index(NAMES).loc[KEY]
+    first = study.params.active.training_seed
+    assert list(rows["training_seed"]) == [first, first + 1, first + 2]
+    assert rows["value"].iloc[0] == cells.set_index(NAMES).loc[KEY, "value"]
+    assert rows["value"].std(ddof=1) == pytest.approx(cells.set_index(NAMES).loc[KEY, "sd_seed"])
+
+
+def test_trainings_of_a_detector_of_other_settings_are_left_out(study):
+    cells, record = read_csv(study.paths.cells, CELL_COLUMNS), training_luck.place(study.paths) / RECORD
+    before = record.read_text()
+    said = json.loads(before)
+    said["fits"]["tall"]["settings"] = "0"
+    record.write_text(json.dumps(said))
+    try:
+        rows = training_luck.trainings(study.paths, study.params, cells)
+        assert rows.loc[rows["detector"] == "tall", "training_seed"].nunique() == 1
+        assert rows.loc[rows["detector"] == "caddm", "training_seed"].nunique() == 3
+        assert training_luck.verdicts(study.paths, study.params).empty
+        assert training_luck.claims(study.paths, study.params).empty
+    finally:
+        record.write_text(before)
+
+
+@pytest.fixture(scope="module")
+def page(study):
+    """The exhibit `luck`, made from this study: its rows, and each table as a reader without HTML sees it."""
+    if not study.paths.notebooks.exists():
+        study.paths.notebooks.symlink_to(ROOT / "notebooks")
+    exhibit.run(study.paths, study.params, "luck")
+    cells = json.loads((study.paths.executed / "luck.ipynb").read_text())["cells"]
+    told = ["".join(o["data"]["text/plain"]) for cell in cells for o in cell.get("outputs", []) if "data" in o]
+    return pd.read_csv(study.paths.executed / "luck.csv"), "\n".join(told)
+
+
+def test_the_page_says_how_far_the_mean_of_each_detector_moves(study, page):
+    rows, told = page
+    own = rows[(rows["protocol"] == "P1") & (rows["detector"] == "TALL")].iloc[0]
+    places = [Paths(path) for path in sorted((study.paths.root / "runs" / "seeds").iterdir())]
+    means = [json.loads(p.metrics.read_text())["means"]["P1"]["tall"]["AUC"]["value"] for p in places]
+    assert own["sd"] == pytest.approx(np.std(means, ddof=1), rel=1e-3)
+    assert (own["lowest"], own["highest"]) == pytest.approx((min(means), max(means)), rel=1e-3)
+    assert f"{own['sd']:.3f} ({min(means):.2f} to {max(means):.2f})" in told
+
+
+def test_the_page_counts_verdicts_and_claims_that_hinge_on_the_training(study, page):
+    folder, first = training_luck.place(study.paths), study.params.active.training_seed
+    seeds = [str(first + k) for k in range(3)]
+    each = read_csv(folder / "verdicts.csv", [*QUESTION, *seeds], as_text=True)[seeds]
+    turned = each.isin([ABOVE]).any(axis=1) & each.isin([BELOW]).any(axis=1)
+    assert f"{int(turned.sum()):,} of {len(each):,}" in page[1]
+    claims = read_csv(folder / "claims.csv", ["id", *seeds], as_text=True)
+    unsteady = claims.loc[claims[seeds].nunique(axis=1) > 1, "id"]
+    assert f"{len(unsteady)} of {len(claims)}" in page[1]
+    assert len(unsteady)
+    assert all(claim in page[1] for claim in unsteady)
+
+
+def test_without_a_study_the_page_says_so(made):
+    if not made.notebooks.exists():
+        made.notebooks.symlink_to(ROOT / "notebooks")
+    exhibit.run(made, load(made.params), "luck")
+    assert "thb seeds" in (made.executed / "luck.ipynb").read_text()
+    assert (pd.read_csv(made.executed / "luck.csv")["trainings"] == 1).all()

@@ -16,6 +16,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from thb.cells import training_luck
 from thb.cells.columns import CONTAINERS
 from thb.core import errors
 from thb.core.errors import DataError
@@ -88,6 +89,7 @@ def inputs(paths: Paths) -> dict[str, str]:
         paths.results / "choices",
         paths.results / "cams",
         paths.results / "reencoded",
+        training_luck.place(paths),
     )
     tables = {path: sorted(path.rglob("*.csv")) if path.is_dir() else [path] for path in read if path.exists()}
     return {paths.relative(path): _digest(files) for path, files in tables.items() if files}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from thb.cells.curves import Scores
 from thb.cells.questions import MEAN, averaged
-from thb.cells.trials import Measured, Scored, estimates, measure, resolvable
+from thb.cells.trials import Measured, Scored, measure, resolvable, weighted_mean
 from thb.core import metrics
 from thb.core.errors import DataError, check_known
 from thb.core.params import Params
@@ -69,5 +69,5 @@ def _row(params: Params, parts: Sequence[Sequence[Measured]], metric: str) -> di
     if not told:
         return row
     weights = np.concatenate([np.full(len(part), 1 / len(part) / len(known)) for part in known])
-    found = estimates(params, [(one, metric) for one in every]).sums(weights[None])
-    return row | dict(zip(("value", "lo", "hi"), (float(one[0]) for one in found), strict=True))
+    found = weighted_mean(params, [(one, metric) for one in every], weights)
+    return row | dict(zip(("value", "lo", "hi"), found, strict=True))

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from thb.cells.columns import CELL
+from thb.cells.columns import CELL, COMPARISON_COLUMNS, QUESTION
 from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
@@ -73,6 +74,38 @@ def read(paths: Paths, params: Params) -> Luck:
     if sorted(wide.columns) != sorted(seeds):
         raise DataError(f"{paths.relative(folder / CELLS)} is of seeds {list(wide.columns)}, not {seeds}; run `{MEND}`")
     return Luck(seeds, dict(zip(wide.index, wide[seeds].to_numpy(), strict=True)), unknown, older)
+
+
+def trainings(paths: Paths, params: Params, cells: pd.DataFrame) -> pd.DataFrame:
+    """SEED_COLUMNS: these cells, and those of every other training of detectors of which others are known."""
+    luck, reported = read(paths, params), cells.assign(training_seed=params.active.training_seed)[SEED_COLUMNS]
+    if not luck.values:
+        return reported
+    others = read_csv(place(paths) / CELLS, SEED_COLUMNS)
+    return pd.concat([reported, others[~others["detector"].isin(list(luck.unknown))]], ignore_index=True)
+
+
+def verdicts(paths: Paths, params: Params) -> pd.DataFrame:
+    """QUESTION, what each training tells by itself, a column a seed, and `verdict`, what all of them together do."""
+    rows = _told(paths, params, VERDICTS)
+    if rows.empty:
+        return rows
+    together = read_csv(paths.comparisons, COMPARISON_COLUMNS, as_text=True).fillna("")[[*QUESTION, "verdict"]]
+    return rows.merge(together, on=QUESTION, how="left", validate="one_to_one")
+
+
+def claims(paths: Paths, params: Params) -> pd.DataFrame:
+    """What becomes of each claim, `id`, on the cells of each training by itself, a column a seed."""
+    return _told(paths, params, CLAIMS)
+
+
+def _told(paths: Paths, params: Params, file: str) -> pd.DataFrame:
+    """One of the study's tables, as text; empty if other trainings of a detector are unknown."""
+    if read(paths, params).unknown:
+        return pd.DataFrame()
+    key = QUESTION if file == VERDICTS else ["id"]
+    seeds = map(str, (params.active.training_seed, *read_json(place(paths) / RECORD)["training_seeds"]))
+    return read_csv(place(paths) / file, [*key, *seeds], as_text=True).fillna("")
 
 
 def place(paths: Paths) -> Path:

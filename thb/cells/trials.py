@@ -153,9 +153,15 @@ def estimates(params: Params, numbers: Sequence[tuple[Measured, str]]) -> Estima
 
 def mean_of(params: Params, measured: Sequence[Measured], metric: str) -> tuple[float, float, float]:
     """Value, lo and hi of the plain mean of these trials."""
-    of = estimates(params, [(one, metric) for one in measured])
-    value, lo, hi = of.sums(np.full((1, len(measured)), 1 / len(measured)))
-    return float(value[0]), float(lo[0]), float(hi[0])
+    return weighted_mean(params, [(one, metric) for one in measured], np.full(len(measured), 1 / len(measured)))
+
+
+def weighted_mean(
+    params: Params, numbers: Sequence[tuple[Measured, str]], weights: np.ndarray
+) -> tuple[float, float, float]:
+    """Value, lo and hi of a mean of trials with these weights, of sum 1; like each of them it lies between 0 and 1."""
+    value, lo, hi = (float(one[0]) for one in estimates(params, numbers).sums(weights[None]))
+    return value, max(lo, 0.0), min(hi, 1.0)
 
 
 def nothing(params: Params) -> Measured:

@@ -134,7 +134,7 @@ def _without_submitted(rows: pd.DataFrame, paths: Paths, reference: Paths) -> pd
 
 
 def cells(paths: Paths, params: Params, reference: Paths, exact: bool) -> Check:
-    """Every cell: the same number or, where fits were trained again, no more outside the reference's interval than luck.
+    """Every cell: the same number or, where fits were trained again, no more out of their intervals than luck explains.
 
     Counts of clips are the same in either case.
     """
