@@ -229,7 +229,7 @@ def test_each_network_gets_the_store_that_it_learnt_from(project, params, small,
             faces.finder("haar", project, {}),
             kept,
         )
-        store = detect._store(done, kept)
+        store = detect.in_memory(done, kept)
         expected = loop.score(networks[name], Feed(store, store.rows, torch.device("cpu"), networks[name]))
         assert scores(project, params, good, names=[name]) == [float(expected[0])]
 

@@ -78,11 +78,12 @@ def read(paths: Paths, params: Params) -> Luck:
 
 def trainings(paths: Paths, params: Params, cells: pd.DataFrame) -> pd.DataFrame:
     """SEED_COLUMNS: these cells, and those of every other training of detectors of which others are known."""
-    luck, reported = read(paths, params), cells.assign(training_seed=params.active.training_seed)[SEED_COLUMNS]
+    luck, reported = read(paths, params), cells.assign(training_seed=params.active.training_seed)
     if not luck.values:
-        return reported
+        return reported.loc[:, SEED_COLUMNS]
     others = read_csv(place(paths) / CELLS, SEED_COLUMNS)
-    return pd.concat([reported, others[~others["detector"].isin(list(luck.unknown))]], ignore_index=True)
+    others = others.loc[~others["detector"].isin(list(luck.unknown))]
+    return pd.concat([reported.loc[:, SEED_COLUMNS], others], ignore_index=True)
 
 
 def verdicts(paths: Paths, params: Params) -> pd.DataFrame:

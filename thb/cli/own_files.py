@@ -92,6 +92,35 @@ def detect(
     detect.run(*context.of_clone(), detect.Request(videos, detector or (), fit, finder, cam, json))
 
 
+@app.command(
+    epilog="Examples:  thb probe videos/ --name mine   ·   thb probe videos/ --name mine --reals reals/   ·   "
+    "thb probe videos/ --name mine --no-reencode --out report/"
+)
+def probe(
+    folder: Annotated[Path, typer.Argument(help="searched for videos of one generator, with the folders in it")],
+    name: Annotated[str, typer.Option(help="what the generator is to be called")],
+    reals: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="real videos of yours; none: the benchmark's test reals")
+    ] = None,
+    finder: Annotated[
+        str, typer.Option(help="what finds the faces: haar or yunet; none: as in training, else haar")
+    ] = "",
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="the report; none: probes/NAME")] = None,
+    reencode: Annotated[
+        bool, typer.Option("--reencode/--no-reencode", help="score the clips encoded again, too")
+    ] = True,
+) -> None:
+    """Say how detectable a generator is.
+
+    Every trained network scores the clips, nothing is trained. The report: whether the files alone give it away, who
+    finds it and how surely, what is as hard among the known generators, what is seen where, what is left after
+    re-encoding, and how many clips it would take to be sure. The last line is its path.
+    """
+    from thb.detect import probe
+
+    print(probe.run(*context.of_clone(), probe.Asked(folder, name, reals, finder, out, reencode)))
+
+
 def _known_or_there(called: typer.Context, videos: Iterable[Path]) -> None:
     """Refuse what begins with a dash and is no file: a mistaken option."""
     if odd := next((str(v) for v in videos if str(v).startswith("-") and not os.path.lexists(v)), None):

@@ -73,7 +73,7 @@ def _examine(
         row: clip.Row = {"clip": str(file), "source": SOURCE, "path": str(file), "status": OK, "reason": ""}
         done = clip.prepare(row, file, finder, finders[finder], store)
         try:
-            held = _store(done, store)
+            held = in_memory(done, store)
         except DataError as e:
             return found.skip(file, str(e))
         if not done.row["face_share"]:
@@ -99,8 +99,8 @@ def _score(
         frames = f"{n} {'frame' if n == 1 else 'frames'}"
         needed = f"one unit of {judge.name} needs {judge.frames_needed}"
         return found.skip(file, f"it has {frames}, and {needed}", judge.name)
-    feed = _feed(judge, store)
-    score = _scored(judge, store, feed)
+    feed = feed_of(judge, store)
+    score = scored(judge, store, feed)
     result = {
         "file": str(file),
         "detector": judge.name,
@@ -115,13 +115,13 @@ def _score(
     found.results.append(result)
     if strip and feed:
         try:
-            _draw(judge, feed, strip, file, f"{judge.name}/{fit}   score {score:.4f}")
+            draw(judge, feed, strip, file, f"{judge.name}/{fit}   score {score:.4f}")
             result["cam"] = str(strip)
         except ThbError as e:
             say(f"{printable(file)}: {judge.name}: no heat map: {printable(str(e))}")
 
 
-def _store(done: clip.Prepared, store: Store) -> ClipStore:
+def in_memory(done: clip.Prepared, store: Store) -> ClipStore:
     """This clip in memory, as `prepare` would have put it on disk; DataError says why it cannot be used."""
     arrays = {name: array for name in ARRAYS if (array := getattr(done, name)) is not None}
     if len(arrays) < len(ARRAYS):
@@ -138,7 +138,7 @@ def _store(done: clip.Prepared, store: Store) -> ClipStore:
     )
 
 
-def _feed(judge: Judge, store: ClipStore) -> Any:
+def feed_of(judge: Judge, store: ClipStore) -> Any:
     """The clip as a network takes it; None for a detector that is no network."""
     if judge.model.reads != "frames":
         return None
@@ -148,7 +148,7 @@ def _feed(judge: Judge, store: ClipStore) -> Any:
     return Feed(store, store.rows, loop.prepare_torch(SEED), judge.model)
 
 
-def _scored(judge: Judge, store: ClipStore, feed: Any) -> float:
+def scored(judge: Judge, store: ClipStore, feed: Any) -> float:
     """A probability, or an error."""
     if feed is None:
         (score,) = judge.model.score(measured(store, store.rows, judge.model))
@@ -173,7 +173,7 @@ def _which(face: faces.Faces | None) -> str:
 # ---- heat maps --------------------------------------------------------------------------------------
 
 
-def _draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
+def draw(judge: Judge, feed: Any, path: Path, file: Path, words: str) -> None:
     """The clip's first units, with the heat over each frame, as a PNG."""
     import torch
 
