@@ -16,7 +16,7 @@ from vouching import for_score_file, with_seed
 from thb.book import exhibit
 from thb.cells import evaluate, training_luck, trials
 from thb.cells.columns import CELL, CELL_COLUMNS, COMPARISON_COLUMNS, QUESTION
-from thb.cells.comparisons import ABOVE, BELOW
+from thb.cells.comparisons import ABOVE, BELOW, INCONCLUSIVE
 from thb.cli.main import app
 from thb.core import intervals, origin
 from thb.core.errors import DataError, ParamsError
@@ -167,7 +167,11 @@ def test_each_trainings_verdicts_and_claims_stand_side_by_side(study):
     folder, first = training_luck.place(study.paths), study.params.active.training_seed
     seeds = [str(first + k) for k in range(3)]
     verdicts = read_csv(folder / "verdicts.csv", [*QUESTION, *seeds])
-    assert len(verdicts) > 1000
+    assert len(verdicts)
+    assert (verdicts[seeds] != INCONCLUSIVE).any(axis=1).all()  # others no training can tell
+    whole = training_luck.verdicts(study.paths, study.params)
+    asked = read_csv(study.paths.comparisons, COMPARISON_COLUMNS, as_text=True).fillna("")
+    assert len(whole) == (asked["verdict"] != "").sum() > len(verdicts)
     claims = read_csv(folder / "claims.csv", ["id", *seeds])
     assert claims["id"].is_unique
     assert "cannot be told" in set(claims[seeds[0]])
@@ -294,7 +298,8 @@ def test_the_page_says_how_far_the_mean_of_each_detector_moves(study, page):
 def test_the_page_counts_verdicts_and_claims_that_hinge_on_the_training(study, page):
     folder, first = training_luck.place(study.paths), study.params.active.training_seed
     seeds = [str(first + k) for k in range(3)]
-    each = read_csv(folder / "verdicts.csv", [*QUESTION, *seeds], as_text=True)[seeds]
+    each = training_luck.verdicts(study.paths, study.params)[seeds]
+    assert len(each) > 1000
     turned = each.isin([ABOVE]).any(axis=1) & each.isin([BELOW]).any(axis=1)
     assert f"{int(turned.sum()):,} of {len(each):,}" in page[1]
     claims = read_csv(folder / "claims.csv", ["id", *seeds], as_text=True)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from thb.cells.columns import CELL, COMPARISON_COLUMNS, QUESTION
+from thb.cells.comparisons import INCONCLUSIVE
 from thb.core import origin
 from thb.core.errors import DataError
 from thb.core.params import Params
@@ -87,12 +88,16 @@ def trainings(paths: Paths, params: Params, cells: pd.DataFrame) -> pd.DataFrame
 
 
 def verdicts(paths: Paths, params: Params) -> pd.DataFrame:
-    """QUESTION, what each training tells by itself, a column a seed, and `verdict`, what all of them together do."""
+    """QUESTION, what each training tells by itself, a column a seed, and `verdict`, what all of them together do.
+
+    Every question that was asked; the study leaves out those that no training can tell.
+    """
     rows = _told(paths, params, VERDICTS)
     if rows.empty:
         return rows
     together = read_csv(paths.comparisons, COMPARISON_COLUMNS, as_text=True).fillna("")[[*QUESTION, "verdict"]]
-    return rows.merge(together, on=QUESTION, how="left", validate="one_to_one")
+    asked = together.loc[together["verdict"] != ""]
+    return asked.merge(rows, on=QUESTION, how="left", validate="one_to_one").fillna(INCONCLUSIVE)
 
 
 def claims(paths: Paths, params: Params) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path
 
 import pandas as pd
 import yaml
@@ -14,6 +13,7 @@ import yaml
 from thb.cells import evaluate, training_luck
 from thb.cells.claims import ledger
 from thb.cells.columns import COMPARISON_COLUMNS, QUESTION
+from thb.cells.comparisons import INCONCLUSIVE
 from thb.core import origin, plain_yaml
 from thb.core.errors import DataError, ParamsError
 from thb.core.params import Params, load
@@ -106,13 +106,19 @@ def _fit(own: Paths, detector: str, fits: Sequence[str]) -> None:
 
 
 def _keep(paths: Paths, params: Params, found: Mapping[int, Results]) -> None:
-    """Write the cells of further trainings, and the verdicts and claims of every one, none knowing of the others."""
+    """Write the cells of further trainings, and the verdicts and claims of every one, none knowing of the others.
+
+    A question that no training can tell is left out.
+    """
     _, *others = found
     folder = training_luck.place(paths)
     cells = pd.concat([found[seed].cells.assign(training_seed=seed) for seed in others])
     write_csv(cells, folder / training_luck.CELLS, training_luck.SEED_COLUMNS)
-    _side_by_side({seed: _verdicts(one) for seed, one in found.items()}, folder / training_luck.VERDICTS)
-    _side_by_side({seed: _claims(one) for seed, one in found.items()}, folder / training_luck.CLAIMS)
+    verdicts = _side_by_side({seed: _verdicts(one) for seed, one in found.items()})
+    told = (verdicts.loc[:, list(map(str, found))] != INCONCLUSIVE).any(axis=1)
+    write_csv(verdicts.loc[told], folder / training_luck.VERDICTS, list(verdicts.columns))
+    claims = _side_by_side({seed: _claims(one) for seed, one in found.items()})
+    write_csv(claims, folder / training_luck.CLAIMS, list(claims.columns))
     said = training_luck.record(paths, params, others)
     written = [training_luck.CELLS, training_luck.VERDICTS, training_luck.CLAIMS]
     write_json({**said, "files": {name: origin.sha256(folder / name) for name in written}}, folder / RECORD)
@@ -132,7 +138,6 @@ def _claims(one: Results) -> pd.Series:
     return pd.Series(rows["here"].to_numpy(), index=pd.Index(rows["id"], name="id"))
 
 
-def _side_by_side(told: Mapping[int, pd.Series], path: Path) -> None:
+def _side_by_side(told: Mapping[int, pd.Series]) -> pd.DataFrame:
     """A row a question, a column a training."""
-    table = pd.DataFrame({str(seed): column for seed, column in told.items()}).reset_index()
-    write_csv(table, path, list(table.columns))
+    return pd.DataFrame({str(seed): column for seed, column in told.items()}).reset_index()
