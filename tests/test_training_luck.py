@@ -108,6 +108,21 @@ def test_a_study_that_was_broken_off_trains_only_what_is_left(study, monkeypatch
     assert lost.path.read_bytes() == before  # and ffpp, as no weights to start from had been left
 
 
+def test_another_exhibit_leaves_what_was_trained(study):
+    seed, before = study.params.active.training_seed + 1, study.paths.params.read_text()
+    place = study.paths.root / "runs" / "seeds" / str(seed)
+    study.paths.params.write_text(
+        before.replace("{notebook: seed_luck, metric: AUC}", "{notebook: seed_luck, metric: T1}")
+    )
+    try:
+        assert seed_study._place(study.paths, study.params, seed).root == place
+        assert (place / "results" / "scores").is_dir()
+        assert load(place / "params.yaml").exhibits["luck"]["metric"] == "T1"
+    finally:
+        study.paths.params.write_text(before)
+        seed_study._place(study.paths, study.params, seed)
+
+
 def test_places_of_other_settings_are_made_anew(study):
     seed = study.params.active.training_seed + 1
     place = study.paths.root / "runs" / "seeds" / str(seed)

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import pandas as pd
 import yaml
@@ -25,6 +26,7 @@ from thb.report.load import Results
 from thb.review import workplace
 
 LARGEST_SEED = 2**32 - 1
+BEARING = ("profile", "sources", "protocols", "metrics", "detectors")  # keys of params.yaml
 
 
 def run(paths: Paths, params: Params, trainings: int, jobs: int) -> None:
@@ -55,13 +57,21 @@ def _place(paths: Paths, params: Params, seed: int) -> Paths:
     raw = plain_yaml.load(paths.params)
     raw["profiles"][params.profile]["training_seed"] = seed
     own.params.write_text(yaml.safe_dump(raw, sort_keys=False), encoding="utf-8")
-    files = [path.relative_to(part) for path in (own.params, own.tested, own.tested_record)]
-    if all((root / file).is_file() and (root / file).read_bytes() == (part / file).read_bytes() for file in files):
+    files = [path.relative_to(part) for path in (own.tested, own.tested_record)]
+    kept = all((root / file).is_file() and (root / file).read_bytes() == (part / file).read_bytes() for file in files)
+    if kept and _bearing(root / own.params.name) == _bearing(own.params):
+        own.params.replace(root / own.params.name)
         shutil.rmtree(part)
         return Paths(root)
     shutil.rmtree(root, ignore_errors=True)
     part.rename(root)
     return Paths(root)
+
+
+def _bearing(params: Path) -> dict[str, object]:
+    """The settings on which a fit and its cells may rest; an exhibit more or less is none of them."""
+    raw = plain_yaml.load(params)
+    return {key: raw[key] for key in BEARING} | {"active": raw["profiles"][raw["profile"]]}
 
 
 def _train(params: Params, places: Sequence[Paths], jobs: int) -> None:
