@@ -12,7 +12,6 @@ from thb.book import numbers, provenance
 from thb.core.errors import DataError
 from thb.core.params import Params
 from thb.core.paths import Paths
-from thb.core.processes import cores
 from thb.core.tables import disk_errors, write_atomic
 from thb.report.load import open_results
 
@@ -78,7 +77,6 @@ def build(paths: Paths, out: Path, builder: str = "html") -> None:
         warningiserror=True,
         keep_going=True,
         quiet=True,
-        jobs=cores(),
         confoverrides={
             "external_toc_path": str(paths.book / "_toc.yml"),
             "nitpicky": True,

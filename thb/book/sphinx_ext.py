@@ -38,7 +38,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("build-finished", partial(_write_previews, known))
     app.connect("build-finished", _copy_files)
     app.connect("build-finished", _drop_preloads)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}  # `known` is filled before pages are handed out
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
 
 
 def _results(app: Sphinx) -> Results:
