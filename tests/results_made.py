@@ -176,6 +176,7 @@ def _once(paths: Paths, what: str, p3: float, make: Callable[[], None]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
+    shutil.rmtree(target / "leaderboard" / "entries", ignore_errors=True)  # of the repository's own scores
     for folder in (name for name in ("results", "data", "leaderboard") if (source / name).is_dir()):
         shutil.copytree(source / folder, target / folder, dirs_exist_ok=True)
 

@@ -160,8 +160,9 @@ def cells(paths: Paths, params: Params, reference: Paths, exact: bool) -> Check:
     ]
     moved = f"values move by {np.nanmax((here['value'] - there['value']).abs(), initial=0):.3g} at most"
     if exact or wrong or (counts | untold).any():
-        told = f"{len(wrong) + len(lines)} of {len(both)}; {moved}" if wrong or lines else f"{len(both)} cells"
-        return Check("cells", DIFFERS if wrong or lines else SAME, told, [*wrong, *lines])
+        told = f"{len(wrong) + len(lines)} of {len(both)}; {moved}"
+        same = Check("cells", SAME, f"{len(both)} cells, every value the same")
+        return Check("cells", DIFFERS, told, [*wrong, *lines]) if wrong or lines else same
     n, allowed = int(unequal.sum()), by_luck(int(unequal.sum()), params)
     told = (
         f"{n} of {len(both)} moved, {len(lines)} of them out of the reference's interval; luck alone: up to {allowed}; "
