@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,9 @@ def test_a_folder_is_held_against_reals_that_are_read_alike(benchmark, small, dr
         assert number(said, name)["value"] == pytest.approx(truth)
         assert number(said, name, pairs="alike")["value"] == pytest.approx(truth)  # all are in one kind of file
     html = page.read_text()
+    named = re.findall(r'(?:<code>|src=")([\w-]+\.(?:csv|json|svg|png))', html)
+    assert {"figure.csv", "clips.csv", "report.json", "figure.svg"} <= set(named)
+    assert all((page.parent / name).is_file() for name in named)
     assert "no face found (finder haar)" in html
     assert "4 clips are few" in html
     assert {file.name for file in page.parent.glob("*.png")} == {

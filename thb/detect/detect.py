@@ -92,13 +92,8 @@ def _score(
     judge: Judge, store: ClipStore, file: Path, fit: str, strip: Path | None, remark: str, found: Findings
 ) -> None:
     """One judge's score of a clip, and its heat map if that is asked for."""
-    row = soundless_marked(store.rows, judge.model.hears).iloc[0]
-    if row["status"] != OK:
-        return found.skip(file, "no sound" if row["reason"] == "it has no sound" else row["reason"], judge.name)
-    if (n := row["n_frames"]) < judge.frames_needed:
-        frames = f"{n} {'frame' if n == 1 else 'frames'}"
-        needed = f"one unit of {judge.name} needs {judge.frames_needed}"
-        return found.skip(file, f"it has {frames}, and {needed}", judge.name)
+    if why := unusable(judge, store):
+        return found.skip(file, why, judge.name)
     feed = feed_of(judge, store)
     score = scored(judge, store, feed)
     result = {
@@ -119,6 +114,17 @@ def _score(
             result["cam"] = str(strip)
         except ThbError as e:
             say(f"{printable(file)}: {judge.name}: no heat map: {printable(str(e))}")
+
+
+def unusable(judge: Judge, store: ClipStore) -> str:
+    """Why this detector cannot score the clip; '' if it can."""
+    row = soundless_marked(store.rows, judge.model.hears).iloc[0]
+    if row["status"] != OK:
+        return "no sound" if row["reason"] == "it has no sound" else row["reason"]
+    if (n := row["n_frames"]) < judge.frames_needed:
+        frames = f"{n} {'frame' if n == 1 else 'frames'}"
+        return f"it has {frames}, and one unit of {judge.name} needs {judge.frames_needed}"
+    return ""
 
 
 def in_memory(done: clip.Prepared, store: Store) -> ClipStore:

@@ -28,14 +28,13 @@ from thb.core.paths import Paths, check_name
 from thb.core.tables import ERROR, FACTS, OK, read_csv, write_csv
 from thb.corpus import layout
 from thb.detect import own_videos, probe_page
-from thb.detect.detect import SOURCE, draw, feed_of, in_memory, scored
+from thb.detect.detect import SOURCE, draw, feed_of, in_memory, scored, unusable
 from thb.detect.probe_numbers import FIT, Probed, known_numbers, numbers
 from thb.detect.verdicts import Judge, appoint
 from thb.fits import weights
 from thb.reencoded import conditions
 from thb.reencoded.conditions import TESTED, Reencoding
 from thb.reencoded.encode import encode
-from thb.splits.clips_of_fit import soundless_marked
 
 FEWEST = 2  # clips of which an AUC can be computed at all
 COLUMNS = ["clip", "source", "role", "label", "split", "portrait", "video", *FACTS, "face_share", "status", "reason"]
@@ -206,11 +205,8 @@ class Readers:
 
 
 def _score(judge: Judge, store: ClipStore) -> float:
-    row = soundless_marked(store.rows, judge.model.hears).iloc[0]
-    if row["status"] != OK:
-        raise DataError(str(row["reason"]))
-    if row["n_frames"] < judge.frames_needed:
-        raise DataError(f"it has {row['n_frames']} frames, and one unit needs {judge.frames_needed}")
+    if why := unusable(judge, store):
+        raise DataError(why)
     return scored(judge, store, feed_of(judge, store))
 
 
