@@ -280,6 +280,16 @@ def test_only_what_is_missing_or_broken_is_made_again(made, sources, monkeypatch
     assert contents(made) == before
 
 
+def test_clips_that_other_code_of_a_library_drew_are_drawn_again(few_made, few, monkeypatch, here):
+    before, remade, real = contents(few_made), [], clip.make
+    monkeypatch.setattr(clip, "make", lambda p: remade.append(p) or real(p))
+    monkeypatch.setenv("NPY_DISABLE_CPU_FEATURES", "")
+    write(few_made.root, few)
+    assert len(remade) == len(list(few_made.truth.rglob("*.npz"))) > 0
+    monkeypatch.undo()
+    assert contents(write(few_made.root, few)) == before
+
+
 def test_an_interrupted_run_leaves_no_half_file_and_ends_the_same(few_made, few, tmp_path, monkeypatch):
     real, seen = clip.make, []
 

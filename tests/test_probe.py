@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,10 +15,12 @@ from stores import smoke
 from typer.testing import CliRunner
 from weights_made import build
 
+from thb.cams import grad_cam, regions
+from thb.cells import heat
 from thb.cli.main import app
 from thb.core import origin
 from thb.core.errors import DataError, ParamsError
-from thb.core.tables import OK
+from thb.core.tables import OK, REGIONS
 from thb.detect import probe, probe_numbers, probe_page
 from thb.rendered.heads.motion import draw_motion
 from thb.rendered.heads.portraits import draw_portrait
@@ -148,6 +151,35 @@ def test_known_generators_are_read_the_same_way_and_ranked(benchmark, small, dre
     assert said["harder_than"] == sum(np.mean(of) > np.mean(own) for of in known.values())
 
 
+def looked_at(said, detector):
+    return {one["region"]: one for one in said["attention"] if one["detector"] == detector}
+
+
+def test_heat_is_shared_out_among_estimated_regions(benchmark, small, dreams, monkeypatch):
+    page = probe.run(benchmark, small, ask(dreams))
+    for name in ("tall", "lipfd"):
+        told = looked_at(report(page), name)
+        assert list(told) == list(REGIONS)
+        assert sum(one["mass"] for one in told.values()) == pytest.approx(1, abs=0.02)
+        assert 0 < told["mouth"]["area"] < told["face"]["area"] < 1
+        assert all(one["mass_lo"] <= one["mass"] <= one["mass_hi"] for one in told.values())
+        assert {(one["clips"], one["cold"]) for one in told.values()} == {(4, 0)}
+    assert "Share of the heat on each region" in page.read_text()
+    monkeypatch.setattr(regions, "estimated", lambda row: np.full((64, 64), REGIONS.index("hair"), np.uint8))
+    told = looked_at(report(probe.run(benchmark, small, ask(dreams))), "tall")
+    assert (told["hair"]["mass"], told["hair"]["area"]) == pytest.approx((1, 1), abs=1e-6)
+    assert told["face"]["mass"] == told["face"]["area"] == 0
+    assert told["hair"]["verdict"] == heat.AS_LARGE
+
+
+def test_clips_without_heat_are_counted_and_share_nothing(benchmark, small, dreams, monkeypatch):
+    real = grad_cam.heat
+    monkeypatch.setattr(grad_cam, "heat", lambda *of: replace(real(*of), maps=0 * real(*of).maps))
+    page = probe.run(benchmark, small, ask(dreams))
+    told = looked_at(report(page), "tall")
+    assert {(one["mass"], one["clips"], one["cold"]) for one in told.values()} == {(None, 4, 4)}
+
+
 def test_clips_are_scored_again_after_every_condition(benchmark, small, dreams):
     said = report(probe.run(benchmark, small, ask(dreams, reencode=True)))
     told = {(one["condition"], one["detector"]): one for one in said["after_reencoding"]}
@@ -246,6 +278,19 @@ def test_what_an_interval_says():
     assert probe_numbers.verdict(0.51, 0.9) == probe_numbers.FOUND
     assert probe_numbers.verdict(0.4, 0.6) == probe_numbers.OPEN
     assert probe_numbers.verdict(0.2, 0.49) == probe_numbers.MISSED
+
+
+def test_a_rate_is_firm_if_all_that_have_a_number_are(params):
+    def said(first, second, fakes):
+        return {
+            (name, metric, "all"): {"resolvable": word, "n_fake": n}
+            for name, word, n in (("tall", first, 12), ("lipfd", second, fakes))
+            for metric in params.metrics.fpr
+        }
+
+    for told, firm in ((("firm", "no", 0), True), (("firm", "coarse", 12), False), (("firm", "firm", 12), True)):
+        assert {one["firm"] for one in probe_page.rates(params, said(*told)).values()} == {firm}
+    assert probe_page.rates(params, said("no", "no", 0))["T1"] == {"rate": 0.01, "firm": False, "reals_needed": 300}
 
 
 def test_how_many_clips_narrow_an_interval():

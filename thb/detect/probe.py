@@ -27,8 +27,8 @@ from thb.core.params import Params
 from thb.core.paths import Paths, check_name
 from thb.core.tables import ERROR, FACTS, OK, read_csv, write_csv
 from thb.corpus import layout
-from thb.detect import own_videos, probe_page
-from thb.detect.detect import SOURCE, draw, feed_of, in_memory, scored, unusable
+from thb.detect import own_videos, probe_heat, probe_page
+from thb.detect.detect import SOURCE, feed_of, in_memory, scored, unusable
 from thb.detect.probe_numbers import FIT, Probed, known_numbers, numbers
 from thb.detect.verdicts import Judge, appoint
 from thb.fits import weights
@@ -77,10 +77,11 @@ def run(paths: Paths, params: Params, asked: Asked) -> Path:
     _refuse_too_few(found)
     told = numbers(params, found)
     survived = _survived(paths, params, found, readers, fakes) if asked.reencode else None
+    looked_at = probe_heat.attention(params, found, readers, fakes)
     with building(out) as part:
-        strips = _strips(part, found, readers, fakes)
+        strips = probe_heat.strips(part, found, readers, fakes)
         write_csv(found.fakes, part / "clips.csv", [*COLUMNS, *found.detectors])
-        probe_page.write(part, params, found, told, known_numbers(params, found), survived, strips)
+        probe_page.write(part, params, found, told, known_numbers(params, found), survived, looked_at, strips)
     return out / probe_page.PAGE
 
 
@@ -231,7 +232,7 @@ def _kept(paths: Paths, rows: pd.DataFrame, readers: Readers) -> pd.DataFrame:
     return read_csv(file, columns)
 
 
-# ---- what survives re-encoding, and what is seen ------------------------------------------------------
+# ---- what survives re-encoding ----------------------------------------------------------------------
 
 
 def _survived(paths: Paths, params: Params, found: Probed, readers: Readers, fakes: pd.DataFrame) -> pd.DataFrame:
@@ -265,20 +266,3 @@ def _shares(
         n = int(np.count_nonzero(both))
         shares = [float(np.mean(scores[both] >= limit)) if n else np.nan for scores in (one, other)]
         yield {"condition": says, "detector": name, "n": n, "before": shares[0], "after": shares[1]}
-
-
-def _strips(part: Path, found: Probed, readers: Readers, fakes: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """Heat maps of the clip that is found most easily and of the one that is found least: (which, detector, file)."""
-    order = found.easiest_first()
-    rows = fakes.set_index("clip", drop=False)
-    scores = found.fakes.set_index("clip")
-    told = []
-    for which, name in {order[-1]: ("hardest", order[-1]), order[0]: ("easiest", order[0])}.values():
-        for judge in (judge for judge in readers.judges if found.is_network[judge.name]):
-            if np.isnan(score := float(scores.loc[name, judge.name])):
-                continue
-            file = rows.loc[name, "file"]
-            store, target = readers.store(judge, rows.loc[name].to_dict(), file), f"{which}-{judge.name}.png"
-            draw(judge, feed_of(judge, store), part / target, Path(name), f"{judge.name}   score {score:.4f}")
-            told.append((f"{which}: {name}", judge.name, target))
-    return told

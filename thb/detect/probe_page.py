@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from thb import report
+from thb.cells import heat
 from thb.core.metrics import AUC, FIRM
 from thb.core.params import Params
 from thb.core.tables import OK, write_atomic, write_json
@@ -22,6 +23,7 @@ from thb.report.table import Table, as_html
 PAGE, REPORT, FIGURE = "index.html", "report.json", "figure"
 NUMBERS = ["detector", "metric", "pairs", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 SURE = 30  # clips below which the page says that they are few
+MARKS = {heat.MORE: "▲", heat.LESS: "▼", heat.AS_LARGE: "="}
 _PAGE = Path(__file__).with_name("probe_page.html.j2")
 
 Numbers = Mapping[tuple[str, str, str], Mapping[str, Any]]  # by detector, metric and pairs
@@ -35,6 +37,7 @@ def write(
     told: pd.DataFrame,
     known: pd.DataFrame,
     survived: pd.DataFrame | None,
+    looked_at: pd.DataFrame,
     strips: Sequence[Strip],
 ) -> None:
     """Write page, JSON, CSV and figure into an empty folder."""
@@ -53,13 +56,16 @@ def write(
         labels=labels,
         tables=[as_html(one) for one in tables],
         confidence=params.metrics.confidence,
+        reencoded=survived is not None,
+        looked_at=as_html(_attention(looked_at, labels)),
         strips=[(which, labels[name], file) for which, name, file in strips],
         left_out=found.fakes.loc[found.fakes["status"] != OK, ["clip", "reason"]].to_dict("records"),
         corpus=corpus_line(params),
         figure=f"{FIGURE}.svg",
     )
     write_atomic(folder / PAGE, lambda part: part.write_text(page, encoding="utf-8"))
-    write_json({**said, "numbers": _plain(told), "after_reencoding": _plain(survived)}, folder / REPORT)
+    lists = {"numbers": told, "after_reencoding": survived, "attention": looked_at}
+    write_json({**said, **{name: _plain(rows) for name, rows in lists.items()}}, folder / REPORT)
 
 
 def _plain(rows: pd.DataFrame | None) -> list[dict[str, Any]]:
@@ -107,15 +113,20 @@ def summary(params: Params, found: Probed, numbers: Numbers, known: pd.DataFrame
         "nearest_is_apart": apart,
         "clips_needed": max(needed(int(auc[n]["n_fake"]), auc[n]["lo"], auc[n]["hi"]) for n in own),
         "close": CLOSE,
-        "rates": {
-            metric: {
-                "rate": rate,
-                "firm": all(numbers[name, metric, ALL]["resolvable"] == FIRM for name in found.detectors),
-                "reals_needed": round(3 / rate),
-            }
-            for metric, rate in params.metrics.fpr.items()
-        },
+        "rates": rates(params, numbers),
         "profile": params.profile,
+    }
+
+
+def rates(params: Params, numbers: Numbers) -> dict[str, dict[str, Any]]:
+    """Whether all detectors that have a number at a false-positive rate have a firm one, and what reals that takes."""
+    words = {
+        m: [one["resolvable"] for (_, of, pairs), one in numbers.items() if (of, pairs) == (m, ALL) and one["n_fake"]]
+        for m in params.metrics.fpr
+    }
+    return {
+        metric: {"rate": rate, "firm": set(words[metric]) == {FIRM}, "reals_needed": round(3 / rate)}
+        for metric, rate in params.metrics.fpr.items()
     }
 
 
@@ -162,6 +173,17 @@ def _survival(survived: pd.DataFrame, labels: Mapping[str, str]) -> Table:
         lines.setdefault(row["condition"], {})[labels[row["detector"]]] = shares
     frame = pd.DataFrame.from_dict(lines, "index").rename_axis("Condition")
     return report.table(frame, "Share of clips called fake, before and after they are encoded again", sortable=False)
+
+
+def _attention(looked_at: pd.DataFrame, labels: Mapping[str, str]) -> Table:
+    """A line a network, a column a region: its share of the heat and a mark, below it its share of the picture."""
+    lines: dict[str, dict[str, Any]] = {}
+    for row in _dicts(looked_at):
+        lines.setdefault(labels[row["detector"]], {})[row["region"].capitalize()] = report.against(
+            row["mass"], row["area"], MARKS.get(row["verdict"], ""), hover=row["verdict"]
+        )
+    frame = pd.DataFrame.from_dict(lines, "index").rename_axis("Detector")
+    return report.table(frame, "Share of the heat on each region, below it the share of the picture", sortable=False)
 
 
 def _figure(folder: Path, found: Probed, told: pd.DataFrame, known: pd.DataFrame, labels: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -11,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from thb.core.arithmetic import CHOICES
 from thb.rendered import encode, truth
 from thb.rendered.fakes.fingerprint import NO_TRACE, draw_camera, film
 from thb.rendered.fakes.generator import Generator, Scene, Shot
@@ -80,8 +82,8 @@ def digest(mp4: bytes, sound: bytes | None) -> str:
 
 
 def recipe(plan: ClipPlan) -> str:
-    """Changes when the plan, the code that draws it or a library that encodes it changes."""
-    text = json.dumps([asdict(plan), _code(plan.source), _libraries()])
+    """Changes with the plan, the code that draws it, a library that does so, or which code that library runs."""
+    text = json.dumps([asdict(plan), _code(plan.source), _libraries(), [os.environ.get(name) for name in CHOICES]])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
