@@ -43,6 +43,7 @@ TORCH_ALLOWED = {
     "cams.grad_cam",
     "cams.explain",
     "detect.detect",
+    "detect.probe_heat",
 }
 
 

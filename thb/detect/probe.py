@@ -77,9 +77,10 @@ def run(paths: Paths, params: Params, asked: Asked) -> Path:
     _refuse_too_few(found)
     told = numbers(params, found)
     survived = _survived(paths, params, found, readers, fakes) if asked.reencode else None
-    looked_at = probe_heat.attention(params, found, readers, fakes)
+    networks = [judge for judge in readers.judges if found.is_network[judge.name]]
+    looked_at = probe_heat.attention(params, found, networks, readers.store, fakes)
     with building(out) as part:
-        strips = probe_heat.strips(part, found, readers, fakes)
+        strips = probe_heat.strips(part, found, networks, readers.store, fakes)
         write_csv(found.fakes, part / "clips.csv", [*COLUMNS, *found.detectors])
         probe_page.write(part, params, found, told, known_numbers(params, found), survived, looked_at, strips)
     return out / probe_page.PAGE

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from thb.cells import heat
+from thb.clips.clip_store import ClipStore
 from thb.core import metrics
 from thb.core.params import Params
 from thb.core.tables import REGIONS
@@ -18,31 +19,32 @@ from thb.detect.detect import draw, feed_of
 from thb.detect.probe_numbers import Probed
 from thb.detect.verdicts import Judge
 
-if TYPE_CHECKING:
-    from thb.clips.clip_store import ClipStore
-    from thb.detect.probe import Readers
-
+Read = Callable[[Judge, Mapping[str, Any], Path], ClipStore]  # a clip of the folder, as a judge's training read clips
 ATTENTION_COLUMNS = ["detector", "region", "mass", "mass_lo", "mass_hi", "area", "verdict", "clips", "cold"]
 
 
-def strips(part: Path, found: Probed, readers: Readers, fakes: pd.DataFrame) -> list[tuple[str, str, str]]:
+def strips(
+    part: Path, found: Probed, networks: Sequence[Judge], read: Read, fakes: pd.DataFrame
+) -> list[tuple[str, str, str]]:
     """Heat maps of the clip that is found most easily and of the one that is found least: (which, detector, file)."""
     order = found.easiest_first()
     rows = fakes.set_index("clip", drop=False)
     scores = found.fakes.set_index("clip")
     told = []
     for which, name in {order[-1]: ("hardest", order[-1]), order[0]: ("easiest", order[0])}.values():
-        for judge in _networks(found, readers):
+        for judge in networks:
             if np.isnan(score := float(scores.loc[name, judge.name])):
                 continue
             file = rows.loc[name, "file"]
-            store, target = readers.store(judge, rows.loc[name].to_dict(), file), f"{which}-{judge.name}.png"
+            store, target = read(judge, rows.loc[name].to_dict(), file), f"{which}-{judge.name}.png"
             draw(judge, feed_of(judge, store), part / target, Path(name), f"{judge.name}   score {score:.4f}")
             told.append((f"{which}: {name}", judge.name, target))
     return told
 
 
-def attention(params: Params, found: Probed, readers: Readers, fakes: pd.DataFrame) -> pd.DataFrame:
+def attention(
+    params: Params, found: Probed, networks: Sequence[Judge], read: Read, fakes: pd.DataFrame
+) -> pd.DataFrame:
     """ATTENTION_COLUMNS: a row a network and region, the share of its heat beside the region's share of the picture.
 
     Regions are estimated from the face that was found, as nothing else is known of a stranger's clip. Clips are
@@ -50,19 +52,15 @@ def attention(params: Params, found: Probed, readers: Readers, fakes: pd.DataFra
     """
     scores = found.fakes.set_index("clip")
     rows: list[dict[str, Any]] = []
-    for judge in _networks(found, readers):
+    for judge in networks:
         usable = [row for row in fakes.to_dict("records") if not np.isnan(scores.loc[row["clip"], judge.name])]
         measured = [
-            {**row, "portrait": row["clip"], **_shares(judge, readers.store(judge, row, row["file"]), params)}
+            {**row, "portrait": row["clip"], **_shares(judge, read(judge, row, row["file"]), params)}
             for row in tqdm(usable, desc=f"heat: {judge.name}", unit="clip", disable=None)
         ]
         if measured:
             rows += _regions(params, judge.name, heat.shares_of(params, pd.DataFrame(measured)))
     return pd.DataFrame(rows, columns=ATTENTION_COLUMNS)
-
-
-def _networks(found: Probed, readers: Readers) -> list[Judge]:
-    return [judge for judge in readers.judges if found.is_network[judge.name]]
 
 
 def _shares(judge: Judge, store: ClipStore, params: Params) -> dict[str, float]:
