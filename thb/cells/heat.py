@@ -26,6 +26,7 @@ Clips = Mapping[str, pd.DataFrame]  # detector -> CAM_COLUMNS
 BY, REALS = ("protocol", "generator"), "reals"
 MEASURES = ("mass", "area", "focus", "difference")
 MORE, LESS, AS_LARGE = "above its area", "below its area", "as its area"
+MARKS = {MORE: "▲", LESS: "▼", AS_LARGE: "="}  # beside a share of the heat
 ATTENTION_COLUMNS = [
     "detector",
     "protocol",

@@ -23,7 +23,6 @@ from thb.report.table import Table, as_html
 PAGE, REPORT, FIGURE = "index.html", "report.json", "figure"
 NUMBERS = ["detector", "metric", "pairs", "value", "lo", "hi", "n_real", "n_fake", "resolvable"]
 SURE = 30  # clips below which the page says that they are few
-MARKS = {heat.MORE: "▲", heat.LESS: "▼", heat.AS_LARGE: "="}
 _PAGE = Path(__file__).with_name("probe_page.html.j2")
 
 Numbers = Mapping[tuple[str, str, str], Mapping[str, Any]]  # by detector, metric and pairs
@@ -180,7 +179,7 @@ def _attention(looked_at: pd.DataFrame, labels: Mapping[str, str]) -> Table:
     lines: dict[str, dict[str, Any]] = {}
     for row in _dicts(looked_at):
         lines.setdefault(labels[row["detector"]], {})[row["region"].capitalize()] = report.against(
-            row["mass"], row["area"], MARKS.get(row["verdict"], ""), hover=row["verdict"]
+            row["mass"], row["area"], heat.MARKS.get(row["verdict"], ""), hover=row["verdict"]
         )
     frame = pd.DataFrame.from_dict(lines, "index").rename_axis("Detector")
     return report.table(frame, "Share of the heat on each region, below it the share of the picture", sortable=False)
