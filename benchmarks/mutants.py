@@ -22,10 +22,10 @@ import shlex
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import traceback
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,8 +100,8 @@ def copied(target: Path, tests: str | None) -> None:
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             (target / name).write_bytes((ROOT / name).read_bytes())
     if tests:
-        with tarfile.open(fileobj=io.BytesIO(_git("archive", tests, "tests"))) as then:
-            then.extractall(target, filter="data")
+        with zipfile.ZipFile(io.BytesIO(_git("archive", "--format=zip", tests, "tests"))) as then:
+            then.extractall(target)
 
 
 def _git(*words: str) -> bytes:

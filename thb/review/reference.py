@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import subprocess
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,7 +38,7 @@ def opened(paths: Paths, params: Params, against: str = "HEAD") -> Iterator[Path
 
 def _extract(root: Path, commit: str, to: Path) -> None:
     """Raises DataError if there is no such commit, or no git."""
-    command = ["git", "-C", str(root), "archive", "--format=tar", commit, "--", *COMMITTED]
+    command = ["git", "-C", str(root), "archive", "--format=zip", commit, "--", *COMMITTED]
     try:
         git = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:
@@ -47,8 +47,8 @@ def _extract(root: Path, commit: str, to: Path) -> None:
         said = git.stderr.decode("utf-8", "replace").strip().splitlines()
         why = said[-1] if said else f"git ended with code {git.returncode}"
         raise DataError(f"{commit!r} is neither a folder, a bundle nor a commit with results/ ({why}); give --against")
-    with tarfile.open(fileobj=io.BytesIO(git.stdout)) as archive:
-        archive.extractall(to, filter="data")
+    with zipfile.ZipFile(io.BytesIO(git.stdout)) as archive:
+        archive.extractall(to)
 
 
 def _checked(reference: Paths, params: Params, name: str) -> Paths:
